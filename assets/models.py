@@ -1,0 +1,100 @@
+"""SQL models: a folder of SELECT files as tables, built in the order of the references they make.
+
+Knows nothing of what the tables mean. A file holds one SELECT in the portable subset; its folder is the schema, its
+name the table. Parameters are named (`$as_of`), and each statement is given only those it uses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from assets.warehouse import Warehouse
+
+SQL = Path(__file__).resolve().parents[1] / "sql"
+_REFERENCE = re.compile(r"\b(?:from|join)\s+([a-z_]+)\.([a-z_0-9]+)", re.IGNORECASE)
+_PARAMETER = re.compile(r"\$([a-z_]+)")
+_COMMENT = re.compile(r"--[^\n]*")
+
+
+@dataclass(frozen=True)
+class Model:
+    """One SELECT file and the table it makes."""
+
+    schema: str
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The table's name: the file's name without its ending."""
+        return self.path.stem
+
+    @property
+    def table(self) -> str:
+        """`schema.name`."""
+        return f"{self.schema}.{self.name}"
+
+    @cached_property
+    def text(self) -> str:
+        """The file as it stands."""
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def statement(self) -> str:
+        """The SELECT without comments and the closing semicolon."""
+        return _COMMENT.sub("", self.text).strip().rstrip(";")
+
+    @cached_property
+    def header(self) -> str:
+        """The comment lines that open the file: what the table is, its grain, and why."""
+        lines = []
+        for line in self.text.splitlines():
+            if not line.startswith("--"):
+                break
+            lines.append(line.removeprefix("--").strip())
+        return " ".join(lines)
+
+    @cached_property
+    def references(self) -> frozenset[str]:
+        """The tables that the SELECT reads, as `schema.table`."""
+        return frozenset(f"{schema}.{table}".lower() for schema, table in _REFERENCE.findall(self.statement))
+
+    @cached_property
+    def parameters(self) -> frozenset[str]:
+        """The names of the parameters that the SELECT takes."""
+        return frozenset(_PARAMETER.findall(self.statement))
+
+    def build(self, warehouse: Warehouse, params: Mapping[str, Any]) -> None:
+        """(Re)make the table from its SELECT."""
+        used = {name: params[name] for name in sorted(self.parameters)}
+        warehouse.run(f"create or replace table {self.table} as {self.statement}", used or None)
+
+
+class Models:
+    """A set of models in an order in which each comes after those it reads."""
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        """Order `models` by their references; ties by table name, so that the order is always the same."""
+        by_table = {model.table: model for model in models}
+        sorter: TopologicalSorter[str] = TopologicalSorter()
+        for table in sorted(by_table):
+            sorter.add(table, *sorted(by_table[table].references & by_table.keys()))
+        self.ordered: tuple[Model, ...] = tuple(by_table[table] for table in sorter.static_order())
+
+    @classmethod
+    def of(cls, *folders: str | Path) -> Models:
+        """The models of folders: names below `sql/`, or paths (a policy's own purposes)."""
+        paths = [SQL / folder if isinstance(folder, str) else folder for folder in folders]
+        return cls([Model(schema=folder.name, path=path) for folder in paths for path in sorted(folder.glob("*.sql"))])
+
+    def build(self, warehouse: Warehouse, params: Mapping[str, Any] | None = None) -> None:
+        """(Re)make every table in order."""
+        for schema in sorted({model.schema for model in self.ordered}):
+            warehouse.run(f"create schema if not exists {schema}")
+        for model in self.ordered:
+            model.build(warehouse, params or {})

@@ -1,0 +1,63 @@
+-- Macros that every connection gets. Names and phones here, dates too; nothing that reads a table.
+
+-- Calendar arithmetic in one step, clamped to the month's end: 2024-02-29 plus 36 months is 2027-02-28.
+create or replace macro add_months(d, m) as cast(d + to_months(cast(m as integer)) as date);
+
+-- Trimmed and lower case; an empty address is none.
+create or replace macro normalised_email(x) as nullif(lower(trim(x, ' ' || chr(9) || chr(10) || chr(13) || chr(160))), '');
+
+-- Case-folded, spaces collapsed. ASCII and the letters of the Nordic and western languages fold in SQL;
+-- anything rarer goes through Unicode's full case folding.
+create or replace macro normalised_name(x) as nullif(
+    case
+        when regexp_matches(x, '[^\x{20}-\x{7E}ÅÄÖÉÈÜØÆåäöéèüøæ\t\r\n]') then unicode_folded_name(x)
+        else trim(regexp_replace(lower(x), '\s+', ' ', 'g'))
+    end,
+    ''
+);
+
+-- E.164 for Swedish numbers, digits with a plus for foreign ones; null when it cannot be a phone number.
+create or replace macro phone_digits(x) as regexp_replace(x, '[^0-9+]', '', 'g');
+create or replace macro normalised_phone(x) as case
+    when not regexp_full_match(phone_digits(x), '[+]?[0-9]{6,15}') then null
+    when starts_with(phone_digits(x), '+') then phone_digits(x)
+    when starts_with(phone_digits(x), '00') then '+' || substr(phone_digits(x), 3)
+    when starts_with(phone_digits(x), '0') then '+46' || substr(phone_digits(x), 2)
+    else '+' || phone_digits(x)
+end;
+
+-- Luhn's check over ten digits: every other digit doubled from the first, a two-digit product counts its digits' sum.
+create or replace macro luhn_double(c) as
+    cast(c as integer) * 2 - case when cast(c as integer) > 4 then 9 else 0 end;
+create or replace macro luhn_holds(digits) as (
+    luhn_double(substr(digits, 1, 1)) + cast(substr(digits, 2, 1) as integer)
+    + luhn_double(substr(digits, 3, 1)) + cast(substr(digits, 4, 1) as integer)
+    + luhn_double(substr(digits, 5, 1)) + cast(substr(digits, 6, 1) as integer)
+    + luhn_double(substr(digits, 7, 1)) + cast(substr(digits, 8, 1) as integer)
+    + luhn_double(substr(digits, 9, 1)) + cast(substr(digits, 10, 1) as integer)
+) % 10 = 0;
+
+-- A birth date as six digits and a century; a samordningsnummer adds 60 to the day.
+create or replace macro birth_date_exists(century, six) as try_cast(
+    century || substr(six, 1, 2) || '-' || substr(six, 3, 2) || '-'
+    || lpad(cast(cast(substr(six, 5, 2) as integer) % 60 as varchar), 2, '0') as date
+) is not null and cast(substr(six, 5, 2) as integer) not between 32 and 60;
+
+-- The last ten digits of a valid personnummer or samordningsnummer (10 or 12 digits, with or without - or +), else null.
+create or replace macro bare_number(x) as regexp_replace(trim(x), '[-+ ]', '', 'g');
+create or replace macro personnummer(x) as case
+    when not regexp_full_match(trim(x), '(?:[0-9]{2})?[0-9]{6}[-+ ]?[0-9]{4}') then null
+    when not luhn_holds(right(bare_number(x), 10)) then null
+    when length(bare_number(x)) = 12
+        and birth_date_exists(substr(bare_number(x), 1, 2), substr(bare_number(x), 3, 6)) then right(bare_number(x), 10)
+    when length(bare_number(x)) = 10 and (
+        birth_date_exists('20', substr(bare_number(x), 1, 6)) or birth_date_exists('19', substr(bare_number(x), 1, 6))
+    ) then bare_number(x)
+end;
+
+-- The ten digits of a valid organisationsnummer (third and fourth digit make at least 20), else null.
+create or replace macro organisationsnummer(x) as case
+    when not regexp_full_match(trim(x), '(?:16)?[0-9]{6}[- ]?[0-9]{4}') then null
+    when cast(substr(right(bare_number(x), 10), 3, 2) as integer) < 20 then null
+    when luhn_holds(right(bare_number(x), 10)) then right(bare_number(x), 10)
+end;
