@@ -1,0 +1,70 @@
+# Gallring. `make` lists what can be made; `make demo` and `make test` work on a fresh machine with Python 3.11.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.setup-stamp
+PACKAGES := orchestration assets expectations
+SQL := sql/core sql/purposes sql/retention sql/manifests
+WORKERS ?= 2
+DEMO ?= ./demo
+
+.PHONY: help setup demo test check format format-check lint types sql imports tests lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
+
+setup: $(STAMP) ## make .venv with gallring in it, from hash-pinned requirements
+
+$(STAMP): requirements/development.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit(f"Python 3.11 is needed, {v[0]}.{v[1]} was found: make PYTHON=/path/to/python3.11")'
+	@echo "Setting up $(VENV): a few minutes the first time."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --requirement requirements/development.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## make a sample company's site in ./demo and run the whole cycle on it
+	@$(BIN)/gallring demo $(DEMO)
+
+test: check ## run every check and test (the same as check)
+
+check: format-check lint types sql imports tests ## format, lint, types, SQL, imports and tests with branch coverage
+
+format: setup ## rewrite the files as the formatters want them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+
+format-check: setup
+	$(BIN)/ruff format --check --quiet .
+
+lint: setup ## ruff
+	$(BIN)/ruff check --quiet .
+
+types: setup ## mypy --strict
+	$(BIN)/mypy --no-error-summary
+
+sql: setup ## sqlfluff, and the portable subset that the evaluation keeps to
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes $(WORKERS) sql
+	$(BIN)/python -m tests.conventions.portable_sql $(SQL)
+
+imports: setup ## import-linter: who may import whom
+	$(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
+
+tests: setup ## the tests alone, with branch coverage reported
+	$(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist worksteal --cov --cov-report=term
+
+lock: setup ## compile requirements/*.in into hash-pinned files
+	@for name in runtime development; do \
+	  $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	    --output-file requirements/$$name.txt requirements/$$name.in; \
+	done
+
+clean: ## remove what was made, but for .venv and sites
+	rm -rf .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
