@@ -1,0 +1,240 @@
+"""Running a stop's suite with Great Expectations on the warehouse's own DuckDB. The only module that imports it.
+
+What the checks are stands in `suites/*.json` and `sql/audits/*.sql`. Great Expectations takes seconds to import, so
+that happens inside `validate`. It does not work on DuckDB as it comes, and it likes to quote the values it finds:
+
+* DuckDB drops an open result when its connection rolls back, so the execution engine here keeps one connection;
+* an audit is counted, and its rows are never fetched; the other expectations are asked for no examples;
+* what it logs is dropped, and when a check cannot run the driver's text stays here: it may quote a value.
+"""
+
+from __future__ import annotations
+
+import builtins
+import logging
+import os
+import warnings
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from expectations.specs import CheckSpec, Severity, specs_of, suite
+
+AUDITS = Path(__file__).resolve().parents[1] / "sql" / "audits"
+#: Counts alone: no offending value reaches a result.
+COUNTS_ALONE = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
+
+
+class ValidationError(Exception):
+    """A check could not be run at all. Names the check and its table, never a value."""
+
+
+class Connections(Protocol):
+    """What `validate` needs of a warehouse: further connections to the same open database."""
+
+    def cursor(self) -> Any:
+        """A DuckDB connection that may commit and roll back by itself."""
+        ...
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found. `evaluated` counts the rows of its table, `unexpected` those that break the claim.
+
+    `unexpected` is 1 for a failed claim about the table as a whole.
+    """
+
+    name: str
+    asset: str
+    severity: Severity
+    passed: bool
+    evaluated: int
+    unexpected: int
+    description: str
+
+
+def validate(warehouse: Connections, stop: str) -> list[Verdict]:
+    """Run every check of a stop; the verdicts come in the order of the suite.
+
+    Reads what is committed: call it outside a transaction.
+
+    Raises:
+        ValidationError: a check could not be run, for example because its table is not there. Nothing has passed then.
+        SuiteError: the stop has no readable suite.
+    """
+    return run_suite(warehouse, stop, suite(stop))
+
+
+def run_suite(warehouse: Connections, stop: str, definition: Mapping[str, Any]) -> list[Verdict]:
+    """Run the expectations of a suite, table by table, on one connection; `validate` is this for a stop's suite."""
+    checks = specs_of(stop, definition)
+    results: dict[str, Any] = {}
+    with _quiet(), _source(warehouse) as source:
+        for asset in dict.fromkeys(check.asset for check in checks):
+            expected = [one for one in definition["expectations"] if one["meta"]["asset"] == asset]
+            results |= _table_results(source, stop, asset, expected)
+    return [_verdict(check, results.get(check.name)) for check in checks]
+
+
+# -- one table ---------------------------------------------------------------------------------------------------
+
+
+def _table_results(source: Any, stop: str, asset: str, expected: list[dict[str, Any]]) -> dict[str, Any]:
+    """The result of each expectation on a table, by the check's name; the row count is under every result."""
+    from great_expectations.core import ExpectationSuite
+
+    schema, _, table = asset.partition(".")
+    counting = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 0}, "meta": {"name": ""}}
+    try:
+        batch = (
+            source.add_table_asset(name=asset, table_name=table, schema_name=schema)
+            .add_batch_definition_whole_table("all")
+            .get_batch()
+        )
+        outcome = batch.validate(
+            ExpectationSuite(name=f"{stop}: {asset}", expectations=[*expected, counting]),
+            result_format=COUNTS_ALONE,
+            expectation_parameters=_audits(expected),
+        )
+    except Exception:  # whatever it is, its text may quote a value
+        raise ValidationError(f"{stop}: {asset} could not be checked: see that the step before it has run.") from None
+    by_name = {result.expectation_config.meta["name"]: result for result in outcome.results}
+    rows = by_name.pop("").result.get("observed_value")
+    return {name: (result, rows) for name, result in by_name.items()}
+
+
+def _audits(expected: list[dict[str, Any]]) -> dict[str, str]:
+    """The SQL of the audits that expectations name as `{"$PARAMETER": "folder/file"}`, by that name."""
+    queries = [one["kwargs"].get("unexpected_rows_query") for one in expected]
+    return {query["$PARAMETER"]: _audit(query["$PARAMETER"]) for query in queries if isinstance(query, dict)}
+
+
+def _audit(name: str) -> str:
+    """An audit as a Great Expectations query: braces doubled, and its table named, which it otherwise prints about."""
+    text = (AUDITS / f"{name}.sql").read_text(encoding="utf-8")
+    return "/* {batch} */ " + text.replace("{", "{{").replace("}", "}}")
+
+
+def _verdict(check: CheckSpec, found: tuple[Any, int | None] | None) -> Verdict:
+    """What a result says about its check.
+
+    Great Expectations leaves out an expectation that it cannot read, and records an error of the driver as a failure:
+    both are refused here, so that nothing passes unseen.
+    """
+    result, rows = found or (None, None)
+    if result is None or rows is None or _raised(result.exception_info):
+        raise ValidationError(
+            f"{check.stop}: {check.name} could not be run on {check.asset}: its columns or its query do not fit."
+        )
+    counts = result.result
+    unexpected = counts.get("unexpected_count")
+    if unexpected is None and result.expectation_config.type == "unexpected_rows_expectation":
+        unexpected = counts["observed_value"]
+    return Verdict(
+        name=check.name,
+        asset=check.asset,
+        severity=check.severity,
+        passed=bool(result.success),
+        evaluated=rows,
+        unexpected=int(not result.success) if unexpected is None else int(unexpected),
+        description=check.description,
+    )
+
+
+def _raised(information: Any) -> bool:
+    """Whether an exception was recorded: for the expectation as a whole, or for one of its metrics."""
+    if not isinstance(information, Mapping):
+        return False
+    return bool(information.get("raised_exception")) or any(_raised(part) for part in information.values())
+
+
+# -- Great Expectations on DuckDB --------------------------------------------------------------------------------
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop what Great Expectations logs and warns of: with an exception it logs the driver's text, values included."""
+    loggers = [logging.getLogger(name) for name in ("great_expectations", "sqlalchemy", "duckdb_sqlalchemy")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _source(warehouse: Connections) -> Iterator[Any]:
+    """A data source of a context that lives in memory alone, over cursors that are closed at the end."""
+    _extend_great_expectations()
+    import great_expectations
+    from duckdb_sqlalchemy import ConnectionWrapper
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    cursors: list[Any] = []
+
+    def connect() -> ConnectionWrapper:
+        cursors.append(warehouse.cursor())
+        return ConnectionWrapper(cursors[-1])
+
+    context = great_expectations.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    source: Any = context.data_sources.add_duckdb(
+        name="warehouse", connection_string="duckdb:///:memory:", kwargs={"creator": connect}
+    )
+    try:
+        yield source
+    finally:
+        source.get_execution_engine().close()
+        source.get_engine().dispose()
+        for cursor in cursors:
+            cursor.close()
+
+
+@cache
+def _extend_great_expectations() -> None:
+    """Teach Great Expectations DuckDB, through its own extension points; once, since it registers classes by name."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
+    from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
+    from great_expectations.expectations.metrics.metric_provider import metric_value
+    from great_expectations.expectations.metrics.query_metrics.query_table.unexpected_rows_query_table import (
+        UnexpectedRowsQueryTable,
+    )
+
+    class WarehouseExecutionEngine(SqlAlchemyExecutionEngine):
+        """Keeps one connection, where the original hands out a pooled one that rolls back before its rows are read."""
+
+        @contextmanager
+        def get_connection(self) -> Generator[Any, None, None]:
+            if self._connection is None:
+                self._connection = self.engine.connect()
+            yield self._connection
+
+        def close(self) -> None:
+            if self._connection is not None:
+                self._connection.close()
+            self.engine.dispose()
+
+    class WarehouseDatasource(SQLDatasource):
+        """`context.data_sources.add_duckdb`."""
+
+        type: Literal["duckdb"] = "duckdb"  # type: ignore[assignment]
+
+        @property
+        def execution_engine_type(self) -> builtins.type[SqlAlchemyExecutionEngine]:
+            return WarehouseExecutionEngine
+
+    class UnfetchedRows(UnexpectedRowsQueryTable):
+        """The rows of an audit stay in the warehouse: their count is another metric, and the only one wanted."""
+
+        @metric_value(engine=WarehouseExecutionEngine)
+        def _sqlalchemy(cls: Any, *_: Any, **__: Any) -> list[dict[str, Any]]:
+            return []

@@ -1,0 +1,182 @@
+"""The engine: what of Great Expectations has to hold on DuckDB, and that no value leaves it. A canary for upgrades."""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from assets.warehouse import Warehouse
+from expectations import validation
+from expectations.validation import ValidationError, Verdict, run_suite
+
+MARK = "zq-unmistakable-7f3a"
+
+
+def check(kind: str, asset: str, /, name: str = "holds", **kwargs: Any) -> dict[str, Any]:
+    meta = {"name": name, "asset": asset, "severity": "critical", "description": "It holds.", "why": "A test."}
+    return {"type": kind, "kwargs": kwargs, "meta": meta}
+
+
+def run(warehouse: Warehouse, *checks: dict[str, Any]) -> list[Verdict]:
+    return run_suite(warehouse, "raw", {"expectations": list(checks)})
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    """An attached warehouse file with a table that breaks every claim below, and one that breaks none."""
+    with Warehouse.open(tmp_path_factory.mktemp("validation") / "warehouse.duckdb", key="a key for tests") as warehouse:
+        warehouse.run("create schema raw")
+        columns = "(id bigint, part varchar, name varchar, kind varchar, starts date, ends date)"
+        for table in ("good", "bad"):
+            warehouse.run(f"create table raw.{table} {columns}")
+        warehouse.run(
+            "insert into raw.good values (1, 'a', 'x', 'private', '2026-01-01', '2026-01-01'), "
+            "(2, 'a', 'y', 'company', '2026-01-01', '2026-02-01')"
+        )
+        warehouse.run(
+            f"insert into raw.bad values (1, '{MARK}', '{MARK}', '{MARK}', '1066-10-14', '1066-01-01'), "
+            f"(1, '{MARK}', '{MARK}', 'private', '2026-01-01', '2026-02-01'), "
+            f"(null, '{MARK}', '{MARK}', 'private', '2026-01-01', '2026-02-01')"
+        )
+        yield warehouse
+
+
+CLAIMS: dict[str, tuple[dict[str, Any], int]] = {
+    "expect_column_values_to_not_be_null": ({"column": "id"}, 1),
+    "expect_column_values_to_be_unique": ({"column": "name"}, 3),
+    "expect_column_proportion_of_unique_values_to_be_between": ({"column": "name", "min_value": 1}, 1),
+    "expect_compound_columns_to_be_unique": ({"column_list": ["id", "part"]}, 2),
+    "expect_column_values_to_be_in_set": ({"column": "kind", "value_set": ["private", "company"]}, 1),
+    "expect_column_values_to_be_between": ({"column": "starts", "min_value": "1900-01-01"}, 1),
+    "expect_column_pair_values_a_to_be_greater_than_b": (
+        {"column_A": "ends", "column_B": "starts", "or_equal": True},
+        1,
+    ),
+    "expect_table_row_count_to_equal": ({"value": 2}, 1),
+    "unexpected_rows_expectation": (
+        {"unexpected_rows_query": "select name from {batch} where regexp_matches(name, '-[0-9]f')"},
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(CLAIMS))
+def test_an_expectation_holds_on_duckdb(warehouse: Warehouse, kind: str) -> None:
+    kwargs, unexpected = CLAIMS[kind]
+    (good,) = run(warehouse, check(kind, "raw.good", **kwargs))
+    (bad,) = run(warehouse, check(kind, "raw.bad", **kwargs))
+    assert (good.passed, good.evaluated, good.unexpected) == (True, 2, 0)
+    assert (bad.passed, bad.evaluated, bad.unexpected) == (False, 3, unexpected)
+
+
+def test_verdicts_come_in_the_order_of_the_suite_whatever_their_tables(warehouse: Warehouse) -> None:
+    null = "expect_column_values_to_not_be_null"
+    found = run(
+        warehouse,
+        check(null, "raw.bad", name="first", column="name"),
+        check(null, "raw.good", name="second", column="id"),
+        check(null, "raw.bad", name="third", column="id"),
+    )
+    assert [(verdict.name, verdict.passed) for verdict in found] == [
+        ("first", True),
+        ("second", True),
+        ("third", False),
+    ]
+
+
+def test_no_value_reaches_results_logs_or_output(
+    warehouse: Warehouse,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    plain = _results_of_every_claim(warehouse, monkeypatch)
+    output = capfd.readouterr()
+    assert MARK not in plain + caplog.text + output.out + output.err
+    monkeypatch.setattr(validation, "COUNTS_ALONE", {"result_format": "COMPLETE"})
+    assert MARK in _results_of_every_claim(warehouse, monkeypatch), "the control: this search would find a value"
+
+
+def _results_of_every_claim(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> str:
+    """All that Great Expectations answers about the bad table, serialised."""
+    seen: list[str] = []
+    original = validation._table_results
+
+    def spied(*arguments: Any) -> dict[str, Any]:
+        found = original(*arguments)
+        seen.extend(json.dumps(result.to_json_dict()) + repr(result) for result, _ in found.values())
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(validation, "_table_results", spied)
+        checks = [check(kind, "raw.bad", name=kind, **kwargs) for kind, (kwargs, _) in CLAIMS.items()]
+        verdicts = run(warehouse, *checks)
+    assert len(seen) == len(CLAIMS)
+    return "".join(seen) + repr(verdicts)
+
+
+BROKEN: dict[str, dict[str, Any]] = {
+    "a cast that quotes the value": check(
+        "unexpected_rows_expectation",
+        "raw.bad",
+        unexpected_rows_query="select * from {batch} where cast(name as integer) = 1",
+    ),
+    "a table that is not there": check("expect_column_values_to_not_be_null", "raw.absent", column="id"),
+    "a column that is not there": check("expect_column_values_to_not_be_null", "raw.bad", column="absent"),
+    "an audit that is not there": check(
+        "unexpected_rows_expectation", "raw.bad", unexpected_rows_query={"$PARAMETER": "raw/absent"}
+    ),
+    "an expectation that does not exist": check("expect_nothing_in_particular", "raw.bad"),
+    "an expectation with a wrong argument": check("expect_column_values_to_be_in_set", "raw.bad", column=["id"]),
+}
+
+
+@pytest.mark.parametrize("what", sorted(BROKEN))
+def test_a_check_that_cannot_run_passes_nothing_and_quotes_nothing(
+    warehouse: Warehouse, what: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(ValidationError) as caught:
+        run(warehouse, BROKEN[what])
+    output = capfd.readouterr()
+    shown = "".join(traceback.format_exception(caught.value))
+    assert MARK not in shown + caplog.text + output.out + output.err
+    assert "raw: " in str(caught.value)
+
+
+def test_validating_leaves_the_writers_transaction_and_the_log_levels_alone(warehouse: Warehouse) -> None:
+    before = logging.getLogger("great_expectations").level
+    with warehouse.transaction():
+        warehouse.run("create table raw.uncommitted (id bigint)")
+        run(warehouse, check("expect_column_values_to_not_be_null", "raw.good", column="id"))
+        assert warehouse.exists("raw", "uncommitted")
+    assert warehouse.exists("raw", "uncommitted")
+    assert logging.getLogger("great_expectations").level == before
+    warehouse.run("drop table raw.uncommitted")
+    warehouse.checkpoint()
+
+
+def test_an_audit_runs_its_query_once(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    statements: list[str] = []
+    query = "select id from {batch} where id < 1000"
+    engine = _engine_class(warehouse)
+    original = engine.execute_query
+
+    def spied(self: Any, query: Any) -> Any:
+        statements.append(str(query))
+        return original(self, query)
+
+    monkeypatch.setattr(engine, "execute_query", spied)
+    run(warehouse, check("unexpected_rows_expectation", "raw.bad", unexpected_rows_query=query))
+    assert len([one for one in statements if "id < 1000" in one]) == 1
+
+
+def _engine_class(warehouse: Warehouse) -> Any:
+    with validation._quiet(), validation._source(warehouse) as source:
+        return source.execution_engine_type
