@@ -1,0 +1,51 @@
+"""`analytics.duckdb`: the published copy. One step, one asset a published table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourceParam, TableColumn, TableSchema, multi_asset
+
+from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of
+from assets.policy import Policy
+from assets.publication.analytics import CATALOG, PublishedTable, publish, published_tables
+from assets.site import Site
+from assets.warehouse import Warehouse
+
+GROUP = "7_publication"
+
+
+def publication_assets() -> list[AssetsDefinition]:
+    """Every table of `sql/analytics/`, as analysts see it."""
+    tables = published_tables()
+    specs = [_spec(table) for table in tables]
+
+    @multi_asset(name="publication", specs=specs, description="The analysts' copy, swapped in whole.", pool=POOL)
+    def publication(
+        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], site: ResourceParam[Site]
+    ) -> Iterator[MaterializeResult[Any]]:
+        with clear_failures():
+            published = publish(warehouse, policy, site)
+        for table in tables:
+            yield MaterializeResult(_key(table), metadata={"dagster/row_count": published.rows[table.name]})
+
+    return [publication]
+
+
+def _key(table: PublishedTable) -> Any:
+    return key_of(f"analytics.{table.name}")
+
+
+def _spec(table: PublishedTable) -> AssetSpec:
+    columns = [TableColumn(column.name, column.type, column.comment) for column in table.columns]
+    sources = [key_of(reference) for reference in sorted(table.model.references) if not reference.startswith(CATALOG)]
+    return AssetSpec(
+        _key(table),
+        group_name=GROUP,
+        description=table.comment,
+        deps=[*sources, *(key_of(f"analytics.{name}") for name in sorted(table.earlier))],
+        kinds={"duckdb", "sql"},
+        owners=OWNERS,
+        metadata={"dagster/column_schema": TableSchema(columns=columns), "sql": f"analytics/{table.model.path.name}"},
+    )

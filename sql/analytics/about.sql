@@ -1,0 +1,25 @@
+-- What this file was made from. One row.
+-- - policy varchar: the name of the policy
+-- - policy_version varchar: the register's version, as its owner writes it
+-- - policy_sha256 varchar: digest over register, purpose SQL, evaluation SQL and contracts
+-- - controller varchar: who answers for the data
+-- - as_of date: the day of evaluation
+-- - deliveries varchar[]: the loaded deliveries that the records come from, as source/delivery, sorted
+-- - smallest_group integer: how many customers a product's name needs before sales.order_lines shows it
+with loaded as (
+    select list_sort(list(distinct deliveries.source || '/' || deliveries.delivery_id)) as deliveries
+    from intake.deliveries as deliveries
+    where deliveries.status = 'loaded'
+)
+
+select
+    about.policy,
+    about.version as policy_version,
+    about.sha256 as policy_sha256,
+    about.controller,
+    evaluation.as_of,
+    coalesce(loaded.deliveries, []) as deliveries,
+    $smallest_group as smallest_group
+from policy.about as about
+cross join retention.evaluation as evaluation
+cross join loaded

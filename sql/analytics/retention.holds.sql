@@ -1,0 +1,44 @@
+-- A legal hold, as the office's register has it. Its reason is free text and stays there.
+-- - hold_id varchar: the register's own number
+-- - record_type varchar: the record that is held; null: the register names a type that no contract knows
+-- - record_key varchar: the held record's key; null: no such record is in the sources now
+-- - fields varchar[]: the fields that it lists and that exist, sorted; empty: the whole record
+-- - placed_at date: the local day on which it was placed
+-- - released_at date: the local day on which it was released; null: it stands
+-- - is_active boolean: whether it holds on the day of evaluation
+with listed as (
+    select
+        holds.row_id,
+        list_sort(list(distinct fields.field)) as fields
+    from raw.office_holds as holds
+    inner join policy.fields as fields
+        on
+            holds.record_type = fields.record_type
+            and list_contains(list_transform(string_split(holds.fields, ';'), lambda f: trim(f)), fields.field)
+    where holds.in_source
+    group by holds.row_id
+),
+
+known_types as (
+    select distinct records.record_type
+    from policy.records as records
+)
+
+select
+    holds.hold_id,
+    known_types.record_type,
+    records.record_key,
+    coalesce(listed.fields, []) as fields,
+    holds.placed_at,
+    holds.released_at,
+    coalesce(holds.placed_at <= evaluation.as_of, true)
+    and coalesce(holds.released_at >= evaluation.as_of, true) as is_active
+from raw.office_holds as holds
+cross join retention.evaluation as evaluation
+left join listed on holds.row_id = listed.row_id
+left join known_types on holds.record_type = known_types.record_type
+left join retention.records as records
+    on
+        holds.record_type = records.record_type
+        and holds.record_key = records.record_key
+where holds.in_source

@@ -1,0 +1,35 @@
+-- A request of a data subject, as the office's register has it: its state, not who asked.
+-- - request_id varchar: the register's own number
+-- - kind varchar: erasure, access, portability, objection, withdrawal, restriction, rectification or termination
+-- - scope varchar: what a withdrawal is about: newsletter or web_statistics; null: everything
+-- - named_by varchar: how the request names the person: customer, contact or email
+-- - received_at date: the local day on which it came
+-- - identity_verified_at date: the local day on which the person's identity was verified
+-- - extended_at date: the local day on which the time to answer was extended
+-- - answered_at date: the local day on which it was answered; null: open
+select
+    requests.request_id,
+    case
+        when
+            requests.kind in (
+                'erasure', 'access', 'portability', 'objection', 'withdrawal', 'restriction', 'rectification',
+                'termination'
+            )
+            then requests.kind
+        else 'unknown'
+    end as kind,
+    case
+        when requests.scope is null or requests.scope in ('newsletter', 'web_statistics') then requests.scope
+        else 'unknown'
+    end as scope,
+    case
+        when requests.customer_id is not null then 'customer'
+        when requests.contact_id is not null then 'contact'
+        when requests.email_key is not null then 'email'
+    end as named_by,
+    requests.received_at,
+    requests.identity_verified_at,
+    requests.extended_at,
+    requests.answered_at
+from raw.office_requests as requests
+where requests.in_source

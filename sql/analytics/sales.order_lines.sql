@@ -1,0 +1,35 @@
+-- Lines of the orders in sales.orders: what was bought. A product's name is free text that could name somebody: it is
+-- shown when enough different customers have bought it.
+-- - order_pseudonym uuid: keyed pseudonym of the order
+-- - product varchar: what was bought; null: too few customers bought it
+-- - quantity decimal(18,4): how many
+-- - unit_price decimal(18,4): price of one
+-- - amount decimal(18,4): quantity × unit price
+with lines as (
+    select
+        order_lines.order_id,
+        order_lines.product,
+        order_lines.quantity,
+        order_lines.unit_price
+    from raw.orders_order_lines as order_lines
+    where order_lines.in_source
+),
+
+common_products as (
+    select lines.product
+    from lines
+    inner join raw.orders_orders as orders on lines.order_id = orders.order_id
+    group by lines.product
+    having count(distinct orders.customer_id) >= $smallest_group
+)
+
+select
+    published_orders.order_pseudonym,
+    common_products.product,
+    lines.quantity,
+    lines.unit_price,
+    cast(lines.quantity * lines.unit_price as decimal(18, 4)) as amount
+from lines
+inner join published.sales.orders as published_orders
+    on pseudonym('order:' || lines.order_id) = published_orders.order_pseudonym
+left join common_products on lines.product = common_products.product

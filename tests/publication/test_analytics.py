@@ -1,0 +1,233 @@
+"""What analysts get: every field's disposition, described, without a person in it, swapped in under a reader."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.errors import CheckFailed
+from assets.publication import analytics
+from assets.publication.analytics import attached, publish, published_tables
+from assets.site import Site
+from assets.warehouse import Warehouse
+from tests.publication.house import CANARY, ENDS, StubPolicy, hand_made
+
+POLICY: Any = StubPolicy()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    site = Site(tmp_path / "site")
+    site.make()
+    return site
+
+
+@pytest.fixture
+def warehouse() -> Iterator[Warehouse]:
+    with hand_made() as warehouse:
+        yield warehouse
+
+
+@pytest.fixture
+def reader() -> Iterator[Warehouse]:
+    with Warehouse.in_memory() as reader:
+        yield reader
+
+
+def rows(reader: Warehouse, site: Site, sql: str) -> list[tuple[Any, ...]]:
+    with attached(reader, site.analytics, "a", read_only=True):
+        return reader.rows(sql)
+
+
+def texts_of(reader: Warehouse, site: Site) -> str:
+    """Every value of every published column as one text."""
+    with attached(reader, site.analytics, "a", read_only=True):
+        tables = reader.rows("select schema_name, table_name from duckdb_tables() where database_name = 'a'")
+        assert len(tables) == len(published_tables())
+        found = [reader.rows(f'select cast(t as varchar) from a."{schema}"."{table}" as t') for schema, table in tables]
+    return "\n".join(text for table in found for (text,) in table)
+
+
+def test_every_field_of_every_record_has_one_disposition(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    found = rows(
+        reader,
+        site,
+        "select record_type, record_key, field, disposition, keep_until, purposes from a.retention.field_dispositions "
+        "order by all",
+    )
+    assert found == [
+        ("customer", "C1", "birth_date", "retain", None, ["order_fulfilment"]),
+        ("customer", "C1", "email", "erase", None, []),
+        ("customer", "C1", "name", "retain", None, ["order_fulfilment"]),
+        ("customer", "C2", "birth_date", "erase", None, []),
+        ("customer", "C2", "email", "erase", None, []),
+        ("customer", "C2", "name", "erase", None, []),
+        ("order", "O1", "buyer_name", "retain", None, []),
+        ("order", "O2", "buyer_name", "erase", None, []),
+        ("order_line", "L1", "description", "retain", ENDS, ["accounting", "product_development"]),
+        ("order_line", "L1", "product", "retain", ENDS, ["accounting", "product_development"]),
+        ("order_line", "L2", "description", "review", None, []),
+        ("order_line", "L2", "product", "review", None, []),
+    ]
+
+
+def test_no_published_column_carries_a_personal_text(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    assert CANARY not in texts_of(reader, site)
+    assert CANARY.encode() not in site.analytics.read_bytes()
+
+
+def test_a_product_is_named_once_enough_customers_bought_it(
+    warehouse: Warehouse, reader: Warehouse, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analytics, "SMALLEST_GROUP", 2)
+    publish(warehouse, POLICY, site)
+    assert rows(reader, site, "select product, amount from a.sales.order_lines") == [(CANARY, 20)]
+
+
+def test_sales_tell_apart_only_who_is_in_ordinary_use(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    assert rows(reader, site, "select placed_on, lines, amount from a.sales.orders") == [(date(2026, 11, 1), 1, 20)]
+    assert rows(reader, site, "select orders, amount from a.sales.customers") == [(1, 20)]
+    totals = rows(reader, site, "select month, currency, invoices, amount from a.sales.totals order by month")
+    assert totals == [(date(2020, 1, 1), None, 1, 20), (date(2026, 11, 1), "SEK", 1, 20)]
+
+
+def test_a_pseudonym_depends_on_the_key(reader: Warehouse, site: Site) -> None:
+    found = []
+    for key in (b"a" * 32, b"b" * 32, b"a" * 32):
+        with hand_made(key) as warehouse:
+            publish(warehouse, POLICY, site)
+        found.append(rows(reader, site, "select customer_pseudonym from a.sales.customers"))
+    assert found[0] == found[2] != found[1]
+
+
+def test_the_forecast_counts_the_claim_that_ends_last(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    found = rows(reader, site, "select month, system, record_type, purpose, records from a.retention.forecast")
+    assert found == [(date(2034, 1, 1), "orders", "order_line", "accounting", 1)]
+
+
+def test_registers_are_published_without_what_was_written_freely(
+    warehouse: Warehouse, reader: Warehouse, site: Site
+) -> None:
+    publish(warehouse, POLICY, site)
+    holds = rows(reader, site, "select hold_id, record_type, record_key, fields, is_active from a.retention.holds "
+                 "order by hold_id")  # fmt: skip
+    assert holds == [("H1", "customer", "C1", ["name"], True), ("H2", None, None, [], False)]
+    requests = rows(reader, site, "select request_id, kind, scope, named_by from a.retention.requests order by all")
+    assert requests == [("R1", "access", None, "customer"), ("R2", "unknown", "unknown", None)]
+
+
+def test_quarantined_rows_are_counted_and_add_up(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    assert rows(reader, site, "select rule, column_name, rows from a.quality.quarantined") == [
+        ("required", "customer_type", 2)
+    ]
+    assert rows(reader, site, "select rows_in, rows_loaded + rows_quarantined + rows_out_of_scope "
+                "from a.quality.deliveries where source = 'crm'") == [(4, 4)]  # fmt: skip
+
+
+def test_tables_without_a_source_yet_are_published_empty(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    published = publish(warehouse, POLICY, site)
+    assert {name for name in published.rows if name.startswith("manifest.")} == {
+        "manifest.items", "manifest.manifests", "manifest.receipts", "manifest.verifications",
+    }  # fmt: skip
+    assert rows(reader, site, "select manifest_id, fields, state from a.manifest.items") == []
+    assert rows(reader, site, "select passed from a.quality.expectations") == []
+
+
+def test_every_table_and_column_says_what_it_is(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    silent = "where database_name = 'a' and coalesce(comment, '') = ''"
+    assert rows(reader, site, f"select table_name from duckdb_tables() {silent}") == []
+    assert rows(reader, site, f"select table_name, column_name from duckdb_columns() {silent}") == []
+
+
+def test_about_says_what_the_file_was_made_from(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    assert rows(reader, site, "select policy_version, as_of, deliveries from a.about") == [
+        ("test", date(2026, 11, 25), ["crm/D1"])
+    ]
+
+
+def test_the_same_warehouse_gives_the_same_rows(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    seen = []
+    for _ in range(2):
+        publish(warehouse, POLICY, site)
+        seen.append(sorted(texts_of(reader, site).splitlines()))
+    assert seen[0] == seen[1]
+
+
+def test_a_field_without_a_disposition_publishes_nothing(warehouse: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    before = site.analytics.read_bytes()
+    warehouse.run("delete from retention.dispositions where record_type = 'customer' and data_category = 'email'")
+    with pytest.raises(CheckFailed, match="12 fields of records need a disposition and 10 have one"):
+        publish(warehouse, POLICY, site)
+    assert site.analytics.read_bytes() == before
+    assert list(site.temporary.iterdir()) == []
+
+
+def test_another_policy_publishes_nothing(warehouse: Warehouse, site: Site) -> None:
+    other: Any = StubPolicy(sha256="1" * 64)
+    with pytest.raises(CheckFailed, match="another policy"):
+        publish(warehouse, other, site)
+    assert not site.analytics.exists()
+
+
+def test_an_empty_warehouse_publishes_nothing(reader: Warehouse, site: Site) -> None:
+    with pytest.raises(CheckFailed, match="has not been evaluated"):
+        publish(reader, POLICY, site)
+
+
+def test_what_a_killed_try_left_is_replaced(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    (site.temporary / "analytics.duckdb").write_bytes(b"half")
+    (site.temporary / "analytics.duckdb.wal").write_bytes(b"half")
+    publish(warehouse, POLICY, site)
+    assert rows(reader, site, "select count(*) from a.about") == [(1,)]
+    assert list(site.temporary.iterdir()) == []
+
+
+def test_only_its_owner_may_read_the_file(warehouse: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    assert site.analytics.stat().st_mode & 0o777 == 0o600
+    publish(warehouse, POLICY, site, mode=0o640)
+    assert site.analytics.stat().st_mode & 0o777 == 0o640
+
+
+READER = """
+import sys
+import duckdb
+con = duckdb.connect(sys.argv[1], read_only=True)
+for _ in sys.stdin:
+    print(con.execute("select as_of from about").fetchone()[0], flush=True)
+"""
+
+
+def test_a_reader_of_the_old_file_goes_on_reading_it(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    command = [sys.executable, "-c", READER, str(site.analytics)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "2026-11-25\n"
+
+        warehouse.run("update retention.evaluation set as_of = date '2026-11-26'")
+        publish(warehouse, POLICY, site)
+
+        process.stdin.write("\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "2026-11-25\n"
+        process.stdin.close()
+        assert process.wait(timeout=30) == 0
+    assert rows(reader, site, "select as_of from a.about") == [(date(2026, 11, 26),)]
