@@ -1,0 +1,1 @@
+"""How the tables of every stop are described and reported to Dagster."""

@@ -1,0 +1,105 @@
+"""The policy as tables, the inbox, and `intake.*` and `raw.*`: what arrived and what was made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourceParam, multi_asset
+
+from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of, table_spec, told_of
+from assets.ingest.contracts import Contract
+from assets.ingest.loading import ingest
+from assets.policy import Policy
+from assets.site import Site
+from assets.warehouse import Warehouse
+
+POLICY_GROUP = "0_policy"
+GROUP = "1_intake"
+PERSONAL = {"personal-data": "yes"}
+
+_POLICY = {
+    "policy.about": "Which policy applies: name, version, digest, controller. One row.",
+    "policy.purposes": "The purpose register (Art 30): class, legal basis, titles, law. Grain: a purpose.",
+    "policy.periods": "Retention periods in whole months and days. Grain: a clock of a purpose.",
+    "policy.coverage": "Which purpose covers which data category of which record. Grain: purpose, clock, category.",
+    "policy.records": "Which export table holds which record, and under which key. Grain: a record type.",
+    "policy.fields": "Every personal field of the contracts with its data category. Grain: a field.",
+}
+_INTAKE = {
+    "intake.deliveries": "What arrived, whether it was loaded or rejected, and why. Grain: a delivery.",
+    "intake.files": "Row accounting: rows in = loaded + quarantined + out of scope. Grain: a file of a delivery.",
+    "intake.quarantined": "Rows that a rule kept out, with the rule. Grain: a row of a file. Private to the warehouse.",
+    "intake.blocks": "What keeps manifests from being sealed: a table that is missing, stale, shrunk or rejected.",
+}
+
+
+def policy_assets() -> list[AssetsDefinition]:
+    """The purpose register and the contracts, as tables that the evaluation joins."""
+    specs = [
+        table_spec(table, group=POLICY_GROUP, description=text, kinds=("yaml",)) for table, text in _POLICY.items()
+    ]
+
+    @multi_asset(name="policy", specs=specs, description="The policy folder as tables.", pool=POOL)
+    def policy_tables(
+        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy]
+    ) -> Iterator[MaterializeResult[Any]]:
+        with clear_failures():
+            policy.publish(warehouse)
+        yield from told_of(warehouse, specs)
+
+    return [policy_tables]
+
+
+def inbox_assets(policy: Policy) -> list[AssetSpec]:
+    """What the sources deliver, made outside this graph. One asset a source."""
+    sources = dict.fromkeys(contract.source for contract in policy.contracts.values())
+    return [
+        AssetSpec(
+            ["inbox", source],
+            group_name=GROUP,
+            description=f"Deliveries of {source}: export files and a delivery.json with their control totals.",
+            kinds={"file"},
+            owners=OWNERS,
+        )
+        for source in sources
+    ]
+
+
+def intake_assets(policy: Policy) -> list[AssetsDefinition]:
+    """Deliveries checked against their contracts and loaded: `intake.*` and one raw table an export table."""
+    contracts = list(policy.contracts.values())
+    inboxes = [f"inbox.{source}" for source in dict.fromkeys(contract.source for contract in contracts)]
+    registers = [
+        table_spec(
+            table, group=GROUP, description=text, deps=[*inboxes, "policy.fields", "policy.records"],
+            tags=PERSONAL if table == "intake.quarantined" else None,
+        )
+        for table, text in _INTAKE.items()
+    ]  # fmt: skip
+    specs = [*registers, *(_raw_spec(contract) for contract in contracts)]
+
+    @multi_asset(name="intake", specs=specs, description="Takes in the deliveries that arrived.", pool=POOL)
+    def intake(
+        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], site: ResourceParam[Site],
+        as_of: ResourceParam[date],
+    ) -> Iterator[MaterializeResult[Any]]:  # fmt: skip
+        with clear_failures():
+            ingest(warehouse, policy, site, as_of=as_of)
+        yield from told_of(warehouse, specs)
+
+    return [intake]
+
+
+def _raw_spec(contract: Contract) -> AssetSpec:
+    personal = any(column.category for column in contract.columns)
+    spec = table_spec(
+        f"raw.{contract.source}_{contract.table}",
+        group=GROUP,
+        description=contract.description,
+        deps=[f"inbox.{contract.source}", "policy.fields", "policy.records"],
+        tags={"source": contract.source, **(PERSONAL if personal else {})},
+        metadata={"contract": f"{contract.source}_{contract.table}.yaml"},
+    )
+    return spec

@@ -1,0 +1,86 @@
+"""The one place that knows every asset, check, job, schedule and sensor.
+
+Loading it reads the register, the contracts and the heads of SQL files, and does no work: no warehouse is opened, and
+neither pandas nor Great Expectations is imported. Tests override parts through `build_definitions`; nothing is patched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from assets.manifests.assets import manifest_assets
+from dagster import (
+    AssetChecksDefinition,
+    AssetsDefinition,
+    AssetSpec,
+    Definitions,
+    LoggerDefinition,
+    definitions,
+    in_process_executor,
+)
+
+from assets.catalogue.assets import checks_of
+from assets.core.assets import core_assets
+from assets.ingest.assets import inbox_assets, intake_assets, policy_assets
+from assets.policy import Policy
+from assets.publication.assets import publication_assets
+from assets.retention.assets import retention_assets
+from expectations.specs import STOPS
+from orchestration.jobs import jobs
+from orchestration.opening import load_policy
+from orchestration.resources import resources_of
+from orchestration.schedules import schedules
+from orchestration.sensors import sensors
+from orchestration.settings import Settings, chosen_site
+
+
+def build_definitions(
+    *,
+    site: Path | None = None,
+    resource_overrides: Mapping[str, Any] | None = None,
+    loggers: Mapping[str, LoggerDefinition] | None = None,
+) -> Definitions:
+    """Fresh definitions for `site` (default: the one that the environment names, which need not exist yet).
+
+    Raises:
+        BadInput: the site's settings or policy cannot be used.
+    """
+    chosen = chosen_site(site)
+    settings = Settings.load(chosen)
+    policy = load_policy(chosen, settings)
+    return Definitions(
+        assets=all_assets(policy),
+        asset_checks=all_checks(),
+        jobs=jobs(),
+        schedules=schedules(settings.time_zone),
+        sensors=sensors(chosen),
+        resources={**resources_of(chosen), **(resource_overrides or {})},
+        executor=in_process_executor,
+        loggers=dict(loggers or {}),
+    )
+
+
+def all_assets(policy: Policy) -> list[AssetsDefinition | AssetSpec]:
+    """What exists, in the order in which the data walks."""
+    return [
+        *policy_assets(),
+        *inbox_assets(policy),
+        *intake_assets(policy),
+        *core_assets(),
+        *retention_assets(policy),
+        *manifest_assets(),
+        *publication_assets(),
+    ]
+
+
+def all_checks() -> list[AssetChecksDefinition]:
+    """What must be true: one step a stop, one check an expectation."""
+    return [checks_of(stop) for stop in STOPS]
+
+
+@definitions
+def gallring() -> Definitions:
+    """What `workspace.yaml` loads: the site of `GALLRING_SITE`, else `./site`."""
+    return build_definitions()

@@ -1,0 +1,114 @@
+"""Makes a site: its folders, settings, keys, its own copy of the shipped policy, and Dagster's home.
+
+Runs any number of times: what is there stays, what is missing is made, and a key is never written twice.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from assets.ingest.contracts import CONTRACTS
+
+from assets.errors import BadInput
+from assets.manifests import signatures
+from assets.policy import SHIPPED_REGISTER, Policy
+from assets.site import Site
+from orchestration.opening import PSEUDONYM_KEY, WAREHOUSE_KEY
+from orchestration.settings import Settings, default_settings
+
+DAGSTER = """\
+# Dagster's home for this site: run history and schedules, in SQLite files below this folder.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+# One process writes the warehouse: runs that use it wait for one another.
+concurrency:
+  pools:
+    granularity: run
+    default_limit: 1
+# A run whose process died is marked as failed, so that it holds nobody up.
+run_monitoring:
+  enabled: true
+"""
+
+
+def make_site(path: Path) -> Site:
+    """Make (or complete) the site at `path`.
+
+    Raises:
+        BadInput: the folder holds something else, or its warehouse is there without its keys.
+    """
+    site = Site(path.absolute())
+    _refuse_foreign(site)
+    settings = Settings.load(site)
+    _refuse_lost_keys(site, settings)
+    site.make()
+    _make_keys(site, settings)
+    if not site.settings.exists():
+        _copy_policy(site.policy)
+    _write_new(site.dagster / "dagster.yaml", DAGSTER)
+    _write_new(site.settings, default_settings())  # last: from here on the folder counts as a site
+    return site
+
+
+def _refuse_foreign(site: Site) -> None:
+    if site.path.exists() and not site.path.is_dir():
+        raise BadInput(f"{site.path} is a file: name a folder that is empty or not there yet.")
+    ours = site.settings.exists() or not site.path.exists() or (site.keys / WAREHOUSE_KEY).exists()
+    if not ours and any(site.path.iterdir()):
+        raise BadInput(f"{site.path} is not empty and not a site: name a folder that is empty or not there yet.")
+
+
+def _refuse_lost_keys(site: Site, settings: Settings) -> None:
+    """A new key would make everything in the warehouse unreadable, or everybody in it a stranger."""
+    if not site.warehouse.exists():
+        return
+    for name, given in ((WAREHOUSE_KEY, settings.warehouse_key), (PSEUDONYM_KEY, settings.pseudonym_key)):
+        if given is None and not (site.keys / name).exists():
+            raise BadInput(
+                f"{site.keys / name} is missing though {site.warehouse.name} is there: restore it from the backup of "
+                f"the keys. A new key would not open the warehouse, so none was made."
+            )
+
+
+def _make_keys(site: Site, settings: Settings) -> None:
+    if settings.warehouse_key is None:
+        _write_new(site.keys / WAREHOUSE_KEY, secrets.token_hex(32) + "\n")
+    if settings.pseudonym_key is None:
+        _write_new(site.keys / PSEUDONYM_KEY, secrets.token_hex(32) + "\n")
+    signatures.make_key(site.keys)
+
+
+def _copy_policy(folder: Path) -> None:
+    """The shipped register, purposes, contracts and scenarios as the site's own, to be changed there."""
+    shipped = Policy.load()
+    shutil.copyfile(SHIPPED_REGISTER, folder / "register.yaml")
+    for model in shipped.purpose_models:
+        _copy(model.path, folder / "purposes")
+    for contract in sorted(CONTRACTS.glob("*.yaml")):
+        _copy(contract, folder / "contracts")
+    for scenarios in shipped.scenario_folders:
+        for scenario in sorted(scenarios.glob("*.yaml")):
+            _copy(scenario, folder / "scenarios")
+
+
+def _copy(file: Path, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(file, folder / file.name)
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet, whole or not at all, readable by its owner alone."""
+    if path.exists():
+        return
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    half.replace(path)

@@ -1,0 +1,160 @@
+"""What the steps of a run are given, bound to a site: its warehouse, policy, day of evaluation, signer.
+
+One process opens the warehouse once, shares it between its steps and closes it at the end. The day is settled once a
+run, from the run itself, so that every step and every retry sees the same. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from assets.manifests.signatures import Signer
+from dagster import ConfigurableResourceFactory, Failure, InitResourceContext
+from pydantic import Field
+
+from assets.catalogue.assets import clear_failures
+from assets.policy import Policy
+from assets.site import Site
+from assets.warehouse import Warehouse
+from orchestration.opening import load_policy, load_signer, open_warehouse
+from orchestration.settings import Settings
+
+#: The tag under which a run keeps its day of evaluation; a re-execution inherits it.
+AS_OF_TAG = "gallring/as_of"
+
+
+class SiteResource(ConfigurableResourceFactory[Site]):
+    """The site's folders."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Site:
+        """The site that the definitions were built for."""
+        return Site(Path(self.path))
+
+
+class SettingsResource(ConfigurableResourceFactory[Settings]):
+    """The site's settings, read when a run starts."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Settings:
+        """`gallring.toml` and the environment."""
+        with clear_failures():
+            return Settings.load(Site(Path(self.path)))
+
+
+class PolicyResource(ConfigurableResourceFactory[Policy]):
+    """The policy that the site's settings name."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Policy:
+        """The register, the purposes' SQL and the contracts."""
+        site = Site(Path(self.path))
+        with clear_failures():
+            return load_policy(site, Settings.load(site))
+
+
+class SignerResource(ConfigurableResourceFactory[Signer]):
+    """The site's signing key."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Signer:
+        """The key that manifests are signed with."""
+        site = Site(Path(self.path))
+        with clear_failures():
+            return load_signer(site, Settings.load(site))
+
+
+class WarehouseResource(ConfigurableResourceFactory[Warehouse]):
+    """The one connection to the warehouse, open as long as the run's process needs it."""
+
+    path: str
+
+    @contextmanager
+    def yield_for_execution(self, context: InitResourceContext) -> Iterator[Warehouse]:  # type: ignore[override]
+        """Open the warehouse for the steps of this process; close it when they are done."""
+        site = Site(Path(self.path))
+        with clear_failures():
+            warehouse = open_warehouse(site, Settings.load(site))
+        try:
+            yield warehouse
+        finally:
+            warehouse.close()
+
+    def create_resource(self, context: InitResourceContext) -> Warehouse:
+        """Not used: the warehouse has to be closed again."""
+        raise NotImplementedError
+
+
+class DayResource(ConfigurableResourceFactory[date]):
+    """The day of evaluation."""
+
+    path: str
+    day: str = Field(default="", description="YYYY-MM-DD; empty: the day on which the run was created.")
+
+    def create_resource(self, context: InitResourceContext) -> date:
+        """The day that was given, else that of the run which this one repeats, else that of this run's creation."""
+        run = _run(context)
+        with clear_failures():
+            zone = Settings.load(Site(Path(self.path))).zone
+        tagged = run.tags.get(AS_OF_TAG, "")
+        given = self.day or (tagged if run.root_run_id else "")
+        day = parsed_day(given) if given else created_at(context).astimezone(zone).date()
+        if tagged != day.isoformat() and context.instance is not None:
+            context.instance.add_run_tags(run.run_id, {AS_OF_TAG: day.isoformat()})
+        return day
+
+
+class InstantResource(ConfigurableResourceFactory[datetime]):
+    """The instant that a run's manifests bear: when the run was created."""
+
+    def create_resource(self, context: InitResourceContext) -> datetime:
+        """The run's creation in UTC, to the second."""
+        return created_at(context).replace(microsecond=0)
+
+
+def parsed_day(text: str) -> date:
+    """`text` as a date.
+
+    Raises:
+        Failure: it is none.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Failure(f"as_of is not a day such as 2026-11-25: {text[:20]!r}.", allow_retries=False) from None
+
+
+def created_at(context: InitResourceContext) -> datetime:
+    """When the run was created, in UTC: the same for all its steps."""
+    record = context.instance.get_run_record_by_id(_run(context).run_id) if context.instance is not None else None
+    if record is None:
+        raise Failure("The run is not in the run history, so it has no day of its own: give as_of.")
+    return record.create_timestamp.astimezone(UTC)
+
+
+def _run(context: InitResourceContext) -> Any:
+    if context.run is None:
+        raise Failure("The day of evaluation exists within a run alone.")
+    return context.run
+
+
+def resources_of(site: Site) -> dict[str, Any]:
+    """Every resource, by the name under which the steps ask for it."""
+    path = str(site.path)
+    return {
+        "site": SiteResource(path=path),
+        "settings": SettingsResource(path=path),
+        "policy": PolicyResource(path=path),
+        "signer": SignerResource(path=path),
+        "warehouse": WarehouseResource(path=path),
+        "as_of": DayResource.configure_at_launch(path=path),
+        "issued_at": InstantResource(),
+    }

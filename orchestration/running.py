@@ -1,0 +1,162 @@
+"""Runs a job in this process, as the web UI would run it, and says how it went.
+
+The run stands in the site's Dagster history like any other. Prints nothing and decides no exit code: both are the
+command line's.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from assets.site import Site
+from orchestration.opening import open_warehouse, require_site
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterEvent, ExecuteInProcessResult
+
+    from assets.warehouse import Warehouse
+
+#: As the web UI calls the code that `workspace.yaml` loads, so that a run is listed under its job there.
+_REPOSITORY = "__repository__@gallring"
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that says no. `unexpected` counts the rows that break its claim."""
+
+    name: str
+    table: str
+    severity: str
+    unexpected: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """Why nothing that depends on a source's table is sealed."""
+
+    source: str
+    table: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class StepFailure:
+    """A step that could not do its work. `exit_code` is None where it is a defect of the program, not an input's."""
+
+    step: str
+    message: str
+    exit_code: int | None
+
+
+@dataclass(frozen=True)
+class CycleOutcome:
+    """How a run went."""
+
+    run_id: str
+    job: str
+    as_of: date
+    success: bool
+    failed_checks: tuple[FailedCheck, ...]
+    failures: tuple[StepFailure, ...]
+    blocks: tuple[Block, ...]
+
+
+def run_cycle(site: Site, as_of: date | None = None, *, job: str = "run_cycle") -> CycleOutcome:
+    """Run a job on `site` as of a day (default: today in the site's time zone), and wait for its end.
+
+    Raises:
+        BadInput: the site, its settings, keys or policy cannot be used.
+        WarehouseLocked: another process has the warehouse open.
+    """
+    from dagster import DagsterInstance
+
+    from orchestration.definitions import build_definitions
+
+    settings = Settings.load(require_site(site))
+    with open_warehouse(site, settings) as warehouse, DagsterInstance.from_config(str(site.dagster)) as instance:
+        definitions = build_definitions(
+            site=site.path, resource_overrides={"warehouse": warehouse}, loggers={"console": _silent()}
+        )
+        result = definitions.resolve_job_def(job).execute_in_process(
+            run_config={"as_of": as_of.isoformat() if as_of else ""},
+            instance=instance,
+            tags={".dagster/repository": _REPOSITORY},
+            raise_on_error=False,
+        )
+        return _outcome(result, job, _day_of(instance, result.run_id), warehouse)
+
+
+def _outcome(result: ExecuteInProcessResult, job: str, as_of: date, warehouse: Warehouse) -> CycleOutcome:
+    events = result.all_events
+    return CycleOutcome(
+        run_id=result.run_id,
+        job=job,
+        as_of=as_of,
+        success=result.success,
+        failed_checks=tuple(_failed_check(event) for event in events if _is_failed_check(event)),
+        failures=tuple(_failure(event) for event in events if event.is_step_failure and not _is_block(event)),
+        blocks=_blocks(warehouse),
+    )
+
+
+def _day_of(instance: Any, run_id: str) -> date:
+    from orchestration.resources import AS_OF_TAG
+
+    return date.fromisoformat(instance.get_run_by_id(run_id).tags[AS_OF_TAG])
+
+
+def _is_failed_check(event: DagsterEvent) -> bool:
+    return event.event_type_value == "ASSET_CHECK_EVALUATION" and not event.asset_check_evaluation_data.passed
+
+
+def _failed_check(event: DagsterEvent) -> FailedCheck:
+    found = event.asset_check_evaluation_data
+    return FailedCheck(
+        name=found.check_name,
+        table=".".join(found.asset_key.path),
+        severity="critical" if found.severity.value == "ERROR" else "warning",
+        unexpected=int(str(found.metadata["unexpected"].value)),
+    )
+
+
+def _is_block(event: DagsterEvent) -> bool:
+    """Whether a step failed only because a critical check said no: the check itself tells that."""
+    error = event.step_failure_data.error
+    return error is not None and error.cls_name == "DagsterAssetCheckFailedError"
+
+
+def _failure(event: DagsterEvent) -> StepFailure:
+    step = event.step_key or ""
+    told = event.step_failure_data.user_failure_data
+    if told is not None:
+        code = told.metadata.get("exit_code")
+        return StepFailure(step, told.description or "", int(str(code.value)) if code is not None else None)
+    error = event.step_failure_data.error
+    return StepFailure(
+        step, f"{error.cls_name if error else 'Failure'}: a defect of the program; see the run in the UI.", None
+    )
+
+
+def _blocks(warehouse: Warehouse) -> tuple[Block, ...]:
+    if not warehouse.exists("intake", "blocks"):
+        return ()
+    rows = warehouse.rows("select source, table_name, reason, detail from intake.blocks order by all")
+    return tuple(Block(*row) for row in rows)
+
+
+def _silent() -> Any:
+    """Dagster's console logger without a console: events go to the history alone."""
+    from dagster import logger
+
+    @logger
+    def silent(_: Any) -> logging.Logger:
+        quiet = logging.Logger("gallring.run")
+        quiet.addHandler(logging.NullHandler())
+        return quiet
+
+    return silent

@@ -1,0 +1,236 @@
+"""Settings of a site: `gallring.toml` overlaid by the environment. The only reader of the environment.
+
+Knows what may be set and what it must look like, not what is done with it. Secrets come from the environment or from
+the site's key files, never from `gallring.toml`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from assets.errors import BadInput
+from assets.policy import months_and_days
+from assets.site import Site
+
+PREFIX = "GALLRING_"
+DEFAULT_SITE = Path("site")
+SECRETS = ("warehouse_key", "pseudonym_key", "signing_key")
+_SIZE = re.compile(r"^[0-9]+(\.[0-9]+)? ?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")
+
+
+class SettingsError(BadInput):
+    """A setting is unknown or cannot be used; the message names its file and key."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WarehouseSettings(_Section):
+    """How much of the machine the warehouse may use, and how long a run waits for another to let go of it."""
+
+    memory_limit: str = ""
+    threads: Annotated[int, Field(ge=0)] = 0
+    wait_seconds: Annotated[float, Field(ge=0)] = 30
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _is_a_size(cls, value: str) -> str:
+        if value and not _SIZE.match(value):
+            raise ValueError('must be a size such as "2GB", or empty')
+        return value
+
+
+class ApprovalSettings(_Section):
+    """How large a manifest may be before a person has to approve it."""
+
+    items: Annotated[int, Field(ge=0)] = 500
+    share: Annotated[float, Field(ge=0, le=1)] = 0.02
+
+
+class TransportSettings(_Section):
+    """How one system's manifests reach it."""
+
+    kind: Literal["folder", "sftp", "s3", "https"] = "folder"
+    to: str = ""
+    public_key: str = ""
+
+
+class RunSettings(_Section):
+    """Who launches the runs that the web UI, schedules and sensors ask for."""
+
+    launcher: Literal["default", "docker", "k8s"] = "default"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set for a site. Environment first, then `gallring.toml`, then the defaults here."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    time_zone: str = "Europe/Stockholm"
+    controller: str = ""
+    policy: Path | None = None
+    respond_by: str = "P30D"
+    warehouse: WarehouseSettings = WarehouseSettings()
+    approval: ApprovalSettings = ApprovalSettings()
+    transports: dict[str, TransportSettings] = {}
+    runs: RunSettings = RunSettings()
+
+    warehouse_key: SecretStr | None = None
+    pseudonym_key: SecretStr | None = None
+    signing_key: SecretStr | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what `gallring.toml` says (which `load` passes in)."""
+        return env_settings, init_settings
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_time_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError, KeyError):
+            raise ValueError('must be a time zone such as "Europe/Stockholm"') from None
+        return value
+
+    @field_validator("respond_by")
+    @classmethod
+    def _is_a_period(cls, value: str) -> str:
+        try:
+            months_and_days(value)
+        except ValueError:
+            raise ValueError('must be an ISO 8601 period of whole years, months and days, such as "P30D"') from None
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which a day is a date."""
+        return ZoneInfo(self.time_zone)
+
+    @classmethod
+    def load(cls, site: Site) -> Settings:
+        """The settings of `site`; all defaults when it has no `gallring.toml`.
+
+        Raises:
+            SettingsError: the file is not TOML, or a key is unknown or wrong. No value is quoted.
+        """
+        content = _read(site.settings)
+        if isinstance(content.get("policy"), str):
+            content["policy"] = site.path / content["policy"]
+        try:
+            return cls(**content)
+        except ValidationError as error:
+            raise SettingsError(_complaint(site.settings, content, error)) from None
+
+
+def chosen_site(path: Path | None = None) -> Site:
+    """The site of `path`, else of `GALLRING_SITE`, else `./site`. It need not exist."""
+    named = path or Path(os.environ.get(PREFIX + "SITE") or DEFAULT_SITE)
+    return Site(named.absolute())
+
+
+def default_settings() -> str:
+    """The text of a new site's `gallring.toml`: every setting with its default and what it means."""
+    return _DEFAULT
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML in UTF-8: {error}. Mend the line it names.") from None
+    for secret in SECRETS:
+        if secret in content:
+            raise SettingsError(f"{path}: {secret} is a secret: set {PREFIX}{secret.upper()} in the environment.")
+    return content
+
+
+def _complaint(path: Path, content: dict[str, Any], error: ValidationError) -> str:
+    """One sentence about the first thing that is wrong, with where it was set."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    keys = [str(part) for part in first["loc"]]
+    where = str(path) if _is_in(content, keys) else f"environment variable {PREFIX}{'__'.join(keys).upper()}"
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(sorted(_known(keys[:-1])))
+        return f"{where}: {'.'.join(keys)} is not a setting. Known here: {known}."
+    return f"{where}: {'.'.join(keys)} {first['msg'].removeprefix('Value error, ')}."
+
+
+def _is_in(content: Any, keys: list[str]) -> bool:
+    for key in keys:
+        if not isinstance(content, dict) or key not in content:
+            return False
+        content = content[key]
+    return True
+
+
+def _known(section: list[str]) -> set[str]:
+    """The names that may be set in a section."""
+    model: type[BaseModel] = Settings
+    for name in section:
+        field = model.model_fields.get(name)
+        if field is None:
+            continue  # the name of a system in [transports]
+        candidates = (field.annotation, *get_args(field.annotation))
+        model = next((each for each in candidates if isinstance(each, type) and issubclass(each, BaseModel)), model)
+    return set(model.model_fields) - set(SECRETS)
+
+
+_DEFAULT = """\
+# Settings of this Gallring site. A line that starts with # shows a default.
+# Every setting can also come from the environment: GALLRING_TIME_ZONE, GALLRING_WAREHOUSE__MEMORY_LIMIT, ...
+# Secrets never stand here: they are files in keys/ or GALLRING_WAREHOUSE_KEY, GALLRING_PSEUDONYM_KEY,
+# GALLRING_SIGNING_KEY in the environment.
+
+# A day is a date in this time zone.
+# time_zone = "Europe/Stockholm"
+
+# Who is responsible, as manifests say it. Empty: the controller that the purpose register names.
+# controller = ""
+
+# The policy folder (register, purposes, contracts), from this folder. Leave it out for the shipped policy.
+policy = "policy"
+
+# How long a system has to answer a manifest: an ISO 8601 period.
+# respond_by = "P30D"
+
+[warehouse]
+# How much memory and how many threads DuckDB may use. Empty and 0: what the machine has.
+# memory_limit = ""
+# threads = 0
+# How long a run waits while another process has the warehouse open.
+# wait_seconds = 30
+
+[approval]
+# A manifest with more items than this, or with more than this share of the system's records, waits for a person.
+# items = 500
+# share = 0.02
+
+# How each system gets its manifests; without a table of its own, from outbox/SYSTEM/.
+# [transports.crm]
+# kind = "folder"       # folder, sftp, s3 or https
+# to = "exchange/crm"
+# public_key = ""       # the recipient's, for encrypted parcels
+
+[runs]
+# Who launches runs that the web UI, schedules and sensors ask for: default (a process on this machine), docker or k8s.
+# launcher = "default"
+"""

@@ -1,0 +1,116 @@
+"""Settings say which file and key is wrong, and never show a value."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from assets.site import Site
+from orchestration.settings import SECRETS, Settings, SettingsError, chosen_site, default_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SITE", "POLICY", "TIME_ZONE", "CONTROLLER", "RESPOND_BY", *(secret.upper() for secret in SECRETS)):
+        monkeypatch.delenv(f"GALLRING_{name}", raising=False)
+
+
+def site_with(folder: Path, text: str) -> Site:
+    site = Site(folder)
+    site.settings.write_text(text, encoding="utf-8")
+    return site
+
+
+def test_a_site_without_settings_has_the_defaults(tmp_path: Path) -> None:
+    settings = Settings.load(Site(tmp_path))
+    assert (settings.time_zone, settings.respond_by, settings.policy) == ("Europe/Stockholm", "P30D", None)
+
+
+def test_the_default_text_sets_what_the_defaults_are(tmp_path: Path) -> None:
+    text = re.sub(r"^# (?=[a-z_]+ = |\[)", "", default_settings(), flags=re.MULTILINE)
+    written = Settings.load(site_with(tmp_path, text))
+    defaults = Settings.load(Site(tmp_path / "nothing"))
+    assert written.model_copy(update={"policy": None, "transports": {}}) == defaults
+    assert written.policy == tmp_path / "policy"
+    assert written.transports["crm"].kind == "folder"
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "known"),
+    [
+        ('colour = "red"', "colour", "time_zone"),
+        ('[warehouse]\nmemory_limt = "2GB"', "warehouse.memory_limt", "memory_limit"),
+        ('[transports.crm]\nkind = "folder"\npassword = "x"', "transports.crm.password", "public_key"),
+    ],
+)
+def test_an_unknown_key_is_named_with_its_file_and_what_is_known(
+    tmp_path: Path, text: str, key: str, known: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(site_with(tmp_path, text))
+    assert str(tmp_path / "gallring.toml") in str(caught.value)
+    assert f"{key} is not a setting" in str(caught.value)
+    assert known in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('time_zone = "Mars/Olympus"', "time_zone"),
+        ('respond_by = "a month"', "respond_by"),
+        ("[approval]\nshare = 7", "approval.share"),
+        ('[warehouse]\nmemory_limit = "lots"', "warehouse.memory_limit"),
+        ('[transports.crm]\nkind = "pigeon"', "transports.crm.kind"),
+    ],
+)
+def test_a_wrong_value_is_named_by_its_key_and_not_shown(tmp_path: Path, text: str, key: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(site_with(tmp_path, text))
+    assert f"gallring.toml: {key} " in str(caught.value)
+    assert not any(value in str(caught.value) for value in ("Olympus", "a month", "pigeon", "lots"))
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"gallring\.toml is not TOML"):
+        Settings.load(site_with(tmp_path, "time_zone: Europe/Stockholm"))
+
+
+def test_the_environment_wins_and_is_blamed_for_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = site_with(tmp_path, 'time_zone = "Europe/Oslo"\n[warehouse]\nthreads = 1')
+    monkeypatch.setenv("GALLRING_TIME_ZONE", "Europe/Helsinki")
+    monkeypatch.setenv("GALLRING_WAREHOUSE__MEMORY_LIMIT", "1GB")
+    settings = Settings.load(site)
+    assert (settings.time_zone, settings.warehouse.threads, settings.warehouse.memory_limit) == (
+        "Europe/Helsinki",
+        1,
+        "1GB",
+    )
+    monkeypatch.setenv("GALLRING_RESPOND_BY", "soon")
+    with pytest.raises(SettingsError, match="environment variable GALLRING_RESPOND_BY"):
+        Settings.load(site)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_in_the_file_is_refused_and_not_shown(tmp_path: Path, secret: str) -> None:
+    with pytest.raises(SettingsError, match=f"GALLRING_{secret.upper()}") as caught:
+        Settings.load(site_with(tmp_path, f'{secret} = "0123456789abcdef"'))
+    assert "0123456789" not in str(caught.value)
+
+
+def test_a_secret_of_the_environment_is_not_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GALLRING_WAREHOUSE_KEY", "c0ffee")
+    settings = Settings.load(Site(tmp_path))
+    assert settings.warehouse_key is not None
+    assert "c0ffee" not in repr(settings) + settings.model_dump_json()
+
+
+def test_the_site_is_the_given_one_else_the_environments_else_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert chosen_site().path == tmp_path / "site"
+    monkeypatch.setenv("GALLRING_SITE", str(tmp_path / "other"))
+    assert chosen_site().path == tmp_path / "other"
+    assert chosen_site(tmp_path / "third").path == tmp_path / "third"
