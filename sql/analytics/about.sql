@@ -5,7 +5,6 @@
 -- - controller varchar: who answers for the data
 -- - as_of date: the day of evaluation
 -- - deliveries varchar[]: the loaded deliveries that the records come from, as source/delivery, sorted
--- - smallest_group integer: how many customers a product's name needs before sales.order_lines shows it
 with loaded as (
     select list_sort(list(distinct deliveries.source || '/' || deliveries.delivery_id)) as deliveries
     from intake.deliveries as deliveries
@@ -18,8 +17,7 @@ select
     about.sha256 as policy_sha256,
     about.controller,
     evaluation.as_of,
-    coalesce(loaded.deliveries, []) as deliveries,
-    $smallest_group as smallest_group
+    coalesce(loaded.deliveries, []) as deliveries
 from policy.about as about
 cross join retention.evaluation as evaluation
 cross join loaded

@@ -2,20 +2,32 @@
 -- - hold_id varchar: the register's own number
 -- - record_type varchar: the record that is held; null: the register names a type that no contract knows
 -- - record_key varchar: the held record's key; null: no such record is in the sources now
--- - fields varchar[]: the fields that it lists and that exist, sorted; empty: the whole record
+-- - fields varchar[]: the fields that it lists, sorted; empty: the whole record, as when it lists an unknown one
 -- - placed_at date: the local day on which it was placed
 -- - released_at date: the local day on which it was released; null: it stands
 -- - is_active boolean: whether it holds on the day of evaluation
-with listed as (
+with holds as (
+    select
+        office_holds.row_id,
+        office_holds.hold_id,
+        lower(office_holds.record_type) as record_type,
+        office_holds.record_key,
+        regexp_replace(';' || replace(office_holds.fields, ' ', '') || ';', ';+', ';', 'g') as listed,
+        office_holds.placed_at,
+        office_holds.released_at
+    from raw.office_holds as office_holds
+    where office_holds.in_source
+),
+
+known_fields as (
     select
         holds.row_id,
         list_sort(list(distinct fields.field)) as fields
-    from raw.office_holds as holds
+    from holds
     inner join policy.fields as fields
         on
             holds.record_type = fields.record_type
-            and list_contains(list_transform(string_split(holds.fields, ';'), lambda f: trim(f)), fields.field)
-    where holds.in_source
+            and contains(holds.listed, ';' || fields.field || ';')
     group by holds.row_id
 ),
 
@@ -28,17 +40,20 @@ select
     holds.hold_id,
     known_types.record_type,
     records.record_key,
-    coalesce(listed.fields, []) as fields,
+    case
+        when length(holds.listed) - length(replace(holds.listed, ';', '')) - 1 = len(known_fields.fields)
+            then known_fields.fields
+        else []
+    end as fields,
     holds.placed_at,
     holds.released_at,
     coalesce(holds.placed_at <= evaluation.as_of, true)
     and coalesce(holds.released_at >= evaluation.as_of, true) as is_active
-from raw.office_holds as holds
+from holds
 cross join retention.evaluation as evaluation
-left join listed on holds.row_id = listed.row_id
+left join known_fields on holds.row_id = known_fields.row_id
 left join known_types on holds.record_type = known_types.record_type
 left join retention.records as records
     on
         holds.record_type = records.record_type
         and holds.record_key = records.record_key
-where holds.in_source

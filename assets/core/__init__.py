@@ -1,0 +1,1 @@
+"""Core: what arrived, joined on integers, with the people behind the rows resolved."""

@@ -1,0 +1,284 @@
+"""A policy folder: the purpose register, the SQL of each purpose, and the contracts of what arrives.
+
+Reads and checks them, and writes them as `policy.*` tables that the evaluation joins. Decides nothing about records.
+
+A folder holds `register.yaml`, and, where they differ from the shipped ones, `purposes/*.sql`, `contracts/*.yaml` and
+`scenarios/*.yaml`. Without a folder the shipped Familjefilm policy applies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from assets.errors import BadInput
+from assets.ingest.contracts import Contracts, canonical, load_contracts
+from assets.models import SQL, Model, Models
+from assets.warehouse import Warehouse
+
+SHIPPED_REGISTER = SQL / "purposes" / "register.yaml"
+SHARED_CLOCKS = "*"
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+def months_and_days(period: str) -> tuple[int, int]:
+    """An ISO 8601 period of whole years, months, weeks and days as (months, days).
+
+    Raises:
+        ValueError: not a period, or one with a time part or fractions.
+    """
+    import isodate
+
+    try:
+        parsed = isodate.parse_duration(period, as_timedelta_if_possible=False)
+    except (isodate.ISO8601Error, TypeError) as error:
+        raise ValueError(f"{period!r} is not an ISO 8601 period such as P1Y or P30D") from error
+    months = parsed.years * 12 + parsed.months
+    if months != int(months) or parsed.tdelta.seconds or parsed.tdelta.microseconds or period.startswith("-"):
+        raise ValueError(f"{period!r} must be whole years, months and days")
+    return int(months), parsed.tdelta.days
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Title(_Strict):
+    """What a purpose is called, to people."""
+
+    sv: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+class SharedClock(_Strict):
+    """A period that several purposes read."""
+
+    period: str
+    why: str
+
+    @field_validator("period")
+    @classmethod
+    def _is_a_period(cls, period: str) -> str:
+        months_and_days(period)
+        return period
+
+
+Categories = Literal["all"] | list[Name]
+
+
+class Purpose(_Strict):
+    """One documented reason to hold personal data (Art 30(1)(b), Art 5(1)(b))."""
+
+    title: Title
+    purpose_class: Literal["use", "duty"] = Field(alias="class")
+    legal_basis: list[Annotated[str, Field(pattern=r"^eu-gdpr:A[0-9]+(-[a-z0-9-]+)*$")]] = Field(min_length=1)
+    dpv_purpose: str = Field(pattern=r"^dpv:[A-Za-z]+$")
+    covers: Literal["every_category"] | dict[Name, dict[Name, Categories]]
+    periods: dict[Name, str] = Field(min_length=1)
+    law: str = Field(min_length=1)
+    decided_by: str = Field(min_length=1)
+    register_entry: str = Field(alias="register", default="")
+    erasure_exception: str = ""
+
+    @field_validator("periods")
+    @classmethod
+    def _are_periods(cls, periods: dict[str, str]) -> dict[str, str]:
+        for period in periods.values():
+            months_and_days(period)
+        return periods
+
+
+class Register(_Strict):
+    """The purpose register of one company."""
+
+    policy: str
+    version: str
+    controller: str
+    clocks: dict[Name, SharedClock] = {}
+    purposes: dict[Name, Purpose] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One clock of a purpose covers one category of one record type."""
+
+    purpose: str
+    clock: str
+    record_type: str
+    data_category: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A register with the SQL and the contracts that apply it."""
+
+    register: Register
+    register_path: Path
+    purpose_folder: Path | None
+    contracts: Contracts
+    scenario_folders: tuple[Path, ...]
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> Policy:
+        """The policy of `folder`, or the shipped one.
+
+        Raises:
+            BadInput: the folder or its register is missing or wrong; the message names the entry.
+        """
+        if folder is None:
+            register_path, purposes, contracts = SHIPPED_REGISTER, None, canonical()
+            scenarios: tuple[Path, ...] = (SQL.parent / "tests" / "scenarios",)
+        else:
+            register_path = folder / "register.yaml"
+            purposes = folder / "purposes" if (folder / "purposes").is_dir() else None
+            own = folder / "contracts"
+            contracts = load_contracts(own) if own.is_dir() else canonical()
+            scenarios = (folder / "scenarios",)
+        return cls(_read_register(register_path), register_path, purposes, contracts, scenarios)
+
+    @property
+    def version(self) -> str:
+        """The register's version, as its owner writes it."""
+        return self.register.version
+
+    @cached_property
+    def sha256(self) -> str:
+        """A digest over everything that decides: register, purpose SQL, evaluation SQL and contracts."""
+        digest = hashlib.sha256(self.register_path.read_bytes())
+        shared = Models.of("core", "triggers", "retention").ordered
+        for model in sorted((*self.purpose_models, *shared), key=lambda model: model.table):
+            digest.update(f"\n{model.table}\n".encode() + model.statement.encode())
+        for contract in self.contracts.values():
+            digest.update(f"\n{contract.source}/{contract.table}\n".encode() + contract.digest.encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def purpose_models(self) -> tuple[Model, ...]:
+        """One model for each purpose of the register: the policy's own file, else the shipped one.
+
+        Raises:
+            BadInput: a purpose has no SQL file.
+        """
+        found = []
+        for purpose in self.register.purposes:
+            path = self.purpose_path(purpose)
+            if path is None:
+                raise BadInput(f"{self.register_path.name}: purpose {purpose} has no file purposes/{purpose}.sql. Add it.")
+            found.append(Model(schema="purposes", path=path))
+        return tuple(found)
+
+    def purpose_path(self, purpose: str) -> Path | None:
+        """Where a purpose's SQL is, or None."""
+        folders = [folder for folder in (self.purpose_folder, SQL / "purposes") if folder is not None]
+        return next((path for folder in folders if (path := folder / f"{purpose}.sql").is_file()), None)
+
+    @cached_property
+    def fields(self) -> dict[str, dict[str, list[str]]]:
+        """record type -> data category -> classified fields, in the contracts' order."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for contract in self.contracts.values():
+            if contract.record_type is None:
+                continue
+            categories = found.setdefault(contract.record_type, {})
+            for column in contract.columns:
+                if column.category is not None:
+                    categories.setdefault(column.category, []).append(column.name)
+        return found
+
+    def coverage(self) -> Iterator[Coverage]:
+        """What every purpose covers, with `all` spelled out, in the register's order."""
+        for name, purpose in self.register.purposes.items():
+            if purpose.covers == "every_category":
+                for record_type, categories in self.fields.items():
+                    for category in categories:
+                        yield Coverage(name, category, record_type, category)
+                continue
+            for clock, record_types in purpose.covers.items():
+                for record_type, categories_named in record_types.items():
+                    chosen = list(self.fields.get(record_type, {})) if categories_named == "all" else categories_named
+                    for category in chosen:
+                        yield Coverage(name, clock, record_type, category)
+
+    def publish(self, warehouse: Warehouse) -> None:
+        """Write the policy as `policy.*` tables, in one transaction."""
+        with warehouse.transaction():
+            warehouse.run("create schema if not exists policy")
+            for table, columns in _TABLES.items():
+                warehouse.run(f"create or replace table policy.{table} ({columns})")
+            for table, rows in self._rows().items():
+                names = [column.split()[0] for column in _TABLES[table].split(", ")]
+                warehouse.insert(f"policy.{table}", names, rows)
+
+    def _rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        purposes = self.register.purposes
+        return {
+            "about": [(self.register.policy, self.version, self.sha256, self.register.controller)],
+            "purposes": [
+                (name, position, entry.purpose_class, " | ".join(entry.legal_basis), entry.title.sv, entry.title.en,
+                 entry.dpv_purpose, entry.law, entry.decided_by, entry.erasure_exception)
+                for position, (name, entry) in enumerate(purposes.items())
+            ],
+            "periods": [
+                (purpose, clock, *months_and_days(period)) for purpose, clock, period in self._periods()
+            ],
+            "coverage": [
+                (entry.purpose, entry.clock, entry.record_type, entry.data_category) for entry in self.coverage()
+            ],
+            "records": [
+                (contract.record_type, contract.source, contract.table, contract.key,
+                 _fields_pattern([column.name for column in contract.columns if column.category is not None]))
+                for contract in self.contracts.values() if contract.record_type is not None
+            ],
+            "fields": [
+                (contract.record_type, contract.source, contract.table, column.name, column.category, position)
+                for contract in self.contracts.values() if contract.record_type is not None
+                for position, column in enumerate(contract.columns) if column.category is not None
+            ],
+        }  # fmt: skip
+
+    def _periods(self) -> Iterator[tuple[str, str, str]]:
+        for clock, shared in self.register.clocks.items():
+            yield SHARED_CLOCKS, clock, shared.period
+        for name, purpose in self.register.purposes.items():
+            for clock, period in purpose.periods.items():
+                yield name, clock, period
+
+
+_TABLES = {
+    "about": "policy varchar, version varchar, sha256 varchar, controller varchar",
+    "purposes": "purpose varchar, position integer, class varchar, legal_basis varchar, title_sv varchar, "
+    "title_en varchar, dpv_purpose varchar, law varchar, decided_by varchar, erasure_exception varchar",
+    "periods": "purpose varchar, clock varchar, months integer, days integer",
+    "coverage": "purpose varchar, clock varchar, record_type varchar, data_category varchar",
+    "records": "record_type varchar, source varchar, table_name varchar, key_field varchar, fields_pattern varchar",
+    "fields": "record_type varchar, source varchar, table_name varchar, field varchar, data_category varchar, "
+    "position integer",
+}
+
+
+def _fields_pattern(fields: list[str]) -> str:
+    """Matches a list of known fields, each between semicolons of its own (`;name;;phone;`), and nothing else."""
+    return "^(?:;(?:" + "|".join(fields) + ");)+$"
+
+
+def _read_register(path: Path) -> Register:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadInput(f"{path} is missing: a policy folder holds a register.yaml.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not YAML in UTF-8: {str(error).splitlines()[0]}.") from None
+    try:
+        return Register.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = " → ".join(str(part) for part in first["loc"]) or "the whole file"
+        raise BadInput(f"{path}: {where}: {first['msg']}.") from None

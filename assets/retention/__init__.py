@@ -1,0 +1,1 @@
+"""Retention: triggers, purposes, claims and the dispositions they add up to."""

@@ -1,0 +1,45 @@
+-- What makes rows one person: a valid personnummer, an e-mail address with a name, or a subscription that names the row.
+-- Grain: a row and a link; rows that share a link are the same person, transitively.
+-- A subscription belongs to the contact it names, else to the customer it names.
+select
+    customer.customer_id * 4 as node_id,
+    'number ' || cast(customer.national_id_key as varchar) as link
+from core.customers as customer
+where customer.is_person and customer.national_id_key is not null
+union all
+select
+    customer.customer_id * 4 as node_id,
+    'number ' || cast(customer.trader_id_key as varchar) as link
+from core.customers as customer
+where customer.is_person and customer.trader_id_key is not null
+union all
+select
+    node.node_id,
+    'address ' || cast(node.email_key as varchar) || ' ' || cast(node.name_key as varchar) as link
+from core.person_nodes as node
+where node.email_key is not null and node.name_key is not null
+union all
+select
+    subscriber.subscriber_id * 4 + 2 as node_id,
+    'contact ' || cast(subscriber.contact_id as varchar) as link
+from core.subscribers as subscriber
+where subscriber.contact_id is not null
+union all
+select
+    contact.contact_id * 4 + 1 as node_id,
+    'contact ' || cast(contact.contact_id as varchar) as link
+from core.contacts as contact
+union all
+select
+    subscriber.subscriber_id * 4 + 2 as node_id,
+    'customer ' || cast(subscriber.customer_id as varchar) as link
+from core.subscribers as subscriber
+inner join core.customers as customer
+    on subscriber.customer_id = customer.customer_id and customer.is_person
+where subscriber.contact_id is null
+union all
+select
+    customer.customer_id * 4 as node_id,
+    'customer ' || cast(customer.customer_id as varchar) as link
+from core.customers as customer
+where customer.is_person

@@ -1,0 +1,83 @@
+-- Fields that a partner was given for a direct delivery whose time there is over. Grain: a delivery and field.
+-- The day of delivery is core's: one before its order was placed counts as none. Named are the fields that hold a
+-- value or were ordered erased; of a delivery that has gone unnamed, all that a direct delivery gives.
+with clock as (
+    select
+        cast($as_of as date) as as_of,
+        cast($partner_days as integer) as partner_days
+),
+
+due as (
+    select
+        deliveries.row_id,
+        deliveries.delivery_id as record_key,
+        deliveries.partner_id,
+        deliveries.in_source,
+        deliveries.contact_name,
+        deliveries.phone,
+        deliveries.street,
+        deliveries.postal_code,
+        deliveries.city,
+        dated.delivered_on,
+        dated.delivered_on + clock.partner_days as ended_on
+    from raw.orders_deliveries as deliveries
+    inner join core.deliveries as dated on deliveries.row_id = dated.delivery_id
+    cross join clock
+    where
+        deliveries.partner_id is not null
+        and dated.delivered_on + clock.partner_days < clock.as_of
+),
+
+given as (
+    select
+        due.row_id,
+        fields.field,
+        fields.position,
+        case fields.field
+            when 'contact_name' then due.contact_name is not null
+            when 'phone' then due.phone is not null
+            when 'street' then due.street is not null
+            when 'postal_code' then due.postal_code is not null
+            else due.city is not null
+        end as is_held
+    from due
+    cross join policy.fields as fields
+    where
+        fields.record_type = 'delivery'
+        and fields.field in ('contact_name', 'phone', 'street', 'postal_code', 'city')
+),
+
+ordered as (
+    select
+        sealed.record_key,
+        sealed.field
+    from manifest.sealed_fields as sealed
+    where
+        sealed.record_type = 'delivery'
+        and sealed.state = 'erase'
+),
+
+named as (
+    select distinct ordered.record_key
+    from ordered
+)
+
+select
+    due.partner_id,
+    due.row_id,
+    due.record_key,
+    due.delivered_on,
+    due.ended_on,
+    given.field,
+    given.position
+from due
+inner join given on due.row_id = given.row_id
+left join ordered
+    on
+        due.record_key = ordered.record_key
+        and given.field = ordered.field
+left join named on due.record_key = named.record_key
+where
+    given.is_held
+    or ordered.field is not null
+    or (not due.in_source and named.record_key is null)

@@ -1,0 +1,58 @@
+-- Fields of which a partner was given a copy, by the office's register. Grain: a disclosure and field.
+-- A disclosure that lists no field, or one that no contract knows, counts as one of the whole record. A disclosure
+-- dated after the day of evaluation has not happened yet; one without a date has.
+with listed as (
+    select
+        disclosures.row_id,
+        disclosures.partner_id,
+        disclosures.record_type,
+        disclosures.record_key,
+        disclosures.disclosed_at as disclosed_on,
+        ';' || coalesce(replace(disclosures.fields, ' ', ''), '') || ';' as names
+    from raw.office_disclosures as disclosures
+    where
+        disclosures.in_source
+        and disclosures.partner_id is not null
+        and (disclosures.disclosed_at is null or disclosures.disclosed_at <= $as_of)
+),
+
+known as (
+    select
+        listed.row_id,
+        cast(count(*) as integer) as known_names
+    from listed
+    inner join policy.fields as fields
+        on
+            listed.record_type = fields.record_type
+            and strpos(listed.names, ';' || fields.field || ';') > 0
+    group by listed.row_id
+),
+
+judged as (
+    select
+        listed.row_id,
+        listed.partner_id,
+        listed.record_type,
+        listed.record_key,
+        listed.disclosed_on,
+        listed.names,
+        coalesce(known.known_names, 0) = length(listed.names) - length(replace(listed.names, ';', '')) - 1
+            as every_name_is_known
+    from listed
+    left join known on listed.row_id = known.row_id
+)
+
+select
+    judged.row_id as disclosure_row_id,
+    judged.partner_id,
+    judged.record_type,
+    judged.record_key,
+    judged.disclosed_on,
+    fields.field,
+    fields.position,
+    fields.data_category
+from judged
+inner join policy.fields as fields
+    on
+        judged.record_type = fields.record_type
+        and (not judged.every_name_is_known or strpos(judged.names, ';' || fields.field || ';') > 0)

@@ -1,0 +1,57 @@
+-- Debt collection (Art 17(3)(e); PreskrL 2, 5-7 §§): through the day the claim lapses or is extinguished, whichever is
+-- first; after an extinction the national_id stays through the grace. Grain: a claim on a record.
+with clocks as (
+    select
+        debt.invoice_id,
+        debt.customer_id,
+        'limitation' as clock,
+        debt.arose_on as starts_on,
+        case when debt.missing is null then debt.ends_on end as ends_on,
+        debt.missing
+    from triggers.debts as debt
+    where debt.missing is null or debt.lapses_on is null or debt.lapses_on >= $as_of
+    union all
+    select
+        debt.invoice_id,
+        debt.customer_id,
+        'grace' as clock,
+        debt.arose_on as starts_on,
+        debt.grace_ends_on as ends_on,
+        cast(null as varchar) as missing
+    from triggers.debts as debt
+    where debt.missing is null and debt.grace_ends_on is not null
+)
+
+select
+    'invoice' as record_type,
+    clock.invoice_id as row_id,
+    clock.clock,
+    clock.starts_on,
+    clock.ends_on,
+    cast(null as varchar) as ended_by,
+    clock.missing
+from clocks as clock
+union all
+select
+    'claim_event' as record_type,
+    happening.claim_event_id as row_id,
+    clock.clock,
+    clock.starts_on,
+    clock.ends_on,
+    cast(null as varchar) as ended_by,
+    clock.missing
+from clocks as clock
+inner join core.claim_events as happening
+    on clock.invoice_id = happening.invoice_id
+union all
+select
+    'customer' as record_type,
+    clock.customer_id as row_id,
+    clock.clock,
+    clock.starts_on,
+    clock.ends_on,
+    cast(null as varchar) as ended_by,
+    clock.missing
+from clocks as clock
+inner join core.customers as customer
+    on clock.customer_id = customer.customer_id and customer.is_person

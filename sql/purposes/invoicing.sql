@@ -1,0 +1,61 @@
+-- Invoicing (Art 6(1)(b), companies 6(1)(f)): through the day the invoice is settled, at most a month past due.
+-- Grain: a claim on a record.
+with clocks as (
+    select
+        invoicing_end.invoice_id,
+        invoicing_end.order_id,
+        invoice.customer_id,
+        invoice.voucher_on as starts_on,
+        add_months(invoicing_end.ends_on, until_settled.months) + until_settled.days as ends_on,
+        case when invoicing_end.ends_on is null then 'invoice_without_day' end as missing
+    from triggers.invoicing_ends as invoicing_end
+    inner join core.invoices as invoice
+        on invoicing_end.invoice_id = invoice.invoice_id
+    inner join policy.periods as until_settled
+        on until_settled.purpose = 'invoicing' and until_settled.clock = 'until_settled'
+)
+
+select
+    'invoice' as record_type,
+    clock.invoice_id as row_id,
+    'until_settled' as clock,
+    clock.starts_on,
+    clock.ends_on,
+    cast(null as varchar) as ended_by,
+    clock.missing
+from clocks as clock
+union all
+select
+    'payment' as record_type,
+    payment.payment_id as row_id,
+    'until_settled' as clock,
+    clock.starts_on,
+    clock.ends_on,
+    cast(null as varchar) as ended_by,
+    clock.missing
+from clocks as clock
+inner join core.payments as payment
+    on clock.invoice_id = payment.invoice_id
+union all
+select
+    'order' as record_type,
+    clock.order_id as row_id,
+    'until_settled' as clock,
+    clock.starts_on,
+    clock.ends_on,
+    cast(null as varchar) as ended_by,
+    clock.missing
+from clocks as clock
+where clock.order_id is not null
+union all
+select
+    'customer' as record_type,
+    clock.customer_id as row_id,
+    'until_settled' as clock,
+    clock.starts_on,
+    clock.ends_on,
+    cast(null as varchar) as ended_by,
+    clock.missing
+from clocks as clock
+inner join core.customers as customer
+    on clock.customer_id = customer.customer_id and customer.is_person

@@ -1,0 +1,2 @@
+-- The day of evaluation. Grain: one row.
+select cast($as_of as date) as as_of

@@ -1,0 +1,34 @@
+-- Whose a consent is: the contact it names, else the customer it names, else the one person with that e-mail address.
+-- Grain: a consent. person_id is null when it is a company's or nobody's; customer_id is the customer whose exit reaches it.
+with addresses as (
+    select
+        node.email_key,
+        min(person.person_id) as person_id
+    from core.person_nodes as node
+    inner join core.people as person
+        on node.node_id = person.node_id
+    where node.email_key is not null
+    group by node.email_key
+    having min(person.person_id) = max(person.person_id)
+)
+
+select
+    consent.consent_id,
+    case
+        when consent.contact_id is not null then contact_person.person_id
+        when consent.customer_id is not null then customer_person.person_id
+        else address.person_id
+    end as person_id,
+    case
+        when consent.contact_id is not null then contact.customer_id
+        else consent.customer_id
+    end as customer_id
+from core.consents as consent
+left join core.contacts as contact
+    on consent.contact_id = contact.contact_id
+left join core.people as contact_person
+    on consent.contact_id * 4 + 1 = contact_person.node_id
+left join core.people as customer_person
+    on consent.customer_id * 4 = customer_person.node_id
+left join addresses as address
+    on consent.names_nobody and consent.email_key = address.email_key

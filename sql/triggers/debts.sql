@@ -1,0 +1,159 @@
+-- The claim on each invoice: when it lapses and when it was extinguished. Grain: an invoice (credit notes are no claim).
+-- Without a known capacity the clock runs by the longer period, and lapses_on only says when even that is over.
+-- A restart counts while the clock, restarted by all before it, still runs; the first gap ends the chain.
+with periods as (
+    select
+        private.months as private_months,
+        private.days as private_days,
+        business.months as business_months,
+        business.days as business_days,
+        grace.months as grace_months,
+        grace.days as grace_days
+    from policy.periods as private
+    inner join policy.periods as business
+        on business.purpose = 'debt_collection' and business.clock = 'business'
+    inner join policy.periods as grace
+        on grace.purpose = 'debt_collection' and grace.clock = 'grace'
+    where private.purpose = 'debt_collection' and private.clock = 'private'
+),
+
+claims as (
+    select
+        invoice.invoice_id,
+        invoice.customer_id,
+        invoice.capacity,
+        coalesce(delivery.last_delivered_on, purchase.placed_on, invoice.issued_on) as arose_on
+    from core.invoices as invoice
+    left join core.orders as purchase
+        on invoice.order_id = purchase.order_id
+    left join triggers.order_deliveries as delivery
+        on invoice.order_id = delivery.order_id
+    where not invoice.is_credit_note
+),
+
+starts as (
+    select
+        claim.invoice_id,
+        claim.arose_on as on_day
+    from claims as claim
+    where claim.arose_on is not null
+    union
+    select
+        interruption.invoice_id,
+        interruption.on_day
+    from triggers.debt_interruptions as interruption
+    inner join claims as claim
+        on interruption.invoice_id = claim.invoice_id
+    where interruption.on_day >= claim.arose_on
+),
+
+clocks as (
+    select
+        start_day.invoice_id,
+        start_day.on_day,
+        case
+            when claim.capacity = 'private'
+                then add_months(start_day.on_day, period.private_months) + period.private_days
+            when claim.capacity = 'business'
+                then add_months(start_day.on_day, period.business_months) + period.business_days
+            else greatest(
+                add_months(start_day.on_day, period.private_months) + period.private_days,
+                add_months(start_day.on_day, period.business_months) + period.business_days
+            )
+        end as runs_to
+    from starts as start_day
+    inner join claims as claim
+        on start_day.invoice_id = claim.invoice_id
+    cross join periods as period
+),
+
+gaps as (
+    select
+        clock.invoice_id,
+        clock.on_day,
+        clock.runs_to,
+        case
+            when
+                clock.on_day > lag(clock.runs_to) over (
+                    partition by clock.invoice_id
+                    order by clock.on_day
+                )
+                then 1
+            else 0
+        end as gap
+    from clocks as clock
+),
+
+chains as (
+    select
+        gaps.invoice_id,
+        gaps.runs_to,
+        sum(gaps.gap) over (
+            partition by gaps.invoice_id
+            order by gaps.on_day
+            rows between unbounded preceding and current row
+        ) as gaps_before
+    from gaps
+),
+
+lapses as (
+    select
+        chain.invoice_id,
+        max(chain.runs_to) as lapses_on
+    from chains as chain
+    where chain.gaps_before = 0
+    group by chain.invoice_id
+),
+
+closings as (
+    select
+        happening.invoice_id,
+        min(happening.occurred_on) as closed_on
+    from core.claim_events as happening
+    where happening.event in ('assigned', 'written_off') and happening.occurred_on <= $as_of
+    group by happening.invoice_id
+),
+
+extinctions as (
+    select
+        claim.invoice_id,
+        claim.customer_id,
+        claim.capacity,
+        claim.arose_on,
+        lapse.lapses_on,
+        case
+            when settlement.settled_on is null then closing.closed_on
+            when closing.closed_on is null then settlement.settled_on
+            else least(settlement.settled_on, closing.closed_on)
+        end as extinguished_on
+    from claims as claim
+    left join lapses as lapse
+        on claim.invoice_id = lapse.invoice_id
+    left join triggers.settlements as settlement
+        on claim.invoice_id = settlement.invoice_id
+    left join closings as closing
+        on claim.invoice_id = closing.invoice_id
+)
+
+select
+    extinction.invoice_id,
+    extinction.customer_id,
+    extinction.arose_on,
+    extinction.lapses_on,
+    extinction.extinguished_on,
+    case
+        when extinction.extinguished_on <= $as_of then null
+        when extinction.capacity is null then 'purchase_capacity_missing'
+        when extinction.arose_on is null then 'claim_without_day'
+    end as missing,
+    case
+        when extinction.lapses_on is null then extinction.extinguished_on
+        when extinction.extinguished_on is null then extinction.lapses_on
+        else least(extinction.extinguished_on, extinction.lapses_on)
+    end as ends_on,
+    case
+        when extinction.lapses_on is null or extinction.extinguished_on < extinction.lapses_on
+            then add_months(extinction.extinguished_on, period.grace_months) + period.grace_days
+    end as grace_ends_on
+from extinctions as extinction
+cross join periods as period

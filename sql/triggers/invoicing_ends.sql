@@ -1,0 +1,31 @@
+-- The last day of invoicing. Grain: an invoice (credit notes have none).
+-- ends_on is null when the invoice is not settled and neither falls due nor was issued on a known day.
+with limits as (
+    select
+        invoice.invoice_id,
+        invoice.order_id,
+        invoice.issued_on,
+        add_months(
+            coalesce(invoice.due_on, add_months(invoice.issued_on, term.months) + term.days), overdue.months
+        ) + overdue.days as limit_on,
+        settlement.settled_on
+    from core.invoices as invoice
+    inner join policy.periods as term
+        on term.purpose = 'invoicing' and term.clock = 'payment_term'
+    inner join policy.periods as overdue
+        on overdue.purpose = 'invoicing' and overdue.clock = 'overdue'
+    left join triggers.settlements as settlement
+        on invoice.invoice_id = settlement.invoice_id
+    where not invoice.is_credit_note
+)
+
+select
+    limits.invoice_id,
+    limits.order_id,
+    limits.issued_on,
+    case
+        when limits.settled_on is null then limits.limit_on
+        when limits.limit_on is null then limits.settled_on
+        else least(limits.settled_on, limits.limit_on)
+    end as ends_on
+from limits
