@@ -1,0 +1,1 @@
+"""Intake: deliveries in, typed `raw.*` tables out, with every row accounted for."""
