@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from assets.errors import BadInput
 from assets.ingest.expressions import ROW, Expression, checked_expression
 
-SHIPPED = Path(__file__).resolve().parents[2] / "expectations" / "contracts"
+CONTRACTS = Path(__file__).resolve().parents[2] / "expectations" / "contracts"
 
 #: Every table that the rules know, in the order in which people and manifests list them.
 TABLES: tuple[tuple[str, str], ...] = (
@@ -47,6 +47,7 @@ SHRINK_TOLERANCE = 0.2
 
 ColumnType = Literal["text", "date", "instant", "decimal", "boolean"]
 FileKind = Literal["csv", "jsonl", "parquet", "excel"]
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TYPES: dict[str, ColumnType] = {
     "string": "text", "date": "date", "timestamp": "instant", "number": "decimal", "boolean": "boolean",
 }  # fmt: skip
@@ -132,6 +133,7 @@ class Contract:
         source: the system that delivers it (`crm`).
         table: its name there (`customers`).
         record_type: the rules' word for one row (`customer`); None for the office's own registers.
+        description: one sentence on what a row is.
         key: the column that names a row.
         columns: the raw table's columns in order, the key among them.
         optional: never arrived counts as empty.
@@ -161,6 +163,7 @@ class Contract:
     file_columns: tuple[str, ...] = ()
     declared: bool = True
     digest: str = ""
+    description: str = ""
 
     @property
     def raw_table(self) -> str:
@@ -229,7 +232,7 @@ class Contracts(Mapping[tuple[str, str], Contract]):
 @cache
 def canonical() -> Contracts:
     """The shipped contracts, which are also the canonical model."""
-    return Contracts([_read_contract(SHIPPED / f"{source}_{table}.yaml", None) for source, table in TABLES])
+    return Contracts([_read_contract(CONTRACTS / f"{source}_{table}.yaml", None) for source, table in TABLES])
 
 
 def load_contracts(folder: Path) -> Contracts:
@@ -240,7 +243,7 @@ def load_contracts(folder: Path) -> Contracts:
     Raises:
         BadInput: a file is no ODCS contract, or does not fit the canonical model; the message names file and entry.
     """
-    if folder.resolve() == SHIPPED:
+    if folder.resolve() == CONTRACTS:
         return canonical()
     names = {f"{source}_{table}": (source, table) for source, table in TABLES}
     found: dict[tuple[str, str], Contract] = {}
@@ -274,7 +277,7 @@ def _standard() -> jsonschema.Draft201909Validator:
 def _read_document(path: Path) -> tuple[OpenDataContractStandard, str]:
     try:
         content = path.read_bytes()
-        document = yaml.safe_load(content)
+        document = yaml.load(content, Loader=_LOADER)  # noqa: S506
     except FileNotFoundError:
         raise BadInput(f"{path} is missing.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -318,6 +321,7 @@ def _read_contract(path: Path, model: Contract | None) -> Contract:
         lookups=lookups,
         file_columns=_file_columns(target, options),
         digest=digest,
+        description=target.description or ("" if model is None else model.description),
     )
     _check_headerless(path, contract)
     return contract
@@ -333,7 +337,8 @@ def _schema_objects(
     path: Path, document: OpenDataContractStandard, table: str
 ) -> tuple[SchemaObject, list[SchemaObject]]:
     """The object that becomes the table, and those that are looked into."""
-    targets, lookups = [], []
+    targets: list[SchemaObject] = []
+    lookups: list[SchemaObject] = []
     for entry in document.schema_ or []:
         role = {prop.property: prop.value for prop in entry.customProperties or []}.get("role")
         if role not in (None, "lookup"):
@@ -470,7 +475,7 @@ def _read_columns(
     lacking = [column.name for column in model.columns if column.required and column.name not in own]
     if lacking:
         raise BadInput(f"{path}: {lacking[0]} is required: give its physicalName or a transformLogic.")
-    taken = [own.pop(column.name, None) or replace(column, physical=None) for column in model.columns]
+    taken = [own.pop(column.name) if column.name in own else replace(column, physical=None) for column in model.columns]
     return (*taken, *_extra_columns(path, own))
 
 

@@ -17,7 +17,7 @@ from assets.errors import BadInput
 #: The name by which an expression inside a subquery reaches the row that is being read.
 ROW = "this"
 
-_FORBIDDEN: tuple[type[exp.Expression], ...] = (
+_FORBIDDEN: tuple[type[exp.Expr], ...] = (
     exp.DDL, exp.DML, exp.Command, exp.Set, exp.Pragma, exp.Attach, exp.Detach, exp.Copy, exp.Use, exp.Parameter,
     exp.Placeholder, exp.SessionParameter, exp.Window, exp.UDTF, exp.Rand, exp.Uuid, exp.CurrentDate, exp.CurrentTime,
     exp.CurrentTimestamp, exp.CurrentDatetime, exp.CurrentUser, exp.ReadCSV, exp.ReadParquet, exp.Columns, exp.Lambda,
@@ -27,8 +27,9 @@ _FORBIDDEN: tuple[type[exp.Expression], ...] = (
 #: Functions sqlglot has no class for and that read nothing but their arguments.
 _KNOWN_FUNCTIONS = frozenset({
     "normalised_email", "normalised_name", "normalised_phone", "personnummer", "organisationsnummer", "add_months",
-    "contains", "format", "ltrim", "printf", "regexp_full_match", "regexp_matches", "rtrim", "strip_accents", "ucase", "lcase",
-    "string_split", "split_part", "try_strptime", "list_extract", "list_contains", "nfc_normalize", "prefix", "suffix", "ends_with",
+    "contains", "ends_with", "format", "lcase", "list_contains", "list_extract", "ltrim", "nfc_normalize", "prefix",
+    "printf", "regexp_full_match", "regexp_matches", "rtrim", "split_part", "string_split", "strip_accents", "suffix",
+    "try_strptime", "ucase",
 })  # fmt: skip
 
 
@@ -60,7 +61,7 @@ def checked_expression(text: str, where: str, lookups: Collection[str] = ()) -> 
     return Expression(text.strip(), tuple(_row_columns(tree)), tuple(_lookups_used(tree)))
 
 
-def _parsed(text: str, where: str) -> exp.Expression:
+def _parsed(text: str, where: str) -> exp.Expr:
     try:
         trees = [tree for tree in sqlglot.parse(text, read="duckdb") if tree is not None]
     except sqlglot.errors.SqlglotError:
@@ -75,7 +76,7 @@ def _parsed(text: str, where: str) -> exp.Expression:
     return tree
 
 
-def _objection(node: exp.Expression, lookups: Collection[str]) -> str | None:
+def _objection(node: exp.Expr, lookups: Collection[str]) -> str | None:
     """Why `node` may not stand in a contract, or None."""
     if isinstance(node, _FORBIDDEN):
         return f"uses {node.key.upper()}"
@@ -93,7 +94,7 @@ def _objection(node: exp.Expression, lookups: Collection[str]) -> str | None:
     return None
 
 
-def _row_columns(tree: exp.Expression) -> list[str]:
+def _row_columns(tree: exp.Expr) -> list[str]:
     """The row's own columns: `this.x` anywhere, and plain `x` outside subqueries."""
     found = []
     for column in tree.find_all(exp.Column):
@@ -103,5 +104,5 @@ def _row_columns(tree: exp.Expression) -> list[str]:
     return sorted(set(found))
 
 
-def _lookups_used(tree: exp.Expression) -> list[str]:
+def _lookups_used(tree: exp.Expr) -> list[str]:
     return sorted({table.name for table in tree.find_all(exp.Table)})
