@@ -18,7 +18,7 @@ from datetime import date
 from functools import cached_property
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assets.errors import CheckFailed
 from assets.models import SQL, Model
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 FOLDER = SQL / "analytics"
 CATALOG = "published"
-#: How many customers must have bought a product before its name, a free text, is shown.
-SMALLEST_GROUP = 5
 #: The file is without direct identifiers, but still personal data: readable by the site's own account alone.
 FILE_MODE = 0o600
 
@@ -154,9 +152,7 @@ def _build(warehouse: Warehouse, table: PublishedTable) -> int:
     warehouse.run(f"create schema if not exists {CATALOG}.{identifier(table.schema)}")
     warehouse.run(f"create table {table.sql_name} ({definitions})")
     if all(warehouse.exists(schema, name) for schema, name in table.sources):
-        parameters: dict[str, Any] = {"smallest_group": SMALLEST_GROUP}
-        used = {name: parameters[name] for name in sorted(table.model.parameters)}
-        warehouse.run(f"insert into {table.sql_name} by name {table.model.statement}", used or None)
+        warehouse.run(f"insert into {table.sql_name} by name {table.model.statement}")
     warehouse.run(f"comment on table {table.sql_name} is {_literal(table.comment)}")
     for column in table.columns:
         where = f"{table.sql_name}.{identifier(column.name)}"
@@ -184,7 +180,7 @@ def _literal(text: str) -> str:
 def _swap(building: Path, target: Path) -> None:
     """Put the finished file in the old one's place, so that a power cut leaves the one or the other."""
     _sync(building)
-    os.replace(building, target)
+    building.replace(target)
     _sync(target.parent)
 
 

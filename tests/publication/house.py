@@ -139,8 +139,9 @@ def _raw() -> dict[str, list[tuple[object, ...]]]:
             (2, False, "I2", "invoice", date(2020, 1, 2), None, None, 20, None, None),
         ],
         "raw.office_holds": [
-            (1, True, "H1", "customer", "C1", "name; unknown", date(2026, 1, 1), None, CANARY),
-            (2, True, "H2", CANARY, CANARY, CANARY, date(2026, 1, 1), date(2026, 2, 1), CANARY),
+            (1, True, "H1", "Customer", "C1", "name; email;", date(2026, 1, 1), None, CANARY),
+            (2, True, "H2", "customer", "C1", "name;unknown", date(2026, 12, 1), None, CANARY),
+            (3, True, "H3", CANARY, CANARY, CANARY, date(2026, 1, 1), date(2026, 2, 1), CANARY),
         ],
         "raw.office_requests": [
             (1, True, "R1", "C1", None, CANARY, None, "access", None, date(2026, 11, 1), None, None, None),
@@ -158,7 +159,8 @@ def _decided() -> dict[str, list[tuple[object, ...]]]:
         "retention.records": [(kind, source[kind], row_id, key) for (kind, row_id), key in keys.items()],
         "retention.claims": [
             ("customer", 1, "identity", "order_fulfilment", date(2026, 11, 1), None, True, None, None, True),
-            ("customer", 2, "identity", "order_fulfilment", date(2020, 1, 1), date(2020, 2, 1), False, None, None, False),
+            ("customer", 2, "identity", "order_fulfilment", date(2020, 1, 1), date(2020, 2, 1), False, None, None,
+             False),
             ("order_line", 1, "transaction", "accounting", date(2026, 11, 1), ENDS, False, None, None, True),
             ("order_line", 1, "transaction", "product_development", date(2026, 11, 1), NEAR, False, None, None, True),
             ("order_line", 2, "transaction", "product_development", date(2020, 1, 1), date(2020, 6, 1), False, "exit",

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from assets.errors import CheckFailed
-from assets.publication import analytics
 from assets.publication.analytics import attached, publish, published_tables
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -84,12 +83,20 @@ def test_no_published_column_carries_a_personal_text(warehouse: Warehouse, reade
     assert CANARY.encode() not in site.analytics.read_bytes()
 
 
-def test_a_product_is_named_once_enough_customers_bought_it(
-    warehouse: Warehouse, reader: Warehouse, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(analytics, "SMALLEST_GROUP", 2)
-    publish(warehouse, POLICY, site)
-    assert rows(reader, site, "select product, amount from a.sales.order_lines") == [(CANARY, 20)]
+def test_a_product_is_named_once_five_customers_bought_it(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    def named() -> list[tuple[Any, ...]]:
+        publish(warehouse, POLICY, site)
+        return rows(reader, site, "select product, amount from a.sales.order_lines")
+
+    others = "select 'X' || i as order_id, 'C' || i as customer_id, true as in_source from range(3, {}) as r(i)"
+    for last in (5, 6):
+        warehouse.run(f"insert into raw.orders_orders by name {others.format(last)}")
+        warehouse.run(
+            "insert into raw.orders_order_lines by name "
+            f"select order_id, true as in_source, $product as product from ({others.format(last)})",
+            {"product": CANARY},
+        )
+        assert named() == [(None if last == 5 else CANARY, 20)]
 
 
 def test_sales_tell_apart_only_who_is_in_ordinary_use(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
@@ -121,7 +128,11 @@ def test_registers_are_published_without_what_was_written_freely(
     publish(warehouse, POLICY, site)
     holds = rows(reader, site, "select hold_id, record_type, record_key, fields, is_active from a.retention.holds "
                  "order by hold_id")  # fmt: skip
-    assert holds == [("H1", "customer", "C1", ["name"], True), ("H2", None, None, [], False)]
+    assert holds == [
+        ("H1", "customer", "C1", ["email", "name"], True),
+        ("H2", "customer", "C1", [], False),
+        ("H3", None, None, [], False),
+    ]
     requests = rows(reader, site, "select request_id, kind, scope, named_by from a.retention.requests order by all")
     assert requests == [("R1", "access", None, "customer"), ("R2", "unknown", "unknown", None)]
 
