@@ -1,0 +1,160 @@
+"""The ledger of sealed manifests: its tables, and the questions people ask it.
+
+Tables are made here and filled by `sealing` alone. Nothing here decides what is told to a system.
+
+- `manifest.items`, `manifest.manifests`, `manifest.events` are append-only.
+- `manifest.sealed_fields` holds the last state told to a record's own source, field by field; `action` is that of the
+  item that told it, so that an order about a whole record is known from one about some of its fields.
+- `manifest.notified_fields` holds what partners were told of their copies.
+- `manifest.intended` holds manifests whose files are being put in place: a crash there is undone at the next start.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from assets.errors import BadUsage
+from assets.warehouse import Warehouse
+
+ACTIONS = ("erase", "redact", "restrict", "lift", "notify")
+
+_TABLES = {
+    "items": "manifest_id varchar, item_id varchar, system varchar, record_type varchar, record_key varchar, "
+    "action varchar, fields varchar[], because json, kept json, as_of date, respond_by date, key_field varchar",
+    "manifests": "manifest_id varchar, system varchar, sequence bigint, as_of date, issued_at timestamp, "
+    "respond_by date, items bigint, items_sha256 varchar, digest varchar, previous varchar, document varchar, "
+    "signature varchar",
+    "sealed_fields": "record_type varchar, record_key varchar, field varchar, state varchar, item_id varchar, "
+    "as_of date, action varchar",
+    "notified_fields": "partner_id varchar, record_type varchar, record_key varchar, field varchar, item_id varchar, "
+    "as_of date",
+    "events": "item_id varchar, manifest_id varchar, state varchar, on_day date, detail varchar",
+    "intended": "manifest_id varchar, system varchar, as_of date",
+}
+
+
+def prepare(warehouse: Warehouse) -> None:
+    """Make the `manifest.*` tables and the view `manifest.ordered_fields` that are not there yet."""
+    warehouse.run("create schema if not exists manifest")
+    for name, columns in _TABLES.items():
+        warehouse.run(f"create table if not exists manifest.{name} ({columns})")
+    warehouse.run(
+        "create view if not exists manifest.ordered_fields as "
+        "select sealed.record_type, sealed.record_key, sealed.field, sealed.item_id, sealed.as_of "
+        "from manifest.sealed_fields as sealed where sealed.state = 'erase'"
+    )
+
+
+@dataclass(frozen=True)
+class ManifestSummary:
+    """One row of `gallring manifest list`."""
+
+    manifest_id: str
+    system: str
+    sequence: int
+    as_of: date
+    issued_at: datetime
+    respond_by: date
+    items: int
+    actions: dict[str, int]
+    states: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One manifest item, as `gallring manifest show` previews it. The key is the system's own."""
+
+    item_id: str
+    record_type: str
+    record_key: str
+    action: str
+    fields: tuple[str, ...]
+    because: list[dict[str, Any]]
+    kept: list[dict[str, Any]]
+    state: str
+
+
+@dataclass(frozen=True)
+class ManifestDetail:
+    """One manifest with its document and its first items."""
+
+    summary: ManifestSummary
+    document: dict[str, Any]
+    signed: bool
+    preview: tuple[Item, ...]
+
+
+_STATES = """
+    select events.manifest_id, events.item_id, events.state
+    from (
+        select
+            manifest_id, item_id, state,
+            row_number() over (partition by manifest_id, item_id order by on_day desc, rowid desc) as latest
+        from manifest.events
+    ) as events
+    where events.latest = 1
+"""
+
+
+def manifests(warehouse: Warehouse, system: str | None = None) -> list[ManifestSummary]:
+    """The sealed manifests in the order they were sealed, of one system or of all."""
+    prepare(warehouse)
+    rows = warehouse.rows(
+        "select manifest_id, system, sequence, as_of, issued_at, respond_by, items from manifest.manifests "
+        "where $system is null or system = $system order by as_of, system, sequence",
+        {"system": system},
+    )
+    actions = _counts(warehouse, "select manifest_id, action, count(*) from manifest.items group by all")
+    states = _counts(warehouse, f"select manifest_id, state, count(*) from ({_STATES}) group by all")
+    return [
+        ManifestSummary(
+            manifest_id, of_system, sequence, as_of, issued_at, respond_by, items,
+            actions.get(manifest_id, {}), states.get(manifest_id, {}),
+        )
+        for manifest_id, of_system, sequence, as_of, issued_at, respond_by, items in rows
+    ]  # fmt: skip
+
+
+def show(warehouse: Warehouse, manifest_id: str, preview: int = 20) -> ManifestDetail:
+    """One manifest by its id, or by a beginning of its id that no other manifest has.
+
+    Raises:
+        BadUsage: no manifest has that id, or several do.
+    """
+    prepare(warehouse)
+    found = warehouse.rows(
+        "select manifest_id, system, document, signature is not null from manifest.manifests "
+        "where starts_with(manifest_id, $id) order by manifest_id limit 2",
+        {"id": manifest_id},
+    )
+    exact = [row for row in found if row[0] == manifest_id] or found
+    if len(exact) != 1 or not manifest_id:
+        raise BadUsage(f"{'No manifest has' if not exact else 'Several manifests begin with'} the id {manifest_id!r}: "
+                       "`gallring manifest list` shows them.")  # fmt: skip
+    full_id, system, document, signed = exact[0]
+    summary = next(one for one in manifests(warehouse, system) if one.manifest_id == full_id)
+    return ManifestDetail(summary, json.loads(document), signed, tuple(_items(warehouse, full_id, preview)))
+
+
+def _items(warehouse: Warehouse, manifest_id: str, limit: int) -> list[Item]:
+    rows = warehouse.rows(
+        "select items.item_id, items.record_type, items.record_key, items.action, items.fields, "
+        f"items.because, items.kept, states.state from manifest.items as items left join ({_STATES}) as states "
+        "on states.manifest_id = items.manifest_id and states.item_id = items.item_id "
+        "where items.manifest_id = $id order by items.record_type, items.record_key, items.action limit $limit",
+        {"id": manifest_id, "limit": limit},
+    )
+    return [
+        Item(item_id, record_type, key, action, tuple(fields), json.loads(because), json.loads(kept), state or "issued")
+        for item_id, record_type, key, action, fields, because, kept, state in rows
+    ]
+
+
+def _counts(warehouse: Warehouse, query: str) -> dict[str, dict[str, int]]:
+    counted: dict[str, dict[str, int]] = {}
+    for manifest_id, name, number in sorted(warehouse.rows(query)):
+        counted.setdefault(manifest_id, {})[name] = number
+    return counted
