@@ -1,0 +1,176 @@
+"""Checks a policy before anyone runs it: coverage, SQL, scenarios, periods and legal bases.
+
+Reads the policy alone, no warehouse. A finding is an `error` (the policy cannot be trusted to run) or a `warning`
+(it runs, and a person should look).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import sqlglot
+import yaml
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from assets.models import Model, Models
+from assets.policy import SHARED_CLOCKS, Policy
+
+CLAIM_COLUMNS = ("record_type", "row_id", "clock", "starts_on", "ends_on", "ended_by", "missing")
+_PERIOD = re.compile(r"purpose\s*=\s*'([^']+)'\s+and\s+\w+\.clock\s*(?:=\s*'([^']+)'|in\s*\(([^)]*)\))")
+_GROUNDS = {"use": ("eu-gdpr:A6-1-a", "eu-gdpr:A6-1-b", "eu-gdpr:A6-1-f"), "duty": ("eu-gdpr:A6-1-c", "eu-gdpr:A6-1-f")}
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """What a policy lacks. `rule` is a stable name, `message` says where and what to do."""
+
+    severity: Literal["error", "warning"]
+    rule: str
+    message: str
+
+
+def check(policy: Policy) -> list[Finding]:
+    """Everything that is to be said about a policy, errors first."""
+    checks = (_uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds)
+    return sorted(finding for one in checks for finding in one(policy))
+
+
+def _uncovered_fields(policy: Policy) -> Iterator[Finding]:
+    """A personal field that no purpose covers is erased for the person, and a finding for the register."""
+    covered = {
+        (entry.record_type, entry.data_category)
+        for entry in policy.coverage()
+        if policy.register.purposes[entry.purpose].covers != "every_category"
+    }
+    for record_type, categories in policy.fields.items():
+        for category, fields in categories.items():
+            if (record_type, category) not in covered:
+                yield Finding(
+                    "warning",
+                    "field_without_purpose",
+                    f"{record_type}: {', '.join(fields)} ({category}) has no purpose in the register and will be "
+                    "erased. Add a purpose that covers it, or stop exporting it.",
+                )
+
+
+def _unknown_coverage(policy: Policy) -> Iterator[Finding]:
+    """A purpose may only cover categories that some contract has."""
+    for name, purpose in policy.register.purposes.items():
+        if purpose.covers == "every_category":
+            continue
+        for clock, record_types in purpose.covers.items():
+            for record_type, categories in record_types.items():
+                known = policy.fields.get(record_type)
+                if known is None:
+                    yield Finding(
+                        "warning",
+                        "unknown_record_type",
+                        f"register: {name} → {clock} covers {record_type}, which no contract delivers.",
+                    )
+                    continue
+                for category in () if categories == "all" else categories:
+                    if category not in known:
+                        yield Finding(
+                            "warning",
+                            "unknown_category",
+                            f"register: {name} → {clock} covers {record_type}.{category}, which no contract has.",
+                        )
+
+
+def _purpose_files(policy: Policy) -> Iterator[Finding]:
+    """Every purpose has one SELECT that gives claims in the agreed columns."""
+    for name in policy.register.purposes:
+        path = policy.purpose_path(name)
+        if path is None:
+            yield Finding("error", "purpose_without_sql", f"{name}: add purposes/{name}.sql, one SELECT of its claims.")
+            continue
+        yield from _claims_shape(name, Model(schema="purposes", path=path))
+
+
+def _claims_shape(name: str, model: Model) -> Iterator[Finding]:
+    try:
+        statements = sqlglot.parse(model.statement, dialect="duckdb")
+    except SqlglotError:
+        yield Finding("error", "sql_not_readable", f"{model.path.name}: this is not one SQL SELECT.")
+        return
+    query = statements[0]
+    if len(statements) != 1 or not isinstance(query, exp.Query):
+        yield Finding("error", "sql_not_readable", f"{model.path.name}: a purpose is one SELECT, nothing else.")
+        return
+    columns = tuple(query.named_selects)
+    if columns != CLAIM_COLUMNS:
+        yield Finding(
+            "error", "claims_shape", f"{model.path.name}: it must select {', '.join(CLAIM_COLUMNS)}, in this order."
+        )
+    unknown = model.parameters - {"as_of"}
+    if unknown:
+        yield Finding("error", "unknown_parameter", f"{name}: ${', $'.join(sorted(unknown))} is no parameter; $as_of is.")
+
+
+def _periods(policy: Policy) -> Iterator[Finding]:
+    """Every period that the SQL reads stands in the register; every one in the register is read."""
+    available = {(SHARED_CLOCKS, clock) for clock in policy.register.clocks}
+    available |= {(name, clock) for name, purpose in policy.register.purposes.items() for clock in purpose.periods}
+    read: set[tuple[str, str]] = set()
+    models = [Model("purposes", path) for name in policy.register.purposes if (path := policy.purpose_path(name))]
+    for model in (*models, *Models.of("triggers").ordered):
+        named = set(_periods_read(model))
+        read |= named
+        for purpose, clock in sorted(named - available):
+            if purpose == SHARED_CLOCKS or purpose in policy.register.purposes:
+                where = "clocks" if purpose == SHARED_CLOCKS else f"purposes → {purpose} → periods"
+                yield Finding("error", "period_missing", f"register: {where}: add {clock}; {model.path.name} reads it.")
+    for purpose, clock in sorted(available - read):
+        if purpose != "legal_hold":
+            yield Finding("warning", "period_unused", f"register: {purpose} → {clock}: no SQL reads this period.")
+
+
+def _periods_read(model: Model) -> Iterator[tuple[str, str]]:
+    for purpose, one, several in _PERIOD.findall(model.statement):
+        for clock in [one] if one else re.findall(r"'([^']+)'", several):
+            yield purpose, clock
+
+
+def _scenarios(policy: Policy) -> Iterator[Finding]:
+    """Every purpose has a scenario: a file of its name, or one that lists it under `purposes`."""
+    named: set[str] = set()
+    for folder in policy.scenario_folders:
+        for path in sorted(folder.glob("*.yaml")):
+            named.add(path.stem)
+            named.update(_purposes_of(path))
+    for name in policy.register.purposes:
+        if name not in named:
+            yield Finding(
+                "error", "purpose_without_scenario", f"{name}: add {name}.yaml to the policy's scenarios folder."
+            )
+
+
+def _purposes_of(path: Path) -> list[str]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError):
+        return []
+    listed = content.get("purposes") if isinstance(content, dict) else None
+    return [str(name) for name in listed] if isinstance(listed, list) else []
+
+
+def _grounds(policy: Policy) -> Iterator[Finding]:
+    """A use rests on consent, contract or balance; a duty on law or balance, with its exception to erasure."""
+    for name, purpose in policy.register.purposes.items():
+        for basis in purpose.legal_basis:
+            if not basis.startswith(_GROUNDS[purpose.purpose_class]):
+                yield Finding(
+                    "error", "legal_basis", f"register: {name}: {basis} cannot carry a {purpose.purpose_class} purpose."
+                )
+        if purpose.purpose_class == "duty" and "eu-gdpr:A6-1-c" not in purpose.legal_basis:
+            if not purpose.erasure_exception:
+                yield Finding(
+                    "error",
+                    "erasure_exception",
+                    f"register: {name} keeps data against an erasure: name its ground in Art 17(3) as erasure_exception.",
+                )
