@@ -1,0 +1,32 @@
+-- Notes, mails, meetings and calls: none to two for each customer. Grain: an interaction.
+with spread as (
+    select
+        customer.n * 10 + customer.i as t,
+        customer.customer_id,
+        customer.kind,
+        customer.since + cast(
+            draw(
+                customer.n * 10 + customer.i, 'talked', 1 + date_diff('day', customer.since, customer.active_until)
+            ) as integer
+        ) as occurred_on
+    from (select
+        *,
+        unnest(range(1, 1 + draw(n, 'interactions', 3))) as i
+    from sample_customers) as customer
+)
+
+select
+    'T' || cast(t as varchar) as interaction_id,
+    customer_id,
+    case when kind = 'company' then customer_id || '-1' end as contact_id,
+    one_of(['note', 'email', 'meeting', 'phone'], t, 'channel') as channel,
+    moment(occurred_on, t, 'talked at') as occurred_at,
+    case
+        when
+            draw(t, 'case', 100) < 60
+            then moment(occurred_on + cast(draw(t, 'case closed', 30) as integer), t, 'closed at')
+    end
+        as case_closed_at,
+    one_of(['Fråga om leverans', 'Pris, "paket" och porto', 'Återkoppling'], t, 'subject') as subject,
+    one_of(['Vill ha fler kopior; ring upp.', 'Nöjd, tack.', 'Undrar över moms, format och färg.'], t, 'body') as body
+from spread

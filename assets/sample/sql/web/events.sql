@@ -1,0 +1,17 @@
+-- Visits of the web shop in the last 500 days: three for one customer in four. Grain: an event.
+select
+    'W' || cast(n as varchar) || '-' || cast(i as varchar) as event_id,
+    case when draw(n, 'logged in', 3) > 0 then customer_id end as customer_id,
+    'c' || cast(n as varchar) as cookie_id,
+    '192.0.2.' || cast(draw(n + i, 'ip', 250) as varchar) as ip,
+    'Mozilla/5.0 (exempel)' as user_agent,
+    one_of(['page_view', 'add_to_cart', 'login'], n + i, 'kind') as kind,
+    '/' || one_of(['vhs', 'skolfoto', 'kontakt', 'pris?q="film, bild"'], n + i, 'url') as url,
+    draw(n, 'statistics', 10) < 6 as statistics_consent,
+    moment(sample_day() - cast(draw(n * 10 + i, 'visited', 500) as integer), n + i, 'visited at')
+        as occurred_at
+from (select
+    *,
+    unnest(range(1, 4)) as i
+from sample_customers
+where draw(n, 'web', 4) = 0) as visits
