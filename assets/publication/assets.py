@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
-from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourceParam, TableColumn, TableSchema, multi_asset
+from dagster import (
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    MaterializeResult,
+    ResourceParam,
+    TableColumn,
+    TableSchema,
+    multi_asset,
+)
 
 from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of
 from assets.policy import Policy
-from assets.publication.analytics import CATALOG, PublishedTable, publish, published_tables
+from assets.publication.analytics import PublishedTable, publish, published_tables
 from assets.site import Site
 from assets.warehouse import Warehouse
 
 GROUP = "7_publication"
 
 
-def publication_assets() -> list[AssetsDefinition]:
-    """Every table of `sql/analytics/`, as analysts see it."""
+def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
+    """Every table of `sql/analytics/`, as analysts see it. `made`: the assets of the stops before.
+
+    A source that no stop makes yet is published empty, and no dependency.
+    """
     tables = published_tables()
-    specs = [_spec(table) for table in tables]
+    specs = [_spec(table, made) for table in tables]
 
     @multi_asset(name="publication", specs=specs, description="The analysts' copy, swapped in whole.", pool=POOL)
     def publication(
@@ -33,13 +45,13 @@ def publication_assets() -> list[AssetsDefinition]:
     return [publication]
 
 
-def _key(table: PublishedTable) -> Any:
+def _key(table: PublishedTable) -> AssetKey:
     return key_of(f"analytics.{table.name}")
 
 
-def _spec(table: PublishedTable) -> AssetSpec:
+def _spec(table: PublishedTable, made: Collection[AssetKey]) -> AssetSpec:
     columns = [TableColumn(column.name, column.type, column.comment) for column in table.columns]
-    sources = [key_of(reference) for reference in sorted(table.model.references) if not reference.startswith(CATALOG)]
+    sources = [key for key in map(key_of, sorted(table.model.references)) if key in made]
     return AssetSpec(
         _key(table),
         group_name=GROUP,

@@ -27,6 +27,9 @@ Language = Literal["sv", "en"]
 Standing = Literal["active", "missing", "later", "ended"]
 
 SENTENCES = Path(__file__).with_name("sentences.yaml")
+#: Reasons of `retention.dispositions` that are no missing trigger of a purpose.
+RESTRICTION = "restriction (Art 18)"
+ORPHAN = "orphan"
 _ARTICLE = re.compile(r"^eu-gdpr:A(?P<article>[0-9]+)-(?P<paragraph>[0-9]+)-(?P<letter>[a-z])(?:-|$)")
 
 
@@ -262,12 +265,18 @@ def _holds(warehouse: Warehouse, record_type: str, record_key: str, as_of: date)
 def _about_field(field: ExplainedField, words: Mapping[str, Any]) -> Iterator[str]:
     """The sentences about one field: what is decided, what holds it, what is unclear, what has ended."""
     yield _disposition(field, words)
+    if field.disposition == "not_personal":
+        return
+    if ORPHAN in field.reasons:
+        yield words["orphan"]
     for claim in field.standing("active"):
         since = words["since"].format(day=claim.starts_on) if claim.starts_on else ""
         basis = words["or"].join(_article(article, words) for article in claim.legal_basis)
         until = _until(claim.keep_until, words)
         yield words["active"].format(title=claim.title, until=until, since=since, basis=basis, law=claim.law)
-    for claim in field.standing("missing"):
+    for claim in field.claims:
+        if claim.missing is None:
+            continue
         yield words["missing"].format(title=claim.title, why=_coded(claim.missing, "missing_codes", words))
     for claim in field.standing("later"):
         yield words["later"].format(title=claim.title, day=claim.starts_on)
@@ -278,7 +287,7 @@ def _about_field(field: ExplainedField, words: Mapping[str, Any]) -> Iterator[st
 
 
 def _disposition(field: ExplainedField, words: Mapping[str, Any]) -> str:
-    if field.disposition == "restrict" and not any(claim.standing == "active" for claim in field.claims):
+    if RESTRICTION in field.reasons:
         return str(words["restricted_by_request"])
     return str(words["disposition"][field.disposition].format(until=_until(field.keep_until, words)))
 

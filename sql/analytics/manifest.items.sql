@@ -8,7 +8,19 @@
 -- - fields varchar[]: the fields that it names; empty: the whole record
 -- - as_of date: the day of evaluation that it was decided on
 -- - respond_by date: the last day to answer
--- - state varchar: issued, and later what became of it
+-- - state varchar: issued, and later what became of it; the last one that was recorded
+with states as (
+    select
+        events.manifest_id,
+        events.item_id,
+        events.state,
+        row_number() over (
+            partition by events.manifest_id, events.item_id
+            order by events.on_day desc, events.rowid desc
+        ) as latest
+    from manifest.events as events
+)
+
 select
     items.manifest_id,
     items.item_id,
@@ -19,5 +31,10 @@ select
     coalesce(items.fields, []) as fields,
     items.as_of,
     items.respond_by,
-    'issued' as state
+    coalesce(states.state, 'issued') as state
 from manifest.items as items
+left join states
+    on
+        items.manifest_id = states.manifest_id
+        and items.item_id = states.item_id
+        and states.latest = 1

@@ -1,4 +1,5 @@
--- A claim: one purpose's hold on one data category of one record that is in the sources now.
+-- A claim: one purpose's hold on one data category of one record that is in the sources now. A company's own
+-- customer record is no personal data and has none.
 -- - source varchar: the system that delivers the record
 -- - record_type varchar: what the record is: customer, order, invoice …
 -- - record_key varchar: the source system's own key of the record
@@ -32,3 +33,4 @@ inner join retention.records as records
         claims.record_type = records.record_type
         and claims.row_id = records.row_id
 inner join policy.purposes as purposes on claims.purpose = purposes.purpose
+where not records.not_personal

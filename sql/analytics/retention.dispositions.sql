@@ -5,7 +5,7 @@
 -- - data_category varchar: the group of fields that share their fate
 -- - disposition varchar: retain, restrict, review, erase or not_personal
 -- - keep_until date: the last day of the latest active claim; null: none, or no end
--- - purposes varchar[]: the purposes whose claims are active, sorted
+-- - purposes varchar[]: the purposes whose claims are active, sorted; none where the record is not personal
 -- - reasons varchar[]: codes that say why, beyond the claims: a missing trigger, a restriction
 -- - as_of date: the day of evaluation
 --
@@ -44,7 +44,7 @@ select
     dispositions.data_category,
     dispositions.disposition,
     dispositions.keep_until,
-    coalesce(purpose_lists.purposes, []) as purposes,
+    case when records.not_personal then [] else coalesce(purpose_lists.purposes, []) end as purposes,
     coalesce(dispositions.reasons, []) as reasons,
     evaluation.as_of
 from retention.dispositions as dispositions

@@ -6,7 +6,7 @@
 -- - data_category varchar: the group of fields that share their fate
 -- - disposition varchar: retain, restrict, review, erase or not_personal
 -- - keep_until date: the last day of the latest active claim; null: none, or no end
--- - purposes varchar[]: the purposes whose claims are active, sorted
+-- - purposes varchar[]: the purposes whose claims are active, sorted; none where the record is not personal
 -- - as_of date: the day of evaluation
 select
     dispositions.source,

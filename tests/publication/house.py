@@ -78,7 +78,7 @@ _TABLES = {
     "contact_id varchar, email varchar, email_key uuid, kind varchar, scope varchar, received_at date, "
     "identity_verified_at date, extended_at date, answered_at date",
     "retention.evaluation": "as_of date",
-    "retention.records": "record_type varchar, source varchar, row_id bigint, record_key varchar",
+    "retention.records": "record_type varchar, source varchar, row_id bigint, record_key varchar, not_personal boolean",
     "retention.claims": "record_type varchar, row_id bigint, data_category varchar, purpose varchar, starts_on date, "
     "keep_until date, open_ended boolean, ended_by varchar, missing varchar, is_active boolean",
     "retention.dispositions": "record_type varchar, row_id bigint, data_category varchar, disposition varchar, "
@@ -156,7 +156,7 @@ def _decided() -> dict[str, list[tuple[object, ...]]]:
     source = {record_type: source for record_type, source, *_ in RECORDS}
     return {
         "retention.evaluation": [(AS_OF,)],
-        "retention.records": [(kind, source[kind], row_id, key) for (kind, row_id), key in keys.items()],
+        "retention.records": [(kind, source[kind], row_id, key, False) for (kind, row_id), key in keys.items()],
         "retention.claims": [
             ("customer", 1, "identity", "order_fulfilment", date(2026, 11, 1), None, True, None, None, True),
             ("customer", 2, "identity", "order_fulfilment", date(2020, 1, 1), date(2020, 2, 1), False, None, None,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from assets.errors import CheckFailed
+from assets.manifests import ledger
 from assets.publication.analytics import attached, publish, published_tables
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -153,6 +154,32 @@ def test_tables_without_a_source_yet_are_published_empty(warehouse: Warehouse, r
     }  # fmt: skip
     assert rows(reader, site, "select manifest_id, fields, state from a.manifest.items") == []
     assert rows(reader, site, "select passed from a.quality.expectations") == []
+
+
+def test_an_item_has_the_state_that_was_recorded_last(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    ledger.prepare(warehouse)
+    columns = ["manifest_id", "item_id", "system", "record_type", "record_key", "action"]
+    items = [("M1", item, "crm", "customer", "C2", "erase") for item in ("I1", "I2", "I3")]
+    warehouse.insert("manifest.items", columns, items)
+    events = [("I1", "issued", 1), ("I1", "delivered", 2), ("I1", "done", 2), ("I2", "issued", 1)]
+    for item, state, day in events:
+        warehouse.insert(
+            "manifest.events", ["item_id", "manifest_id", "state", "on_day"], [(item, "M1", state, date(2026, 1, day))]
+        )
+    publish(warehouse, POLICY, site)
+    found = rows(reader, site, "select item_id, state from a.manifest.items order by item_id")
+    assert found == [("I1", "done"), ("I2", "issued"), ("I3", "issued")]
+
+
+def test_a_companys_own_record_has_no_claims(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    warehouse.run("update retention.records set not_personal = true where record_key = 'C1'")
+    warehouse.run("update retention.dispositions set disposition = 'not_personal' "
+                  "where record_type = 'customer' and row_id = 1")  # fmt: skip
+    publish(warehouse, POLICY, site)
+    found = rows(reader, site, "select distinct disposition, purposes from a.retention.dispositions "
+                 "where record_key = 'C1'")  # fmt: skip
+    assert found == [("not_personal", [])]
+    assert rows(reader, site, "select count(*) from a.retention.claims where record_key = 'C1'") == [(0,)]
 
 
 def test_every_table_and_column_says_what_it_is(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:

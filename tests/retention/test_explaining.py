@@ -87,10 +87,25 @@ def test_a_field_that_no_purpose_has_reached_says_so(warehouse: Warehouse) -> No
     ]
 
 
-def test_a_restriction_without_a_claim_is_the_persons_own_request(warehouse: Warehouse) -> None:
-    warehouse.run("update retention.dispositions set disposition = 'restrict' where record_type = 'customer'")
-    text = block(render(explain(warehouse, POLICY, "customer", "C2", "en")), "email")
-    assert "Restricted under GDPR Article 18" in text
+def test_a_restriction_at_the_persons_request_comes_before_every_clock(warehouse: Warehouse) -> None:
+    warehouse.run(
+        "update retention.dispositions set disposition = 'restrict', reasons = ['restriction (Art 18)'] "
+        "where record_type = 'customer' and row_id = 1"
+    )
+    text = block(render(explain(warehouse, POLICY, "customer", "C1", "en")), "name, birth_date")
+    assert text.splitlines()[1].startswith("  Restricted under GDPR Article 18")
+    assert "Holds: Deliver the order" in text
+
+
+def test_an_orphan_says_why_a_person_must_look(warehouse: Warehouse) -> None:
+    warehouse.run("update retention.dispositions set disposition = 'review', reasons = ['orphan']")
+    assert "belongs to one that is not in the source system" in render(explain(warehouse, POLICY, "order", "O2", "en"))
+
+
+def test_a_companys_own_record_is_not_personal_and_that_is_all(warehouse: Warehouse) -> None:
+    warehouse.run("update retention.dispositions set disposition = 'not_personal' where record_type = 'customer'")
+    text = block(render(explain(warehouse, POLICY, "customer", "C1", "en")), "name, birth_date")
+    assert text.splitlines()[1:] == ["  Is not personal data: the record is a company's own."]
 
 
 def test_the_holds_that_stand_on_the_day_are_named(warehouse: Warehouse) -> None:
