@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assets.manifests.assets import manifest_assets
 from dagster import (
     AssetChecksDefinition,
     AssetsDefinition,
     AssetSpec,
     Definitions,
-    LoggerDefinition,
     definitions,
     in_process_executor,
 )
@@ -24,6 +22,7 @@ from dagster import (
 from assets.catalogue.assets import checks_of
 from assets.core.assets import core_assets
 from assets.ingest.assets import inbox_assets, intake_assets, policy_assets
+from assets.manifests.assets import manifest_assets
 from assets.policy import Policy
 from assets.publication.assets import publication_assets
 from assets.retention.assets import retention_assets
@@ -40,7 +39,6 @@ def build_definitions(
     *,
     site: Path | None = None,
     resource_overrides: Mapping[str, Any] | None = None,
-    loggers: Mapping[str, LoggerDefinition] | None = None,
 ) -> Definitions:
     """Fresh definitions for `site` (default: the one that the environment names, which need not exist yet).
 
@@ -49,7 +47,7 @@ def build_definitions(
     """
     chosen = chosen_site(site)
     settings = Settings.load(chosen)
-    policy = load_policy(chosen, settings)
+    policy = load_policy(settings)
     return Definitions(
         assets=all_assets(policy),
         asset_checks=all_checks(),
@@ -58,21 +56,21 @@ def build_definitions(
         sensors=sensors(chosen),
         resources={**resources_of(chosen), **(resource_overrides or {})},
         executor=in_process_executor,
-        loggers=dict(loggers or {}),
     )
 
 
 def all_assets(policy: Policy) -> list[AssetsDefinition | AssetSpec]:
     """What exists, in the order in which the data walks."""
-    return [
+    before: list[AssetsDefinition | AssetSpec] = [
         *policy_assets(),
         *inbox_assets(policy),
         *intake_assets(policy),
         *core_assets(),
         *retention_assets(policy),
         *manifest_assets(),
-        *publication_assets(),
     ]
+    made = {key for each in before if isinstance(each, AssetsDefinition) for key in each.keys}
+    return [*before, *publication_assets(made)]
 
 
 def all_checks() -> list[AssetChecksDefinition]:

@@ -10,13 +10,12 @@ import secrets
 import shutil
 from pathlib import Path
 
-from assets.ingest.contracts import CONTRACTS
-
 from assets.errors import BadInput
-from assets.manifests import signatures
+from assets.ingest.contracts import CONTRACTS
+from assets.manifests.signatures import make_key
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.site import Site
-from orchestration.opening import PSEUDONYM_KEY, WAREHOUSE_KEY
+from orchestration.opening import PSEUDONYM_KEY, PUBLIC_KEY, SIGNING_KEY, WAREHOUSE_KEY
 from orchestration.settings import Settings, default_settings
 
 DAGSTER = """\
@@ -67,11 +66,12 @@ def _refuse_lost_keys(site: Site, settings: Settings) -> None:
     """A new key would make everything in the warehouse unreadable, or everybody in it a stranger."""
     if not site.warehouse.exists():
         return
-    for name, given in ((WAREHOUSE_KEY, settings.warehouse_key), (PSEUDONYM_KEY, settings.pseudonym_key)):
+    keys = ((WAREHOUSE_KEY, settings.warehouse_key), (PSEUDONYM_KEY, settings.pseudonym_key), (SIGNING_KEY, None))
+    for name, given in keys:
         if given is None and not (site.keys / name).exists():
             raise BadInput(
                 f"{site.keys / name} is missing though {site.warehouse.name} is there: restore it from the backup of "
-                f"the keys. A new key would not open the warehouse, so none was made."
+                "the keys. A new key would not fit what is there, so none was made."
             )
 
 
@@ -80,7 +80,8 @@ def _make_keys(site: Site, settings: Settings) -> None:
         _write_new(site.keys / WAREHOUSE_KEY, secrets.token_hex(32) + "\n")
     if settings.pseudonym_key is None:
         _write_new(site.keys / PSEUDONYM_KEY, secrets.token_hex(32) + "\n")
-    signatures.make_key(site.keys)
+    if not (site.keys / SIGNING_KEY).exists():
+        make_key(site.keys / SIGNING_KEY, site.keys / PUBLIC_KEY)
 
 
 def _copy_policy(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Opens what a site keeps: its warehouse, its policy. Knows where keys come from; knows nothing of Dagster.
+"""Opens what a site keeps: its warehouse, its policy, its signing key. Knows where keys are; nothing of Dagster.
 
 Fails closed: a missing key next to an existing warehouse is an error, never a reason to begin a new one.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from assets.errors import BadInput
+from assets.manifests.signatures import Signer
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseLocked
@@ -19,6 +20,8 @@ from orchestration.settings import Settings
 
 WAREHOUSE_KEY = "warehouse.key"
 PSEUDONYM_KEY = "pseudonym.key"
+SIGNING_KEY = "signing.pem"
+PUBLIC_KEY = "signing.pub.pem"
 _POLL_SECONDS = 0.2
 _KEY = re.compile(r"^[0-9a-f]{64}$")
 
@@ -36,13 +39,22 @@ def require_site(site: Site) -> Site:
     return site
 
 
-def load_policy(site: Site, settings: Settings) -> Policy:
+def load_policy(settings: Settings) -> Policy:
     """The policy that the settings name, else the shipped one.
 
     Raises:
         BadInput: the policy cannot be used.
     """
     return Policy.load(settings.policy)
+
+
+def load_signer(site: Site) -> Signer:
+    """The site's signing key.
+
+    Raises:
+        BadInput: it is missing, open to others, or no signing key.
+    """
+    return Signer.load(site.keys / SIGNING_KEY)
 
 
 def open_warehouse(site: Site, settings: Settings) -> Warehouse:

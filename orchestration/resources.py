@@ -12,11 +12,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from assets.manifests.signatures import Signer
-from dagster import ConfigurableResourceFactory, Failure, InitResourceContext
+from dagster import ConfigurableResource, Failure, InitResourceContext
 from pydantic import Field
 
 from assets.catalogue.assets import clear_failures
+from assets.manifests.signatures import Signer
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -27,7 +27,7 @@ from orchestration.settings import Settings
 AS_OF_TAG = "gallring/as_of"
 
 
-class SiteResource(ConfigurableResourceFactory[Site]):
+class SiteResource(ConfigurableResource[Site]):
     """The site's folders."""
 
     path: str
@@ -37,7 +37,7 @@ class SiteResource(ConfigurableResourceFactory[Site]):
         return Site(Path(self.path))
 
 
-class SettingsResource(ConfigurableResourceFactory[Settings]):
+class SettingsResource(ConfigurableResource[Settings]):
     """The site's settings, read when a run starts."""
 
     path: str
@@ -48,7 +48,7 @@ class SettingsResource(ConfigurableResourceFactory[Settings]):
             return Settings.load(Site(Path(self.path)))
 
 
-class PolicyResource(ConfigurableResourceFactory[Policy]):
+class PolicyResource(ConfigurableResource[Policy]):
     """The policy that the site's settings name."""
 
     path: str
@@ -57,10 +57,10 @@ class PolicyResource(ConfigurableResourceFactory[Policy]):
         """The register, the purposes' SQL and the contracts."""
         site = Site(Path(self.path))
         with clear_failures():
-            return load_policy(site, Settings.load(site))
+            return load_policy(Settings.load(site))
 
 
-class SignerResource(ConfigurableResourceFactory[Signer]):
+class SignerResource(ConfigurableResource[Signer]):
     """The site's signing key."""
 
     path: str
@@ -69,16 +69,16 @@ class SignerResource(ConfigurableResourceFactory[Signer]):
         """The key that manifests are signed with."""
         site = Site(Path(self.path))
         with clear_failures():
-            return load_signer(site, Settings.load(site))
+            return load_signer(site)
 
 
-class WarehouseResource(ConfigurableResourceFactory[Warehouse]):
+class WarehouseResource(ConfigurableResource[Warehouse]):
     """The one connection to the warehouse, open as long as the run's process needs it."""
 
     path: str
 
     @contextmanager
-    def yield_for_execution(self, context: InitResourceContext) -> Iterator[Warehouse]:  # type: ignore[override]
+    def yield_for_execution(self, context: InitResourceContext) -> Iterator[Warehouse]:
         """Open the warehouse for the steps of this process; close it when they are done."""
         site = Site(Path(self.path))
         with clear_failures():
@@ -93,7 +93,7 @@ class WarehouseResource(ConfigurableResourceFactory[Warehouse]):
         raise NotImplementedError
 
 
-class DayResource(ConfigurableResourceFactory[date]):
+class DayResource(ConfigurableResource[date]):
     """The day of evaluation."""
 
     path: str
@@ -112,7 +112,7 @@ class DayResource(ConfigurableResourceFactory[date]):
         return day
 
 
-class InstantResource(ConfigurableResourceFactory[datetime]):
+class InstantResource(ConfigurableResource[datetime]):
     """The instant that a run's manifests bear: when the run was created."""
 
     def create_resource(self, context: InitResourceContext) -> datetime:

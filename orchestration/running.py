@@ -6,7 +6,6 @@ command line's.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from orchestration.opening import open_warehouse, require_site
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster import DagsterEvent, ExecuteInProcessResult
+    from dagster import DagsterEvent, DagsterInstance, ExecuteInProcessResult
 
     from assets.warehouse import Warehouse
 
@@ -73,15 +72,11 @@ def run_cycle(site: Site, as_of: date | None = None, *, job: str = "run_cycle") 
         BadInput: the site, its settings, keys or policy cannot be used.
         WarehouseLocked: another process has the warehouse open.
     """
-    from dagster import DagsterInstance
-
     from orchestration.definitions import build_definitions
 
     settings = Settings.load(require_site(site))
-    with open_warehouse(site, settings) as warehouse, DagsterInstance.from_config(str(site.dagster)) as instance:
-        definitions = build_definitions(
-            site=site.path, resource_overrides={"warehouse": warehouse}, loggers={"console": _silent()}
-        )
+    with open_warehouse(site, settings) as warehouse, _quiet_history(site) as instance:
+        definitions = build_definitions(site=site.path, resource_overrides={"warehouse": warehouse})
         result = definitions.resolve_job_def(job).execute_in_process(
             run_config={"as_of": as_of.isoformat() if as_of else ""},
             instance=instance,
@@ -149,14 +144,10 @@ def _blocks(warehouse: Warehouse) -> tuple[Block, ...]:
     return tuple(Block(*row) for row in rows)
 
 
-def _silent() -> Any:
-    """Dagster's console logger without a console: events go to the history alone."""
-    from dagster import logger
+def _quiet_history(site: Site) -> DagsterInstance:
+    """The site's run history, with nothing of it on the terminal."""
+    from dagster import DagsterInstance
+    from dagster._core.instance.ref import InstanceRef
 
-    @logger
-    def silent(_: Any) -> logging.Logger:
-        quiet = logging.Logger("gallring.run")
-        quiet.addHandler(logging.NullHandler())
-        return quiet
-
-    return silent
+    quiet = {"python_logs": {"python_log_level": "CRITICAL"}}
+    return DagsterInstance.from_ref(InstanceRef.from_dir(str(site.dagster), overrides=quiet))

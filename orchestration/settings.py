@@ -22,7 +22,7 @@ from assets.site import Site
 
 PREFIX = "GALLRING_"
 DEFAULT_SITE = Path("site")
-SECRETS = ("warehouse_key", "pseudonym_key", "signing_key")
+SECRETS = ("warehouse_key", "pseudonym_key")
 _SIZE = re.compile(r"^[0-9]+(\.[0-9]+)? ?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")
 
 
@@ -86,7 +86,6 @@ class Settings(BaseSettings):
 
     warehouse_key: SecretStr | None = None
     pseudonym_key: SecretStr | None = None
-    signing_key: SecretStr | None = None
 
     @classmethod
     def settings_customise_sources(
@@ -197,8 +196,8 @@ def _known(section: list[str]) -> set[str]:
 _DEFAULT = """\
 # Settings of this Gallring site. A line that starts with # shows a default.
 # Every setting can also come from the environment: GALLRING_TIME_ZONE, GALLRING_WAREHOUSE__MEMORY_LIMIT, ...
-# Secrets never stand here: they are files in keys/ or GALLRING_WAREHOUSE_KEY, GALLRING_PSEUDONYM_KEY,
-# GALLRING_SIGNING_KEY in the environment.
+# Secrets never stand here: they are files in keys/, or GALLRING_WAREHOUSE_KEY and GALLRING_PSEUDONYM_KEY in the
+# environment.
 
 # A day is a date in this time zone.
 # time_zone = "Europe/Stockholm"

@@ -5,7 +5,7 @@ What a stop shares with the others. Tells numbers, column names and types; never
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -59,14 +59,17 @@ def table_spec(
 
 
 def model_spec(
-    model: Model, *, group: str, deps: Iterable[str] = (), tags: Mapping[str, str] | None = None
+    model: Model, *, group: str, tags: Mapping[str, str] | None = None, without: Iterable[str] = ()
 ) -> AssetSpec:
-    """The asset of a SELECT file: its header is the description, what it reads is what it depends on."""
+    """The asset of a SELECT file: its header is the description, what it reads is what it depends on.
+
+    `without` names tables that it reads as an earlier run left them: in the graph they would make a circle.
+    """
     return table_spec(
         model.table,
         group=group,
         description=model.header or f"Built by {model.path.name}.",
-        deps=[*model.references, *deps],
+        deps=model.references - set(without),
         kinds=("duckdb", "sql"),
         tags=tags,
         metadata={"sql": f"{model.path.parent.name}/{model.path.name}"},
@@ -103,11 +106,11 @@ def clear_failures() -> Iterator[None]:
         raise Failure(str(error), metadata={"exit_code": GallringError.exit_code}, allow_retries=False) from None
 
 
-def checks_of(stop: str, after: Sequence[AssetKey] = ()) -> AssetChecksDefinition:
+def checks_of(stop: str) -> AssetChecksDefinition:
     """The suite of a stop as one step with a Dagster check an expectation.
 
     A critical one is blocking: what comes after its table does not run in the same run. Great Expectations is
-    imported when the step runs. `after` names what must be there besides the tables themselves.
+    imported when the step runs.
     """
     checks = [
         AssetCheckSpec(
@@ -115,7 +118,6 @@ def checks_of(stop: str, after: Sequence[AssetKey] = ()) -> AssetChecksDefinitio
             asset=key_of(check.asset),
             description=check.description,
             blocking=check.severity == "critical",
-            additional_deps=[key for key in after if key != key_of(check.asset)],
             metadata={"severity": check.severity, "stop": check.stop},
         )
         for check in specs(stop)

@@ -8,7 +8,7 @@ from typing import Any
 
 from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourceParam, multi_asset
 
-from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of, table_spec, told_of
+from assets.catalogue.assets import OWNERS, POOL, clear_failures, table_spec, told_of
 from assets.ingest.contracts import Contract
 from assets.ingest.loading import ingest
 from assets.policy import Policy
@@ -94,12 +94,12 @@ def intake_assets(policy: Policy) -> list[AssetsDefinition]:
 
 def _raw_spec(contract: Contract) -> AssetSpec:
     personal = any(column.category for column in contract.columns)
-    spec = table_spec(
-        f"raw.{contract.source}_{contract.table}",
+    what = f"Records of the type {contract.record_type}" if contract.record_type else "The office's own register"
+    return table_spec(
+        f"raw.{contract.raw_table}",
         group=GROUP,
-        description=contract.description,
+        description=f"{what}, as {contract.name} delivers them: typed, keyed, otherwise as they came. Grain: a row.",
         deps=[f"inbox.{contract.source}", "policy.fields", "policy.records"],
         tags={"source": contract.source, **(PERSONAL if personal else {})},
-        metadata={"contract": f"{contract.source}_{contract.table}.yaml"},
+        metadata={"contract": f"{contract.raw_table}.yaml"},
     )
-    return spec

@@ -1,0 +1,93 @@
+"""`manifest.*`: what is to be told, and what was sealed. Proposing seals nothing; sealing runs its own gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from dagster import AssetsDefinition, MaterializeResult, ResourceParam, multi_asset
+
+from assets.catalogue.assets import POOL, clear_failures, model_spec, table_spec, told_of
+from assets.manifests.changes import propose
+from assets.manifests.sealing import seal
+from assets.manifests.signatures import Signer
+from assets.models import SQL, Model
+from assets.policy import Policy
+from assets.site import Site
+from assets.warehouse import Warehouse
+
+GROUP = "6_manifests"
+
+#: What earlier sealings left. The proposal is compared with it, so in the graph it comes after, not before.
+LEDGER = {
+    "manifest.manifests": "Sealed deletion manifests, append-only. Grain: a manifest of one system.",
+    "manifest.items": "What each system was told about each record, append-only. Grain: a manifest item.",
+    "manifest.sealed_fields": "The last state told to a field's own source. Grain: a field of a record.",
+    "manifest.events": "What became of each item, append-only. Grain: a change of an item's state.",
+    "manifest.notified_fields": "What partners were told of their copies. Grain: a field of a record at a partner.",
+}
+
+
+def manifest_assets() -> list[AssetsDefinition]:
+    """Proposing, then sealing what the gate lets through."""
+    return [_proposal(), _sealing()]
+
+
+def _proposal() -> AssetsDefinition:
+    models = [Model(schema="manifest", path=path) for path in sorted((SQL / "manifests").glob("*.sql"))]
+    specs = [
+        *(model_spec(model, group=GROUP, without=LEDGER) for model in models),
+        table_spec(
+            "manifest.held_fields",
+            group=GROUP,
+            description="The fields of changed records that hold a value. Grain: a field of a record.",
+            deps=["manifest.changed_records", "policy.fields"],
+        ),
+        table_spec(
+            "manifest.proposed",
+            group=GROUP,
+            description="What each system is to be told that it was not told before. Grain: system, record, action.",
+            deps=[*(model.table for model in models), "retention.claims", "retention.dispositions", "policy.purposes"],
+        ),
+        table_spec(
+            "manifest.proposal",
+            group=GROUP,
+            description="The day and the policy that the proposal was made for. One row.",
+            deps=["retention.evaluation", "policy.about"],
+        ),
+    ]
+
+    @multi_asset(
+        name="proposal", specs=specs, description="The day's dispositions against the sealed state.", pool=POOL
+    )
+    def proposal(
+        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], as_of: ResourceParam[date]
+    ) -> Iterator[MaterializeResult[Any]]:
+        with clear_failures():
+            propose(warehouse, policy, as_of)
+        yield from told_of(warehouse, specs)
+
+    return proposal
+
+
+def _sealing() -> AssetsDefinition:
+    before = ["manifest.proposed", "manifest.proposal", "intake.blocks"]
+    specs = [table_spec(table, group=GROUP, description=text, deps=before) for table, text in LEDGER.items()]
+
+    @multi_asset(
+        name="sealing", specs=specs, description="Runs the gate, seals and signs one manifest a system.", pool=POOL
+    )
+    def sealing(
+        warehouse: ResourceParam[Warehouse],
+        policy: ResourceParam[Policy],
+        site: ResourceParam[Site],
+        signer: ResourceParam[Signer],
+        as_of: ResourceParam[date],
+        issued_at: ResourceParam[datetime],
+    ) -> Iterator[MaterializeResult[Any]]:
+        with clear_failures():
+            report = seal(warehouse, policy, site, signer, as_of=as_of, issued_at=issued_at)
+        yield from told_of(warehouse, specs)
+
+    return sealing

@@ -1,0 +1,60 @@
+"""`triggers.*`, `purposes.*` and `retention.*`: what starts and ends, what claims what, and what that adds up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourceParam, multi_asset
+
+from assets.catalogue.assets import POOL, clear_failures, model_spec, table_spec, told_of
+from assets.models import Model, Models
+from assets.policy import Policy
+from assets.retention.evaluation import evaluate
+from assets.warehouse import Warehouse
+
+TRIGGER_GROUP = "3_triggers"
+PURPOSE_GROUP = "4_purposes"
+GROUP = "5_retention"
+
+
+def retention_assets(policy: Policy) -> list[AssetsDefinition]:
+    """The evaluation of a day: one step, so that its tables are always of one day and one policy."""
+    specs = [
+        *(model_spec(model, group=TRIGGER_GROUP) for model in Models.of("triggers").ordered),
+        *(_purpose_spec(policy, model) for model in Models(policy.purpose_models).ordered),
+        table_spec(
+            "retention.purpose_claims",
+            group=GROUP,
+            description="What every purpose claims, gathered. Grain: a clock of a purpose on a record.",
+            deps=[model.table for model in policy.purpose_models],
+        ),
+        *(model_spec(model, group=GROUP) for model in Models.of("retention").ordered),
+    ]
+
+    @multi_asset(name="retention", specs=specs, description="Every purpose on every record, as of the day.", pool=POOL)
+    def retention(
+        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], as_of: ResourceParam[date]
+    ) -> Iterator[MaterializeResult[Any]]:
+        with clear_failures():
+            evaluate(warehouse, policy, as_of)
+        yield from told_of(warehouse, specs)
+
+    return [retention]
+
+
+def _purpose_spec(policy: Policy, model: Model) -> AssetSpec:
+    """A purpose's SQL with what the register says of it."""
+    entry = policy.register.purposes[model.name]
+    spec = model_spec(model, group=PURPOSE_GROUP, tags={"class": entry.purpose_class})
+    return spec.merge_attributes(
+        metadata={
+            "title_sv": entry.title.sv,
+            "title_en": entry.title.en,
+            "legal_basis": " | ".join(entry.legal_basis),
+            "periods": ", ".join(f"{clock} {period}" for clock, period in entry.periods.items()),
+            "law": entry.law,
+            "decided_by": entry.decided_by,
+        }
+    )

@@ -1,0 +1,123 @@
+"""A site is made once, completed any number of times, and never loses or changes a key."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+
+from assets.errors import BadInput
+from assets.policy import Policy
+from orchestration.initialising import make_site
+from orchestration.opening import load_policy, load_signer, open_warehouse
+from orchestration.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SITE", "POLICY", "WAREHOUSE_KEY", "PSEUDONYM_KEY"):
+        monkeypatch.delenv(f"GALLRING_{name}", raising=False)
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_new_site_has_the_shipped_policy_and_works(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    settings = Settings.load(site)
+    policy = load_policy(settings)
+    assert policy.register_path == site.policy / "register.yaml"
+    assert policy.sha256 == Policy.load().sha256
+    assert set(policy.register.purposes) == {path.stem for path in (site.policy / "purposes").glob("*.sql")}
+    assert load_signer(site).sign(b"x")
+    with open_warehouse(site, settings) as warehouse:
+        assert warehouse.value("select 1") == 1
+
+
+def test_keys_are_random_and_their_owners_alone(tmp_path: Path) -> None:
+    first, second = make_site(tmp_path / "one"), make_site(tmp_path / "two")
+    for name in ("warehouse.key", "pseudonym.key", "signing.pem"):
+        assert stat.S_IMODE((first.keys / name).stat().st_mode) == 0o600
+        assert (first.keys / name).read_bytes() != (second.keys / name).read_bytes()
+    assert len(bytes.fromhex((first.keys / "warehouse.key").read_text().strip())) == 32
+    assert stat.S_IMODE(first.path.stat().st_mode) == 0o700
+
+
+def test_making_it_again_changes_nothing(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    (site.policy / "register.yaml").write_text("changed: by its owner\n", encoding="utf-8")
+    before = content_of(site.path)
+    make_site(site.path)
+    assert content_of(site.path) == before
+
+
+def test_what_is_missing_is_made_again_but_for_keys_that_something_was_written_with(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    (site.dagster / "dagster.yaml").unlink()
+    (site.keys / "pseudonym.key").unlink()
+    make_site(site.path)
+    assert (site.dagster / "dagster.yaml").is_file()
+    open_warehouse(site, Settings.load(site)).close()
+    for name in ("warehouse.key", "pseudonym.key", "signing.pem"):
+        kept = (site.keys / name).read_bytes()
+        (site.keys / name).unlink()
+        with pytest.raises(BadInput, match=f"{name} is missing though warehouse.duckdb is there"):
+            make_site(site.path)
+        assert not (site.keys / name).exists()
+        (site.keys / name).write_bytes(kept)
+
+
+@pytest.mark.parametrize("name", ["warehouse.key", "pseudonym.key"])
+def test_a_missing_key_opens_no_new_warehouse(tmp_path: Path, name: str) -> None:
+    site = make_site(tmp_path / "site")
+    settings = Settings.load(site)
+    open_warehouse(site, settings).close()
+    before = site.warehouse.read_bytes()
+    (site.keys / name).unlink()
+    with pytest.raises(BadInput, match=f"{name} is missing: restore it"):
+        open_warehouse(site, settings)
+    assert site.warehouse.read_bytes() == before
+
+
+def test_a_malformed_key_is_refused_and_not_shown(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    (site.keys / "warehouse.key").write_text("hunter2\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="64 hexadecimal digits") as caught:
+        open_warehouse(site, Settings.load(site))
+    assert "hunter2" not in str(caught.value)
+    assert not site.warehouse.exists()
+
+
+def test_a_key_of_the_environment_makes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GALLRING_WAREHOUSE_KEY", "a1" * 32)
+    site = make_site(tmp_path / "site")
+    assert not (site.keys / "warehouse.key").exists()
+    open_warehouse(site, Settings.load(site)).close()
+    make_site(site.path)
+
+
+def test_a_folder_with_something_else_in_it_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(BadInput, match="not empty and not a site"):
+        make_site(tmp_path)
+    with pytest.raises(BadInput, match="is a file"):
+        make_site(tmp_path / "letter.txt")
+    assert content_of(tmp_path) == {"letter.txt": b"x"}
+
+
+def test_what_is_no_site_is_not_opened(tmp_path: Path) -> None:
+    from assets.site import Site
+
+    with pytest.raises(BadInput, match="is not a site"):
+        open_warehouse(Site(tmp_path), Settings.load(Site(tmp_path)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dagster_tells_nobody_and_asks_nothing(tmp_path: Path) -> None:
+    home = yaml.safe_load((make_site(tmp_path / "site").dagster / "dagster.yaml").read_text())
+    assert home["telemetry"] == {"enabled": False}
+    assert home["nux"] == {"enabled": False}
+    assert home["concurrency"]["pools"] == {"granularity": "run", "default_limit": 1}
