@@ -7,7 +7,7 @@
 -- - deliveries varchar[]: the loaded deliveries that the records come from, as source/delivery, sorted
 with loaded as (
     select list_sort(list(distinct deliveries.source || '/' || deliveries.delivery_id)) as deliveries
-    from intake.deliveries as deliveries
+    from intake.deliveries
     where deliveries.status = 'loaded'
 )
 
@@ -18,6 +18,6 @@ select
     about.controller,
     evaluation.as_of,
     coalesce(loaded.deliveries, []) as deliveries
-from policy.about as about
-cross join retention.evaluation as evaluation
+from policy.about
+cross join retention.evaluation
 cross join loaded

@@ -18,7 +18,7 @@ with states as (
             partition by events.manifest_id, events.item_id
             order by events.on_day desc, events.rowid desc
         ) as latest
-    from manifest.events as events
+    from manifest.events
 )
 
 select
@@ -32,7 +32,7 @@ select
     items.as_of,
     items.respond_by,
     coalesce(states.state, 'issued') as state
-from manifest.items as items
+from manifest.items
 left join states
     on
         items.manifest_id = states.manifest_id

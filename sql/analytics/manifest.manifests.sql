@@ -20,4 +20,4 @@ select
     manifests.items_sha256,
     manifests.digest,
     manifests.previous
-from manifest.manifests as manifests
+from manifest.manifests

@@ -12,4 +12,4 @@ select
     receipts.at,
     receipts.detail,
     receipts.until
-from manifest.receipts as receipts
+from manifest.receipts

@@ -10,4 +10,4 @@ select
     verifications.outcome,
     verifications.delivery_id,
     verifications.as_of
-from manifest.verifications as verifications
+from manifest.verifications

@@ -8,4 +8,4 @@ select
     blocks.table_name,
     blocks.reason,
     blocks.detail
-from intake.blocks as blocks
+from intake.blocks

@@ -30,8 +30,8 @@ select
     files.rows_loaded,
     files.rows_quarantined,
     files.rows_out_of_scope
-from intake.deliveries as deliveries
-left join intake.files as files
+from intake.deliveries
+left join intake.files
     on
         deliveries.source = files.source
         and deliveries.delivery_id = files.delivery_id

@@ -18,4 +18,4 @@ select
     verdicts.evaluated,
     verdicts.unexpected,
     verdicts.as_of
-from quality.verdicts as verdicts
+from quality.verdicts

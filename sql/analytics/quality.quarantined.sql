@@ -14,7 +14,7 @@ select
     quarantined.rule,
     quarantined.column_name,
     count(*) as rows
-from intake.quarantined as quarantined
+from intake.quarantined
 group by
     quarantined.source, quarantined.delivery_id, quarantined.table_name, quarantined.file_name, quarantined.rule,
     quarantined.column_name

@@ -27,8 +27,8 @@ select
     claims.open_ended,
     claims.is_active,
     claims.missing
-from retention.claims as claims
-inner join retention.records as records
+from retention.claims
+inner join retention.records
     on
         claims.record_type = records.record_type
         and claims.row_id = records.row_id

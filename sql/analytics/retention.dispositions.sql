@@ -17,7 +17,7 @@ with active as (
         claims.row_id,
         claims.data_category,
         bit_or(cast(1 as hugeint) << purposes.position) as purpose_set
-    from retention.claims as claims
+    from retention.claims
     inner join policy.purposes as purposes on claims.purpose = purposes.purpose
     where claims.is_active
     group by claims.record_type, claims.row_id, claims.data_category
@@ -47,8 +47,8 @@ select
     case when records.not_personal then [] else coalesce(purpose_lists.purposes, []) end as purposes,
     coalesce(dispositions.reasons, []) as reasons,
     evaluation.as_of
-from retention.dispositions as dispositions
-inner join retention.records as records
+from retention.dispositions
+inner join retention.records
     on
         dispositions.record_type = records.record_type
         and dispositions.row_id = records.row_id
@@ -58,4 +58,4 @@ left join active
         and dispositions.row_id = active.row_id
         and dispositions.data_category = active.data_category
 left join purpose_lists on active.purpose_set = purpose_lists.purpose_set
-cross join retention.evaluation as evaluation
+cross join retention.evaluation

@@ -18,8 +18,8 @@ select
     dispositions.keep_until,
     dispositions.purposes,
     dispositions.as_of
-from published.retention.dispositions as dispositions
-inner join policy.fields as fields
+from published.retention.dispositions
+inner join policy.fields
     on
         dispositions.source = fields.source
         and dispositions.record_type = fields.record_type

@@ -1,17 +1,40 @@
 -- A finding about the data's quality: what a person should look at. No values.
 -- - finding varchar: the finding's code
--- - source varchar: the system that delivers the record; null: about a register or a record that has gone
--- - record_type varchar: what the record is
--- - record_key varchar: the source system's own key of the record
+-- - source varchar: the system that delivers the record; null: the record has gone
+-- - record_type varchar: what the record is; request and hold are those of the office's registers
+-- - record_key varchar: the source system's own key of the record; null: the record has gone
 -- - detail varchar: the column or rule that it is about
+with keys as (
+    select
+        records.source,
+        records.record_type,
+        records.row_id,
+        records.record_key
+    from retention.records as records
+    union all
+    select
+        'office' as source,
+        'request' as record_type,
+        requests.row_id,
+        requests.request_id as record_key
+    from raw.office_requests as requests
+    union all
+    select
+        'office' as source,
+        'hold' as record_type,
+        holds.row_id,
+        holds.hold_id as record_key
+    from raw.office_holds as holds
+)
+
 select
     findings.finding,
-    records.source,
+    keys.source,
     findings.record_type,
-    records.record_key,
+    keys.record_key,
     findings.detail
 from retention.findings as findings
-left join retention.records as records
+left join keys
     on
-        findings.record_type = records.record_type
-        and findings.row_id = records.row_id
+        findings.record_type = keys.record_type
+        and findings.row_id = keys.row_id

@@ -14,8 +14,8 @@ with due as (
         dispositions.data_category,
         dispositions.keep_until,
         min(purposes.position) as position
-    from retention.dispositions as dispositions
-    inner join retention.claims as claims
+    from retention.dispositions
+    inner join retention.claims
         on
             dispositions.record_type = claims.record_type
             and dispositions.row_id = claims.row_id
@@ -35,12 +35,12 @@ select
     count(*) as categories,
     evaluation.as_of
 from due
-inner join retention.records as records
+inner join retention.records
     on
         due.record_type = records.record_type
         and due.row_id = records.row_id
 inner join policy.purposes as purposes on due.position = purposes.position
-cross join retention.evaluation as evaluation
+cross join retention.evaluation
 group by
     cast(date_trunc('month', due.keep_until + 1) as date), records.source, records.record_type, purposes.purpose,
     evaluation.as_of

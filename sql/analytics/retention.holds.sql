@@ -15,7 +15,7 @@ with holds as (
         regexp_replace(';' || replace(office_holds.fields, ' ', '') || ';', ';+', ';', 'g') as listed,
         office_holds.placed_at,
         office_holds.released_at
-    from raw.office_holds as office_holds
+    from raw.office_holds
     where office_holds.in_source
 ),
 
@@ -24,7 +24,7 @@ known_fields as (
         holds.row_id,
         list_sort(list(distinct fields.field)) as fields
     from holds
-    inner join policy.fields as fields
+    inner join policy.fields
         on
             holds.record_type = fields.record_type
             and contains(holds.listed, ';' || fields.field || ';')
@@ -33,7 +33,7 @@ known_fields as (
 
 known_types as (
     select distinct records.record_type
-    from policy.records as records
+    from policy.records
 )
 
 select
@@ -50,10 +50,10 @@ select
     coalesce(holds.placed_at <= evaluation.as_of, true)
     and coalesce(holds.released_at >= evaluation.as_of, true) as is_active
 from holds
-cross join retention.evaluation as evaluation
+cross join retention.evaluation
 left join known_fields on holds.row_id = known_fields.row_id
 left join known_types on holds.record_type = known_types.record_type
-left join retention.records as records
+left join retention.records
     on
         holds.record_type = records.record_type
         and holds.record_key = records.record_key

@@ -14,7 +14,7 @@ with periods as (
     select
         periods.purpose,
         list_sort(list(periods.clock || '=P' || periods.months || 'M' || periods.days || 'D')) as periods
-    from policy.periods as periods
+    from policy.periods
     group by periods.purpose
 ),
 
@@ -22,7 +22,7 @@ coverage as (
     select
         coverage.purpose,
         list_sort(list(distinct coverage.record_type || '.' || coverage.data_category)) as covers
-    from policy.coverage as coverage
+    from policy.coverage
     group by coverage.purpose
 )
 
@@ -38,6 +38,6 @@ select
     purposes.decided_by,
     coalesce(periods.periods, []) as periods,
     coalesce(coverage.covers, []) as covers
-from policy.purposes as purposes
+from policy.purposes
 left join periods on purposes.purpose = periods.purpose
 left join coverage on purposes.purpose = coverage.purpose

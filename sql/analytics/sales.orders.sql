@@ -14,7 +14,7 @@ with lines as (
         count(*) as lines,
         cast(sum(order_lines.quantity * order_lines.unit_price) as decimal(18, 4)) as amount
     from raw.orders_order_lines as order_lines
-    left join retention.dispositions as dispositions
+    left join retention.dispositions
         on
             dispositions.record_type = 'order_line'
             and dispositions.data_category = 'transaction'
@@ -27,7 +27,7 @@ with lines as (
 customers as (
     select customers.customer_id
     from raw.crm_customers as customers
-    inner join retention.dispositions as dispositions
+    inner join retention.dispositions
         on
             dispositions.record_type = 'customer'
             and dispositions.data_category = 'identity'

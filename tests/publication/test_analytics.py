@@ -138,6 +138,14 @@ def test_registers_are_published_without_what_was_written_freely(
     assert requests == [("R1", "access", None, "customer"), ("R2", "unknown", "unknown", None)]
 
 
+def test_a_finding_names_the_record_to_look_at(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    assert rows(reader, site, "select * from a.retention.findings order by finding") == [
+        ("hold_without_record", "office", "hold", "H3", "record_key"),
+        ("possible_match", "crm", "customer", "C2", "email"),
+    ]
+
+
 def test_quarantined_rows_are_counted_and_add_up(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
     publish(warehouse, POLICY, site)
     assert rows(reader, site, "select rule, column_name, rows from a.quality.quarantined") == [

@@ -9,8 +9,11 @@ from string import Formatter
 from typing import Any
 
 import pytest
+import sqlglot
+from sqlglot import exp
 
 from assets.errors import BadInput, CheckFailed
+from assets.models import SQL
 from assets.retention.explaining import ExplainedField, Explanation, explain, render, sentences
 from assets.warehouse import Warehouse
 from tests.publication.house import AS_OF, CANARY, ENDS, StubPolicy, hand_made
@@ -165,6 +168,25 @@ def _shape(words: Any, path: str = "") -> dict[str, set[str]]:
 
 def test_both_languages_have_the_same_sentences() -> None:
     assert _shape(sentences("sv")) == _shape(sentences("en"))
+
+
+def codes_of(column: str) -> set[str]:
+    """The texts that the evaluation's SQL gives a column of that name."""
+    found: set[str] = set()
+    for folder in ("triggers", "purposes"):
+        for path in sorted((SQL / folder).glob("*.sql")):
+            for alias in sqlglot.parse_one(path.read_text(encoding="utf-8"), dialect="duckdb").find_all(exp.Alias):
+                if alias.alias == column:
+                    values = [alias.this, *(branch.args["true"] for branch in alias.this.find_all(exp.If))]
+                    found |= {value.this for value in values if isinstance(value, exp.Literal) and value.is_string}
+    return found
+
+
+@pytest.mark.parametrize(("column", "group"), [("missing", "missing_codes"), ("ended_by", "words"), ("word", "words")])
+def test_every_code_of_the_evaluation_has_its_words(column: str, group: str) -> None:
+    codes = codes_of(column)
+    assert codes, "the SQL gives no codes"
+    assert codes - sentences("sv")[group].keys() == set()
 
 
 def test_another_language_is_refused() -> None:

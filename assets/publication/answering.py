@@ -1,0 +1,37 @@
+"""Until when a request of a data subject is to be answered (Art 12(3), Regulation 1182/71). Calendar alone."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import holidays
+import isodate
+
+MONTHS = 1
+EXTENDED_MONTHS = 2
+_SATURDAY = 5
+
+
+def due_on(received_on: date, extended_on: date | None = None) -> date:
+    """The last day to answer what came on `received_on`; two months later when extended in time.
+
+    The day of receipt is not counted: the same date number next month, or that month's last day, moved past Saturdays,
+    Sundays and Swedish holidays.
+    """
+    ordinary = _working_day(_months_after(received_on, MONTHS))
+    if extended_on is None or extended_on > ordinary:
+        return ordinary
+    return _working_day(_months_after(received_on, MONTHS + EXTENDED_MONTHS))
+
+
+def _months_after(day: date, months: int) -> date:
+    later: date = day + isodate.Duration(months=months)
+    return later
+
+
+def _working_day(day: date) -> date:
+    """`day`, or the first day after it that is no Saturday, Sunday or Swedish holiday."""
+    swedish = holidays.country_holidays("SE", years=[day.year, day.year + 1])
+    while day.weekday() >= _SATURDAY or day in swedish:
+        day += timedelta(days=1)
+    return day

@@ -1,0 +1,185 @@
+"""How a site stands, read from its published file and its inbox: what `gallring status` tells.
+
+Opens nothing that a run needs, so it can be asked while one is under way; it then tells of the run before. The day
+that lateness is measured against is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any
+
+from assets.publication.analytics import attached
+from assets.publication.answering import due_on
+from assets.site import Site
+from assets.warehouse import Warehouse
+
+#: States of a manifest item after which nobody has anything left to do.
+SETTLED = ("verified", "already_absent", "cancelled")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The latest delivery of a source. `extracted_at` is UTC; rows are added up over its files."""
+
+    source: str
+    delivery_id: str
+    mode: str
+    extracted_at: datetime
+    status: str
+    reason: str | None
+    rows_in: int
+    rows_quarantined: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """What holds a source's manifests back."""
+
+    source: str
+    table: str | None
+    reason: str
+    detail: str | None
+
+
+@dataclass(frozen=True)
+class ManifestState:
+    """How many manifests of a system have items in a state, and how many items."""
+
+    system: str
+    state: str
+    manifests: int
+    items: int
+
+
+@dataclass(frozen=True)
+class OverdueItems:
+    """Items of a manifest that should have been answered by now."""
+
+    system: str
+    manifest_id: str
+    respond_by: date
+    items: int
+
+
+@dataclass(frozen=True)
+class OverdueRequest:
+    """A person's request that should have been answered by now."""
+
+    request_id: str
+    kind: str
+    received_on: date
+    due_on: date
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a site stands. `as_of` is the day last evaluated, None before the first run."""
+
+    as_of: date | None
+    policy_version: str | None
+    waiting: tuple[str, ...]
+    deliveries: tuple[Delivery, ...]
+    blocks: tuple[Block, ...]
+    manifests: tuple[ManifestState, ...]
+    overdue_items: tuple[OverdueItems, ...]
+    overdue_requests: tuple[OverdueRequest, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON: days and instants in ISO 8601."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def status(site: Site, today: date) -> Status:
+    """How the site stood when it was last published; late is what was due before `today`."""
+    if not site.analytics.exists():
+        return Status(None, None, tuple(_waiting(site, set())), (), (), (), (), ())
+    with _published(site) as published:
+        as_of, version = published.rows("select as_of, policy_version from site.about")[0]
+        seen = set(published.rows("select source, delivery_id from site.quality.deliveries"))
+        return Status(
+            as_of=as_of,
+            policy_version=version,
+            waiting=tuple(_waiting(site, seen)),
+            deliveries=tuple(_deliveries(published)),
+            blocks=tuple(
+                Block(*row)
+                for row in published.rows(
+                    "select source, table_name, reason, detail from site.quality.blocks order by all"
+                )
+            ),
+            manifests=tuple(_manifests(published)),
+            overdue_items=tuple(_overdue_items(published, today)),
+            overdue_requests=tuple(_overdue_requests(published, today)),
+        )
+
+
+@contextmanager
+def _published(site: Site) -> Iterator[Warehouse]:
+    """The site's published file, to read, as the catalog `site`."""
+    with Warehouse.in_memory() as warehouse, attached(warehouse, site.analytics, "site", read_only=True):
+        yield warehouse
+
+
+def _waiting(site: Site, seen: set[tuple[Any, ...]]) -> Iterator[str]:
+    """Complete deliveries in the inbox that no run has looked at, as source/delivery."""
+    for note in sorted(site.inbox.glob("*/*/delivery.json")):
+        source, delivery_id = note.parent.parent.name, note.parent.name
+        if (source, delivery_id) not in seen:
+            yield f"{source}/{delivery_id}"
+
+
+def _deliveries(published: Warehouse) -> Iterator[Delivery]:
+    for row in published.rows(
+        """
+        select source, delivery_id, mode, extracted_at, status, reason,
+            cast(coalesce(sum(rows_in), 0) as bigint), cast(coalesce(sum(rows_quarantined), 0) as bigint)
+        from site.quality.deliveries
+        where sequence in (select max(sequence) from site.quality.deliveries group by source)
+        group by all
+        order by source
+        """
+    ):
+        yield Delivery(*row)
+
+
+def _manifests(published: Warehouse) -> Iterator[ManifestState]:
+    for row in published.rows(
+        "select system, state, count(distinct manifest_id), count(*) from site.manifest.items "
+        "group by system, state order by system, state"
+    ):
+        yield ManifestState(*row)
+
+
+def _overdue_items(published: Warehouse, today: date) -> Iterator[OverdueItems]:
+    for row in published.rows(
+        "select system, manifest_id, respond_by, count(*) from site.manifest.items "
+        "where respond_by < $today and not list_contains($settled, state) group by all order by all",
+        {"today": today, "settled": list(SETTLED)},
+    ):
+        yield OverdueItems(*row)
+
+
+def _overdue_requests(published: Warehouse, today: date) -> Iterator[OverdueRequest]:
+    for request_id, kind, received_on, extended_on in published.rows(
+        "select request_id, kind, received_at, extended_at from site.retention.requests "
+        "where received_at is not null and coalesce(answered_at > $today, true) order by received_at, request_id",
+        {"today": today},
+    ):
+        due = due_on(received_on, extended_on)
+        if due < today:
+            yield OverdueRequest(request_id, kind, received_on, due)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value

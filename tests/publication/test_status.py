@@ -1,0 +1,104 @@
+"""How a site stands, told without opening the warehouse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.manifests import ledger
+from assets.publication.analytics import publish
+from assets.publication.status import Block, Delivery, ManifestState, OverdueItems, OverdueRequest, status
+from assets.site import Site
+from assets.warehouse import Warehouse
+from tests.publication.house import AS_OF, StubPolicy, hand_made
+
+POLICY: Any = StubPolicy()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    site = Site(tmp_path / "site")
+    site.make()
+    return site
+
+
+@pytest.fixture
+def warehouse() -> Iterator[Warehouse]:
+    with hand_made() as warehouse:
+        ledger.prepare(warehouse)
+        columns = ["manifest_id", "item_id", "system", "record_type", "record_key", "action", "respond_by"]
+        for item, state in (("I1", "issued"), ("I2", "issued"), ("I3", "verified")):
+            warehouse.insert(
+                "manifest.items", columns, [("M1", item, "crm", "customer", "C2", "erase", date(2026, 12, 1))]
+            )
+            warehouse.insert(
+                "manifest.events", ["item_id", "manifest_id", "state", "on_day"], [(item, "M1", state, AS_OF)]
+            )
+        yield warehouse
+
+
+def arrive(site: Site, source: str, delivery_id: str, *, complete: bool = True) -> None:
+    folder = site.inbox / source / delivery_id
+    folder.mkdir(parents=True)
+    if complete:
+        (folder / "delivery.json").write_text("{}")
+
+
+def test_a_new_site_tells_what_waits(site: Site) -> None:
+    arrive(site, "crm", "D1")
+    arrive(site, "crm", "D2", complete=False)
+    found = status(site, AS_OF)
+    assert (found.as_of, found.waiting, found.deliveries) == (None, ("crm/D1",), ())
+
+
+def test_what_a_run_has_taken_in_waits_no_more(warehouse: Warehouse, site: Site) -> None:
+    arrive(site, "crm", "D1")
+    arrive(site, "crm", "D2")
+    publish(warehouse, POLICY, site)
+    assert status(site, AS_OF).waiting == ("crm/D2",)
+
+
+def test_the_latest_delivery_of_each_source_and_what_blocks(warehouse: Warehouse, site: Site) -> None:
+    warehouse.run("insert into intake.deliveries values (0, 'crm', 'D0', 'full', now(), 'd', 'loaded', null)")
+    publish(warehouse, POLICY, site)
+    found = status(site, AS_OF)
+    night = datetime(2026, 11, 24, 2)
+    assert found.deliveries == (
+        Delivery("crm", "D1", "full", night, "loaded", None, rows_in=4, rows_quarantined=2),
+        Delivery("orders", "D1", "full", night, "rejected", "control total", rows_in=0, rows_quarantined=0),
+    )
+    assert found.blocks == (Block("orders", None, "rejected", "D1"),)
+
+
+def test_items_are_late_from_the_day_after_they_were_due(warehouse: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    found = status(site, date(2026, 12, 1))
+    assert found.manifests == (ManifestState("crm", "issued", 1, 2), ManifestState("crm", "verified", 1, 1))
+    assert found.overdue_items == ()
+    assert status(site, date(2026, 12, 2)).overdue_items == (OverdueItems("crm", "M1", date(2026, 12, 1), 2),)
+
+
+def test_an_answered_request_is_not_late(warehouse: Warehouse, site: Site) -> None:
+    warehouse.run("update raw.office_requests set answered_at = date '2026-12-01' where request_id = 'R2'")
+    publish(warehouse, POLICY, site)
+    assert status(site, date(2026, 12, 1)).overdue_requests == ()
+    late = OverdueRequest("R1", "access", date(2026, 11, 1), date(2026, 12, 1))
+    assert status(site, date(2026, 12, 2)).overdue_requests == (late,)
+
+
+def test_the_status_is_plain_json(warehouse: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    plain = status(site, date(2027, 1, 1)).to_json()
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["as_of"] == "2026-11-25"
+    assert plain["overdue_requests"][0]["due_on"] == "2026-12-01"
+
+
+def test_it_can_be_asked_while_a_run_holds_the_warehouse(site: Site) -> None:
+    with Warehouse.open(site.warehouse, key=None):
+        assert status(site, AS_OF).as_of is None
