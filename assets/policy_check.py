@@ -126,8 +126,7 @@ def _periods(policy: Policy) -> Iterator[Finding]:
                 where = "clocks" if purpose == SHARED_CLOCKS else f"purposes → {purpose} → periods"
                 yield Finding("error", "period_missing", f"register: {where}: add {clock}; {model.path.name} reads it.")
     for purpose, clock in sorted(available - read):
-        if purpose != "legal_hold":
-            yield Finding("warning", "period_unused", f"register: {purpose} → {clock}: no SQL reads this period.")
+        yield Finding("warning", "period_unused", f"register: {purpose} → {clock}: no SQL reads this period.")
 
 
 def _periods_read(model: Model) -> Iterator[tuple[str, str]]:

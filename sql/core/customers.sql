@@ -4,7 +4,7 @@ select
     customer.row_id as customer_id,
     customer.customer_type,
     customer.customer_type <> 'company' as is_person,
-    customer.customer_since as customer_since,
+    customer.customer_since,
     customer.relation_ended_at as relation_ended_on,
     customer.deceased_on,
     customer.name_key,

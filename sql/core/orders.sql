@@ -1,4 +1,5 @@
--- Orders. Grain: an order. capacity: the stated one, else what the customer's kind says; null for a sole trader or nobody.
+-- Orders. Grain: an order. capacity: the stated one, else what the customer's kind says; null for a sole trader or
+-- nobody.
 select
     purchase.row_id as order_id,
     customer.row_id as customer_id,

@@ -1,4 +1,5 @@
--- What makes rows one person: a valid personnummer, an e-mail address with a name, or a subscription that names the row.
+-- What makes rows one person: a valid personnummer, an e-mail address with a name, or a subscription that names the
+-- row.
 -- Grain: a row and a link; rows that share a link are the same person, transitively.
 -- A subscription belongs to the contact it names, else to the customer it names.
 select

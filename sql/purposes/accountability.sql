@@ -1,4 +1,5 @@
--- Proof of consent (Art 5(2), 7(1)): five years after the last day of what the consent allowed. Grain: a claim on a consent.
+-- Proof of consent (Art 5(2), 7(1)): five years after the last day of what the consent allowed. Grain: a claim on a
+-- consent.
 -- A consent without a known purpose allowed nothing that has a last day: its proof is for a person to look at.
 select
     'consent' as record_type,

@@ -1,6 +1,8 @@
--- Accounting (Art 6(1)(c); BFL 7 kap. 2 §): through 31 December of the seventh year after the calendar year in which the
+-- Accounting (Art 6(1)(c); BFL 7 kap. 2 §): through 31 December of the seventh year after the calendar year in which
+-- the
 -- fiscal year of the chain's latest voucher ended. Grain: a claim on a record.
--- A chain is an invoice with its credit notes and payments; a day outside every fiscal year counts by its calendar year.
+-- A chain is an invoice with its credit notes and payments; a day outside every fiscal year counts by its calendar
+-- year.
 with vouchers as (
     select
         invoice.chain_id,

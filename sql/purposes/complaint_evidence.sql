@@ -1,5 +1,6 @@
 -- Complaint evidence (Art 17(3)(e); KKL 5 kap., KöpL 32 §): three years from delivery for a private purchase, two for a
--- business one. A line goes by its own delivery, proofs and the order's buyer by the last one. Grain: a claim on a record.
+-- business one. A line goes by its own delivery, proofs and the order's buyer by the last one. Grain: a claim on a
+-- record.
 with periods as (
     select
         private.months as private_months,

@@ -1,4 +1,5 @@
--- E-mail marketing without consent (Art 6(1)(f); MFL 19 §): a year after the relation with a private person or sole trader
+-- E-mail marketing without consent (Art 6(1)(f); MFL 19 §): a year after the relation with a private person or sole
+-- trader
 -- who has ordered something. Any word ends it for good. Grain: a claim on a customer.
 with buyers as (
     select distinct purchase.customer_id

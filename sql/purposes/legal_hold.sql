@@ -1,5 +1,6 @@
 -- Legal hold (Art 17(3)(e)): from the day it is placed through the day it is released. Grain: a claim on a record.
--- The clock is the data category. A hold covers the categories of the fields it lists, all when it lists none or an unknown
+-- The clock is the data category. A hold covers the categories of the fields it lists, all when it lists none or an
+-- unknown
 -- one, and, on a customer that lists none, every record of that customer.
 with holds as (
     select
@@ -9,10 +10,13 @@ with holds as (
         hold.listed,
         hold.placed_on as starts_on,
         case
-            when hold.released_on <= $as_of then hold.released_on
+            when hold.released_on <= $as_of
+                then add_months(hold.released_on, released.months) + released.days
             else cast('9999-12-31' as date)
         end as ends_on
     from core.holds as hold
+    inner join policy.periods as released
+        on released.purpose = 'legal_hold' and released.clock = 'released'
     where hold.placed_on is null or hold.placed_on <= $as_of
 ),
 

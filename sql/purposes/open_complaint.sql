@@ -1,4 +1,5 @@
--- Open complaint (Art 17(3)(e)): while the complaint is open; what identifies the parties a year more. Grain: a claim on a record.
+-- Open complaint (Art 17(3)(e)): while the complaint is open; what identifies the parties a year more. Grain: a claim
+-- on a record.
 with states as (
     select
         complaint.complaint_id,

@@ -11,7 +11,7 @@ with covered as (
         claim.ended_by,
         claim.missing
     from retention.purpose_claims as claim
-    inner join policy.coverage as coverage
+    inner join policy.coverage
         on
             claim.purpose = coverage.purpose
             and claim.clock = coverage.clock

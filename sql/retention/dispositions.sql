@@ -1,4 +1,5 @@
--- What the claims on each category of each record in the sources add up to on the day. Grain: a record and a data category.
+-- What the claims on each category of each record in the sources add up to on the day. Grain: a record and a data
+-- category.
 -- An open restriction (Art 18) comes first, then use, then duty, then doubt; what nobody claims is to be erased.
 with categories as (
     select

@@ -1,4 +1,5 @@
--- The last day of the purpose that each consent was given for. Grain: a consent for the newsletter or for web statistics.
+-- The last day of the purpose that each consent was given for. Grain: a consent for the newsletter or for web
+-- statistics.
 -- A newsletter consent lasts as long as the newsletter on the person's subscriptions, when that is longer.
 with subscriptions as (
     select

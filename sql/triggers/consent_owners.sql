@@ -1,5 +1,6 @@
 -- Whose a consent is: the contact it names, else the customer it names, else the one person with that e-mail address.
--- Grain: a consent. person_id is null when it is a company's or nobody's; customer_id is the customer whose exit reaches it.
+-- Grain: a consent. person_id is null when it is a company's or nobody's; customer_id is the customer whose exit
+-- reaches it.
 with addresses as (
     select
         node.email_key,

@@ -146,7 +146,7 @@ select
     consent.customer_id,
     'consent' as record_type,
     consent.consent_id as row_id,
-    consent.of_contact as of_contact
+    consent.of_contact
 from consents as consent
 union all
 select
@@ -221,14 +221,14 @@ select
     subscriber.customer_id,
     'subscriber' as record_type,
     subscriber.subscriber_id as row_id,
-    subscriber.of_contact as of_contact
+    subscriber.of_contact
 from subscribers as subscriber
 union all
 select
     subscriber.customer_id,
     'send' as record_type,
     send.send_id as row_id,
-    subscriber.of_contact as of_contact
+    subscriber.of_contact
 from subscribers as subscriber
 inner join core.sends as send
     on subscriber.subscriber_id = send.subscriber_id

@@ -1,4 +1,5 @@
--- The claim on each invoice: when it lapses and when it was extinguished. Grain: an invoice (credit notes are no claim).
+-- The claim on each invoice: when it lapses and when it was extinguished. Grain: an invoice (credit notes are no
+-- claim).
 -- Without a known capacity the clock runs by the longer period, and lapses_on only says when even that is over.
 -- A restart counts while the clock, restarted by all before it, still runs; the first gap ends the chain.
 with periods as (

@@ -1,4 +1,5 @@
--- People whose data is restricted today (Art 18): a restriction request, or a contested accuracy, received and unanswered.
+-- People whose data is restricted today (Art 18): a restriction request, or a contested accuracy, received and
+-- unanswered.
 -- Grain: a person.
 select distinct request.person_id
 from triggers.request_people as request

@@ -1,5 +1,7 @@
--- Records that are restricted today because their person's are (Art 18): every row that is the person, what hangs on the
--- person's customers (their contacts excepted), the subscriptions' sends and the consents; of a company's records also the
+-- Records that are restricted today because their person's are (Art 18): every row that is the person, what hangs on
+-- the
+-- person's customers (their contacts excepted), the subscriptions' sends and the consents; of a company's records
+-- also the
 -- interactions, quotes and orders that name the contact, with what hangs on them. Grain: a record.
 with members as (
     select
@@ -66,7 +68,7 @@ from contacts as contact
 union
 select
     'subscriber' as record_type,
-    member.row_id as row_id
+    member.row_id
 from members as member
 where member.node_type = 'subscriber'
 union

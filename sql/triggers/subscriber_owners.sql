@@ -1,4 +1,5 @@
--- Whose exit reaches a subscription: the customer of the contact it names, else the customer it names, else every customer
+-- Whose exit reaches a subscription: the customer of the contact it names, else the customer it names, else every
+-- customer
 -- that is the same person. Grain: a subscriber and a customer.
 select
     subscriber.subscriber_id,

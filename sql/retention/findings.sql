@@ -1,0 +1,190 @@
+-- What a person should look at: dates ahead, numbers that are not valid, orphans, doubtful matches. Grain: a finding
+-- on a record.
+-- No values: the record and the field say where to look.
+with shared_addresses as (
+    select other.email_key
+    from core.person_nodes as other
+    inner join core.people as person
+        on other.node_id = person.node_id
+    where other.email_key is not null
+    group by other.email_key
+    having min(person.person_id) < max(person.person_id)
+)
+
+select
+    'personnummer_not_valid' as finding,
+    'customer' as record_type,
+    customer.row_id,
+    'national_id' as detail
+from raw.crm_customers as customer
+where
+    customer.in_source
+    and customer.customer_type <> 'company'
+    and customer.national_id is not null
+    and customer.national_id_key is null
+union all
+select
+    'org_number_not_valid' as finding,
+    'customer' as record_type,
+    customer.row_id,
+    'org_number' as detail
+from raw.crm_customers as customer
+where
+    customer.in_source
+    and customer.customer_type in ('company', 'sole_trader')
+    and customer.org_number is not null
+    and customer.org_number_key is null
+union all
+select
+    'orphan' as finding,
+    orphan.record_type,
+    orphan.row_id,
+    'its parent is unknown' as detail
+from triggers.orphans as orphan
+inner join retention.records as record
+    on orphan.record_type = record.record_type and orphan.row_id = record.row_id
+union all
+select
+    'delivered_before_ordered' as finding,
+    'delivery' as record_type,
+    delivery.row_id,
+    'delivered_at' as detail
+from raw.orders_deliveries as delivery
+inner join raw.orders_orders as purchase
+    on delivery.order_id = purchase.order_id
+where delivery.in_source and delivery.delivered_at < purchase.placed_at
+union all
+select
+    'termination_by_contact' as finding,
+    'request' as record_type,
+    request.request_id as row_id,
+    'a contact asked to end a relation: decide whose' as detail
+from triggers.requests_in_force as request
+where request.kind = 'termination' and request.customer_id is null and request.contact_id is not null
+union all
+select
+    'hold_without_record' as finding,
+    'hold' as record_type,
+    hold.hold_id as row_id,
+    'the record it names is in no source' as detail
+from core.holds as hold
+left join core.records as record
+    on hold.record_type = record.record_type and hold.record_key = record.record_key
+where record.row_id is null
+union all
+select
+    'possible_match' as finding,
+    node.node_type as record_type,
+    node.row_id,
+    'the same e-mail address as another person' as detail
+from core.person_nodes as node
+inner join shared_addresses as shared
+    on node.email_key = shared.email_key
+union all
+select
+    'date_ahead' as finding,
+    'customer' as record_type,
+    record.customer_id as row_id,
+    'customer_since, relation_ended_on, deceased_on' as detail
+from core.customers as record
+where
+    record.in_source
+    and greatest(record.customer_since, record.relation_ended_on, record.deceased_on) > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'contact' as record_type,
+    record.contact_id as row_id,
+    'role_ended_on' as detail
+from core.contacts as record
+where record.in_source and record.role_ended_on > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'interaction' as record_type,
+    record.interaction_id as row_id,
+    'occurred_on, case_closed_on' as detail
+from core.interactions as record
+where record.in_source and greatest(record.occurred_on, record.case_closed_on) > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'quote' as record_type,
+    record.quote_id as row_id,
+    'requested_on, sent_on' as detail
+from core.quotes as record
+where record.in_source and greatest(record.requested_on, record.sent_on) > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'consent' as record_type,
+    record.consent_id as row_id,
+    'given_on, withdrawn_on' as detail
+from core.consents as record
+where record.in_source and greatest(record.given_on, record.withdrawn_on) > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'order' as record_type,
+    record.order_id as row_id,
+    'placed_on, closed_on' as detail
+from core.orders as record
+where record.in_source and greatest(record.placed_on, record.closed_on) > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'delivery' as record_type,
+    record.delivery_id as row_id,
+    'delivered_on' as detail
+from core.deliveries as record
+where record.in_source and record.delivered_on > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'invoice' as record_type,
+    record.invoice_id as row_id,
+    'issued_on, voucher_on' as detail
+from core.invoices as record
+where record.in_source and greatest(record.issued_on, record.voucher_on) > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'payment' as record_type,
+    record.payment_id as row_id,
+    'paid_on' as detail
+from core.payments as record
+where record.in_source and record.paid_on > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'claim_event' as record_type,
+    record.claim_event_id as row_id,
+    'occurred_on' as detail
+from core.claim_events as record
+where record.in_source and record.occurred_on > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'complaint' as record_type,
+    record.complaint_id as row_id,
+    'opened_on, closed_on' as detail
+from core.complaints as record
+where record.in_source and greatest(record.opened_on, record.closed_on) > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'subscriber' as record_type,
+    record.subscriber_id as row_id,
+    'subscribed_on, unsubscribed_on, last_opened_on' as detail
+from core.subscribers as record
+where
+    record.in_source
+    and greatest(record.subscribed_on, record.unsubscribed_on, record.last_opened_on) > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'web_event' as record_type,
+    record.event_id as row_id,
+    'occurred_on' as detail
+from core.web_events as record
+where record.in_source and record.occurred_on > cast($as_of as date) + 1
