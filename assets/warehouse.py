@@ -15,11 +15,13 @@ from typing import Any
 
 import duckdb
 
+from assets.errors import GallringError
+
 MACROS = Path(__file__).resolve().parents[1] / "sql" / "macros.sql"
 Params = Mapping[str, Any] | Sequence[Any]
 
 
-class WarehouseError(Exception):
+class WarehouseError(GallringError):
     """A statement failed. Holds the statement's name and the kind of failure, never a value."""
 
 
@@ -128,7 +130,7 @@ class Warehouse:
 
         Macros are made in the connection's own memory, so that opening a warehouse writes nothing into its file.
         """
-        self._connection.create_function("unicode_folded_name", _folded, [str], str)  # type: ignore[list-item, arg-type]
+        self._connection.create_function("unicode_folded_name", _folded, [str], str)
         self.script(MACROS)
         inner, outer = _hmac_pads(pseudonym_key)
         self.run(
@@ -299,4 +301,6 @@ def _opening_error(path: Path, error: duckdb.Error) -> WarehouseError:
         return WarehouseLocked(f"{path.name} is open in another process: wait for that run to end, then try again.")
     if "encrypt" in text.lower() or "key" in text.lower():
         return WarehouseKeyError(f"{path.name} does not open with this key: check the warehouse key of the site.")
-    return WarehouseError(f"{path.name} cannot be opened ({_kind(error)}): check that the folder is there and writable.")
+    return WarehouseError(
+        f"{path.name} cannot be opened ({_kind(error)}): check that the folder is there and writable."
+    )
