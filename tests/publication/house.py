@@ -177,5 +177,8 @@ def _decided() -> dict[str, list[tuple[object, ...]]]:
             ("order_line", 1, "transaction", "retain", ENDS, None),
             ("order_line", 2, "transaction", "review", None, ["no_voucher"]),
         ],
-        "retention.findings": [("possible_match", "customer", 2, "email"), ("hold_without_record", "hold", 3, "record_key")],
+        "retention.findings": [
+            ("possible_match", "customer", 2, "email"),
+            ("hold_without_record", "hold", 3, "record_key"),
+        ],
     }  # fmt: skip
