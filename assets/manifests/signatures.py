@@ -9,6 +9,7 @@ import os
 import stat
 from base64 import urlsafe_b64encode
 from pathlib import Path
+from typing import Literal
 
 from joserfc import jws
 from joserfc.errors import JoseError
@@ -17,7 +18,7 @@ from joserfc.jwk import OKPKey
 from assets.errors import BadInput
 
 ALGORITHM = "Ed25519"
-_CURVE = "Ed25519"
+_CURVE: Literal["Ed25519"] = "Ed25519"
 _LARGEST_KEY = 16_384
 
 
@@ -88,7 +89,8 @@ class Signer:
     def sign(self, payload: bytes) -> str:
         """A detached JWS over `payload`. The same key and payload always give the same text."""
         header = {"alg": ALGORITHM, "kid": self.public.key_id}
-        return jws.detach_compact_content(jws.serialize_compact(header, payload, self._key, algorithms=[ALGORITHM]))
+        protected, _, signature = jws.serialize_compact(header, payload, self._key, algorithms=[ALGORITHM]).split(".")
+        return f"{protected}..{signature}"
 
 
 def make_key(private: Path, public: Path) -> None:

@@ -19,7 +19,7 @@ with states as (
         on
             held.record_type = changed.record_type
             and held.row_id = changed.row_id
-    inner join retention.dispositions as dispositions
+    inner join retention.dispositions
         on
             held.record_type = dispositions.record_type
             and held.row_id = dispositions.row_id

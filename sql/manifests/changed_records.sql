@@ -6,7 +6,7 @@ with field_counts as (
         fields.record_type,
         fields.data_category,
         cast(count(*) as integer) as field_count
-    from policy.fields as fields
+    from policy.fields
     group by
         fields.record_type,
         fields.data_category
@@ -21,7 +21,7 @@ told as (
         sealed.erased,
         sealed.erased_whole
     from manifest.sealed_categories as sealed
-    inner join retention.records as records
+    inner join retention.records
         on
             sealed.record_type = records.record_type
             and sealed.record_key = records.record_key
@@ -41,7 +41,7 @@ compared as (
                 then 1
             else 0
         end as may_differ
-    from retention.dispositions as dispositions
+    from retention.dispositions
     inner join field_counts
         on
             dispositions.record_type = field_counts.record_type
@@ -74,7 +74,7 @@ select
     rolled_up.is_whole,
     rolled_up.was_ordered_whole
 from rolled_up
-inner join retention.records as records
+inner join retention.records
     on
         rolled_up.record_type = records.record_type
         and rolled_up.row_id = records.row_id

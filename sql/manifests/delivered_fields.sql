@@ -41,7 +41,7 @@ given as (
             else due.city is not null
         end as is_held
     from due
-    cross join policy.fields as fields
+    cross join policy.fields
     where
         fields.record_type = 'delivery'
         and fields.field in ('contact_name', 'phone', 'street', 'postal_code', 'city')

@@ -21,7 +21,7 @@ known as (
         listed.row_id,
         cast(count(*) as integer) as known_names
     from listed
-    inner join policy.fields as fields
+    inner join policy.fields
         on
             listed.record_type = fields.record_type
             and strpos(listed.names, ';' || fields.field || ';') > 0
@@ -52,7 +52,7 @@ select
     fields.position,
     fields.data_category
 from judged
-inner join policy.fields as fields
+inner join policy.fields
     on
         judged.record_type = fields.record_type
         and (not judged.every_name_is_known or strpos(judged.names, ';' || fields.field || ';') > 0)

@@ -11,11 +11,11 @@ with states as (
             else 0
         end as is_gone
     from manifest.disclosed_fields as disclosed
-    left join core.records as records
+    left join core.records
         on
             disclosed.record_type = records.record_type
             and disclosed.record_key = records.record_key
-    left join retention.dispositions as dispositions
+    left join retention.dispositions
         on
             records.record_type = dispositions.record_type
             and records.row_id = dispositions.row_id

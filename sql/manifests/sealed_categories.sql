@@ -9,7 +9,7 @@ select
     cast(sum(case when sealed.state = 'erase' and sealed.action = 'erase' then 1 else 0 end) as integer)
         as erased_whole
 from manifest.sealed_fields as sealed
-inner join policy.fields as fields
+inner join policy.fields
     on
         sealed.record_type = fields.record_type
         and sealed.field = fields.field

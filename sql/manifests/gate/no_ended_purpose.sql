@@ -1,5 +1,5 @@
--- Categories in an erase or redact item that some purpose covers, of which none has ended. Grain: a record's category.
--- A category that no purpose ever covered may go: it has no claim at all.
+-- Categories in an erase or redact item that some purpose covers, of which none has ended, or one of which lacks its
+-- trigger. Grain: a record's category. A category that no purpose ever covered may go: it has no claim at all.
 with erasing as (
     select distinct
         fields.system,
@@ -17,7 +17,7 @@ claimed as (
         claims.row_id,
         claims.data_category,
         max(case when claims.keep_until < $as_of then 1 else 0 end) as has_ended,
-        max(case when claims.open_ended or claims.keep_until >= $as_of then 1 else 0 end) as goes_on
+        max(case when claims.missing is not null then 1 else 0 end) as is_doubtful
     from retention.claims as claims
     group by
         claims.record_type,
@@ -36,4 +36,4 @@ inner join claimed
         and erasing.data_category = claimed.data_category
 where
     claimed.has_ended = 0
-    and claimed.goes_on = 1
+    or claimed.is_doubtful = 1

@@ -1,0 +1,202 @@
+"""Manifest folders on disk: written whole or not at all, and put right after a crash.
+
+Moves bytes and asks the ledger what should be there; what the bytes say is `documents`', when they are written
+`sealing`'s. Everything is written below `outbox/.sealing/`, made durable, and renamed into place. A name that begins
+with a dot is never a system.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote
+
+from assets.errors import GallringError
+from assets.manifests import documents
+from assets.site import Site
+from assets.warehouse import Params, Warehouse
+
+_LONGEST_NAME = 120
+
+
+class SealingFailed(GallringError):
+    """A manifest cannot be put into the outbox, and none of it was."""
+
+
+@dataclass(frozen=True)
+class WrittenItems:
+    """What was written (or only counted): how many items, and the digest of `items.jsonl`."""
+
+    count: int
+    sha256: str
+
+
+def folder_name(system: str) -> str:
+    """A system's folder in the outbox: its own name where that is a safe one, never a path."""
+    name = quote(system, safe=":")
+    if len(name) > _LONGEST_NAME or name.startswith("."):
+        name = "_" + hashlib.sha256(system.encode()).hexdigest()
+    return name
+
+
+def manifest_folder(site: Site, system: str, manifest_id: str) -> Path:
+    """Where a sealed manifest stands."""
+    return site.outbox / folder_name(system) / manifest_id
+
+
+def work_folder(site: Site) -> Path:
+    """Where manifests are written before they are renamed into place."""
+    return site.outbox / ".sealing"
+
+
+def new_work_folder(site: Site, system: str) -> Path:
+    """An empty folder to write one system's manifest in."""
+    folder = work_folder(site) / folder_name(system)
+    with _disk():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, parents=True)
+    return folder
+
+
+def write_items(warehouse: Warehouse, rows: str, params: Params | None, folder: Path | None) -> WrittenItems:
+    """Stream the items of the SQL source `rows` to `items.jsonl` and `manifest.csv` in `folder`; None only counts."""
+    if folder is None:
+        return _stream(warehouse, rows, params, None, None)
+    with _disk(), _new_file(folder / documents.ITEMS) as lines, _new_file(folder / documents.TABLE) as table:
+        table.write(documents.CSV_HEADER.encode())
+        return _stream(warehouse, rows, params, lines, table)
+
+
+def _stream(
+    warehouse: Warehouse, rows: str, params: Params | None, lines: IO[bytes] | None, table: IO[bytes] | None
+) -> WrittenItems:
+    digest, count = hashlib.sha256(), 0
+    for batch in warehouse.batches(documents.SQL_LINES.replace("$rows", rows), params):
+        content = "".join([line for line, _ in batch]).encode()
+        digest.update(content)
+        count += len(batch)
+        if lines is not None and table is not None:
+            lines.write(content)
+            table.write("".join([csv_line for _, csv_line in batch]).encode())
+    return WrittenItems(count, digest.hexdigest())
+
+
+def write_document(folder: Path, text: str, signature: str) -> None:
+    """Write `manifest.json` and its signature."""
+    with _disk():
+        for name, content in ((documents.DOCUMENT, text), (documents.SIGNATURE, signature + "\n")):
+            with _new_file(folder / name) as file:
+                file.write(content.encode())
+
+
+def put_in_place(folder: Path, target: Path) -> None:
+    """Make `folder` durable and rename it to `target`, so that it is there whole or not at all."""
+    with _disk():
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sync_folder(folder)
+        os.rename(folder, target)  # noqa: PTH104 - one system call, which tests interrupt
+        _sync_folder(target.parent)
+        _sync_folder(target.parent.parent)
+
+
+def document_text(document: dict[str, Any]) -> str:
+    """`manifest.json` as people read it: sorted and indented. Signed is its canonical form."""
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+# -- after a crash ------------------------------------------------------------------------------------------------
+
+
+def restore(warehouse: Warehouse, site: Site) -> None:
+    """Make the outbox and the ledger agree: undo what a crash left half done, write again what is missing.
+
+    Raises:
+        SealingFailed: the outbox holds a manifest that this warehouse never sealed.
+    """
+    with _disk():
+        site.outbox.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.rmtree(work_folder(site), ignore_errors=True)
+    _undo_intended(warehouse, site)
+    sealed = dict(warehouse.rows("select manifest_id, system from manifest.manifests where signature is not null"))
+    known = {manifest_folder(site, system, manifest_id) for manifest_id, system in sealed.items()}
+    _refuse_strangers(site, known)
+    for manifest_id, system in sorted(sealed.items()):
+        if not manifest_folder(site, system, manifest_id).is_dir():
+            _write_again(warehouse, site, system, manifest_id)
+
+
+def _undo_intended(warehouse: Warehouse, site: Site) -> None:
+    """Take away folders that were put in place but whose sealing was never committed."""
+    rows = warehouse.rows(
+        "select manifest_id, system from manifest.intended as intended where not exists "
+        "(select 1 from manifest.manifests as sealed where sealed.manifest_id = intended.manifest_id) order by all"
+    )
+    for manifest_id, system in rows:
+        target = manifest_folder(site, system, manifest_id)
+        if target.is_dir():
+            aside = new_work_folder(site, system) / "undone"
+            with _disk():
+                os.rename(target, aside)  # noqa: PTH104
+                _sync_folder(target.parent)
+                shutil.rmtree(aside)
+    warehouse.run("delete from manifest.intended")
+
+
+def _refuse_strangers(site: Site, known: set[Path]) -> None:
+    for system in sorted(path for path in site.outbox.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        for folder in sorted(path for path in system.iterdir() if path.is_dir()):
+            if folder not in known:
+                raise SealingFailed(
+                    f"outbox/{system.name}/{folder.name} is a manifest that this warehouse never sealed. A warehouse "
+                    "older than its outbox would break the chain: restore the newest warehouse.duckdb, or move the "
+                    "folder away if it does not belong here."
+                )
+
+
+def _write_again(warehouse: Warehouse, site: Site, system: str, manifest_id: str) -> None:
+    """Write a sealed manifest that has gone from the outbox once more, from the ledger: the same bytes."""
+    text, signature, sha256 = warehouse.rows(
+        "select document, signature, items_sha256 from manifest.manifests where manifest_id = $id", {"id": manifest_id}
+    )[0]
+    folder = new_work_folder(site, system)
+    rows = "(select * from manifest.items where manifest_id = $id)"
+    if write_items(warehouse, rows, {"id": manifest_id}, folder).sha256 != sha256:
+        raise SealingFailed(f"The ledger's items of manifest {manifest_id} are not those that were sealed: restore "
+                            "warehouse.duckdb from its last good copy.")  # fmt: skip
+    write_document(folder, text, signature)
+    put_in_place(folder, manifest_folder(site, system, manifest_id))
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that its owner alone may read, on disk when the block ends."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """Tell what the disk refused as something that a person can mend."""
+    try:
+        yield
+    except OSError as error:
+        raise SealingFailed(f"The outbox cannot be written ({error.strerror}): nothing of this manifest was sealed. "
+                            "Make room or mend the folder's rights, then run again.") from error  # fmt: skip

@@ -1,0 +1,269 @@
+"""Sealing: the gate, then one manifest per system with news, in the outbox and in the ledger, or in neither.
+
+The order that a crash at any point leaves in order: the files are written aside; the ledger notes that they will be
+put in place; they are renamed into the outbox; one transaction records the manifest, its items and what its system
+has now been told. `folders.restore`, first thing every time, undoes what was noted and never recorded. Delivery goes
+by the ledger alone, so a manifest that is undone was never sent.
+
+Decides nothing: what is told comes from `changes`, whether it may leave from `gate`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from assets.manifests import documents, folders, gate, ledger
+from assets.manifests.gate import Refusal
+from assets.manifests.signatures import Signer
+from assets.policy import Policy
+from assets.site import Site
+from assets.warehouse import Warehouse
+
+#: How long a system has to answer, unless the site says otherwise.
+RESPOND_WITHIN_DAYS = 30
+
+
+@dataclass(frozen=True)
+class SealedManifest:
+    """One manifest that was sealed now."""
+
+    manifest_id: str
+    system: str
+    items: int
+    counts: dict[str, int]
+    digest: str
+    folder: Path | None
+
+
+@dataclass(frozen=True)
+class SealReport:
+    """What was sealed on a day, and what the gate held back."""
+
+    as_of: date
+    sealed: tuple[SealedManifest, ...]
+    refusals: tuple[Refusal, ...]
+
+
+def seal(
+    warehouse: Warehouse,
+    policy: Policy,
+    site: Site | None,
+    signer: Signer | None,
+    *,
+    as_of: date,
+    issued_at: datetime | None,
+    respond_within_days: int = RESPOND_WITHIN_DAYS,
+) -> SealReport:
+    """Seal what `manifest.proposed` holds: one manifest per system, signed, in the outbox and the ledger.
+
+    Runs the gate itself. A blocked delivery holds back the systems that depend on it; any other refusal holds back
+    all. Sealing again after a crash, or twice, leaves the same manifests. Without a site and a signer only the ledger
+    is written, for scenarios.
+
+    Args:
+        warehouse: with the day's evaluation and proposal.
+        policy: the policy that both were made with.
+        site: whose outbox takes the folders, or None.
+        signer: signs each manifest; needed with a site.
+        as_of: the day of evaluation.
+        issued_at: when this happens, with its time zone; written down and nothing more. None, where there is no site:
+            the beginning of the day.
+        respond_within_days: how many days after `as_of` the systems have to answer.
+
+    Raises:
+        SealingFailed: the outbox cannot be written, or holds manifests that this warehouse never sealed.
+    """
+    if (site is None) != (signer is None):
+        raise ValueError("A site and a signer come together: a manifest in an outbox is signed.")
+    if issued_at is None and site is None:
+        issued_at = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC)
+    if issued_at is None or issued_at.tzinfo is None:
+        raise ValueError("issued_at needs an instant with its time zone.")
+    ledger.prepare(warehouse)
+    if site is not None:
+        folders.restore(warehouse, site)
+    refusals = _refusals(warehouse, policy, as_of)
+    withheld = {refusal.system for refusal in refusals if refusal.withholds_system_only}
+    if any(not refusal.withholds_system_only for refusal in refusals):
+        return SealReport(as_of, (), tuple(refusals))
+    run = _Run(warehouse, policy, site, signer, as_of, issued_at, as_of + timedelta(days=respond_within_days))
+    systems = [system for (system,) in warehouse.rows("select distinct system from manifest.proposed order by system")]
+    sealed = tuple(run.seal_system(system) for system in systems if system not in withheld)
+    return SealReport(as_of, sealed, tuple(refusals))
+
+
+def _refusals(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Refusal]:
+    """The gate's refusals, and those that only the sealing can see: another day, another policy."""
+    found = gate.refusals(warehouse)
+    if any(refusal.rule in (gate.UNREADABLE, gate.OTHER_DAY) for refusal in found):
+        return found
+    proposal = warehouse.rows("select as_of, policy_sha256 from manifest.proposal")[0]
+    if proposal[0] != as_of:
+        found.append(Refusal(gate.OTHER_DAY, None, 1, None))
+    if proposal[1] != policy.sha256:
+        found.append(Refusal("proposal_of_another_policy", None, 1, None))
+    return found
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One sealing: what all its manifests share."""
+
+    warehouse: Warehouse
+    policy: Policy
+    site: Site | None
+    signer: Signer | None
+    as_of: date
+    issued_at: datetime
+    respond_by: date
+
+    def seal_system(self, system: str) -> SealedManifest:
+        """Seal one system's manifest, files first and ledger last."""
+        sequence, previous = self._head(system)
+        self._number_items(system, previous)
+        folder = None if self.site is None else folders.new_work_folder(self.site, system)
+        written = folders.write_items(self.warehouse, "manifest.being_sealed", None, folder)
+        document = self._document(system, previous, written)
+        manifest_id, text = document["manifest_id"], folders.document_text(document)
+        signature = None if self.signer is None else self.signer.sign(documents.canonical(document))
+        target = None
+        if self.site is not None and folder is not None and signature is not None:
+            folders.write_document(folder, text, signature)
+            target = folders.manifest_folder(self.site, system, manifest_id)
+            self._note_intent(manifest_id, system)
+            folders.put_in_place(folder, target)
+        self._record(document, text, signature, sequence)
+        return SealedManifest(
+            manifest_id, system, written.count, document["counts"], documents.digest(document), target
+        )
+
+    def _head(self, system: str) -> tuple[int, str | None]:
+        """The next number in the system's chain, and the digest that it follows."""
+        rows = self.warehouse.rows(
+            "select sequence, digest from manifest.manifests where system = $system order by sequence desc limit 1",
+            {"system": system},
+        )
+        return (rows[0][0] + 1, rows[0][1]) if rows else (1, None)
+
+    def _number_items(self, system: str, previous: str | None) -> None:
+        """`manifest.being_sealed`: the system's items with their ids, in the columns of `manifest.items`."""
+        self.warehouse.run(
+            f"""
+            create or replace table manifest.being_sealed as
+            with items as (
+                select proposed.*, cast($respond_by as date) as respond_by, records.key_field
+                from manifest.proposed as proposed
+                inner join policy.records as records on records.record_type = proposed.record_type
+                where proposed.system = $system
+            ),
+            bodies as (select *, {documents.SQL_BODY} as body from items)
+            select {documents.SQL_ITEM_ID} as item_id, system, record_type, record_key, action, fields, because, kept,
+                cast($as_of as date) as as_of, respond_by, key_field
+            from bodies
+            """,
+            {"system": system, "previous": previous, "as_of": self.as_of, "respond_by": self.respond_by},
+        )
+
+    def _document(self, system: str, previous: str | None, written: folders.WrittenItems) -> dict[str, Any]:
+        counted = dict(self.warehouse.rows("select action, count(*) from manifest.being_sealed group by action"))
+        document: dict[str, Any] = {
+            "schema": documents.SCHEMA,
+            "system": system,
+            "controller": self.policy.register.controller,
+            "as_of": self.as_of.isoformat(),
+            "issued_at": self.issued_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "respond_by": self.respond_by.isoformat(),
+            "policy": {"version": self.policy.version, "sha256": self.policy.sha256},
+            "items": {"file": documents.ITEMS, "count": written.count, "sha256": written.sha256},
+            "counts": {action: counted.get(action, 0) for action in ledger.ACTIONS},
+            "previous": previous,
+            "state_of_inputs": _state_of_inputs(self.warehouse),
+        }
+        return {"manifest_id": documents.manifest_id(document), **document}
+
+    def _note_intent(self, manifest_id: str, system: str) -> None:
+        self.warehouse.run(
+            "insert into manifest.intended values ($id, $system, $as_of)",
+            {"id": manifest_id, "system": system, "as_of": self.as_of},
+        )
+
+    def _record(self, document: dict[str, Any], text: str, signature: str | None, sequence: int) -> None:
+        """The one transaction that makes the manifest real."""
+        manifest_id, system, count = document["manifest_id"], document["system"], document["items"]["count"]
+        with self.warehouse.transaction():
+            proposed, ids = self.warehouse.rows(
+                "select (select count(*) from manifest.proposed where system = $system), "
+                "(select count(distinct item_id) from manifest.being_sealed)",
+                {"system": system},
+            )[0]
+            if not proposed == ids == count:
+                raise folders.SealingFailed(
+                    f"{system}: {proposed} items were proposed, {count} written, {ids} of them with ids of their own: "
+                    "nothing was sealed. Two contracts may describe the same record type: run `gallring policy check`."
+                )
+            self._record_manifest(document, text, signature, sequence)
+            for statement in _RECORD:
+                names = {"id": manifest_id, "system": system, "as_of": self.as_of}
+                self.warehouse.run(statement, {name: names[name] for name in names if f"${name}" in statement} or None)
+
+    def _record_manifest(self, document: dict[str, Any], text: str, signature: str | None, sequence: int) -> None:
+        columns = ("manifest_id", "system", "sequence", "as_of", "issued_at", "respond_by", "items", "items_sha256",
+                   "digest", "previous", "document", "signature")  # fmt: skip
+        issued_at = self.issued_at.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+        row = (document["manifest_id"], document["system"], sequence, self.as_of, issued_at, self.respond_by,
+               document["items"]["count"], document["items"]["sha256"], documents.digest(document),
+               document["previous"], text, signature)  # fmt: skip
+        self.warehouse.insert("manifest.manifests", columns, [row])
+
+
+def _state_of_inputs(warehouse: Warehouse) -> list[dict[str, str]]:
+    """Each source's latest loaded delivery, with its digest."""
+    rows = warehouse.rows(
+        "select source, delivery_id, digest from intake.deliveries as deliveries where status = 'loaded' "
+        "and sequence = (select max(latest.sequence) from intake.deliveries as latest "
+        "where latest.source = deliveries.source and latest.status = 'loaded') order by source"
+    )
+    return [{"source": source, "delivery_id": delivery_id, "digest": digest} for source, delivery_id, digest in rows]
+
+
+_RECORD = (
+    "insert into manifest.items by name select $id as manifest_id, * from manifest.being_sealed",
+    "insert into manifest.events (item_id, manifest_id, state, on_day) "
+    "select item_id, $id, 'issued', $as_of from manifest.being_sealed",
+    # What the record's own source has now been told, field by field: the last word replaces the one before.
+    """
+    create or replace table manifest.told_fields as
+    select changed.record_type, changed.record_key, changed.field,
+        case changed.action when 'restrict' then 'restrict' when 'lift' then 'retain' else 'erase' end as state,
+        sealed.item_id, sealed.as_of, changed.action
+    from manifest.changed_fields as changed
+    inner join manifest.being_sealed as sealed
+        on sealed.record_type = changed.record_type and sealed.record_key = changed.record_key
+        and sealed.action = changed.action and sealed.system = changed.source
+    """,
+    """
+    delete from manifest.sealed_fields as earlier where exists (
+        select 1 from manifest.told_fields as told
+        where told.record_type = earlier.record_type and told.record_key = earlier.record_key
+            and told.field = earlier.field
+    )
+    """,
+    "insert into manifest.sealed_fields by name select * from manifest.told_fields",
+    """
+    insert into manifest.notified_fields by name
+    select distinct notices.partner_id, notices.record_type, notices.record_key, notices.field, sealed.item_id,
+        sealed.as_of
+    from manifest.notice_fields as notices
+    inner join manifest.being_sealed as sealed
+        on sealed.record_type = notices.record_type and sealed.record_key = notices.record_key
+        and sealed.system = 'partner:' || notices.partner_id
+    """,
+    # What has been told is no longer news: sealing again finds nothing to do.
+    "delete from manifest.proposed where system = $system",
+    "delete from manifest.changed_fields where source = $system",
+    "delete from manifest.notice_fields where 'partner:' || partner_id = $system",
+    "delete from manifest.intended where manifest_id = $id",
+)
