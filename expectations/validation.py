@@ -97,7 +97,7 @@ def _table_results(source: Any, stop: str, asset: str, expected: list[dict[str, 
         outcome = batch.validate(
             ExpectationSuite(name=f"{stop}: {asset}", expectations=[*expected, counting]),
             result_format=COUNTS_ALONE,
-            expectation_parameters=_audits(expected),
+            expectation_parameters=_audits(stop, expected),
         )
     except Exception:  # whatever it is, its text may quote a value
         raise ValidationError(f"{stop}: {asset} could not be checked: see that the step before it has run.") from None
@@ -106,16 +106,15 @@ def _table_results(source: Any, stop: str, asset: str, expected: list[dict[str, 
     return {name: (result, rows) for name, result in by_name.items()}
 
 
-def _audits(expected: list[dict[str, Any]]) -> dict[str, str]:
-    """The SQL of the audits that expectations name as `{"$PARAMETER": "folder/file"}`, by that name."""
+def _audits(stop: str, expected: list[dict[str, Any]]) -> dict[str, str]:
+    """The SQL of the stop's audits that expectations name as `{"$PARAMETER": "file"}`, by that name.
+
+    Braces are doubled, for Great Expectations formats the text, and its table is named, or it prints that it is not.
+    """
     queries = [one["kwargs"].get("unexpected_rows_query") for one in expected]
-    return {query["$PARAMETER"]: _audit(query["$PARAMETER"]) for query in queries if isinstance(query, dict)}
-
-
-def _audit(name: str) -> str:
-    """An audit as a Great Expectations query: braces doubled, and its table named, which it otherwise prints about."""
-    text = (AUDITS / f"{name}.sql").read_text(encoding="utf-8")
-    return "/* {batch} */ " + text.replace("{", "{{").replace("}", "}}")
+    names = [query["$PARAMETER"] for query in queries if isinstance(query, dict)]
+    texts = {name: (AUDITS / stop / f"{name}.sql").read_text(encoding="utf-8") for name in names}
+    return {name: "/* {batch} */ " + text.replace("{", "{{").replace("}", "}}") for name, text in texts.items()}
 
 
 def _verdict(check: CheckSpec, found: tuple[Any, int | None] | None) -> Verdict:

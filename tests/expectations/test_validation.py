@@ -49,7 +49,6 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 CLAIMS: dict[str, tuple[dict[str, Any], int]] = {
     "expect_column_values_to_not_be_null": ({"column": "id"}, 1),
     "expect_column_values_to_be_unique": ({"column": "name"}, 3),
-    "expect_column_proportion_of_unique_values_to_be_between": ({"column": "name", "min_value": 1}, 1),
     "expect_compound_columns_to_be_unique": ({"column_list": ["id", "part"]}, 2),
     "expect_column_values_to_be_in_set": ({"column": "kind", "value_set": ["private", "company"]}, 1),
     "expect_column_values_to_be_between": ({"column": "starts", "min_value": "1900-01-01"}, 1),
@@ -130,7 +129,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "a table that is not there": check("expect_column_values_to_not_be_null", "raw.absent", column="id"),
     "a column that is not there": check("expect_column_values_to_not_be_null", "raw.bad", column="absent"),
     "an audit that is not there": check(
-        "unexpected_rows_expectation", "raw.bad", unexpected_rows_query={"$PARAMETER": "raw/absent"}
+        "unexpected_rows_expectation", "raw.bad", unexpected_rows_query={"$PARAMETER": "absent"}
     ),
     "an expectation that does not exist": check("expect_nothing_in_particular", "raw.bad"),
     "an expectation with a wrong argument": check("expect_column_values_to_be_in_set", "raw.bad", column=["id"]),

@@ -5,7 +5,10 @@ select
 from core.contacts as child
 where
     child.customer_id is not null
-    and not exists (select 1 from core.customers as parent where parent.customer_id = child.customer_id)
+    and not exists (
+        select 1 from core.customers as parent
+        where parent.customer_id = child.customer_id
+    )
 union all
 select
     'core.interactions.customer_id' as reference,
@@ -13,7 +16,10 @@ select
 from core.interactions as child
 where
     child.customer_id is not null
-    and not exists (select 1 from core.customers as parent where parent.customer_id = child.customer_id)
+    and not exists (
+        select 1 from core.customers as parent
+        where parent.customer_id = child.customer_id
+    )
 union all
 select
     'core.interactions.contact_id' as reference,
@@ -21,7 +27,10 @@ select
 from core.interactions as child
 where
     child.contact_id is not null
-    and not exists (select 1 from core.contacts as parent where parent.contact_id = child.contact_id)
+    and not exists (
+        select 1 from core.contacts as parent
+        where parent.contact_id = child.contact_id
+    )
 union all
 select
     'core.quotes.customer_id' as reference,
@@ -29,7 +38,10 @@ select
 from core.quotes as child
 where
     child.customer_id is not null
-    and not exists (select 1 from core.customers as parent where parent.customer_id = child.customer_id)
+    and not exists (
+        select 1 from core.customers as parent
+        where parent.customer_id = child.customer_id
+    )
 union all
 select
     'core.quotes.contact_id' as reference,
@@ -37,7 +49,10 @@ select
 from core.quotes as child
 where
     child.contact_id is not null
-    and not exists (select 1 from core.contacts as parent where parent.contact_id = child.contact_id)
+    and not exists (
+        select 1 from core.contacts as parent
+        where parent.contact_id = child.contact_id
+    )
 union all
 select
     'core.quote_documents.quote_id' as reference,
@@ -45,7 +60,10 @@ select
 from core.quote_documents as child
 where
     child.quote_id is not null
-    and not exists (select 1 from core.quotes as parent where parent.quote_id = child.quote_id)
+    and not exists (
+        select 1 from core.quotes as parent
+        where parent.quote_id = child.quote_id
+    )
 union all
 select
     'core.consents.customer_id' as reference,
@@ -53,7 +71,10 @@ select
 from core.consents as child
 where
     child.customer_id is not null
-    and not exists (select 1 from core.customers as parent where parent.customer_id = child.customer_id)
+    and not exists (
+        select 1 from core.customers as parent
+        where parent.customer_id = child.customer_id
+    )
 union all
 select
     'core.consents.contact_id' as reference,
@@ -61,7 +82,10 @@ select
 from core.consents as child
 where
     child.contact_id is not null
-    and not exists (select 1 from core.contacts as parent where parent.contact_id = child.contact_id)
+    and not exists (
+        select 1 from core.contacts as parent
+        where parent.contact_id = child.contact_id
+    )
 union all
 select
     'core.orders.customer_id' as reference,
@@ -69,7 +93,10 @@ select
 from core.orders as child
 where
     child.customer_id is not null
-    and not exists (select 1 from core.customers as parent where parent.customer_id = child.customer_id)
+    and not exists (
+        select 1 from core.customers as parent
+        where parent.customer_id = child.customer_id
+    )
 union all
 select
     'core.orders.contact_id' as reference,
@@ -77,7 +104,10 @@ select
 from core.orders as child
 where
     child.contact_id is not null
-    and not exists (select 1 from core.contacts as parent where parent.contact_id = child.contact_id)
+    and not exists (
+        select 1 from core.contacts as parent
+        where parent.contact_id = child.contact_id
+    )
 union all
 select
     'core.deliveries.order_id' as reference,
@@ -85,7 +115,10 @@ select
 from core.deliveries as child
 where
     child.order_id is not null
-    and not exists (select 1 from core.orders as parent where parent.order_id = child.order_id)
+    and not exists (
+        select 1 from core.orders as parent
+        where parent.order_id = child.order_id
+    )
 union all
 select
     'core.order_lines.order_id' as reference,
@@ -93,7 +126,10 @@ select
 from core.order_lines as child
 where
     child.order_id is not null
-    and not exists (select 1 from core.orders as parent where parent.order_id = child.order_id)
+    and not exists (
+        select 1 from core.orders as parent
+        where parent.order_id = child.order_id
+    )
 union all
 select
     'core.order_lines.delivery_id' as reference,
@@ -101,7 +137,10 @@ select
 from core.order_lines as child
 where
     child.delivery_id is not null
-    and not exists (select 1 from core.deliveries as parent where parent.delivery_id = child.delivery_id)
+    and not exists (
+        select 1 from core.deliveries as parent
+        where parent.delivery_id = child.delivery_id
+    )
 union all
 select
     'core.proof_approvals.order_id' as reference,
@@ -109,7 +148,10 @@ select
 from core.proof_approvals as child
 where
     child.order_id is not null
-    and not exists (select 1 from core.orders as parent where parent.order_id = child.order_id)
+    and not exists (
+        select 1 from core.orders as parent
+        where parent.order_id = child.order_id
+    )
 union all
 select
     'core.invoices.order_id' as reference,
@@ -117,7 +159,10 @@ select
 from core.invoices as child
 where
     child.order_id is not null
-    and not exists (select 1 from core.orders as parent where parent.order_id = child.order_id)
+    and not exists (
+        select 1 from core.orders as parent
+        where parent.order_id = child.order_id
+    )
 union all
 select
     'core.invoices.customer_id' as reference,
@@ -125,7 +170,10 @@ select
 from core.invoices as child
 where
     child.customer_id is not null
-    and not exists (select 1 from core.customers as parent where parent.customer_id = child.customer_id)
+    and not exists (
+        select 1 from core.customers as parent
+        where parent.customer_id = child.customer_id
+    )
 union all
 select
     'core.payments.invoice_id' as reference,
@@ -133,7 +181,10 @@ select
 from core.payments as child
 where
     child.invoice_id is not null
-    and not exists (select 1 from core.invoices as parent where parent.invoice_id = child.invoice_id)
+    and not exists (
+        select 1 from core.invoices as parent
+        where parent.invoice_id = child.invoice_id
+    )
 union all
 select
     'core.claim_events.invoice_id' as reference,
@@ -141,7 +192,10 @@ select
 from core.claim_events as child
 where
     child.invoice_id is not null
-    and not exists (select 1 from core.invoices as parent where parent.invoice_id = child.invoice_id)
+    and not exists (
+        select 1 from core.invoices as parent
+        where parent.invoice_id = child.invoice_id
+    )
 union all
 select
     'core.complaints.order_id' as reference,
@@ -149,7 +203,10 @@ select
 from core.complaints as child
 where
     child.order_id is not null
-    and not exists (select 1 from core.orders as parent where parent.order_id = child.order_id)
+    and not exists (
+        select 1 from core.orders as parent
+        where parent.order_id = child.order_id
+    )
 union all
 select
     'core.subscribers.customer_id' as reference,
@@ -157,7 +214,10 @@ select
 from core.subscribers as child
 where
     child.customer_id is not null
-    and not exists (select 1 from core.customers as parent where parent.customer_id = child.customer_id)
+    and not exists (
+        select 1 from core.customers as parent
+        where parent.customer_id = child.customer_id
+    )
 union all
 select
     'core.subscribers.contact_id' as reference,
@@ -165,7 +225,10 @@ select
 from core.subscribers as child
 where
     child.contact_id is not null
-    and not exists (select 1 from core.contacts as parent where parent.contact_id = child.contact_id)
+    and not exists (
+        select 1 from core.contacts as parent
+        where parent.contact_id = child.contact_id
+    )
 union all
 select
     'core.sends.subscriber_id' as reference,
@@ -173,7 +236,10 @@ select
 from core.sends as child
 where
     child.subscriber_id is not null
-    and not exists (select 1 from core.subscribers as parent where parent.subscriber_id = child.subscriber_id)
+    and not exists (
+        select 1 from core.subscribers as parent
+        where parent.subscriber_id = child.subscriber_id
+    )
 union all
 select
     'core.web_events.customer_id' as reference,
@@ -181,7 +247,10 @@ select
 from core.web_events as child
 where
     child.customer_id is not null
-    and not exists (select 1 from core.customers as parent where parent.customer_id = child.customer_id)
+    and not exists (
+        select 1 from core.customers as parent
+        where parent.customer_id = child.customer_id
+    )
 union all
 select
     'core.requests.customer_id' as reference,
@@ -189,7 +258,10 @@ select
 from core.requests as child
 where
     child.customer_id is not null
-    and not exists (select 1 from core.customers as parent where parent.customer_id = child.customer_id)
+    and not exists (
+        select 1 from core.customers as parent
+        where parent.customer_id = child.customer_id
+    )
 union all
 select
     'core.requests.contact_id' as reference,
@@ -197,4 +269,7 @@ select
 from core.requests as child
 where
     child.contact_id is not null
-    and not exists (select 1 from core.contacts as parent where parent.contact_id = child.contact_id)
+    and not exists (
+        select 1 from core.contacts as parent
+        where parent.contact_id = child.contact_id
+    )

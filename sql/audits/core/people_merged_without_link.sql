@@ -16,4 +16,7 @@ select people.node_id
 from core.people as people
 where
     people.person_id <> people.node_id
-    and not exists (select 1 from linked where linked.node_id = people.node_id)
+    and not exists (
+        select 1 from linked
+        where linked.node_id = people.node_id
+    )

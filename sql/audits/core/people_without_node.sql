@@ -3,10 +3,17 @@ select
     nodes.node_id,
     'no person' as trouble
 from core.person_nodes as nodes
-where not exists (select 1 from core.people as people where people.node_id = nodes.node_id)
+where
+    not exists (
+        select 1 from core.people as people
+        where people.node_id = nodes.node_id
+    )
 union all
 select
     people.node_id,
     'no row' as trouble
 from core.people as people
-where not exists (select 1 from core.person_nodes as nodes where nodes.node_id = people.node_id)
+where not exists (
+    select 1 from core.person_nodes as nodes
+    where nodes.node_id = people.node_id
+)

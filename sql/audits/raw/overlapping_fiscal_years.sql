@@ -3,5 +3,5 @@ select later.row_id
 from raw.office_fiscal_years as later
 inner join raw.office_fiscal_years as earlier
     on
-        earlier.starts_on < later.starts_on
-        and earlier.ends_on >= later.starts_on
+        later.starts_on > earlier.starts_on
+        and later.starts_on <= earlier.ends_on

@@ -1,0 +1,22 @@
+-- Clocks that a purpose's SQL starts and the register does not know for that record: what they claim is not kept.
+with started as (
+    select distinct
+        claims.purpose,
+        claims.clock,
+        claims.record_type
+    from retention.purpose_claims as claims
+)
+
+select
+    started.purpose,
+    started.clock,
+    started.record_type
+from started
+where
+    not exists (
+        select 1 from policy.coverage as coverage
+        where
+            coverage.purpose = started.purpose
+            and coverage.clock = started.clock
+            and coverage.record_type = started.record_type
+    )
