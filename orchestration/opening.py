@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -40,12 +41,15 @@ def require_site(site: Site) -> Site:
 
 
 def load_policy(settings: Settings) -> Policy:
-    """The policy that the settings name, else the shipped one.
+    """The policy that the settings name, else the shipped one; the settings' controller goes before the register's.
 
     Raises:
         BadInput: the policy cannot be used.
     """
-    return Policy.load(settings.policy)
+    policy = Policy.load(settings.policy)
+    if not settings.controller:
+        return policy
+    return replace(policy, register=policy.register.model_copy(update={"controller": settings.controller}))
 
 
 def load_signer(site: Site) -> Signer:

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import isodate
 from dagster import ConfigurableResource, Failure, InitResourceContext
 from pydantic import Field
 
@@ -35,17 +36,6 @@ class SiteResource(ConfigurableResource[Site]):
     def create_resource(self, context: InitResourceContext) -> Site:
         """The site that the definitions were built for."""
         return Site(Path(self.path))
-
-
-class SettingsResource(ConfigurableResource[Settings]):
-    """The site's settings, read when a run starts."""
-
-    path: str
-
-    def create_resource(self, context: InitResourceContext) -> Settings:
-        """`gallring.toml` and the environment."""
-        with clear_failures():
-            return Settings.load(Site(Path(self.path)))
 
 
 class PolicyResource(ConfigurableResource[Policy]):
@@ -120,6 +110,17 @@ class InstantResource(ConfigurableResource[datetime]):
         return created_at(context).replace(microsecond=0)
 
 
+class ResponseTimeResource(ConfigurableResource[Any]):
+    """How long a system has to answer a manifest."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Any:
+        """The settings' period; added to a date it gives a date, by the calendar."""
+        with clear_failures():
+            return isodate.parse_duration(Settings.load(Site(Path(self.path))).respond_by)
+
+
 def parsed_day(text: str) -> date:
     """`text` as a date.
 
@@ -151,10 +152,10 @@ def resources_of(site: Site) -> dict[str, Any]:
     path = str(site.path)
     return {
         "site": SiteResource(path=path),
-        "settings": SettingsResource(path=path),
         "policy": PolicyResource(path=path),
         "signer": SignerResource(path=path),
         "warehouse": WarehouseResource(path=path),
         "as_of": DayResource.configure_at_launch(path=path),
         "issued_at": InstantResource(),
+        "response_time": ResponseTimeResource(path=path),
     }

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from dagster import AssetsDefinition, MaterializeResult, ResourceParam, multi_asset
+from dagster import AssetsDefinition, Failure, MaterializeResult, ResourceParam, multi_asset
 
-from assets.catalogue.assets import POOL, clear_failures, model_spec, table_spec, told_of
+from assets.catalogue.assets import POOL, clear_failures, key_of, model_spec, table_spec, told_of
 from assets.manifests.changes import propose
-from assets.manifests.sealing import seal
+from assets.manifests.sealing import SealReport, seal
 from assets.manifests.signatures import Signer
 from assets.models import SQL, Model
 from assets.policy import Policy
@@ -75,9 +75,7 @@ def _sealing() -> AssetsDefinition:
     before = ["manifest.proposed", "manifest.proposal", "intake.blocks"]
     specs = [table_spec(table, group=GROUP, description=text, deps=before) for table, text in LEDGER.items()]
 
-    @multi_asset(
-        name="sealing", specs=specs, description="Runs the gate, seals and signs one manifest a system.", pool=POOL
-    )
+    @multi_asset(name="sealing", specs=specs, description="Runs the gate, then seals and signs.", pool=POOL)
     def sealing(
         warehouse: ResourceParam[Warehouse],
         policy: ResourceParam[Policy],
@@ -85,9 +83,43 @@ def _sealing() -> AssetsDefinition:
         signer: ResourceParam[Signer],
         as_of: ResourceParam[date],
         issued_at: ResourceParam[datetime],
+        response_time: ResourceParam[Any],
     ) -> Iterator[MaterializeResult[Any]]:
         with clear_failures():
-            report = seal(warehouse, policy, site, signer, as_of=as_of, issued_at=issued_at)
-        yield from told_of(warehouse, specs)
+            report = seal(
+                warehouse,
+                policy,
+                site,
+                signer,
+                as_of=as_of,
+                issued_at=issued_at,
+                respond_within_days=(as_of + response_time - as_of).days,
+            )
+        _fail_if_refused(report)
+        for result in told_of(warehouse, specs):
+            more = _told_of_sealing(report) if result.asset_key == key_of("manifest.manifests") else {}
+            yield result._replace(metadata={**(result.metadata or {}), **more})
 
     return sealing
+
+
+def _fail_if_refused(report: SealReport) -> None:
+    """A rule of the gate that does not hold casts doubt on everything, so the run says no."""
+    broken = [str(refusal) for refusal in report.refusals if not refusal.withholds_system_only]
+    if broken:
+        reasons = "; ".join(broken)
+        raise Failure(f"Nothing was sealed. {reasons}.", metadata={"exit_code": 1}, allow_retries=False)
+
+
+def _told_of_sealing(report: SealReport) -> dict[str, Any]:
+    """Counts of this sealing: manifests, items by action, systems that a blocked delivery holds back."""
+    actions: dict[str, int] = {}
+    for manifest in report.sealed:
+        for action, count in manifest.counts.items():
+            actions[action] = actions.get(action, 0) + count
+    return {
+        "sealed_now": len(report.sealed),
+        "items_sealed_now": sum(manifest.items for manifest in report.sealed),
+        **{f"items_{action}": count for action, count in sorted(actions.items())},
+        "systems_withheld": len({refusal.system for refusal in report.refusals}),
+    }
