@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import isodate
-from dagster import ConfigurableResource, Failure, InitResourceContext
+from dagster import ConfigurableResource, Failure, InitResourceContext, resource
 from pydantic import Field
 
 from assets.catalogue.assets import clear_failures
@@ -102,12 +102,10 @@ class DayResource(ConfigurableResource[date]):
         return day
 
 
-class InstantResource(ConfigurableResource[datetime]):
-    """The instant that a run's manifests bear: when the run was created."""
-
-    def create_resource(self, context: InitResourceContext) -> datetime:
-        """The run's creation in UTC, to the second."""
-        return created_at(context).replace(microsecond=0)
+@resource(description="The instant that a run's manifests bear.")
+def run_creation(context: InitResourceContext) -> datetime:
+    """When the run was created, in UTC, to the second."""
+    return created_at(context).replace(microsecond=0)
 
 
 class ResponseTimeResource(ConfigurableResource[Any]):
@@ -156,6 +154,6 @@ def resources_of(site: Site) -> dict[str, Any]:
         "signer": SignerResource(path=path),
         "warehouse": WarehouseResource(path=path),
         "as_of": DayResource.configure_at_launch(path=path),
-        "issued_at": InstantResource(),
+        "issued_at": run_creation,
         "response_time": ResponseTimeResource(path=path),
     }

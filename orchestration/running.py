@@ -131,10 +131,15 @@ def _failure(event: DagsterEvent) -> StepFailure:
     if told is not None:
         code = told.metadata.get("exit_code")
         return StepFailure(step, told.description or "", int(str(code.value)) if code is not None else None)
+    return StepFailure(step, f"{_innermost(event)}: a defect of the program; the run in the web UI shows where.", None)
+
+
+def _innermost(event: DagsterEvent) -> str:
+    """The kind of the exception that began it. Its text stays in the history: nobody knows what it quotes."""
     error = event.step_failure_data.error
-    return StepFailure(
-        step, f"{error.cls_name if error else 'Failure'}: a defect of the program; see the run in the UI.", None
-    )
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.cls_name or "Error" if error is not None else "Error"
 
 
 def _blocks(warehouse: Warehouse) -> tuple[Block, ...]:

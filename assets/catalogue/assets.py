@@ -28,7 +28,7 @@ from dagster import (
 from assets.errors import GallringError
 from assets.models import Model
 from assets.publication.quality import record_verdicts
-from assets.warehouse import Warehouse, WarehouseError, identifier
+from assets.warehouse import Warehouse, identifier
 from expectations.specs import specs
 
 #: Everything that writes the warehouse is in this pool: one at a time.
@@ -102,8 +102,6 @@ def clear_failures() -> Iterator[None]:
         yield
     except GallringError as error:
         raise Failure(error.message, metadata={"exit_code": error.exit_code}, allow_retries=False) from None
-    except WarehouseError as error:
-        raise Failure(str(error), metadata={"exit_code": GallringError.exit_code}, allow_retries=False) from None
 
 
 def checks_of(stop: str) -> AssetChecksDefinition:

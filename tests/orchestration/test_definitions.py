@@ -1,0 +1,121 @@
+"""The definitions load without work, and the asset graph is the one that somebody has read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dagster import DefaultScheduleStatus, DefaultSensorStatus, Definitions, build_sensor_context
+
+from assets.catalogue.assets import POOL
+from expectations.specs import all_specs
+from orchestration.definitions import build_definitions
+from orchestration.initialising import make_site
+from orchestration.sensors import sensors
+from tests.orchestration.graph import ACCEPTED, drawn
+
+ROOT = Path(__file__).resolve().parents[2]
+FLOW = ["0_policy", "1_intake", "2_core", "3_triggers", "4_purposes", "5_retention", "6_manifests", "7_publication"]
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> Definitions:
+    return build_definitions(site=tmp_path_factory.mktemp("nothing") / "site")
+
+
+def test_the_graph_is_the_accepted_one(definitions: Definitions) -> None:
+    assert drawn(definitions) == ACCEPTED.read_text(encoding="utf-8"), (
+        "The asset graph changed. Read the difference; `python -m tests.orchestration.graph` accepts it."
+    )
+
+
+def test_data_only_walks_forwards(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    nodes = [graph.get(key) for key in graph.get_all_asset_keys()]
+    assert sorted({node.group_name for node in nodes}) == FLOW
+    backwards = [
+        f"{node.key.to_user_string()} reads {parent.to_user_string()}"
+        for node in nodes
+        for parent in node.parent_keys
+        if FLOW.index(graph.get(parent).group_name) > FLOW.index(node.group_name)
+    ]
+    assert backwards == []
+
+
+def test_every_asset_is_described_owned_and_of_a_kind(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description, key
+        assert node.owners, key
+        assert node.kinds, key
+
+
+def test_only_the_inbox_is_made_elsewhere(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    outside = [key for key in graph.get_all_asset_keys() if not graph.get(key).is_materializable]
+    assert {key.path[0] for key in outside} == {"inbox"}
+
+
+def test_every_expectation_is_a_check_and_critical_ones_block(definitions: Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    found = {(".".join(key.asset_key.path), key.name): graph.get(key).blocking for key in graph.asset_check_keys}
+    assert found == {(spec.asset, spec.name): spec.severity == "critical" for spec in all_specs()}
+    assert {key.asset_key for key in graph.asset_check_keys} <= set(graph.get_all_asset_keys())
+
+
+def test_whatever_writes_the_warehouse_waits_its_turn(definitions: Definitions) -> None:
+    job = definitions.resolve_job_def("run_cycle")
+    assert {node.definition.pool for node in job.nodes} == {POOL}  # type: ignore[attr-defined]
+
+
+def test_nothing_starts_by_itself(definitions: Definitions) -> None:
+    repository = definitions.get_repository_def()
+    assert {each.default_status for each in repository.schedule_defs} == {DefaultScheduleStatus.STOPPED}
+    assert {each.default_status for each in repository.sensor_defs} == {DefaultSensorStatus.STOPPED}
+
+
+def test_a_delivery_starts_one_run_once_it_is_complete(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    (watch,) = sensors(site)
+    folder = site.inbox / "crm" / "2026-11-22T02-00"
+    folder.mkdir(parents=True)
+    assert watch.evaluate_tick(build_sensor_context()).run_requests == []
+    (folder / "delivery.json").write_text(
+        '{"source": "crm", "delivery_id": "2026-11-22T02-00", "extracted_at": "2026-11-22T01:00:00Z", '
+        '"mode": "full", "files": []}'
+    )
+    (first,) = watch.evaluate_tick(build_sensor_context()).run_requests or []
+    (again,) = watch.evaluate_tick(build_sensor_context()).run_requests or []
+    assert first.run_key == again.run_key
+    assert first.run_key
+
+
+def test_overrides_replace_a_resource(tmp_path: Path) -> None:
+    overridden = build_definitions(site=tmp_path, resource_overrides={"signer": "nobody"})
+    assert overridden.resources is not None
+    assert overridden.resources["signer"] == "nobody"
+
+
+def test_loading_imports_neither_pandas_nor_great_expectations() -> None:
+    code = (
+        "import sys; from orchestration.definitions import build_definitions; build_definitions();"
+        "print([name for name in ('pandas', 'great_expectations', 'numpy') if name in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "[]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_site", [False, True])
+def test_the_workspace_validates_with_and_without_a_site(tmp_path: Path, with_site: bool) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GALLRING_", "DAGSTER_"))}
+    environment["DAGSTER_HOME"] = str(tmp_path)
+    if with_site:
+        environment["GALLRING_SITE"] = str(make_site(tmp_path / "site").path)
+    command = [sys.executable, "-m", "dagster", "definitions", "validate", "-w", str(ROOT / "workspace.yaml")]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not (tmp_path / "site" / "warehouse.duckdb").exists()
