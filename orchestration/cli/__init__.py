@@ -1,0 +1,39 @@
+"""The `gallring` command: a thin face over the Dagster definitions and the modules behind them.
+
+A module a group of verbs; each verb imports what it needs when it runs, so that `gallring --help` answers at once.
+Decides nothing: it calls, prints, and turns an error that is someone's to mend into a sentence and an exit code.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from assets.errors import GallringError
+from orchestration.cli import cycle, manifests, policies, records, sites
+from orchestration.cli.printing import complain
+
+app = typer.Typer(
+    name="gallring",
+    help="Retention orchestration: exports in, signed deletion manifests out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for group in (sites, cycle, records, policies, manifests):
+    group.add_to(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit code is 0, 1, 2, 3 or 4 as `docs/` and `assets/errors.py` say."""
+    try:
+        app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="gallring")
+    except GallringError as error:
+        complain(error.message)
+        return error.exit_code
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return 0

@@ -1,0 +1,162 @@
+"""Running a site and watching it: `run`, `ui`, `status`. The work is the Dagster job's; what it found is told here."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestration.cli.options import AsOfOption, JsonOption, PolicyOption, SiteOption, day, existing_site, warehouse_of
+from orchestration.cli.printing import as_json, complain, heading, say, table
+
+if TYPE_CHECKING:
+    from orchestration.cli.summary import Summary
+    from orchestration.running import CycleOutcome
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    app.command("run")(run)
+    app.command("ui")(ui)
+    app.command("status")(status)
+
+
+def run(
+    as_of: AsOfOption = None, site: SiteOption = None, policy: PolicyOption = None, json: JsonOption = False
+) -> None:
+    """Run the whole cycle.
+
+    Takes in what arrived, evaluates, checks, seals and publishes.
+
+    Exit codes: 0 the cycle is complete; 1 a critical check said no; 3 a delivery was rejected, or a source blocks.
+    """
+    chosen, settings = existing_site(site, policy)
+    on = day(as_of)
+    from orchestration.running import run_cycle
+
+    outcome = run_cycle(chosen, on)
+    from orchestration.cli.summary import read_summary
+
+    with warehouse_of(chosen, settings) as warehouse:
+        summary = read_summary(warehouse)
+    code = exit_code(outcome)
+    if json:
+        as_json({"exit_code": code, "outcome": outcome, "summary": summary})
+    else:
+        tell_outcome(outcome)
+        tell_summary(summary)
+    raise typer.Exit(code)
+
+
+def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption = False) -> None:
+    """How the site stands.
+
+    Deliveries, what blocks, manifests by state, what is overdue. Reads what the last run published, so it can be asked while a run is under way.
+    """
+    chosen, settings = existing_site(site)
+    from assets.publication.status import status as standing
+
+    found = standing(chosen, day(as_of) or datetime.now(settings.zone).date())
+    if json:
+        as_json(found)
+        return
+    say(f"Last evaluated as of {found.as_of}." if found.as_of else "Nothing has been run yet: `gallring run` does it.")
+    if found.waiting:
+        say(f"In the inbox, not taken in yet: {', '.join(found.waiting)}.")
+    tell_rows("Latest delivery of each source", found.deliveries)
+    tell_rows("What blocks", found.blocks)
+    tell_rows("Manifest items by system and state", found.manifests)
+    tell_rows("Overdue manifest items", found.overdue_items)
+    tell_rows("Overdue requests", found.overdue_requests)
+
+
+def ui(
+    site: SiteOption = None,
+    policy: PolicyOption = None,
+    port: Annotated[int, typer.Option("--port", help="Where the web UI listens, on this machine alone.")] = 3000,
+) -> None:
+    """Show the site in Dagster's web UI."""
+    chosen, _ = existing_site(site, policy)
+    workspace = Path(__file__).resolve().parents[2] / "workspace.yaml"
+    environment = {**os.environ, "GALLRING_SITE": str(chosen.path), "DAGSTER_HOME": str(chosen.dagster)}
+    command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(workspace)]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    say(f"http://127.0.0.1:{port} shows {chosen.path}; stop it with Ctrl+C.")
+    served = subprocess.Popen(command, env=environment, cwd=workspace.parent)  # noqa: S603  our own interpreter
+    signal.signal(signal.SIGTERM, lambda *_: served.send_signal(signal.SIGINT))
+    try:
+        raise typer.Exit(served.wait())
+    except KeyboardInterrupt:
+        served.wait()
+
+
+def exit_code(outcome: CycleOutcome) -> int:
+    """0 the cycle is complete, 1 a check says no (or the program is at fault), 3 an input is bad or blocks."""
+    codes = [1 if failure.exit_code is None else failure.exit_code for failure in outcome.failures]
+    if codes:
+        return codes[0]
+    if not outcome.success:
+        return 1
+    return 3 if outcome.blocks else 0
+
+
+def tell_outcome(outcome: CycleOutcome) -> None:
+    """Whether the run went well, and what did not."""
+    verdict = "complete" if outcome.success else "stopped"
+    say(f"Run {outcome.run_id[:8]} as of {outcome.as_of}: {verdict}.")
+    for failure in outcome.failures:
+        complain(f"{failure.step}: {failure.message}")
+    for check in outcome.failed_checks:
+        complain(f"{check.severity} check {check.name} on {check.table}: {check.unexpected} rows break its claim.")
+    for block in outcome.blocks:
+        why = f"{block.reason}: {block.detail}" if block.detail else block.reason
+        complain(
+            f"{block.source}/{block.table} blocks ({why}): nothing that depends on it is sealed. "
+            "Deliver it again; quarantine/ holds what was rejected."
+        )
+
+
+def tell_rows(title: str, lines: Sequence[Any]) -> None:
+    """Dataclasses of one kind as a table under a title; nothing where there are none."""
+    if lines:
+        heading(title)
+        names = [each.name for each in fields(lines[0])]
+        table([name.replace("_", " ") for name in names], [[getattr(line, name) for name in names] for line in lines])
+
+
+def tell_summary(summary: Summary) -> None:
+    """The summary as tables, in the order in which the data walks."""
+    tell_rows("Latest delivery of each source", summary.deliveries)
+    tell_rows("Rows quarantined, by file and rule", summary.quarantined)
+    if summary.systems:
+        tell_rows(f"Dispositions on {summary.as_of}, by system (data categories of records)", summary.systems)
+        tell_rows("What each purpose holds, by system (data categories of records)", summary.purposes)
+    tell_manifests(summary)
+
+
+def tell_manifests(summary: Summary) -> None:
+    """The sealed manifests."""
+    heading("Sealed manifests")
+    if not summary.manifests:
+        say("None.")
+        return
+    table(
+        ["manifest", "system", "as of", "respond by", "items", "actions"],
+        [
+            [each.manifest_id[:16], each.system, each.as_of, each.respond_by, each.items, counted(each.actions)]
+            for each in summary.manifests
+        ],
+    )
+
+
+def counted(counts: dict[str, int]) -> str:
+    """`{"erase": 2, "lift": 1}` as `2 erase, 1 lift`."""
+    return ", ".join(f"{number} {name}" for name, number in counts.items())

@@ -1,0 +1,89 @@
+"""The options that several verbs share, and what they stand for. Reads no environment: that is the settings' alone."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assets.errors import BadUsage, CheckFailed
+
+if TYPE_CHECKING:
+    from assets.policy import Policy
+    from assets.site import Site
+    from assets.warehouse import Warehouse
+    from orchestration.settings import Settings
+
+SiteOption = Annotated[
+    Path | None, typer.Option("--site", metavar="DIR", help="The site's folder. [default: GALLRING_SITE, else ./site]")
+]
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option("--policy", metavar="DIR", help="A policy folder. [default: the site's own, else the shipped one]"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
+AsOfOption = Annotated[
+    str | None, typer.Option("--as-of", metavar="DATE", help="The day of evaluation, YYYY-MM-DD. [default: today]")
+]
+
+
+def day(text: str | None) -> date | None:
+    """A day that was given as YYYY-MM-DD, or None.
+
+    Raises:
+        BadUsage: it is no such day.
+    """
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadUsage(f"--as-of {text!r} is not a day: write it as YYYY-MM-DD, such as 2026-11-22.") from None
+
+
+def existing_site(path: Path | None, policy: Path | None = None) -> tuple[Site, Settings]:
+    """The site that was named, with its settings; `policy` takes the place of the site's own.
+
+    Raises:
+        BadInput: no site is there, or its settings cannot be used.
+    """
+    from orchestration.opening import require_site
+    from orchestration.settings import Settings, chosen_site
+
+    if policy is not None:
+        os.environ["GALLRING_POLICY"] = str(policy.absolute())  # for this process and those it starts
+    site = require_site(chosen_site(path))
+    return site, Settings.load(site)
+
+
+def chosen_policy(site_path: Path | None, policy: Path | None) -> Policy:
+    """The policy folder that was named, else that of the site if there is one, else the shipped policy.
+
+    Raises:
+        BadInput: the policy cannot be read, or the site that was named is none.
+    """
+    from assets.policy import Policy
+    from orchestration.settings import chosen_site
+
+    if policy is not None:
+        return Policy.load(policy)
+    if site_path is None and not chosen_site().settings.is_file():
+        return Policy.load()
+    _, settings = existing_site(site_path)
+    return Policy.load(settings.policy)
+
+
+def warehouse_of(site: Site, settings: Settings) -> Warehouse:
+    """The site's warehouse, opened.
+
+    Raises:
+        CheckFailed: nothing has been run on the site yet.
+    """
+    from orchestration.opening import open_warehouse
+
+    if not site.warehouse.exists():
+        raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.path}` does it.")
+    return open_warehouse(site, settings)

@@ -1,0 +1,116 @@
+"""Asking why, and whether the rules hold: `explain` and `scenario`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from assets.errors import CheckFailed
+from orchestration.cli.options import (
+    AsOfOption,
+    JsonOption,
+    PolicyOption,
+    SiteOption,
+    chosen_policy,
+    day,
+    existing_site,
+    warehouse_of,
+)
+from orchestration.cli.printing import as_json, complain, say
+
+if TYPE_CHECKING:
+    from assets.policy import Policy
+    from assets.retention.scenarios import ScenarioOutcome
+    from assets.warehouse import Warehouse
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    app.command("explain")(explain)
+    app.command("scenario")(scenario)
+
+
+def explain(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="The record's type: customer, order, invoice …")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Its key, as the source system writes it.")],
+    as_of: AsOfOption = None,
+    language: Annotated[Literal["sv", "en"], typer.Option("--language", help="Swedish or English.")] = "en",
+    site: SiteOption = None,
+    policy: PolicyOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Why a record's fields are kept or not.
+
+    Every claim, end and reason. Tells of the last run; with --as-of, of that day, which changes nothing that is stored.
+    """
+    chosen, settings = existing_site(site, policy)
+    on = day(as_of)
+    from assets.policy import Policy
+    from assets.retention.explaining import explain as explain_record
+    from assets.retention.explaining import render
+
+    rules = Policy.load(settings.policy)
+    with warehouse_of(chosen, settings) as warehouse, _looked_at(warehouse, rules, on):
+        explanation = explain_record(warehouse, rules, record, key, language)
+    as_json(explanation) if json else say(render(explanation))
+
+
+def scenario(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES…", help="Scenario files, YAML.")],
+    site: SiteOption = None,
+    policy: PolicyOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run scenario files against the policy.
+
+    The same SQL on an in-memory warehouse; exit code 1 when one of them differs.
+    """
+    rules = chosen_policy(site, policy)
+    from assets.retention.scenarios import run
+
+    outcomes: list[tuple[Path, ScenarioOutcome]] = []
+    for path in files:
+        outcome = run(path, rules)
+        outcomes.append((path, outcome))
+        if not json:
+            _tell_outcome(path, outcome)
+    if json:
+        as_json([
+            {"file": path, "name": each.name, "passed": each.passed, "expectations": each.expectations,
+             "differences": each.differences}
+            for path, each in outcomes
+        ])  # fmt: skip
+    failed = sum(not outcome.passed for _, outcome in outcomes)
+    if failed:
+        raise CheckFailed(f"{failed} of {len(outcomes)} scenario files differ.")
+
+
+@contextmanager
+def _looked_at(warehouse: Warehouse, rules: Policy, on: date | None) -> Iterator[None]:
+    """The warehouse as it would be evaluated on another day, for as long as the block runs; nothing of it is stored."""
+    from assets.retention.evaluation import evaluate
+    from assets.retention.explaining import require_evaluation
+
+    if on is None or on == require_evaluation(warehouse, rules):
+        yield
+        return
+    with suppress(_Undone), warehouse.transaction():
+        evaluate(warehouse, rules, on)
+        yield
+        raise _Undone
+
+
+class _Undone(Exception):
+    """Leaves a transaction without keeping what was done in it."""
+
+
+def _tell_outcome(path: Path, outcome: ScenarioOutcome) -> None:
+    verdict = "ok" if outcome.passed else "DIFFERS"
+    say(f"{verdict:8}{path} ({outcome.expectations} expectations)")
+    for difference in outcome.differences:
+        complain(f"  {difference}")

@@ -1,0 +1,196 @@
+"""Making a site and filling its inbox: `init`, `demo`, `generate`, `deliver`."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from assets.errors import BadInput, BadUsage, CheckFailed
+from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, existing_site, warehouse_of
+from orchestration.cli.printing import as_json, heading, say, table
+
+if TYPE_CHECKING:
+    from assets.manifests.ledger import ManifestSummary
+    from assets.site import Site
+
+#: How many generated customers the demo has, beside the telling cases.
+DEMO_CUSTOMERS = 40
+DEMO_SEED = 5
+#: Marks a site that `gallring demo` made, and may therefore remake.
+DEMO_MARK = ".gallring-demo"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    app.command("init")(init)
+    app.command("demo")(demo)
+    app.command("generate")(generate)
+    app.command("deliver")(deliver)
+
+
+def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty folder, or none yet.")]) -> None:
+    """Make a site: settings, policy, keys.
+
+    The policy and its contracts are the shipped ones, copied to be changed.
+    """
+    from orchestration.initialising import make_site
+
+    site = make_site(folder)
+    say(f"{site.path} is a site. Its settings are in {site.settings.name}, its policy and contracts in policy/.")
+    say(f"Next: gallring deliver SOURCE FILES… --site {folder}, then gallring run --site {folder}.")
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the demo's site is made anew.")] = Path("demo"),
+    json: JsonOption = False,
+) -> None:
+    """Run the whole cycle on an invented company.
+
+    Makes its site anew, runs as of a fixed day, and shows what was decided, sealed and set aside.
+    """
+    from assets.sample.generating import SAMPLE_DAY, telling_cases
+    from assets.sample.generating import generate as write_exports
+    from orchestration.cli.cycle import exit_code, tell_outcome, tell_summary
+    from orchestration.cli.summary import read_summary
+    from orchestration.initialising import make_site
+    from orchestration.running import run_cycle
+
+    _clear_demo(folder)
+    site = make_site(folder)
+    (site.path / DEMO_MARK).touch()
+    written = write_exports(site.inbox, customers=DEMO_CUSTOMERS, seed=DEMO_SEED, cases=telling_cases())
+    outcome = run_cycle(site, SAMPLE_DAY)
+    _, settings = existing_site(folder)
+    with warehouse_of(site, settings) as warehouse:
+        summary = read_summary(warehouse)
+    verified = _verify_all(site, summary.manifests)
+    code = exit_code(outcome)
+    if json:
+        as_json({"exit_code": code, "outcome": outcome, "summary": summary, "verified": verified})
+    else:
+        say(f"A sample company: {sum(file.rows for file in written)} rows in {len(written)} export files.")
+        tell_outcome(outcome)
+        tell_summary(summary)
+        _tell_verified(verified)
+        _tell_where_to_look(folder)
+    if not all(verified.values()):
+        raise CheckFailed("A sealed manifest does not verify: see above.")
+    raise typer.Exit(code)
+
+
+def generate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The site's folder.")],
+    customers: Annotated[int, typer.Option("--customers", min=1, help="How many customers.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another company.")] = 1,
+    json: JsonOption = False,
+) -> None:
+    """Write an invented company's exports.
+
+    Any size, streamed into the site's inbox; the same seed always gives the same bytes.
+    """
+    site, _ = existing_site(folder)
+    from assets.sample.generating import SAMPLE_DAY
+    from assets.sample.generating import generate as write_exports
+
+    written = write_exports(site.inbox, customers=customers, seed=seed)
+    if json:
+        as_json(written)
+        return
+    table(["source", "table", "rows", "bytes"], [[file.source, file.table, file.rows, file.bytes] for file in written])
+    say(f"Next: gallring run --site {folder} --as-of {SAMPLE_DAY}")
+
+
+def deliver(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The system that the files come from, such as crm.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILES…", help="Its export files.")],
+    mode: Annotated[Literal["full", "delta"], typer.Option("--mode", help="Every row, or changed rows.")] = "full",
+    extracted_at: Annotated[
+        str | None,
+        typer.Option("--extracted-at", metavar="INSTANT", help="When they were exported. [default: the newest file's]"),
+    ] = None,
+    delivery_id: Annotated[
+        str | None, typer.Option("--delivery-id", metavar="ID", help="Its name. [default: from the instant]")
+    ] = None,
+    site: SiteOption = None,
+    policy: PolicyOption = None,
+) -> None:
+    """Wrap export files as one delivery.
+
+    Checks and copies them into the site's inbox with their control totals.
+    """
+    chosen, settings = existing_site(site, policy)
+    from assets.ingest.delivering import deliver as wrap
+    from assets.policy import Policy
+
+    at = _instant(extracted_at, files)
+    named = delivery_id or at.strftime("%Y-%m-%dT%H-%M")
+    folder = wrap(
+        chosen, Policy.load(settings.policy), source, files, mode=mode, extracted_at=at, delivery_id=named
+    )  # fmt: skip
+    say(f"{folder} holds the delivery. Next: gallring run --site {chosen.path}")
+
+
+def _instant(text: str | None, files: list[Path]) -> datetime:
+    """When the files were exported: what was said, else when the newest of them was written."""
+    from datetime import UTC
+
+    if text is None:
+        missing = next((file for file in files if not file.is_file()), None)
+        if missing is not None:
+            raise BadInput(f"{missing}: there is no such file.")
+        return datetime.fromtimestamp(max(int(file.stat().st_mtime) for file in files), UTC)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadUsage(f"--extracted-at {text!r} is not an instant such as 2026-11-22T02:00:00Z.") from None
+    if at.tzinfo is None:
+        raise BadUsage(f"--extracted-at {text!r} says no time zone: write it as 2026-11-22T02:00:00Z.")
+    return at.astimezone(UTC)
+
+
+def _clear_demo(folder: Path) -> None:
+    """Remove an earlier demo's site; nothing else is ever removed."""
+    if (folder / DEMO_MARK).is_file():
+        shutil.rmtree(folder)
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadInput(f"{folder} is there and no earlier demo: name another folder, or remove it yourself.")
+
+
+def _verify_all(site: Site, manifests: tuple[ManifestSummary, ...]) -> dict[str, bool]:
+    """Whether each sealed manifest's folder verifies with the public key alone, by manifest id."""
+    from assets.manifests.folders import manifest_folder
+    from assets.manifests.signatures import PublicKey
+    from assets.manifests.verifying import verify
+    from orchestration.opening import PUBLIC_KEY
+
+    key = PublicKey.load(site.keys / PUBLIC_KEY)
+    return {
+        each.manifest_id: verify(manifest_folder(site, each.system, each.manifest_id), key).ok for each in manifests
+    }
+
+
+def _tell_verified(verified: dict[str, bool]) -> None:
+    good = sum(verified.values())
+    say(f"\n{good} of {len(verified)} manifests verified with the public key.")
+    for manifest_id, holds in verified.items():
+        if not holds:
+            say(f"{manifest_id} does NOT verify.")
+
+
+def _tell_where_to_look(folder: Path) -> None:
+    heading("Where to look next")
+    table(
+        ["command", "shows"],
+        [
+            [f"gallring explain customer K9001 --site {folder}", "why each field of a record is kept or not"],
+            [f"gallring manifest list --site {folder}", "what was ordered of each system"],
+            [f"gallring status --site {folder}", "how the site stands"],
+            [f"gallring ui --site {folder}", "the asset graph, runs and checks in Dagster's web UI"],
+            [f"ls {folder}/outbox/*/*", "the sealed manifests as the systems get them"],
+            [f"{folder}/analytics.duckdb", "what analysts may read, without direct identifiers"],
+        ],
+    )

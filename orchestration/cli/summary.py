@@ -1,0 +1,146 @@
+"""What a site's warehouse says of itself, counted: deliveries, quarantine, dispositions, manifests.
+
+Reads counts and states for `gallring run`, `demo` and `status`; no value of a record. Decides and prints nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from assets.manifests.ledger import ManifestSummary
+    from assets.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class DeliveryLine:
+    """The latest delivery of a source."""
+
+    source: str
+    delivery: str
+    mode: str
+    status: str
+    rows_in: int
+    loaded: int
+    quarantined: int
+    out_of_scope: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class QuarantineLine:
+    """Rows of one file of a source's latest delivery that break one rule."""
+
+    source: str
+    file: str
+    rule: str
+    column: str | None
+    rows: int
+
+
+@dataclass(frozen=True)
+class SystemLine:
+    """A system's dispositions: data categories of its records, by what is decided of them."""
+
+    system: str
+    retain: int
+    restrict: int
+    review: int
+    erase: int
+    not_personal: int
+
+
+@dataclass(frozen=True)
+class PurposeLine:
+    """One purpose's hold on one system's records: data categories that it holds now, and those it has let go."""
+
+    purpose: str
+    purpose_class: str
+    system: str
+    holds: int
+    ended: int
+    unclear: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A site at a glance. `as_of` is None before the first evaluation."""
+
+    as_of: date | None
+    deliveries: tuple[DeliveryLine, ...]
+    quarantined: tuple[QuarantineLine, ...]
+    systems: tuple[SystemLine, ...]
+    purposes: tuple[PurposeLine, ...]
+    manifests: tuple[ManifestSummary, ...]
+
+
+_LATEST = "select source, max(sequence) as sequence from intake.deliveries group by source"
+
+_DELIVERIES = f"""
+    select
+        delivery.source, delivery.delivery_id, delivery.mode, delivery.status,
+        cast(coalesce(sum(file.rows_in), 0) as bigint), cast(coalesce(sum(file.rows_loaded), 0) as bigint),
+        cast(coalesce(sum(file.rows_quarantined), 0) as bigint),
+        cast(coalesce(sum(file.rows_out_of_scope), 0) as bigint), delivery.reason
+    from intake.deliveries as delivery
+    inner join ({_LATEST}) as latest on delivery.source = latest.source and delivery.sequence = latest.sequence
+    left join intake.files as file
+        on delivery.source = file.source and delivery.delivery_id = file.delivery_id
+    group by all
+    order by delivery.source
+"""
+
+_QUARANTINED = f"""
+    select row.source, row.file_name, row.rule, row.column_name, count(*)
+    from intake.quarantined as row
+    inner join intake.deliveries as delivery
+        on row.source = delivery.source and row.delivery_id = delivery.delivery_id
+    inner join ({_LATEST}) as latest on delivery.source = latest.source and delivery.sequence = latest.sequence
+    group by all
+    order by all
+"""
+
+_SYSTEMS = """
+    select
+        record.source,
+        count(*) filter (where disposition = 'retain'), count(*) filter (where disposition = 'restrict'),
+        count(*) filter (where disposition = 'review'), count(*) filter (where disposition = 'erase'),
+        count(*) filter (where disposition = 'not_personal')
+    from retention.dispositions as decided
+    inner join retention.records as record
+        on decided.record_type = record.record_type and decided.row_id = record.row_id
+    group by record.source
+    order by record.source
+"""
+
+_PURPOSES = """
+    select
+        purpose.purpose, purpose.class, record.source,
+        count(*) filter (where claim.is_active),
+        count(*) filter (where not claim.is_active and claim.missing is null),
+        count(*) filter (where not claim.is_active and claim.missing is not null)
+    from retention.claims as claim
+    inner join policy.purposes as purpose on claim.purpose = purpose.purpose
+    inner join retention.records as record
+        on claim.record_type = record.record_type and claim.row_id = record.row_id
+    group by purpose.purpose, purpose.class, purpose.position, record.source
+    order by purpose.position, record.source
+"""
+
+
+def read_summary(warehouse: Warehouse) -> Summary:
+    """The summary of an open warehouse; what has not been made yet is empty."""
+    from assets.manifests import ledger
+
+    taken_in = warehouse.exists("intake", "deliveries")
+    evaluated = warehouse.exists("retention", "dispositions") and warehouse.exists("retention", "evaluation")
+    return Summary(
+        as_of=warehouse.value("select as_of from retention.evaluation") if evaluated else None,
+        deliveries=tuple(DeliveryLine(*row) for row in warehouse.rows(_DELIVERIES)) if taken_in else (),
+        quarantined=tuple(QuarantineLine(*row) for row in warehouse.rows(_QUARANTINED)) if taken_in else (),
+        systems=tuple(SystemLine(*row) for row in warehouse.rows(_SYSTEMS)) if evaluated else (),
+        purposes=tuple(PurposeLine(*row) for row in warehouse.rows(_PURPOSES)) if evaluated else (),
+        manifests=tuple(ledger.manifests(warehouse)),
+    )
