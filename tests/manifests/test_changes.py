@@ -1,0 +1,296 @@
+"""What is told to a system: once per change, with exactly the fields that hold a value."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assets.manifests.changes import propose
+from tests.manifests.company import DAY, POLICY, RECORDS, Company, full
+
+C1 = ("customer", "C1")
+ALL = ("name", "email", "phone", "street", "city")
+
+
+@pytest.fixture
+def company() -> Company:
+    made = Company()
+    made.add("customer", "C1")
+    return made
+
+
+def days(number: int) -> date:
+    return DAY + timedelta(days=number)
+
+
+def test_retained_records_are_not_news(company: Company) -> None:
+    assert company.propose(DAY, {}) == set()
+
+
+def test_every_category_erase_is_one_erase_of_the_whole_record(company: Company) -> None:
+    assert company.propose(DAY, {C1: full("customer", "erase")}) == {("crm", "customer", "C1", "erase", ())}
+
+
+def test_some_categories_erase_is_a_redaction_of_their_fields_in_the_contracts_order(company: Company) -> None:
+    company.set_field("customer", "C1", "city", None)
+    items = company.propose(DAY, {C1: {"address": "erase", "identity": "never"}})
+    assert items == {("crm", "customer", "C1", "redact", ("name", "street"))}
+
+
+def test_restricted_and_redacted_the_same_night(company: Company) -> None:
+    items = company.propose(DAY, {C1: {"phone": "erase", "email": "restrict"}})
+    assert items == {("crm", "customer", "C1", "redact", ("phone",)), ("crm", "customer", "C1", "restrict", ("email",))}
+
+
+def test_a_record_without_values_gets_no_item(company: Company) -> None:
+    for field in ALL:
+        company.set_field("customer", "C1", field, None)
+    assert company.propose(DAY, {C1: full("customer", "erase")}) == set()
+    assert company.propose(DAY, {C1: full("customer", "restrict")}) == set()
+
+
+@pytest.mark.parametrize("outcome", ["review", "not_personal"])
+def test_doubt_and_companies_are_told_nothing(company: Company, outcome: str) -> None:
+    assert company.propose(DAY, {C1: full("customer", outcome)}) == set()
+
+
+def test_one_category_under_review_keeps_the_record(company: Company) -> None:
+    items = company.propose(DAY, {C1: {**full("customer", "erase"), "email": "review"}})
+    assert items == {("crm", "customer", "C1", "redact", ("name", "phone", "street", "city"))}
+
+
+@pytest.mark.parametrize("outcome", ["erase", "restrict"])
+def test_an_item_is_issued_once(company: Company, outcome: str) -> None:
+    outcomes = {C1: full("customer", outcome)}
+    assert len(company.night(DAY, outcomes)) == 1
+    assert company.night(days(1), outcomes) == set()
+    assert company.night(days(2), outcomes) == set()
+
+
+def test_a_redacted_record_that_is_all_over_is_ordered_erased_once(company: Company) -> None:
+    company.night(DAY, {C1: {**full("customer", "erase"), "phone": "restrict"}})
+    company.set_field("customer", "C1", "phone", None)  # nothing new holds a value, but what was redacted still does
+    outcomes = {C1: full("customer", "erase")}
+    assert company.night(days(1), outcomes) == {("crm", "customer", "C1", "erase", ())}
+    assert company.night(days(2), outcomes) == set()
+
+
+def test_a_record_that_obeyed_before_it_was_all_over_gets_nothing_more(company: Company) -> None:
+    company.night(DAY, {C1: {**full("customer", "erase"), "phone": "review"}})
+    for field in ALL:
+        company.set_field("customer", "C1", field, None)
+    assert company.night(days(1), {C1: full("customer", "erase")}) == set()
+
+
+def test_restriction_lifted_and_put_back(company: Company) -> None:
+    restricted = {C1: {"email": "restrict"}}
+    company.night(DAY, restricted)
+    assert company.night(days(1), {}) == {("crm", "customer", "C1", "lift", ("email",))}
+    assert company.night(days(2), {}) == set()
+    assert company.night(days(3), restricted) == {("crm", "customer", "C1", "restrict", ("email",))}
+
+
+def test_review_leaves_what_was_told_as_it_was(company: Company) -> None:
+    company.night(DAY, {C1: {"email": "restrict"}})
+    assert company.night(days(1), {C1: {"email": "review"}}) == set()
+    assert company.night(days(2), {C1: {"email": "restrict"}}) == set()
+    assert company.night(days(3), {}) == {("crm", "customer", "C1", "lift", ("email",))}
+
+
+def test_an_erasure_is_recalled_and_ordered_again(company: Company) -> None:
+    erase = {C1: full("customer", "erase")}
+    company.night(DAY, erase)
+    assert company.night(days(1), {}) == {("crm", "customer", "C1", "lift", ALL)}
+    assert company.night(days(2), erase) == {("crm", "customer", "C1", "erase", ())}
+    assert company.night(days(3), {C1: full("customer", "restrict")}) == {("crm", "customer", "C1", "restrict", ALL)}
+    assert company.night(days(4), erase) == {("crm", "customer", "C1", "erase", ())}
+    items = company.warehouse.rows("select item_id, count(*) from manifest.items group by item_id having count(*) > 1")
+    assert items == []
+
+
+def test_a_recalled_category_leaves_the_rest_ordered(company: Company) -> None:
+    company.night(DAY, {C1: full("customer", "erase")})
+    some = {C1: {**full("customer", "erase"), "email": "retain"}}
+    assert company.night(days(1), some) == {("crm", "customer", "C1", "lift", ("email",))}
+    assert company.night(days(2), some) == set()
+
+
+def test_a_new_value_in_an_erased_category_is_ordered_too(company: Company) -> None:
+    company.set_field("customer", "C1", "phone", None)
+    some = {C1: {"phone": "erase"}}
+    assert company.night(DAY, some) == set()
+    company.set_field("customer", "C1", "phone", "070-1740606")
+    assert company.night(days(1), some) == {("crm", "customer", "C1", "redact", ("phone",))}
+
+
+def test_because_names_the_purposes_that_ended_and_kept_those_that_go_on(company: Company) -> None:
+    company.propose(DAY, {C1: {"phone": "erase", "email": "restrict", "identity": "review"}})
+    assert company.because("redact") == [
+        {"purpose": "selling", "ended_on": "2025-01-31", "reason": "eu-gdpr:JustificationA17NonNecessity"}
+    ]
+    assert company.kept("redact") == [
+        {"fields": ["email"], "purpose": "bookkeeping", "until": "2025-05-12"},
+        {"fields": ["street", "city"], "purpose": "selling", "until": "2025-05-12"},
+    ]
+
+
+def test_because_of_what_no_purpose_ever_covered(company: Company) -> None:
+    company.propose(DAY, {C1: full("customer", "never")})
+    assert company.because("erase") == [{"purpose": None, "ended_on": None, "reason": "eu-gdpr:A5-1-e"}]
+    assert company.kept("erase") == []
+
+
+def test_because_of_a_restriction_that_a_person_asked_for(company: Company) -> None:
+    company.evaluate(DAY, {})
+    company.warehouse.run("update retention.dispositions set disposition = 'restrict' where data_category = 'email'")
+    propose(company.warehouse, POLICY, DAY)
+    assert company.because("restrict") == [{"purpose": None, "ended_on": None, "reason": "eu-gdpr:A18"}]
+
+
+# -- partners -----------------------------------------------------------------------------------------------------
+
+
+def disclose(
+    company: Company, partner: str, key: str, fields: str | None, on: date | None = DAY, row_id: int = 1
+) -> None:
+    company.warehouse.insert(
+        "raw.office_disclosures",
+        ["row_id", "partner_id", "record_type", "record_key", "fields", "disclosed_at"],
+        [(row_id, partner, "customer", key, fields, on)],
+    )
+
+
+def partner(company: Company, partner_id: str, role: str) -> None:
+    company.warehouse.insert("raw.office_partners", ["row_id", "partner_id", "role"], [(1, partner_id, role)])
+
+
+def notices(items: set[tuple[object, ...]]) -> set[tuple[object, ...]]:
+    return {item for item in items if item[3] == "notify"}
+
+
+def test_a_partner_is_told_once_when_all_it_was_given_is_erased(company: Company) -> None:
+    partner(company, "P1", "processor")
+    disclose(company, "P1", "C1", "name; phone")
+    assert notices(company.night(DAY, {C1: {"phone": "erase"}})) == set()
+    both = {C1: {"phone": "erase", "identity": "erase"}}
+    expected = {("partner:P1", "customer", "C1", "notify", ("name", "phone"))}
+    assert notices(company.night(days(1), both)) == expected
+    assert notices(company.night(days(2), both)) == set()
+
+
+def test_authorities_are_told_nothing(company: Company) -> None:
+    partner(company, "SKV", "authority")
+    disclose(company, "SKV", "C1", "name")
+    assert notices(company.night(DAY, {C1: full("customer", "erase")})) == set()
+
+
+def test_a_record_that_has_gone_is_told_to_its_partners(company: Company) -> None:
+    partner(company, "P1", "controller")
+    disclose(company, "P1", "C1", "name")
+    company.gone("customer", "C1")
+    assert company.night(DAY, {}) == {("partner:P1", "customer", "C1", "notify", ("name",))}
+    assert company.warehouse.value("select because ->> '$[*].reason' from manifest.items") == ["eu-gdpr:A19"]
+
+
+@pytest.mark.parametrize("fields", [None, "", "name;shoe_size", "name;;"])
+def test_a_disclosure_that_lists_nothing_known_is_one_of_the_whole_record(company: Company, fields: str | None) -> None:
+    disclose(company, "P1", "C1", fields)
+    assert notices(company.night(DAY, {C1: {"identity": "erase"}})) == set()
+    told = notices(company.night(days(1), {C1: full("customer", "erase")}))
+    assert told == {("partner:P1", "customer", "C1", "notify", ALL)}
+
+
+def test_unknown_records_and_later_disclosures_are_told_nothing(company: Company) -> None:
+    disclose(company, "P1", "C404", "name")
+    disclose(company, "P1", "C1", "name", on=days(1), row_id=2)
+    assert notices(company.night(DAY, {C1: full("customer", "erase")})) == set()
+
+
+def test_a_copy_given_after_the_notice_is_a_new_copy(company: Company) -> None:
+    disclose(company, "P1", "C1", "name")
+    erased = {C1: full("customer", "erase")}
+    assert len(notices(company.night(DAY, erased))) == 1
+    disclose(company, "P1", "C1", "name", on=days(2), row_id=2)
+    assert notices(company.night(days(1), erased)) == set()
+    assert len(notices(company.night(days(2), erased))) == 1
+    assert notices(company.night(days(3), erased)) == set()
+
+
+def test_a_direct_delivery_is_over_after_ninety_days() -> None:
+    company = Company()
+    company.add("delivery", "D1", partner_id="P1", delivered_at=DAY, city=None)
+    company.add("delivery", "D2", delivered_at=DAY)
+    company.add("delivery", "D3", partner_id="P1")
+    assert company.night(days(90), {}) == set()
+    expected = {("partner:P1", "delivery", "D1", "notify", ("contact_name", "phone", "street", "postal_code"))}
+    assert company.propose(days(91), {}) == expected
+    assert company.because("notify") == [{"purpose": None, "ended_on": "2025-05-02", "reason": "eu-gdpr:A5-1-e"}]
+    company.seal(days(91))
+    assert company.night(days(92), {}) == set()
+
+
+def test_a_direct_delivery_that_was_erased_at_home_names_what_it_held() -> None:
+    company = Company()
+    company.add("delivery", "D1", partner_id="P1", delivered_at=DAY, city=None)
+    company.add("delivery", "D2", partner_id="P1", delivered_at=DAY)
+    company.night(days(1), {("delivery", "D1"): full("delivery", "erase")})
+    company.gone("delivery", "D1")
+    company.gone("delivery", "D2")
+    assert company.night(days(91), {}) == {
+        ("partner:P1", "delivery", "D1", "notify", ("contact_name", "phone", "street", "postal_code")),
+        ("partner:P1", "delivery", "D2", "notify", ("contact_name", "phone", "street", "postal_code", "city")),
+    }
+
+
+# -- properties ---------------------------------------------------------------------------------------------------
+
+OUTCOMES = st.sampled_from(["retain", "restrict", "review", "erase", "never"])
+CATEGORIES = st.fixed_dictionaries(dict.fromkeys(RECORDS["customer"][3], OUTCOMES))
+
+
+def erased_fields(items: set[tuple[object, ...]]) -> set[tuple[object, object]]:
+    named: set[tuple[object, object]] = set()
+    for _, _, key, action, fields in items:
+        if action in ("erase", "redact"):
+            assert isinstance(fields, tuple)
+            named |= {(key, field) for field in (ALL if action == "erase" else fields)}
+    return named
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(CATEGORIES, min_size=1, max_size=4), st.sets(st.integers(0, 3)))
+def test_adding_a_hold_never_grows_what_is_erased(outcomes: list[dict[str, str]], held: set[int]) -> None:
+    company = Company(threads=1)
+    before: dict[tuple[str, str], dict[str, str]] = {}
+    after: dict[tuple[str, str], dict[str, str]] = {}
+    for number, categories in enumerate(outcomes):
+        company.add("customer", f"C{number}")
+        before["customer", f"C{number}"] = categories
+        after["customer", f"C{number}"] = {
+            category: "restrict" if number in held and outcome != "retain" else outcome
+            for category, outcome in categories.items()
+        }
+    without_hold = erased_fields(company.propose(DAY, before))
+    with_hold = erased_fields(company.propose(DAY, after))
+    assert with_hold <= without_hold
+    assert not {key for key, _ in with_hold} & {f"C{number}" for number in held}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(CATEGORIES, min_size=2, max_size=5))
+def test_what_was_told_always_adds_up_to_the_last_decision(nights: list[dict[str, str]]) -> None:
+    company = Company(threads=1)
+    company.add("customer", "C1")
+    believed = dict.fromkeys(ALL, "retain")
+    for number, categories in enumerate(nights):
+        for _, _, _, action, fields in company.night(days(number), {C1: categories}):
+            state = {"erase": "erase", "redact": "erase", "restrict": "restrict", "lift": "retain"}[action]
+            believed.update(dict.fromkeys(fields or ALL, state))
+        for category, outcome in categories.items():
+            if outcome != "review":
+                decided = "erase" if outcome == "never" else outcome
+                assert {believed[field] for field in RECORDS["customer"][3][category]} == {decided}
+        assert company.propose(days(number), {C1: categories}) == set()
