@@ -1,0 +1,112 @@
+"""What keeps manifests from being sealed: tables that are missing, stale or shrunk, and deliveries that were rejected.
+
+Judged as of a given day from what was recorded; reads no clock and no inbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from assets.ingest.contracts import Contract
+from assets.ingest.projecting import LOCAL_ZONE
+from assets.ingest.tables import HasContracts
+from assets.warehouse import Warehouse, identifier
+
+#: A table that had fewer rows may lose any share of them.
+SMALLEST_COMPARED = 20
+
+_FULLS = f"""
+    select files.source, files.table_name, deliveries.delivery_id,
+        cast(timezone('{LOCAL_ZONE}', timezone('UTC', deliveries.extracted_at)) as date) as extracted_on,
+        cast(sum(files.rows_in - files.rows_out_of_scope) as bigint) as row_count
+    from intake.files as files
+    inner join intake.deliveries as deliveries
+        on files.source = deliveries.source and files.delivery_id = deliveries.delivery_id
+        and deliveries.status = 'loaded' and deliveries.mode = 'full'
+    where files.status = 'loaded'
+    group by files.source, files.table_name, deliveries.delivery_id, deliveries.extracted_at, deliveries.sequence
+    order by deliveries.extracted_at desc nulls last, deliveries.sequence desc
+"""
+
+#: A rejected delivery counts until a full one that was extracted later has been loaded.
+_REJECTED = """
+    select rejected.source, rejected.delivery_id, rejected.reason
+    from intake.deliveries as rejected
+    where rejected.status = 'rejected' and not exists (
+        select 1 from intake.deliveries as later
+        where later.source = rejected.source and later.status = 'loaded' and later.mode = 'full'
+            and case
+                when rejected.extracted_at is null then later.sequence > rejected.sequence
+                else later.extracted_at >= rejected.extracted_at
+            end
+    )
+    order by rejected.sequence
+"""
+
+
+@dataclass(frozen=True)
+class _Full:
+    """One full delivery of one table."""
+
+    delivery_id: str
+    extracted_on: date | None
+    rows: int
+
+
+def refresh_blocks(warehouse: Warehouse, policy: HasContracts, as_of: date) -> None:
+    """Rewrite `intake.blocks` as of a day."""
+    blocks = sorted({*_table_blocks(warehouse, policy, as_of), *_rejections(warehouse, policy)})
+    with warehouse.transaction():
+        warehouse.run("delete from intake.blocks")
+        warehouse.insert("intake.blocks", ("source", "table_name", "reason", "detail"), blocks)
+
+
+def _table_blocks(warehouse: Warehouse, policy: HasContracts, as_of: date) -> Iterator[tuple[str, str, str, str]]:
+    fulls: dict[tuple[str, str], list[_Full]] = {}
+    for source, table, delivery_id, extracted_on, rows in warehouse.rows(_FULLS):
+        fulls.setdefault((source, table), []).append(_Full(delivery_id, extracted_on, rows))
+    for contract in policy.contracts.values():
+        history = fulls.get((contract.source, contract.table), [])
+        reasons = _judge(warehouse, contract, history, as_of) if contract.declared else ()
+        for reason, detail in reasons:
+            yield contract.source, contract.table, reason, detail
+
+
+def _judge(warehouse: Warehouse, contract: Contract, history: list[_Full], as_of: date) -> Iterator[tuple[str, str]]:
+    if not history:
+        if not contract.optional:
+            yield "never_arrived", "no full delivery of this table has been loaded"
+        return
+    latest = history[0]
+    age = (as_of - latest.extracted_on).days if latest.extracted_on else 0
+    if contract.freshness_days is not None and age > contract.freshness_days:
+        yield "stale", f"the latest full delivery is {age} days old, at most {contract.freshness_days} are allowed"
+    if len(history) > 1 and contract.shrink_tolerance is not None and history[1].rows >= SMALLEST_COMPARED:
+        lost = history[1].rows - latest.rows - _ordered_away(warehouse, contract, latest)
+        if lost > contract.shrink_tolerance * history[1].rows:
+            yield (
+                "shrunk",
+                f"{latest.rows} rows after {history[1].rows}; {lost} left without having been ordered erased",
+            )
+
+
+def _ordered_away(warehouse: Warehouse, contract: Contract, latest: _Full) -> int:
+    """Rows that left with the latest delivery because a sealed manifest had ordered it."""
+    if contract.record_type is None:
+        return 0
+    return int(
+        warehouse.value(
+            f"select count(*) from raw.{identifier(contract.raw_table)} as gone "
+            f"where not gone.in_source and gone.in_delivery = ? and cast(gone.{identifier(contract.key)} as varchar) "
+            "in (select record_key from manifest.ordered_fields where record_type = ?)",
+            [latest.delivery_id, contract.record_type],
+        )
+    )
+
+
+def _rejections(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[str, str, str, str]]:
+    for source, delivery_id, reason in warehouse.rows(_REJECTED):
+        for table in [contract.table for contract in policy.contracts.of_source(source)] or [""]:
+            yield source, table, "rejected", f"delivery {delivery_id}: {reason}"

@@ -1,0 +1,198 @@
+"""Deliveries in the inbox: finding those that are complete, and proving that what arrived is what was sent.
+
+A delivery is a folder `inbox/SOURCE/DELIVERY_ID/` with a `delivery.json`, which is written last. Reads folders, that
+file and digests; opens no export as a table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from assets.site import Site
+
+DESCRIPTION = "delivery.json"
+MODES = ("full", "delta")
+_NAME = re.compile(r"\w[\w .,+()=@-]*")
+_DELIVERY_ID = re.compile(r"\w[\w.:+-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_LARGEST_DESCRIPTION = 16 << 20
+
+
+class DeliveryRefused(Exception):
+    """A delivery cannot be taken in. The text tells why, without a value of any row."""
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """One file of a delivery as one table, with its control totals."""
+
+    name: str
+    table: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A complete delivery. `extracted_at` is in UTC; `refused` tells why its description cannot be used."""
+
+    source: str
+    delivery_id: str
+    folder: Path
+    digest: str
+    mode: str | None = None
+    extracted_at: datetime | None = None
+    files: tuple[DeliveredFile, ...] = ()
+    refused: str | None = None
+
+
+def find_deliveries(site: Site) -> list[Delivery]:
+    """Every complete delivery of the inbox, oldest extract first; one still arriving (no description) is left alone."""
+    found = [delivery for folder in _folders(site) if (delivery := _read(*folder)) is not None]
+    start = datetime.min.replace(tzinfo=UTC)
+    return sorted(found, key=lambda each: (each.extracted_at or start, each.source, each.delivery_id))
+
+
+def prove_files(delivery: Delivery) -> None:
+    """Check that the folder holds exactly the files that were sent, byte for byte.
+
+    Raises:
+        DeliveryRefused: a file is missing, surplus, a link, or has another digest.
+    """
+    names = {file.name for file in delivery.files}
+    for path in sorted(delivery.folder.iterdir()):
+        if path.is_symlink() or not path.is_file():
+            raise DeliveryRefused("the folder holds a link or a folder; a delivery is plain files")
+        if path.name not in names and path.name != DESCRIPTION:
+            raise DeliveryRefused("the folder holds a file that delivery.json does not list")
+    digests = {name: _file_digest(delivery.folder / name) for name in sorted(names)}
+    for file in delivery.files:
+        if digests[file.name] is None:
+            raise DeliveryRefused(f"{file.name} is listed but not there")
+        if digests[file.name] != file.sha256:
+            raise DeliveryRefused(
+                f"{file.name} has another sha256 than delivery.json states: it is cut off or was changed"
+            )
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether a file name stays in its folder and means nothing to a shell or a glob."""
+    return _NAME.fullmatch(name) is not None and name != DESCRIPTION
+
+
+def is_safe_delivery_id(name: str) -> bool:
+    """Whether a delivery id can be a folder's name."""
+    return _DELIVERY_ID.fullmatch(name) is not None
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def content_digest(source: str, mode: str, extracted_at: datetime, files: tuple[DeliveredFile, ...]) -> str:
+    """What makes two deliveries the same one, whatever they are called."""
+    content = [source, mode, extracted_at.isoformat(), sorted((f.table, f.name, f.rows, f.sha256) for f in files)]
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
+
+
+def _file_digest(path: Path) -> str | None:
+    return sha256_of(path) if path.is_file() and not path.is_symlink() else None
+
+
+def _folders(site: Site) -> Iterator[tuple[str, Path]]:
+    if not site.inbox.is_dir():
+        return
+    for source in sorted(path for path in site.inbox.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        if source.is_symlink():
+            continue
+        for folder in sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")):
+            yield source.name, folder
+
+
+def _read(source: str, folder: Path) -> Delivery | None:
+    path = folder / DESCRIPTION
+    if not path.exists() and not path.is_symlink():
+        return None
+    content = b""
+    try:
+        if folder.is_symlink() or path.is_symlink() or not path.is_file():
+            raise DeliveryRefused("the folder or its delivery.json is a link")
+        if path.stat().st_size > _LARGEST_DESCRIPTION:
+            raise DeliveryRefused("delivery.json is too large")
+        content = path.read_bytes()
+        return _parsed(source, folder, content)
+    except DeliveryRefused as refusal:
+        digest = hashlib.sha256(content).hexdigest()
+        return Delivery(source, folder.name, folder, digest, refused=str(refusal))
+
+
+def _parsed(source: str, folder: Path, content: bytes) -> Delivery:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        raise DeliveryRefused("delivery.json is not JSON") from None
+    if not isinstance(document, dict):
+        raise DeliveryRefused("delivery.json is not a JSON object")
+    if document.get("source") != source or document.get("delivery_id") != folder.name:
+        raise DeliveryRefused("delivery.json states another source or delivery_id than the folder it lies in")
+    if not is_safe_delivery_id(folder.name):
+        raise DeliveryRefused("the delivery_id may hold letters, digits and . : + - _ alone")
+    mode = document.get("mode")
+    if mode not in MODES:
+        raise DeliveryRefused("mode in delivery.json must be full or delta")
+    extracted_at = parse_instant(document.get("extracted_at"))
+    files = _files(document.get("files"))
+    digest = content_digest(source, mode, extracted_at, files)
+    return Delivery(source, folder.name, folder, digest, mode, extracted_at, files)
+
+
+def parse_instant(text: Any) -> datetime:
+    """An RFC 3339 instant with its offset, in UTC.
+
+    Raises:
+        DeliveryRefused: it is none.
+    """
+    if not isinstance(text, str) or not _INSTANT.fullmatch(text):
+        raise DeliveryRefused(
+            "extracted_at in delivery.json must be an instant with an offset, as 2026-11-22T02:00:00Z"
+        )
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise DeliveryRefused("extracted_at in delivery.json is no instant of the calendar") from None
+
+
+def _files(listed: Any) -> tuple[DeliveredFile, ...]:
+    if not isinstance(listed, list) or not listed:
+        raise DeliveryRefused("delivery.json must list its files")
+    files = tuple(_file(entry) for entry in listed)
+    if len({(file.name, file.table) for file in files}) != len(files):
+        raise DeliveryRefused("delivery.json lists a file twice for the same table")
+    return files
+
+
+def _file(entry: Any) -> DeliveredFile:
+    if not isinstance(entry, Mapping) or not {"name", "table", "rows", "sha256"} <= entry.keys():
+        raise DeliveryRefused("every file in delivery.json needs name, table, rows and sha256")
+    name, table, rows, digest = entry["name"], entry["table"], entry["rows"], entry["sha256"]
+    if not isinstance(name, str) or not is_safe_name(name):
+        raise DeliveryRefused("a file name in delivery.json is not a plain name in the delivery's own folder")
+    if not isinstance(table, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", table):
+        raise DeliveryRefused("a table in delivery.json is not a plain name")
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
+        raise DeliveryRefused("rows in delivery.json must be a number from 0 up")
+    if not isinstance(digest, str) or not _SHA256.fullmatch(digest.lower()):
+        raise DeliveryRefused("sha256 in delivery.json must be 64 hexadecimal digits")
+    return DeliveredFile(name, table, rows, digest.lower())

@@ -1,0 +1,154 @@
+"""From staged rows to a raw table: surrogates, what is remembered, who left the source.
+
+Runs the SQL; reads no files and judges no rows. A full delivery replaces a table, a delta changes the rows it names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assets.ingest.contracts import Column, Contract
+from assets.ingest.projecting import literal
+from assets.ingest.tables import raw_columns
+from assets.warehouse import Warehouse, identifier
+
+_KEY_TEXT = {
+    "email": "normalised_email({})",
+    "phone": "normalised_phone({})",
+    "name": "normalised_name({})",
+    "national_id": "personnummer({})",
+    "org_number": "case new.customer_type when 'sole_trader' then personnummer({}) "
+    "when 'company' then organisationsnummer({}) end",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Staging:
+    """The rows of one table in one delivery, staged in a temporary table.
+
+    Attributes:
+        contract: the table.
+        table: the temporary table.
+        delivery_id: the delivery.
+        full: whether it holds every row of the table.
+        unidentified: whether a row that cannot be read might be anyone's: then nobody counts as gone.
+    """
+
+    contract: Contract
+    table: str
+    delivery_id: str
+    full: bool
+    unidentified: bool
+
+
+def merge(warehouse: Warehouse, staging: Staging) -> None:
+    """Bring the staged rows into the raw table. Runs inside the caller's transaction."""
+    contract = staging.contract
+    raw = f"raw.{identifier(contract.raw_table)}"
+    columns = raw_columns(contract)
+    _number_new_rows(warehouse, staging, raw)
+    arrivals = _arrivals(staging, raw)
+    params = {"delivery_id": staging.delivery_id}
+    if staging.full:
+        others = _others(staging, raw, "true")
+        shape = ", ".join(f"cast({identifier(name)} as {kind}) as {identifier(name)}" for name, kind in columns.items())
+        warehouse.run(
+            f"create or replace table {raw} as select {shape} from ({arrivals} union all by name {others})", params
+        )
+    else:
+        others = _others(staging, raw, f"old._key in (select _key from {staging.table} where _deleted)")
+        warehouse.run(f"create or replace temp table merged as {arrivals} union all by name {others}", params)
+        warehouse.run(f"delete from {raw} where row_id in (select row_id from merged)")
+        warehouse.run(f"insert into {raw} by name select * from merged")
+        warehouse.run("drop table merged")
+    warehouse.run("drop table new_rows")
+
+
+def _key_of(raw_alias: str, contract: Contract) -> str:
+    return f"cast({raw_alias}.{identifier(contract.key)} as varchar)"
+
+
+def _number_new_rows(warehouse: Warehouse, staging: Staging, raw: str) -> None:
+    """Rows never seen get the next surrogates in the order of their keys, whatever the order of the file."""
+    warehouse.run(
+        f"create or replace temp table new_rows as select key_text, "
+        f"(select coalesce(max(row_id), 0) from {raw}) + row_number() over (order by key_text) as row_id from ("
+        f"select _key as key_text from {staging.table} where _failure = 0 and not _deleted except "
+        f"select {_key_of('old', staging.contract)} from {raw} as old)"
+    )
+
+
+def _arrivals(staging: Staging, raw: str) -> str:
+    """The rows that came, with what stays known of their earlier selves."""
+    contract = staging.contract
+    record_type = literal(contract.record_type or "")
+    parts = [f"new.{identifier(column.name)} as {identifier(column.name)}" for column in contract.columns]
+    parts += [
+        "coalesce(old.row_id, new_rows.row_id) as row_id", "true as in_source", "$delivery_id as in_delivery",
+    ]  # fmt: skip
+    parts += [
+        f"{_remembered(column, f'pseudonym({_key_text(column)})', f'{column.name}_key')}"
+        for column in contract.columns if column.pseudonymised
+    ]  # fmt: skip
+    parts += [
+        f"{_remembered(column, f'new.{identifier(column.name)}', f'known_{column.name}')}"
+        for column in contract.columns if column.remembered
+    ]  # fmt: skip
+    return f"""
+        select {", ".join(parts)}
+        from {staging.table} as new
+        left join {raw} as old on {_key_of("old", contract)} = new._key
+        left join new_rows on new_rows.key_text = new._key
+        left join (
+            select record_key, list(field) as fields from manifest.ordered_fields
+            where record_type = {record_type} group by record_key
+        ) as ordered on ordered.record_key = new._key
+        where new._failure = 0 and not new._deleted
+    """
+
+
+def _key_text(column: Column) -> str:
+    return _KEY_TEXT[column.name].replace("{}", f"new.{identifier(column.name)}")
+
+
+def _remembered(column: Column, fresh: str, name: str) -> str:
+    """A null is news unless a sealed manifest ordered the field erased: then the earlier value stays known."""
+    ordered = f"new.{identifier(column.name)} is null and list_contains(ordered.fields, {literal(column.name)})"
+    return f"case when {ordered} then old.{identifier(name)} else {fresh} end as {identifier(name)}"
+
+
+def _others(staging: Staging, raw: str, condition: str) -> str:
+    """The table's other rows: those that left lose their personal values, the rest stay as they are."""
+    contract = staging.contract
+    leaves = "_gone and old.in_source"
+    parts = []
+    for name in raw_columns(contract):
+        column = next((column for column in contract.columns if column.name == name), None)
+        quoted = identifier(name)
+        if name == "in_source":
+            parts.append("old.in_source and not _gone as in_source")
+        elif name == "in_delivery":
+            parts.append(f"case when {leaves} then $delivery_id else old.in_delivery end as in_delivery")
+        elif column is not None and column.category is not None:
+            parts.append(f"case when not ({leaves}) then old.{quoted} end as {quoted}")
+        else:
+            parts.append(f"old.{quoted}")
+    return f"""
+        select {", ".join(parts)}
+        from (
+            select each.*, {_key_of("each", contract)} as _key, {_gone(staging, contract)} as _gone from {raw} as each
+        ) as old
+        where {condition} and not exists (
+            select 1 from {staging.table} as new where new._key = old._key and new._failure = 0 and not new._deleted
+        )
+    """
+
+
+def _gone(staging: Staging, contract: Contract) -> str:
+    """Whether a row that did not come has left: not while a row that broke a rule may be it."""
+    if not staging.full:
+        return "true"
+    if staging.unidentified:
+        return "false"
+    key = _key_of("each", contract)
+    return f"not exists (select 1 from {staging.table} as bad where bad._failure > 0 and bad._key = {key})"

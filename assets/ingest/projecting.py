@@ -1,0 +1,286 @@
+"""From the text of a file to typed columns: the SELECT that reads, maps, types and judges the rows of one file.
+
+Builds SQL out of a contract and a scan; runs nothing and holds no values. Every row comes out, with the number of the
+first rule that it breaks: 0 for none, -1 for a row that the contract leaves out of scope.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from assets.ingest.contracts import DELETED, Column, Contract, Format
+from assets.warehouse import identifier
+
+LOCAL_ZONE = "Europe/Stockholm"
+OUT_OF_SCOPE = -1
+
+#: Columns of a staged row beside the contract's own; a contract's column cannot begin with an underscore.
+STAGED = {
+    "_key": "varchar", "_deleted": "boolean", "_failure": "integer", "_row": "varchar", "_line": "bigint",
+    "_file": "integer",
+}  # fmt: skip
+
+_BLANK = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160) || chr(65279)"
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]+)?"
+_NAIVE = f"{_DATE}[Tt ]{_TIME}"
+_OFFSET = f"{_NAIVE}(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+_DELETED_TEXT = "_deleted_text"
+_TRUE_OR_FALSE = (
+    f"case lower({_DELETED_TEXT}) when 'true' then true when '1' then true "
+    "when 'false' then false when '0' then false end"
+)
+_NOT_IN_SCOPE = "not _in_scope"
+_NOT_OF_TYPE = {
+    "date": "not_a_date", "instant": "not_an_instant", "decimal": "not_a_number", "boolean": "not_true_or_false",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One file as something to select from.
+
+    Attributes:
+        relation: what stands behind `from`.
+        params: values of its named parameters.
+        columns: the file's columns and the SQL that gives each as text.
+        rejects: the temporary table that the reader fills with lines it cannot read, if it has one.
+        heading: lines before the first row.
+        unknown: columns that no contract reads.
+        malformed: a condition that holds for a line that is no row at all.
+        line_text: the SQL of such a line as it stands.
+    """
+
+    relation: str
+    params: dict[str, Any]
+    columns: dict[str, str]
+    rejects: str | None = None
+    heading: int = 0
+    unknown: tuple[str, ...] = ()
+    malformed: str = "false"
+    line_text: str = "cast(null as varchar)"
+
+
+@dataclass(frozen=True)
+class Projection:
+    """The SELECT over one file and the rules it judges by; rule n stands at `rules[n - 1]`."""
+
+    select: str
+    rules: tuple[tuple[str, str], ...]
+
+
+def literal(text: str) -> str:
+    """`text` as a SQL string. For what contracts declare; values of rows are never put into SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def projection(contract: Contract, scan: Scan, *, file_number: int, deletions: bool, numbered: bool) -> Projection:
+    """The rows of `scan`, typed and judged as `contract` says.
+
+    Args:
+        contract: what the columns mean.
+        scan: the file.
+        file_number: stands in `_file` of every row.
+        deletions: whether a column `_deleted` counts.
+        numbered: whether `_line` is filled; costs the order of the file, so it is asked for where rows broke a rule.
+    """
+    branches = _judgements(contract, deletions)
+    rules = tuple((rule, column) for _, rule, column in branches if rule)
+    numbers = iter(range(1, len(rules) + 1))
+    cases = " ".join(
+        f"when {condition} then {next(numbers) if rule else OUT_OF_SCOPE if condition == _NOT_IN_SCOPE else 0}"
+        for condition, rule, _ in branches
+    )
+    select = f"""
+        with {_lookups(contract)} this as (select {_cleaned(contract, scan, numbered)} from {scan.relation}),
+        mapped as (select {_mapped(contract, deletions and DELETED in scan.columns)} from this),
+        typed as (select *, {_typed(contract)} from mapped),
+        judged as (select *, case {cases} else 0 end as _failure from typed)
+        select {_staged(contract)}, _key, _deleted, _failure,
+            case when _failure > 0 then coalesce(_text, {_row_text(contract)}) end as _row,
+            _line, {file_number} as _file
+        from judged
+    """
+    return Projection(select, rules)
+
+
+# -- the columns of each step ------------------------------------------------------------------------------------------
+
+
+def _lookups(contract: Contract) -> str:
+    return "".join(
+        f"{identifier(lookup.name)} as (select * from temp.{identifier('lookup_' + lookup.name)}), "
+        for lookup in contract.lookups
+    )
+
+
+def cleaned(sql: str, file_format: Format) -> str:
+    """Text without blanks around it; an empty text and the contract's words for nothing are null."""
+    tokens = ", ".join(literal(token) for token in file_format.null_tokens)
+    trimmed = f"nullif(trim({sql}, {_BLANK}), '')"
+    return f"case when {trimmed} not in ({tokens}) then {trimmed} end" if tokens else trimmed
+
+
+def _cleaned(contract: Contract, scan: Scan, numbered: bool) -> str:
+    wanted = [name for name in scan.columns if name in (*contract.reads, DELETED)]
+    texts = [f"{cleaned(scan.columns[name], contract.format)} as {identifier(name)}" for name in wanted]
+    line = "row_number() over ()" if numbered else "cast(null as bigint)"
+    malformed = f"{scan.malformed} as _malformed, case when {scan.malformed} then {scan.line_text} end as _text"
+    return ", ".join([*texts, malformed, f"{line} as _line"])
+
+
+def _mapped(contract: Contract, deletions: bool) -> str:
+    """Each canonical column as text, the file's own columns for the row's text, and what decides about the row."""
+    parts = [f"{_text(column)} as {identifier('text ' + column.name)}" for column in contract.columns]
+    parts += [f"{identifier(name)} as {identifier('file ' + name)}" for name in contract.reads]
+    scope = f"coalesce(cast((\n{contract.row_filter.sql}\n) as boolean), false)" if contract.row_filter else "true"
+    deleted = identifier(DELETED) if deletions else "cast(null as varchar)"
+    return ", ".join([*parts, f"{scope} as _in_scope", f"{deleted} as {_DELETED_TEXT}", "_malformed", "_text", "_line"])
+
+
+def _text(column: Column) -> str:
+    if column.transform is not None:
+        return f"nullif(trim(cast((\n{column.transform.sql}\n) as varchar), {_BLANK}), '')"
+    return "cast(null as varchar)" if column.physical is None else identifier(column.physical)
+
+
+def _typed(contract: Contract) -> str:
+    parts = [
+        f"{typed(identifier('text ' + column.name), column, contract.format)} as {identifier('value ' + column.name)}"
+        for column in contract.columns
+        if column.type != "text"
+    ]
+    key = f"cast({_value(contract.key_column)} as varchar)"
+    return ", ".join([*parts, f"{key} as _key", f"coalesce({_TRUE_OR_FALSE}, false) as _deleted"])
+
+
+def _value(column: Column) -> str:
+    return identifier(("text " if column.type == "text" else "value ") + column.name)
+
+
+def _staged(contract: Contract) -> str:
+    return ", ".join(f"{_value(column)} as {identifier(column.name)}" for column in contract.columns)
+
+
+def _row_text(contract: Contract) -> str:
+    fields = ", ".join(f"{literal(name)}: {identifier('file ' + name)}" for name in contract.reads)
+    return f"cast(to_json({{{fields}}}) as varchar)"
+
+
+# -- judging -----------------------------------------------------------------------------------------------------------
+
+
+def _judgements(contract: Contract, deletions: bool) -> list[tuple[str, str, str]]:
+    """(condition, rule, column) in the order in which they are asked; one without a rule settles a row that is fine."""
+    branches = [("_malformed", "malformed_line", ""), (_NOT_IN_SCOPE, "", "")]
+    branches += _column_judgements(contract, contract.key_column)
+    if deletions:
+        unclear = f"{_DELETED_TEXT} is not null and {_TRUE_OR_FALSE} is null"
+        branches += [(unclear, _NOT_OF_TYPE["boolean"], DELETED), ("_deleted", "", "")]
+    for column in contract.columns:
+        if column.name != contract.key:
+            branches += _column_judgements(contract, column)
+    return branches
+
+
+def _column_judgements(contract: Contract, column: Column) -> list[tuple[str, str, str]]:
+    text, found = identifier("text " + column.name), []
+    if column.required:
+        found.append((f"{text} is null{_unless_ordered(contract, column)}", "required", column.name))
+    if column.type != "text":
+        found.append((f"{text} is not null and {_value(column)} is null", _NOT_OF_TYPE[column.type], column.name))
+    if column.enum:
+        words = ", ".join(literal(word) for word in column.enum)
+        found.append((f"{text} not in ({words})", "not_in_enum", column.name))
+    return found
+
+
+def _unless_ordered(contract: Contract, column: Column) -> str:
+    """A required value may be gone where a sealed manifest ordered exactly that."""
+    if column.category is None or contract.record_type is None or column.name == contract.key:
+        return ""
+    return (
+        " and not coalesce(_key in (select record_key from manifest.ordered_fields "
+        f"where record_type = {literal(contract.record_type)} and field = {literal(column.name)}), false)"
+    )
+
+
+# -- types -------------------------------------------------------------------------------------------------------------
+
+
+def typed(text: str, column: Column, file_format: Format) -> str:
+    """The SQL that makes a value of `text`, null where it is none of its type."""
+    match column.type:
+        case "decimal":
+            return _decimal(text, column, file_format)
+        case "boolean":
+            return _boolean(text, file_format)
+        case "date":
+            return f"case {_serial(text, file_format)} {_date_case(text, column)} end"
+        case "instant":
+            zone = column.time_zone or file_format.time_zone
+            return f"case {_serial(text, file_format)} {_instant_cases(text, column, zone)} end"
+        case _:
+            return text
+
+
+def _decimal(text: str, column: Column, file_format: Format) -> str:
+    """A contract's own expression answers in the canonical notation; the file's notation is the format's."""
+    mark, thousands = (".", "") if column.transform else (file_format.decimal_mark, file_format.thousands)
+    digits = "[0-9]+"
+    if thousands:
+        group = "[" + "".join(re.escape(character) for character in thousands) + "]"
+        digits = f"(?:[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+)"
+    plain = f"translate({text}, {literal(mark + thousands)}, '.')" if mark != "." or thousands else text
+    pattern = literal(f"[+-]?{digits}(?:[{mark}][0-9]+)?")
+    return f"case when regexp_full_match({text}, {pattern}) then try_cast({plain} as decimal(18, 4)) end"
+
+
+def _boolean(text: str, file_format: Format) -> str:
+    number = " when '1' then true when '0' then false" if file_format.kind == "excel" else ""
+    return f"case lower({text}) when 'true' then true when 'false' then false{number} end"
+
+
+def _serial(text: str, file_format: Format) -> str:
+    """A worksheet keeps a date as days since 1899-12-30."""
+    if file_format.kind != "excel":
+        return ""
+    return (
+        f"when regexp_full_match({text}, '[0-9]{{1,6}}(?:[.][0-9]+)?') "
+        f"then date '1899-12-30' + cast(floor(cast({text} as double)) as integer)"
+    )
+
+
+def _date_case(text: str, column: Column) -> str:
+    if column.date_format:
+        return f"when {text} is not null then cast(try_strptime({text}, {literal(column.date_format)}) as date)"
+    return f"when regexp_full_match({text}, '{_DATE}') then try_cast({text} as date)"
+
+
+def _instant_cases(text: str, column: Column, zone: str) -> str:
+    if column.date_format:
+        return f"when {text} is not null then {_formatted_instant(text, column.date_format, zone)}"
+    offset = f"timezone('{LOCAL_ZONE}', try_cast(upper({text}) as timestamptz))"
+    naive = _local_day(f"try_cast(upper({text}) as timestamp)", zone)
+    return (
+        f"when regexp_full_match({text}, '{_DATE}') then try_cast({text} as date) "
+        f"when regexp_full_match({text}, '{_OFFSET}') then cast({offset} as date) "
+        f"when regexp_full_match({text}, '{_NAIVE}') then {naive}"
+    )
+
+
+def _formatted_instant(text: str, pattern: str, zone: str) -> str:
+    parsed = f"try_strptime({text}, {literal(pattern)})"
+    if "%z" in pattern:
+        return f"cast(timezone('{LOCAL_ZONE}', {parsed}) as date)"
+    has_time = "%H" in pattern or "%I" in pattern
+    return _local_day(parsed, zone) if has_time else f"cast({parsed} as date)"
+
+
+def _local_day(naive: str, zone: str) -> str:
+    """The local day of a timestamp that was written in `zone`."""
+    if zone == LOCAL_ZONE:
+        return f"cast({naive} as date)"
+    return f"cast(timezone('{LOCAL_ZONE}', timezone({literal(zone)}, {naive})) as date)"

@@ -1,0 +1,267 @@
+"""Opening one export file as something to select from, exactly as its contract declares it; nothing is guessed.
+
+CSV, JSON Lines, Parquet and Excel become a `Scan`. An encoding that DuckDB does not read is rewritten as UTF-8 in a
+temporary file that goes away with the `Reading`. Knows nothing of types, rules or tables.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from assets.ingest.contracts import DELETED, Contract, Format, Lookup
+from assets.ingest.projecting import Scan, cleaned, literal
+from assets.warehouse import Warehouse, WarehouseError, extension_path, identifier
+
+CHUNK = 1 << 20
+JSON_LINE = "_json_line"
+_scan_numbers = count(1)
+
+
+class FileRefused(Exception):
+    """A file cannot be taken in. The text tells why, without a value of it."""
+
+
+class Reading:
+    """Files of one delivery while they are read; removes what it wrote into the temporary folder."""
+
+    def __init__(self, warehouse: Warehouse, temporary: Path | None) -> None:
+        """Read with `warehouse`; `temporary` is where files in other encodings are rewritten."""
+        self._warehouse = warehouse
+        self._temporary = temporary
+        self._stack = ExitStack()
+        self._rewritten: dict[tuple[Path, str], Path] = {}
+
+    def __enter__(self) -> Self:
+        """Use as a context manager."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove temporary files."""
+        self._stack.close()
+
+    def scan(self, path: Path, contract: Contract, *, deletions: bool) -> Scan:
+        """The file of a table, checked to hold every column that the contract reads.
+
+        Raises:
+            FileRefused: a column is missing, or the file is not what the contract declares.
+        """
+        wanted = (*contract.reads, DELETED) if deletions else contract.reads
+        return self._open(path, contract.format, contract.reads, wanted, contract.file_columns)
+
+    def load_lookup(self, path: Path, lookup: Lookup) -> int:
+        """Keep a lookup file as text in a temporary table for the expressions; returns its rows.
+
+        Raises:
+            FileRefused: a column is missing, a line cannot be read, or the file is not what the contract declares.
+        """
+        scan = self._open(path, lookup.format, lookup.columns, lookup.columns, lookup.columns)
+        texts = ", ".join(
+            f"{cleaned(scan.columns[name], lookup.format)} as {identifier(name)}" for name in lookup.columns
+        )
+        table = f"temp.{identifier('lookup_' + lookup.name)}"
+        self._warehouse.run(f"create or replace temp table {identifier('lookup_' + lookup.name)} as "
+                            f"select {texts} from {scan.relation}", scan.params)  # fmt: skip
+        if scan.rejects and self._warehouse.value(f"select count(*) from {scan.rejects}"):
+            raise FileRefused("a line of the lookup cannot be read")
+        return int(self._warehouse.value(f"select count(*) from {table}"))
+
+    def count(self, path: Path, target: Contract | Lookup, *, deletions: bool) -> int:
+        """How many rows a file holds, those included that cannot be read.
+
+        Raises:
+            FileRefused: a column is missing, or the file is not what the contract declares.
+        """
+        if isinstance(target, Lookup):
+            return self.load_lookup(path, target)
+        scan = self.scan(path, target, deletions=deletions)
+        rows = int(self._rows(f"select count(*) from {scan.relation}", scan.params)[0][0])
+        unread = self._rows(f"select count(distinct line) from {scan.rejects}", None)[0][0] if scan.rejects else 0
+        return rows + int(unread)
+
+    def _open(
+        self, path: Path, file_format: Format, needed: Iterable[str], wanted: Sequence[str], listed: tuple[str, ...]
+    ) -> Scan:
+        match file_format.kind:
+            case "csv":
+                scan = self._csv(self._as_utf8(path, file_format.encoding), file_format, wanted, listed)
+            case "jsonl":
+                scan = self._json_lines(self._as_utf8(path, file_format.encoding), wanted)
+            case "parquet":
+                scan = self._parquet(path, wanted)
+            case "excel":
+                scan = self._excel(path, file_format, wanted, listed)
+        missing = sorted(set(needed) - scan.columns.keys())
+        if missing:
+            raise FileRefused(
+                f"the column {missing[0]} is missing" + (f", and {len(missing) - 1} more" * (len(missing) > 1))
+            )
+        return scan
+
+    # -- formats -------------------------------------------------------------------------------------------------------
+
+    def _csv(self, path: Path, file_format: Format, wanted: Sequence[str], listed: tuple[str, ...]) -> Scan:
+        names = csv_header(path, file_format) if file_format.header else list(listed)
+        columns = _named(names, wanted)
+        rejects = f"rejects_{next(_scan_numbers)}"
+        return Scan(
+            relation=(
+                "read_csv($path, columns = $columns, delim = $delimiter, quote = $quote, escape = $quote, "
+                "header = $header, auto_detect = false, compression = 'none', store_rejects = true, "
+                f"rejects_table = '{rejects}', rejects_scan = '{rejects}_scan')"
+            ),
+            params={
+                "path": str(path), "columns": dict.fromkeys(columns, "VARCHAR"), "delimiter": file_format.delimiter,
+                "quote": file_format.quote, "header": file_format.header,
+            },
+            columns={name: identifier(name) for name in columns if name in wanted},
+            rejects=rejects,
+            heading=int(file_format.header),
+            unknown=_unknown(names, wanted),
+        )  # fmt: skip
+
+    def _json_lines(self, path: Path, wanted: Sequence[str]) -> Scan:
+        lines = (
+            f"(select * from read_csv($path, columns = {{'{JSON_LINE}': 'VARCHAR'}}, delim = '\x01', quote = '', "
+            "escape = '', header = false, auto_detect = false, compression = 'none', max_line_size = 16777216) "
+            f"where {JSON_LINE} is not null)"
+        )
+        params = {"path": str(path)}
+        names = self._rows(
+            f"select distinct unnest(json_keys({JSON_LINE})) from {lines} where {_is_object(JSON_LINE)}", params
+        )
+        return json_scan(lines, params, wanted, sorted(name for (name,) in names) or list(wanted))
+
+    def _parquet(self, path: Path, wanted: Sequence[str]) -> Scan:
+        described = self._rows("describe select * from read_parquet($path)", {"path": str(path)})
+        types = {str(row[0]): str(row[1]) for row in described}
+        return Scan(
+            relation="read_parquet($path)",
+            params={"path": str(path)},
+            columns={name: _as_text(name, kind) for name, kind in types.items() if name in wanted},
+            unknown=_unknown(list(types), wanted),
+        )
+
+    def _excel(self, path: Path, file_format: Format, wanted: Sequence[str], listed: tuple[str, ...]) -> Scan:
+        self._warehouse.run(f"load {literal(str(extension_path('excel')))}")
+        sheet = f", sheet = {literal(file_format.sheet)}" if file_format.sheet else ""
+        header = str(file_format.header).lower()
+        relation = f"read_xlsx($path, header = {header}, all_varchar = true, stop_at_empty = false{sheet})"
+        params = {"path": str(path)}
+        cells = [str(row[0]) for row in self._rows(f"describe select * from {relation}", params)]
+        names = [cell.strip() for cell in cells] if file_format.header else list(listed)
+        columns = dict(zip(_named(names, wanted), map(identifier, cells), strict=False))
+        filled = f"coalesce({', '.join(map(identifier, cells))}) is not null" if cells else "false"
+        return Scan(
+            relation=f"(select * from {relation} where {filled})",
+            params=params,
+            columns={name: cell for name, cell in columns.items() if name in wanted},
+            heading=int(file_format.header),
+            unknown=_unknown(names, wanted),
+        )
+
+    def _rows(self, sql: str, params: dict[str, Any] | None) -> list[tuple[Any, ...]]:
+        try:
+            return self._warehouse.rows(sql, params)
+        except WarehouseError:
+            raise FileRefused("the file is not of the format that its contract declares") from None
+
+    # -- encodings -----------------------------------------------------------------------------------------------------
+
+    def _as_utf8(self, path: Path, encoding: str) -> Path:
+        """The file itself where it is UTF-8, else a rewritten copy, made once."""
+        if encoding in ("utf-8", "ascii"):
+            return path
+        if (path, encoding) not in self._rewritten:
+            folder = self._stack.enter_context(tempfile.TemporaryDirectory(dir=self._temporary, prefix="reading-"))
+            self._rewritten[path, encoding] = rewrite_as_utf8(path, encoding, Path(folder) / "utf8")
+        return self._rewritten[path, encoding]
+
+
+def rewrite_as_utf8(path: Path, encoding: str, target: Path) -> Path:
+    """Write `path` anew as UTF-8, a chunk at a time.
+
+    Raises:
+        FileRefused: a byte means nothing in `encoding`.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with path.open("rb") as source, os.fdopen(descriptor, "wb") as sink:
+        try:
+            while chunk := source.read(CHUNK):
+                sink.write(decoder.decode(chunk).encode())
+            sink.write(decoder.decode(b"", final=True).encode())
+        except UnicodeError:
+            raise FileRefused(f"the file is not {encoding}, as its contract declares") from None
+    return target
+
+
+def csv_header(path: Path, file_format: Format) -> list[str]:
+    """The names in the first record of a CSV file in UTF-8, without blanks around them.
+
+    Raises:
+        FileRefused: there is none.
+    """
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if file_format.quote else csv.QUOTE_NONE
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.reader(
+                iter(lambda: lines.readline(CHUNK), ""),
+                delimiter=file_format.delimiter, quotechar=file_format.quote or None, quoting=quoting, strict=True,
+            )  # fmt: skip
+            names = next(reader, None)
+    except (UnicodeDecodeError, csv.Error):
+        raise FileRefused("the first line is not a header as the contract declares it") from None
+    if not names:
+        raise FileRefused("the file is empty: it has no header")
+    return [name.strip() for name in names]
+
+
+def json_scan(relation: str, params: dict[str, Any], wanted: Sequence[str], names: Sequence[str]) -> Scan:
+    """A scan over a relation of JSON texts in a column `_json_line`; a line that is no object has no key."""
+    value = f"case when {_is_object(JSON_LINE)} then json_extract_string({JSON_LINE}, %s) end"
+    return Scan(
+        relation=relation,
+        params=params,
+        columns={name: value % literal("$." + _json_member(name)) for name in wanted if name in names},
+        unknown=_unknown(names, wanted),
+        malformed=f"not {_is_object(JSON_LINE)}",
+        line_text=JSON_LINE,
+    )
+
+
+def _is_object(line: str) -> str:
+    return f"(json_valid({line}) and json_type({line}) = 'OBJECT')"
+
+
+def _json_member(name: str) -> str:
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _named(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """The file's columns in order; those that nobody reads get names that cannot clash."""
+    twice = sorted(name for name, times in Counter(names).items() if times > 1 and name in wanted)
+    if twice:
+        raise FileRefused(f"the column {twice[0]} stands twice")
+    return [name if name in wanted else f"_unread_{number}" for number, name in enumerate(names)]
+
+
+def _unknown(names: Iterable[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in wanted)
+
+
+def _as_text(name: str, kind: str) -> str:
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"strftime(timezone('UTC', {identifier(name)}), '%Y-%m-%dT%H:%M:%S.%fZ')"
+    return f"cast({identifier(name)} as varchar)"

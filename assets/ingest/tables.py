@@ -1,0 +1,85 @@
+"""The tables that intake writes: `intake.*`, `raw.*`, and the sealed state it reads. Makes them; fills none."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from assets.ingest.contracts import ColumnType, Contract, Contracts
+from assets.warehouse import Warehouse, identifier
+
+SQL_TYPES: dict[ColumnType, str] = {
+    "text": "varchar", "date": "date", "instant": "date", "decimal": "decimal(18, 4)", "boolean": "boolean",
+}  # fmt: skip
+
+#: A raw row's own surroundings. `in_delivery` is the delivery that last said something about the row; it is not called
+#: `delivery_id` because deliveries of goods have a column of that name.
+_SURROUNDINGS = (("row_id", "bigint"), ("in_source", "boolean"), ("in_delivery", "varchar"))
+
+_TABLES = {
+    "intake.deliveries": "sequence bigint, source varchar, delivery_id varchar, mode varchar, extracted_at timestamp, "
+    "digest varchar, status varchar, reason varchar",
+    "intake.files": "source varchar, delivery_id varchar, table_name varchar, file_name varchar, sha256 varchar, "
+    "rows_in bigint, rows_loaded bigint, rows_quarantined bigint, rows_out_of_scope bigint, status varchar, "
+    "reason varchar",
+    "intake.quarantined": "source varchar, delivery_id varchar, table_name varchar, file_name varchar, line bigint, "
+    "rule varchar, column_name varchar, row_text varchar",
+    "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
+    "manifest.sealed_fields": "record_type varchar, record_key varchar, field varchar, state varchar, "
+    "item_id varchar, as_of date",
+}
+_ORDERED_FIELDS = (
+    "create view if not exists manifest.ordered_fields as select record_type, record_key, field, item_id, as_of "
+    "from manifest.sealed_fields where state = 'erase'"
+)
+
+
+class HasContracts(Protocol):
+    """A policy, as far as intake looks at it."""
+
+    @property
+    def contracts(self) -> Contracts:
+        """The contracts of what arrives."""
+        ...
+
+
+def raw_columns(contract: Contract) -> dict[str, str]:
+    """The columns of a raw table and their SQL types: the contract's, the surroundings, keys, what is remembered."""
+    columns = {column.name: SQL_TYPES[column.type] for column in contract.columns}
+    columns.update(_SURROUNDINGS)
+    columns.update({f"{column.name}_key": "uuid" for column in contract.columns if column.pseudonymised})
+    columns.update({f"known_{column.name}": SQL_TYPES[column.type] for column in contract.columns if column.remembered})
+    return columns
+
+
+def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
+    """Make the tables of intake that are not there yet, and the columns that a contract has gained."""
+    with warehouse.transaction():
+        for schema in ("intake", "raw", "manifest"):
+            warehouse.run(f"create schema if not exists {schema}")
+        for table, columns in _TABLES.items():
+            warehouse.run(f"create table if not exists {table} ({columns})")
+        warehouse.run(_ORDERED_FIELDS)
+        there = _existing_columns(warehouse)
+        for contract in policy.contracts.values():
+            _prepare_raw(warehouse, contract, there.get(contract.raw_table, set()))
+
+
+def _prepare_raw(warehouse: Warehouse, contract: Contract, there: set[str]) -> None:
+    table = f"raw.{identifier(contract.raw_table)}"
+    wanted = {name: f"{identifier(name)} {sql_type}" for name, sql_type in raw_columns(contract).items()}
+    if not there:
+        warehouse.run(f"create table {table} ({', '.join(wanted.values())})")
+        return
+    for name in wanted.keys() - there:
+        warehouse.run(f"alter table {table} add column {wanted[name]}")
+
+
+def _existing_columns(warehouse: Warehouse) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for table, column in warehouse.rows(
+        "select table_name, column_name from information_schema.columns "
+        "where table_catalog = ? and table_schema = 'raw'",
+        [warehouse.catalog],
+    ):
+        found.setdefault(table, set()).add(column)
+    return found
