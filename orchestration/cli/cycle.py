@@ -59,7 +59,8 @@ def run(
 def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption = False) -> None:
     """How the site stands.
 
-    Deliveries, what blocks, manifests by state, what is overdue. Reads what the last run published, so it can be asked while a run is under way.
+    Deliveries, what blocks, manifests by state, what is overdue. Reads what the last run published, so it can be
+    asked while a run is under way.
     """
     chosen, settings = existing_site(site)
     from assets.publication.status import status as standing
@@ -86,11 +87,11 @@ def ui(
     """Show the site in Dagster's web UI."""
     chosen, _ = existing_site(site, policy)
     workspace = Path(__file__).resolve().parents[2] / "workspace.yaml"
-    environment = {**os.environ, "GALLRING_SITE": str(chosen.path), "DAGSTER_HOME": str(chosen.dagster)}
+    os.environ.update(GALLRING_SITE=str(chosen.path), DAGSTER_HOME=str(chosen.dagster))  # for what it starts
     command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(workspace)]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     say(f"http://127.0.0.1:{port} shows {chosen.path}; stop it with Ctrl+C.")
-    served = subprocess.Popen(command, env=environment, cwd=workspace.parent)  # noqa: S603  our own interpreter
+    served = subprocess.Popen(command, cwd=workspace.parent)  # noqa: S603  our own interpreter
     signal.signal(signal.SIGTERM, lambda *_: served.send_signal(signal.SIGINT))
     try:
         raise typer.Exit(served.wait())

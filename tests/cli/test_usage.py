@@ -1,0 +1,140 @@
+"""The command line answers at once, says what is wrong in a sentence, and never with a traceback."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from assets.errors import BadInput, CheckFailed, NeedsPerson
+from orchestration.cli import app, main
+
+ROOT = Path(__file__).resolve().parents[2]
+VERBS = [
+    ("init",), ("demo",), ("generate",), ("deliver",), ("run",), ("ui",), ("status",), ("explain",), ("scenario",),
+    ("policy", "check"), ("policy", "register"), ("manifest", "list"), ("manifest", "show"), ("manifest", "verify"),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and no site in the environment."""
+    for name in ("GALLRING_SITE", "GALLRING_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_has_help(verb: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*verb, "--help"]) == 0
+    assert "Usage: gallring " + " ".join(verb) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_the_readme_shows_every_verb(verb: tuple[str, ...]) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8") + (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert "gallring " + " ".join(verb) in text or "`" + " ".join(verb) + "`" in text
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, orchestration.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert not {"duckdb", "dagster", "great_expectations", "pandas", "sqlglot", "pydantic", "yaml"} & set(
+        loaded.split()
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["explain"],
+        ["run", "--as-of", "yesterday"],
+        ["run", "--nonsense"],
+        ["generate", "x", "--customers", "0"],
+    ],
+)
+def test_bad_usage_exits_with_2(arguments: list[str], nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if arguments[:1] == ["run"]:
+        assert main(["init", "site"]) == 0
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run"], ["status"], ["explain", "customer", "K1"], ["manifest", "list"], ["manifest", "show", "x"], ["ui"],
+        ["generate", "site", "--customers", "1"], ["deliver", "crm", "customers.csv"],
+        ["policy", "check", "--site", "site"],
+    ],
+)  # fmt: skip
+def test_without_a_site_exits_with_3_and_says_how_to_make_one(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 3
+    assert "gallring init" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["scenario", "missing.yaml"], ["policy", "check", "--policy", "missing"],
+        ["policy", "register", "--policy", "missing"], ["manifest", "verify", "missing", "--key", "missing.pem"],
+    ],
+)  # fmt: skip
+def test_a_file_that_is_missing_exits_with_3_and_is_named(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 3
+    assert "missing" in capsys.readouterr().err
+
+
+def test_what_nobody_has_run_yet_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "site"]) == 0
+    assert main(["status"]) == 0
+    assert "Nothing has been run yet" in capsys.readouterr().out
+    assert main(["explain", "customer", "K1"]) == 1
+    assert "gallring run" in capsys.readouterr().err
+
+
+def test_init_leaves_a_foreign_folder_alone(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (nowhere / "letters").mkdir()
+    (nowhere / "letters" / "to-grandmother.txt").write_text("Dear")
+    assert main(["init", "letters"]) == 3
+    assert main(["demo", "letters"]) == 3
+    assert [path.name for path in (nowhere / "letters").iterdir()] == ["to-grandmother.txt"]
+    assert "letters" in capsys.readouterr().err
+
+
+def test_a_site_that_is_no_demo_is_not_remade(nowhere: Path) -> None:
+    assert main(["init", "site"]) == 0
+    key = (nowhere / "site" / "keys" / "warehouse.key").read_bytes()
+    assert main(["demo", "site"]) == 3
+    assert (nowhere / "site" / "keys" / "warehouse.key").read_bytes() == key
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("2026-11-22", 2), ("2026-11-22T02:00:00", 2), ("noon", 2), ("2026-11-22T02:00:00Z", 3)]
+)
+def test_deliver_wants_an_instant_with_its_zone(text: str, expected: int, nowhere: Path) -> None:
+    assert main(["init", "site"]) == 0
+    assert main(["deliver", "crm", "missing.csv", "--extracted-at", text]) == expected
+
+
+def test_exit_codes_are_those_of_the_interface() -> None:
+    assert [error("").exit_code for error in (CheckFailed, BadInput, NeedsPerson)] == [1, 3, 4]
+
+
+def test_nothing_of_the_command_line_is_undocumented() -> None:
+    names = [command.name for command in app.registered_commands] + [group.name for group in app.registered_groups]
+    assert sorted(str(name) for name in names) == sorted({verb[0] for verb in VERBS})
+    assert all(
+        re.match(r"^[A-Z]", (command.callback.__doc__ or "")) for command in app.registered_commands if command.callback
+    )
