@@ -54,7 +54,7 @@ def test_an_ended_claim_tells_when_and_by_what(warehouse: Warehouse) -> None:
     text = render(explain(warehouse, POLICY, "order_line", "L2", "sv"))
     assert "Slut: Utveckling, 2020-06-01, genom att relationen avslutades." in text
     text = render(explain(warehouse, POLICY, "customer", "C2", "sv"))
-    assert "Slut: Leverera beställning, 2020-02-01, då tiden var ute." in text
+    assert "Slut: Leverera beställning, 2020-02-01, då skälet eller tiden upphörde." in text
 
 
 def test_a_missing_trigger_is_said_and_an_unknown_code_shown(warehouse: Warehouse) -> None:
