@@ -25,7 +25,7 @@ _TABLES = {
     "rule varchar, column_name varchar, row_text varchar",
     "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
     "manifest.sealed_fields": "record_type varchar, record_key varchar, field varchar, state varchar, "
-    "item_id varchar, as_of date",
+    "item_id varchar, as_of date, action varchar",
 }
 _ORDERED_FIELDS = (
     "create view if not exists manifest.ordered_fields as select record_type, record_key, field, item_id, as_of "
