@@ -155,18 +155,24 @@ def _raised(information: Any) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Drop what Great Expectations logs and warns of: with an exception it logs the driver's text, values included."""
+    """Drop what Great Expectations logs and warns of: with an exception it logs the driver's text, values included.
+
+    Some of its modules set their own level, so what they log is stopped on its way up instead.
+    """
     loggers = [logging.getLogger(name) for name in ("great_expectations", "sqlalchemy", "duckdb_sqlalchemy")]
-    levels = [logger.level for logger in loggers]
+    propagated = [logger.propagate for logger in loggers]
+    silence = logging.NullHandler()
     for logger in loggers:
-        logger.setLevel(logging.CRITICAL + 1)
+        logger.propagate = False
+        logger.addHandler(silence)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        for logger, propagates in zip(loggers, propagated, strict=True):
+            logger.removeHandler(silence)
+            logger.propagate = propagates
 
 
 @contextmanager

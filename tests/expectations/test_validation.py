@@ -29,7 +29,8 @@ def run(warehouse: Warehouse, *checks: dict[str, Any]) -> list[Verdict]:
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """An attached warehouse file with a table that breaks every claim below, and one that breaks none."""
-    with Warehouse.open(tmp_path_factory.mktemp("validation") / "warehouse.duckdb", key="a key for tests") as warehouse:
+    folder = tmp_path_factory.mktemp("validation")
+    with Warehouse.open(folder / "warehouse.duckdb", key="a key for tests", temporary=folder / "tmp") as warehouse:
         warehouse.run("create schema raw")
         columns = "(id bigint, part varchar, name varchar, kind varchar, starts date, ends date)"
         for table in ("good", "bad"):
@@ -98,6 +99,7 @@ def test_no_value_reaches_results_logs_or_output(
     plain = _results_of_every_claim(warehouse, monkeypatch)
     output = capfd.readouterr()
     assert MARK not in plain + caplog.text + output.out + output.err
+    assert "great_expectations" not in {record.name.partition(".")[0] for record in caplog.records}
     monkeypatch.setattr(validation, "COUNTS_ALONE", {"result_format": "COMPLETE"})
     assert MARK in _results_of_every_claim(warehouse, monkeypatch), "the control: this search would find a value"
 
@@ -149,14 +151,15 @@ def test_a_check_that_cannot_run_passes_nothing_and_quotes_nothing(
     assert "raw: " in str(caught.value)
 
 
-def test_validating_leaves_the_writers_transaction_and_the_log_levels_alone(warehouse: Warehouse) -> None:
-    before = logging.getLogger("great_expectations").level
+def test_validating_leaves_the_writers_transaction_and_the_loggers_alone(warehouse: Warehouse) -> None:
+    logger = logging.getLogger("great_expectations")
+    before = (logger.propagate, list(logger.handlers))
     with warehouse.transaction():
         warehouse.run("create table raw.uncommitted (id bigint)")
         run(warehouse, check("expect_column_values_to_not_be_null", "raw.good", column="id"))
         assert warehouse.exists("raw", "uncommitted")
     assert warehouse.exists("raw", "uncommitted")
-    assert logging.getLogger("great_expectations").level == before
+    assert (logger.propagate, logger.handlers) == before
     warehouse.run("drop table raw.uncommitted")
     warehouse.checkpoint()
 

@@ -1,16 +1,14 @@
--- Clocks that a purpose's SQL starts and the register does not know for that record: what they claim is not kept.
+-- Clocks that a purpose's SQL starts and the register does not know for that purpose: what they claim is not kept.
 with started as (
     select distinct
         claims.purpose,
-        claims.clock,
-        claims.record_type
+        claims.clock
     from retention.purpose_claims as claims
 )
 
 select
     started.purpose,
-    started.clock,
-    started.record_type
+    started.clock
 from started
 where
     not exists (
@@ -18,5 +16,4 @@ where
         where
             coverage.purpose = started.purpose
             and coverage.clock = started.clock
-            and coverage.record_type = started.record_type
     )

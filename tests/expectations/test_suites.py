@@ -1,0 +1,185 @@
+"""The suites against a small company: it passes them whole, and each check sees the fault that it is there for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from assets.warehouse import Warehouse
+from expectations.specs import STOPS, all_specs, suite
+from expectations.validation import Verdict, run_suite, validate
+from tests.expectations.company import evaluated_warehouse
+
+Fault = tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Iterator[Warehouse]:
+    with evaluated_warehouse() as warehouse:
+        yield warehouse
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_sound_company_passes_every_check(warehouse: Warehouse, stop: str) -> None:
+    verdicts = validate(warehouse, stop)
+    assert [verdict.name for verdict in verdicts if not verdict.passed] == []
+    assert [verdict.name for verdict in verdicts if verdict.unexpected] == []
+
+
+def test_the_company_has_every_disposition_and_action_to_check(warehouse: Warehouse) -> None:
+    dispositions = warehouse.rows("select distinct disposition from retention.dispositions order by all")
+    assert [row[0] for row in dispositions] == ["erase", "not_personal", "restrict", "retain", "review"]
+    actions = warehouse.rows("select distinct action from manifest.proposed order by all")
+    assert {"erase", "redact", "restrict"} <= {row[0] for row in actions}
+
+
+#: check -> (the table that is spoiled, how). Checks on one column's nulls and values are spoiled by rule, see `_fault`.
+FAULTS: dict[str, Fault] = {
+    "every_row_in_is_accounted_for": ("intake.files", "update {} set rows_loaded = rows_loaded + 1"),
+    "office_fiscal_years_end_after_they_start": ("raw.office_fiscal_years", "update {} set ends_on = starts_on - 1"),
+    "office_fiscal_years_do_not_overlap": ("raw.office_fiscal_years", "update {} set ends_on = date '2030-04-30'"),
+    "core_has_every_row_of_raw": ("core.sends", "delete from {}"),
+    "records_are_unique": ("core.records", "insert into {0} select * from {0} limit 1"),
+    "references_lead_somewhere": ("core.payments", "update {} set invoice_id = 999999"),
+    "rows_belong_to_one_person": ("core.people", "insert into {0} select * from {0} limit 1"),
+    "people_cover_every_row": ("core.people", "delete from {} where node_type = 'contact'"),
+    "linked_rows_are_one_person": ("core.people", "update {} set person_id = node_id"),
+    "merged_rows_share_a_link": ("core.people", "update {0} set person_id = (select min(node_id) from {0})"),
+    "addresses_have_one_key": ("raw.mailing_subscribers", "update {} set email_key = uuid()"),
+    "evaluation_is_of_one_day": ("retention.evaluation", "insert into {0} select * from {0}"),
+    "claims_are_of_registered_purposes": ("policy.purposes", "delete from {} where purpose = 'newsletter'"),
+    "claims_are_covered_by_the_register": ("policy.coverage", "delete from {} where purpose = 'newsletter'"),
+    "clocks_are_known_to_the_register": ("retention.purpose_claims", "update {} set clock = 'sundial'"),
+    "claims_are_about_records": ("retention.claims", "update {} set row_id = 999999 where purpose = 'newsletter'"),
+    "claims_have_an_end_or_a_reason": (
+        "retention.claims",
+        "update {} set keep_until = null, open_ended = false where missing is null",
+    ),
+    "claims_are_active_through_their_last_day": ("retention.claims", "update {} set is_active = false"),
+    "uses_of_contacts_end_with_their_role": (
+        "retention.claims",
+        "update {} set keep_until = null, open_ended = true where record_type = 'contact'",
+    ),
+    "claims_start_before_they_end": ("retention.claims", "update {} set starts_on = keep_until + 1, ended_by = null"),
+    "categories_are_decided_once": ("retention.dispositions", "insert into {0} select * from {0} limit 1"),
+    "categories_are_all_decided": ("retention.dispositions", "delete from {} where record_type = 'payment'"),
+    "dispositions_are_about_records": ("retention.records", "delete from {} where record_type = 'payment'"),
+    "records_are_those_in_the_sources": ("retention.records", "delete from {} where record_type = 'payment'"),
+    "dispositions_follow_from_the_claims": ("retention.claims", "update {} set is_active = false"),
+    "last_days_are_possible": ("retention.dispositions", "update {} set keep_until = date '2020-01-01'"),
+    "reviews_have_a_reason": ("retention.dispositions", "update {} set reasons = null"),
+    "companies_alone_are_not_personal": ("core.customers", "update {} set customer_type = 'company'"),
+    "restricted_people_are_restricted": ("retention.dispositions", "update {} set disposition = 'retain'"),
+    "legal_holds_are_kept": ("retention.dispositions", "update {} set disposition = 'erase'"),
+    "kept_fields_are_not_ordered_erased": ("manifest.proposed", "update {} set action = 'erase'"),
+    "items_say_why": ("manifest.proposed", "update {} set because = '[]'"),
+    "erasures_are_told_exactly_once": ("manifest.proposed", "delete from {} where action = 'redact'"),
+    "items_are_unique": ("manifest.proposed", "insert into {0} select * from {0} limit 1"),
+    "items_name_known_fields": ("manifest.proposed", "update {} set fields = ['shoe_size'] where action <> 'erase'"),
+    "earlier_manifests_hold_what_they_count": ("manifest.items", "delete from {}"),
+    "earlier_manifests_form_a_chain": ("manifest.manifests", "update {} set previous = 'another' where sequence > 1"),
+}
+
+
+@pytest.mark.parametrize("name", [spec.name for spec in all_specs()])
+def test_a_check_sees_its_fault(warehouse: Warehouse, name: str) -> None:
+    spec = next(spec for spec in all_specs() if spec.name == name)
+    expectation = next(one for one in suite(spec.stop)["expectations"] if one["meta"]["name"] == name)
+    with _spoiled(warehouse, *_fault(expectation)):
+        (verdict,) = run_suite(warehouse, spec.stop, {"expectations": [expectation]})
+    assert not verdict.passed
+    assert verdict.unexpected > 0
+
+
+#: Ways in which a disposition and its claims can disagree, each of which has to be seen.
+DISAGREEMENTS = {
+    "kept without a claim": "update {} set disposition = 'retain', keep_until = null where disposition = 'erase'",
+    "restricted though in use": "update {} set disposition = 'restrict' where disposition = 'retain'",
+    "in use though only a duty keeps it": "update {} set disposition = 'retain' where disposition = 'restrict'",
+    "erased though kept": "update {} set disposition = 'erase', keep_until = null where disposition = 'restrict'",
+    "erased though in doubt": "update {} set disposition = 'erase' where disposition = 'review'",
+    "reviewed though kept": "update {} set disposition = 'review', keep_until = null where disposition = 'retain'",
+    "a day too long": "update {} set keep_until = keep_until + 1",
+    "an end where there is none": "update {} set keep_until = date '2027-01-01' where keep_until is null "
+    "and disposition = 'retain'",
+}
+
+
+@pytest.mark.parametrize("how", sorted(DISAGREEMENTS))
+def test_a_disposition_that_its_claims_do_not_bear_out_is_seen(warehouse: Warehouse, how: str) -> None:
+    with _spoiled(warehouse, "retention.dispositions", DISAGREEMENTS[how]):
+        verdict = _verdict(warehouse, "dispositions", "dispositions_follow_from_the_claims")
+    assert verdict.unexpected > 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "blamed"),
+    [
+        ("insert into {0} select * from {0} where action in ('erase', 'redact')", "erasures_are_told_exactly_once"),
+        ("update {} set fields = ['name'] where action = 'redact'", "erasures_are_told_exactly_once"),
+        ("update {} set action = 'redact' where action = 'restrict'", "kept_fields_are_not_ordered_erased"),
+        ("update {} set fields = [] where action = 'redact'", "items_name_known_fields"),
+    ],
+)
+def test_a_spoiled_proposal_is_seen(warehouse: Warehouse, fault: str, blamed: str) -> None:
+    with _spoiled(warehouse, "manifest.proposed", fault):
+        assert _verdict(warehouse, "manifests", blamed).unexpected > 0
+
+
+def test_a_date_ahead_of_the_delivery_is_a_finding(warehouse: Warehouse) -> None:
+    name = "crm_interactions_dates_are_plausible"
+    for day, unexpected in (("2026-11-27", 0), ("2026-11-28", 4)):
+        with _spoiled(warehouse, "raw.crm_interactions", f"update {{}} set occurred_at = date '{day}'"):
+            assert _verdict(warehouse, "raw", name).unexpected == unexpected
+
+
+def _verdict(warehouse: Warehouse, stop: str, name: str) -> Verdict:
+    chosen = [one for one in suite(stop)["expectations"] if one["meta"]["name"] == name]
+    (verdict,) = run_suite(warehouse, stop, {"expectations": chosen})
+    return verdict
+
+
+def _fault(expectation: dict[str, Any]) -> Fault:
+    """How to break one check: by its name, else by what kind of expectation it is."""
+    name, table = expectation["meta"]["name"], expectation["meta"]["asset"]
+    if name in FAULTS:
+        return FAULTS[name]
+    column = expectation["kwargs"].get("column", "")
+    by_kind = {
+        "expect_column_values_to_not_be_null": f"update {{}} set {column} = null",
+        "expect_column_values_to_be_in_set": f"update {{}} set {column} = 'zebra'",
+        "expect_column_values_to_be_between": f"update {{}} set {column} = -1",
+    }
+    if expectation["type"] in by_kind:
+        return table, by_kind[expectation["type"]]
+    return table, _by_ending(warehouse_columns=expectation["kwargs"]["unexpected_rows_query"], name=name)
+
+
+def _by_ending(warehouse_columns: str, name: str) -> str:
+    """How to break one of the checks that many tables have, from its name and the columns that its query reads."""
+    words = warehouse_columns.replace("(", " ").replace(")", " ").replace(",", " ").split()
+    if name.endswith("_keys_are_unique"):
+        return "insert into {0} select * from {0} limit 1"
+    if name.endswith("_dates_are_plausible"):
+        column = next(word for word in words if word.endswith(("_at", "_on", "_since")))
+        return f"update {{}} set {column} = date '1066-10-14'"
+    if name.endswith("_are_recognisable"):
+        return "update {} set email_key = null"
+    parent = words[words.index("null") - 2]
+    return f"update {{}} set {parent} = null"
+
+
+@contextmanager
+def _spoiled(warehouse: Warehouse, table: str, fault: str) -> Iterator[None]:
+    """A table with a fault in it, put right afterwards."""
+    warehouse.run("create schema if not exists saved")
+    warehouse.run(f"create or replace table saved.it as from {table}")
+    try:
+        warehouse.run(fault.format(table))
+        yield
+    finally:
+        warehouse.run(f"delete from {table}")
+        warehouse.run(f"insert into {table} from saved.it")
