@@ -64,10 +64,11 @@ def refusals(warehouse: Warehouse) -> list[Refusal]:
 
 
 def _look_again(warehouse: Warehouse) -> None:
-    """Read from the raw tables, once more, what every record with an `erase` holds; spread the items to fields."""
+    """Read from the raw tables, once more, what every record to erase from holds; spread the items to fields."""
     warehouse.run(
         "create or replace table manifest.gate_records as "
-        "select distinct record_type, row_id from retention.dispositions where disposition = 'erase'"
+        "select record_type, row_id from retention.dispositions where disposition = 'erase' "
+        "union select record_type, row_id from manifest.proposed where action = 'erase'"
     )
     find_held_fields(warehouse, "manifest.gate_records", "manifest.gate_held")
     warehouse.run(

@@ -82,10 +82,9 @@ def seal(
         issued_at = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC)
     if issued_at is None or issued_at.tzinfo is None:
         raise ValueError("issued_at needs an instant with its time zone.")
-    ledger.prepare(warehouse)
-    if site is not None:
-        folders.restore(warehouse, site)
     refusals = _refusals(warehouse, policy, as_of)
+    if site is not None and not any(refusal.rule == gate.UNREADABLE for refusal in refusals):
+        folders.restore(warehouse, site)
     withheld = {refusal.system for refusal in refusals if refusal.withholds_system_only}
     if any(not refusal.withholds_system_only for refusal in refusals):
         return SealReport(as_of, (), tuple(refusals))

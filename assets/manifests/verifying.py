@@ -190,9 +190,11 @@ class _ItemCheck:
             item = _parsed(line)
             text = line.decode().removesuffix("\n")
         except (_Unreadable, UnicodeDecodeError):
-            return self._note("is no JSON object")
+            self._note("is no JSON object")
+            return None
         if not _fits(item, "retention-manifest-item-1.json"):
-            return self._note("does not follow the item schema")
+            self._note("does not follow the item schema")
+            return None
         head = f'{{"item_id":"{item["item_id"]}",'
         expected = documents.item_id(self.document["system"], self.document["as_of"], self.document["previous"],
                                      "{" + text.removeprefix(head))  # fmt: skip

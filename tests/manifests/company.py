@@ -58,11 +58,22 @@ class Company:
         for statement in _tables():
             self.warehouse.run(statement)
         self.warehouse.run("insert into policy.purposes values ('selling', 'use'), ('bookkeeping', 'duty')")
-        deliveries = [(1, "crm", "d1", "aa", "loaded"), (2, "crm", "d2", "bb", "loaded"), (3, "web", "d1", "cc", "loaded"),
-                      (4, "web", "d2", "dd", "rejected")]  # fmt: skip
+        deliveries = [
+            (1, "crm", "d1", "aa", "loaded"),
+            (2, "crm", "d2", "bb", "loaded"),
+            (3, "web", "d1", "cc", "loaded"),
+            (4, "web", "d2", "dd", "rejected"),
+        ]
         self.warehouse.insert(
             "intake.deliveries", ["sequence", "source", "delivery_id", "digest", "status"], deliveries
         )
+
+    @classmethod
+    def opened(cls, warehouse: Warehouse) -> Company:
+        """The company of a warehouse that another process filled."""
+        company = cls.__new__(cls)
+        company.warehouse = warehouse
+        return company
 
     def add(self, record_type: str, key: str, **values: Any) -> None:
         """One record; every classified field holds a value unless `values` says None."""
@@ -205,17 +216,20 @@ def _tables() -> list[str]:
         "create table policy.records (record_type varchar, source varchar, table_name varchar, key_field varchar)",
         "create table policy.fields (record_type varchar, source varchar, table_name varchar, field varchar, "
         "data_category varchar, position integer)",
-        "create table raw.office_partners (row_id bigint, in_source boolean default true, partner_id varchar, role varchar)",
+        "create table raw.office_partners (row_id bigint, in_source boolean default true, partner_id varchar, "
+        "role varchar)",
         "create table raw.office_disclosures (row_id bigint, in_source boolean default true, partner_id varchar, "
         "record_type varchar, record_key varchar, fields varchar, disclosed_at date)",
         "create table core.records (record_type varchar, row_id bigint, record_key varchar, not_personal boolean, "
         "in_source boolean)",
         "create table core.deliveries (delivery_id bigint, delivered_on date)",
-        "create table intake.deliveries (sequence bigint, source varchar, delivery_id varchar, digest varchar, status varchar)",
+        "create table intake.deliveries (sequence bigint, source varchar, delivery_id varchar, digest varchar, "
+        "status varchar)",
         "create table intake.blocks (source varchar, table_name varchar, reason varchar, detail varchar)",
         "create table retention.evaluation (as_of date)",
         "create table retention.records (record_type varchar, source varchar, row_id bigint, record_key varchar)",
-        "create table retention.dispositions (record_type varchar, row_id bigint, data_category varchar, disposition varchar)",
+        "create table retention.dispositions (record_type varchar, row_id bigint, data_category varchar, "
+        "disposition varchar)",
         "create table retention.claims (record_type varchar, row_id bigint, data_category varchar, purpose varchar, "
         "keep_until date, open_ended boolean, missing varchar, is_active boolean)",
         "create table triggers.restricted_records (record_type varchar, row_id bigint)",
@@ -230,6 +244,6 @@ def _tables() -> list[str]:
         for category, names in categories.items():
             for field in names:
                 position += 1
-                statements.append(f"insert into policy.fields values "
-                                  f"('{record_type}', '{source}', '{table}', '{field}', '{category}', {position})")  # fmt: skip
+                values = f"'{record_type}', '{source}', '{table}', '{field}', '{category}', {position}"
+                statements.append(f"insert into policy.fields values ({values})")
     return statements

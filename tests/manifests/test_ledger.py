@@ -1,0 +1,69 @@
+"""What `gallring manifest list` and `show` ask."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from assets.errors import BadUsage
+from assets.manifests import ledger
+from assets.warehouse import Warehouse
+from tests.manifests.company import DAY, Company, full
+
+OUTCOMES = {
+    ("customer", "C1"): full("customer", "erase"),
+    ("customer", "C2"): {"phone": "erase", "email": "restrict"},
+    ("web_event", "E1"): {"behaviour": "never"},
+}
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Warehouse:
+    company = Company()
+    for record_type, key in OUTCOMES:
+        company.add(record_type, key)
+    company.night(DAY, OUTCOMES)
+    company.night(DAY + timedelta(days=1), {**OUTCOMES, ("customer", "C2"): {}})
+    return company.warehouse
+
+
+def test_manifests_are_listed_in_their_order(warehouse: Warehouse) -> None:
+    listed = ledger.manifests(warehouse)
+    assert [(one.system, one.sequence, one.items) for one in listed] == [("crm", 1, 3), ("web", 1, 1), ("crm", 2, 1)]
+    assert listed[0].actions == {"erase": 1, "redact": 1, "restrict": 1}
+    assert listed[0].states == {"issued": 3}
+    assert listed[0].respond_by == date(2025, 3, 3)
+    assert [one.system for one in ledger.manifests(warehouse, "web")] == ["web"]
+
+
+def test_the_last_event_is_the_state(warehouse: Warehouse) -> None:
+    item, manifest = warehouse.rows("select item_id, manifest_id from manifest.items where action = 'lift'")[0]
+    warehouse.run("insert into manifest.events values (?, ?, 'delivered', ?, null)", [item, manifest, DAY])
+    warehouse.run(
+        "insert into manifest.events values (?, ?, 'done', ?, null)", [item, manifest, DAY + timedelta(days=9)]
+    )
+    assert ledger.show(warehouse, manifest).preview[0].state == "done"
+
+
+def test_a_manifest_is_shown_with_its_first_items(warehouse: Warehouse) -> None:
+    manifest_id = ledger.manifests(warehouse)[0].manifest_id
+    shown = ledger.show(warehouse, manifest_id, preview=2)
+    assert shown.document["manifest_id"] == shown.summary.manifest_id == manifest_id
+    assert not shown.signed
+    assert [(item.record_key, item.action, item.fields) for item in shown.preview] == [
+        ("C1", "erase", ()), ("C2", "redact", ("phone",))
+    ]  # fmt: skip
+    assert shown.preview[1].because[0]["purpose"] == "selling"
+    assert [entry["fields"] for entry in shown.preview[1].kept] == [["email"], ["name", "street", "city"]]
+    assert ledger.show(warehouse, manifest_id[:20]).summary == shown.summary
+
+
+@pytest.mark.parametrize("manifest_id", ["", "2025", "nothing"])
+def test_an_id_that_is_none_or_several_is_told(warehouse: Warehouse, manifest_id: str) -> None:
+    with pytest.raises(BadUsage, match="gallring manifest list"):
+        ledger.show(warehouse, manifest_id)
+
+
+def test_an_empty_warehouse_has_no_manifests() -> None:
+    assert ledger.manifests(Warehouse.in_memory()) == []
