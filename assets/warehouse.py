@@ -7,6 +7,7 @@ data, so none of their text leaves this module: a `WarehouseError` says which st
 from __future__ import annotations
 
 import importlib.util
+import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -190,17 +191,19 @@ class Warehouse:
             raise WarehouseError(f"{path.name}: {_kind(error)}") from None
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        """Append a small number of `rows` (registers, settings, summaries) to `table`."""
-        materialised = [list(row) for row in rows]
-        if not materialised:
+        """Append a small number of `rows` (registers, settings, summaries) to `table`, in one statement.
+
+        The rows travel as one JSON parameter; DuckDB casts each value to its column's type.
+        """
+        packed = json.dumps([list(row) for row in rows], default=str, ensure_ascii=False)
+        if packed == "[]":
             return
         names = ", ".join(identifier(column) for column in columns)
-        marks = ", ".join("?" for _ in columns)
-        with self._lock:
-            try:
-                self._connection.executemany(f"insert into {table} ({names}) values ({marks})", materialised)
-            except duckdb.Error as error:
-                raise _failure(f"insert into {table}", error) from None
+        values = ", ".join(f"packed ->> {position}" for position in range(len(columns)))
+        self.run(
+            f"insert into {table} ({names}) select {values} from (select unnest(cast($rows as json[])) as packed)",
+            {"rows": packed},
+        )
 
     def exists(self, schema: str, table: str) -> bool:
         """Whether a table or view is there."""
