@@ -76,7 +76,8 @@ def demo(
         tell_outcome(outcome)
         tell_summary(summary)
         _tell_verified(verified)
-        _tell_where_to_look(folder)
+        if code == 0:
+            _tell_where_to_look(folder)
     if not all(verified.values()):
         raise CheckFailed("A sealed manifest does not verify: see above.")
     raise typer.Exit(code)

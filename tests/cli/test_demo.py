@@ -1,0 +1,216 @@
+"""The demo, as its user sees it: one command, and every verb answers about what it made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.sample.generating import telling_cases
+from orchestration.cli import main
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+
+class Demo:
+    """A demo's site, and the command line on it."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.capture = capture
+
+    def ask(self, *arguments: str) -> Answer:
+        self.capture.readouterr()
+        code = main([*arguments, "--site", str(self.folder)])
+        said = self.capture.readouterr()
+        return Answer(code, said.out, said.err)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """The demo's folder, and how making it went."""
+    folder = tmp_path_factory.mktemp("home") / "demo"
+    return folder, main(["demo", str(folder), "--json"])
+
+
+@pytest.fixture
+def demo(made: tuple[Path, int], capsys: pytest.CaptureFixture[str]) -> Demo:
+    folder, code = made
+    assert code == 0
+    return Demo(folder, capsys)
+
+
+def items_of(demo: Demo) -> list[dict[str, Any]]:
+    """Every sealed item, as the systems get them."""
+    lines = [
+        line for path in sorted(demo.folder.glob("outbox/*/*/items.jsonl")) for line in path.read_text().splitlines()
+    ]
+    return [json.loads(line) for line in lines]
+
+
+def test_the_demo_seals_one_verified_manifest_a_system_with_news(demo: Demo) -> None:
+    found = demo.ask("manifest", "list", "--json").data
+    assert {"crm", "orders", "mailing", "web"} <= {manifest["system"] for manifest in found}
+    for manifest in found:
+        folder = next(demo.folder.glob(f"outbox/*/{manifest['manifest_id']}"))
+        key = str(demo.folder / "keys" / "signing.pub.pem")
+        assert main(["manifest", "verify", str(folder), "--key", key]) == 0
+
+
+def test_a_manifest_that_was_touched_does_not_verify(demo: Demo, tmp_path: Path) -> None:
+    whole = next(path.parent for path in demo.folder.glob("outbox/crm/*/items.jsonl"))
+    touched = tmp_path / whole.name
+    touched.mkdir()
+    for path in whole.iterdir():
+        (touched / path.name).write_bytes(path.read_bytes())
+    lines = (touched / "items.jsonl").read_bytes().splitlines(keepends=True)
+    (touched / "items.jsonl").write_bytes(b"".join(lines[1:]))
+    answer = demo.ask("manifest", "verify", str(touched))
+    assert answer.code == 1
+    assert "does not verify" in answer.out
+
+
+def test_the_demo_tells_stories_of_every_action(demo: Demo) -> None:
+    actions = {item["action"] for item in items_of(demo)}
+    assert {"erase", "redact", "restrict", "notify"} <= actions
+
+
+@pytest.mark.parametrize(
+    ("record", "key", "field", "disposition"),
+    [
+        ("customer", "K9001", "national_id", "erase"),
+        ("invoice", "F9001", "buyer_name", "restrict"),
+        ("customer", "K9002", "national_id", "restrict"),
+        ("customer", "K9003", "org_number", "restrict"),
+        ("customer", "K9004", "email", "erase"),
+        ("customer", "K9005", "email", "retain"),
+        ("customer", "K9006", "name", "restrict"),
+        ("customer", "K9007", "email", "retain"),
+        ("subscriber", "S9008", "email", "erase"),
+        ("customer", "K9010", "name", "restrict"),
+        ("customer", "K9011", "name", "erase"),
+        ("contact", "K9012-1", "email", "erase"),
+        ("contact", "K9012-2", "email", "retain"),
+        ("complaint", "X9014", "description", "restrict"),
+        ("customer", "K9016", "phone", "erase"),
+        ("customer", "K9018", "national_id", "review"),
+        ("order_line", "R9099", "product", "review"),
+        ("customer", "K9020", "name", "erase"),
+        ("customer", "K9012", "name", "not_personal"),
+        ("web_event", "W9022-1", "url", "erase"),
+        ("web_event", "W9022-1", "ip", "retain"),
+    ],
+)
+def test_a_telling_case_is_decided_as_it_says(demo: Demo, record: str, key: str, field: str, disposition: str) -> None:
+    found = demo.ask("explain", record, key, "--json").data
+    assert {each["field"]: each["disposition"] for each in found["fields"]}[field] == disposition
+
+
+def test_every_purpose_both_holds_and_has_let_go(demo: Demo) -> None:
+    answer = demo.ask("run", "--as-of", "2026-11-22", "--json")
+    assert answer.code == 0
+    lines = answer.data["summary"]["purposes"]
+    for purpose in {line["purpose"] for line in lines}:
+        mine = [line for line in lines if line["purpose"] == purpose]
+        assert sum(line["holds"] for line in mine) > 0, purpose
+        assert sum(line["ended"] for line in mine) > 0, purpose
+    assert len({line["purpose"] for line in lines}) == 17
+
+
+def test_a_second_run_of_the_same_day_seals_nothing_more(demo: Demo) -> None:
+    before = demo.ask("manifest", "list", "--json").data
+    assert demo.ask("run", "--as-of", "2026-11-22").code == 0
+    assert demo.ask("manifest", "list", "--json").data == before
+
+
+def test_every_row_is_accounted_for(demo: Demo) -> None:
+    answer = demo.ask("run", "--as-of", "2026-11-22", "--json").data
+    for line in answer["summary"]["deliveries"]:
+        assert line["rows_in"] == line["loaded"] + line["quarantined"] + line["out_of_scope"]
+    rules = {(line["file"], line["rule"]) for line in answer["summary"]["quarantined"]}
+    assert ("invoices.csv", "not_a_number") in rules
+    assert len(rules) >= 5
+
+
+def test_explain_looks_at_another_day_and_stores_nothing(demo: Demo) -> None:
+    on = {day: demo.ask("explain", "customer", "K9003", "--as-of", day).out for day in ("2026-11-22", "2027-01-01")}
+    assert "2027-01-01" in on["2027-01-01"]
+    assert on["2026-11-22"] != on["2027-01-01"]
+    assert demo.ask("explain", "customer", "K9003").out == on["2026-11-22"]
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_explain_speaks_both_languages(demo: Demo, language: str) -> None:
+    said = demo.ask("explain", "invoice", "F9002", "--language", language)
+    assert said.code == 0
+    assert ("Indrivning" in said.out) == (language == "sv")
+
+
+@pytest.mark.parametrize("arguments", [("customer", "K0"), ("unicorn", "K9001")])
+def test_explain_of_what_is_not_there_says_so(demo: Demo, arguments: Sequence[str]) -> None:
+    answer = demo.ask("explain", *arguments)
+    assert answer.code == 3
+    assert "Traceback" not in answer.err
+
+
+def test_a_manifest_is_found_by_the_beginning_of_its_id(demo: Demo) -> None:
+    whole = demo.ask("manifest", "list", "--json").data[0]["manifest_id"]
+    answer = demo.ask("manifest", "show", whole[:14])
+    assert whole in answer.out
+    assert demo.ask("manifest", "show", "nothing").code == 2
+
+
+def test_nothing_personal_is_printed_or_ordered(demo: Demo) -> None:
+    said = [
+        demo.ask("status"), demo.ask("run", "--as-of", "2026-11-22"), demo.ask("manifest", "list"),
+        demo.ask("explain", "customer", "K9002"),
+    ]  # fmt: skip
+    ordered = "\n".join(path.read_text() for path in demo.folder.glob("outbox/*/*/*") if path.is_file())
+    text = ordered + "".join(answer.out + answer.err for answer in said)
+    personal = {
+        row[column]
+        for table in ("crm/customers", "crm/contacts", "mailing/subscribers")
+        for row in telling_cases()[table]
+        for column in ("name", "email", "phone", "street", "national_id")
+        if row.get(column) and row.get("customer_type") != "company"
+    }
+    assert len(personal) > 80
+    assert sorted(value for value in personal if value in text) == []
+
+
+def test_status_tells_what_was_taken_in(demo: Demo) -> None:
+    found = demo.ask("status", "--as-of", "2026-11-22", "--json").data
+    assert found["as_of"] == "2026-11-22"
+    assert found["waiting"] == []
+    assert [line["source"] for line in found["deliveries"]] == ["crm", "mailing", "office", "orders", "web"]
+    assert demo.ask("status").code == 0
+
+
+def test_an_earlier_demo_is_remade(demo: Demo, tmp_path: Path) -> None:
+    folder = tmp_path / "again"
+    folder.mkdir()
+    (folder / ".gallring-demo").touch()
+    (folder / "left-over").touch()
+    assert main(["demo", str(folder)]) == 0
+    assert not (folder / "left-over").exists()
+    said = demo.capture.readouterr().out
+    assert "manifests verified" in said
+    assert "Where to look next" in said
