@@ -569,6 +569,7 @@ class Words:
         self.of_person: dict[Record, list[Word]] = defaultdict(list)
         self.of_address: dict[str, list[Word]] = defaultdict(list)  # reaches consents at that address themselves
         self.restricted: set[Record] = set()
+        self._reaching: dict[Record, list[Word]] = {}
         self._consents_at: dict[str, list[Row]] = defaultdict(list)
         for consent in company.rows["consent"].values():
             self._consents_at[address_of(consent.get("email")) or ""].append(consent)
@@ -647,6 +648,11 @@ class Words:
 
     def reaching(self, record: Record) -> list[Word]:
         """Give every word that reaches a record."""
+        if record not in self._reaching:
+            self._reaching[record] = self._gather(record)
+        return self._reaching[record]
+
+    def _gather(self, record: Record) -> list[Word]:
         kind, key = record
         if self.company.orphan(record):
             return []
