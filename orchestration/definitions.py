@@ -38,18 +38,20 @@ from orchestration.settings import Settings, chosen_site
 def build_definitions(
     *,
     site: Path | None = None,
+    policy: Policy | None = None,
     resource_overrides: Mapping[str, Any] | None = None,
 ) -> Definitions:
     """Fresh definitions for `site` (default: the one that the environment names, which need not exist yet).
+
+    `policy` is that site's policy, where it has been read already.
 
     Raises:
         BadInput: the site's settings or policy cannot be used.
     """
     chosen = chosen_site(site)
     settings = Settings.load(chosen)
-    policy = load_policy(settings)
     return Definitions(
-        assets=all_assets(policy),
+        assets=all_assets(policy or load_policy(settings)),
         asset_checks=all_checks(),
         jobs=jobs(),
         schedules=schedules(settings.time_zone),

@@ -11,11 +11,11 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from assets.site import Site
-from orchestration.opening import open_warehouse, require_site
+from orchestration.opening import load_policy, open_warehouse, require_site
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster import DagsterEvent, DagsterInstance, ExecuteInProcessResult
+    from dagster import DagsterEvent, ExecuteInProcessResult
 
     from assets.warehouse import Warehouse
 
@@ -73,10 +73,13 @@ def run_cycle(site: Site, as_of: date | None = None, *, job: str = "run_cycle") 
         WarehouseLocked: another process has the warehouse open.
     """
     from orchestration.definitions import build_definitions
+    from orchestration.history import run_history
 
     settings = Settings.load(require_site(site))
-    with open_warehouse(site, settings) as warehouse, _quiet_history(site) as instance:
-        definitions = build_definitions(site=site.path, resource_overrides={"warehouse": warehouse})
+    policy = load_policy(settings)
+    with open_warehouse(site, settings) as warehouse, run_history(site) as instance:
+        opened = {"warehouse": warehouse, "policy": policy}
+        definitions = build_definitions(site=site.path, policy=policy, resource_overrides=opened)
         result = definitions.resolve_job_def(job).execute_in_process(
             run_config={"as_of": as_of.isoformat() if as_of else ""},
             instance=instance,
@@ -147,12 +150,3 @@ def _blocks(warehouse: Warehouse) -> tuple[Block, ...]:
         return ()
     rows = warehouse.rows("select source, table_name, reason, detail from intake.blocks order by all")
     return tuple(Block(*row) for row in rows)
-
-
-def _quiet_history(site: Site) -> DagsterInstance:
-    """The site's run history, with nothing of it on the terminal."""
-    from dagster import DagsterInstance
-    from dagster._core.instance.ref import InstanceRef
-
-    quiet = {"python_logs": {"python_log_level": "CRITICAL"}}
-    return DagsterInstance.from_ref(InstanceRef.from_dir(str(site.dagster), overrides=quiet))

@@ -5,9 +5,10 @@ What a stop shares with the others. Tells numbers, column names and types; never
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from graphlib import TopologicalSorter
 from typing import Any
 
 from dagster import (
@@ -76,11 +77,15 @@ def model_spec(
     )
 
 
-def told_of(warehouse: Warehouse, specs_of_step: Iterable[AssetSpec]) -> Iterator[MaterializeResult[Any]]:
-    """One result for each table that a step has made: how many rows, and which columns."""
-    for spec in specs_of_step:
-        schema, table = spec.key.path
-        yield MaterializeResult(asset_key=spec.key, metadata=numbers(warehouse, schema, table))
+def told_of(warehouse: Warehouse, made: Sequence[AssetSpec]) -> Iterator[MaterializeResult[Any]]:
+    """One result for each table that a step has made, each after those it is built from: its rows and columns."""
+    by_key = {spec.key: spec for spec in made}
+    sorter = TopologicalSorter(
+        {key: {dep.asset_key for dep in spec.deps} & by_key.keys() for key, spec in by_key.items()}
+    )
+    for key in sorter.static_order():
+        schema, table = key.path
+        yield MaterializeResult(asset_key=key, metadata=numbers(warehouse, schema, table))
 
 
 def numbers(warehouse: Warehouse, schema: str, table: str) -> dict[str, Any]:

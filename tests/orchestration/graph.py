@@ -40,7 +40,8 @@ def _automation(definitions: Definitions) -> Iterator[str]:
     for name in sorted(name for name in repository.job_names if not name.startswith("__")):
         yield f"  {name}"
     for schedule in sorted(repository.schedule_defs, key=lambda each: each.name):
-        yield f"schedule {schedule.name}: {schedule.cron_schedule} {schedule.execution_timezone}, runs {schedule.job_name}"
+        when = f"{schedule.cron_schedule} {schedule.execution_timezone}"
+        yield f"schedule {schedule.name}: {when}, runs {schedule.job_name}"
     for sensor in sorted(repository.sensor_defs, key=lambda each: each.name):
         yield f"sensor {sensor.name}: runs {sensor.job_name}"
 

@@ -1,0 +1,79 @@
+"""What the data engineer sees: the asset graph reads like the way the data walks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from assets.sample.generating import generate, telling_cases
+from orchestration.initialising import make_site
+from orchestration.running import run_cycle
+from tests.browser.conftest import ARTIFACTS
+from tests.orchestration.conftest import DAY
+from tests.orchestration.serving import Served, serving
+from tests.orchestration.test_definitions import FLOW
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+DRAWN = 60_000
+
+
+@pytest.fixture(scope="module")
+def served(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("ui")
+    site = make_site(folder / "site")
+    generate(site.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
+    assert run_cycle(site, DAY).success
+    with serving(site, folder / "server.log") as running:
+        running.ask("mutation { setNuxSeen }")
+        yield running
+
+
+def shot(page: Page, name: str) -> Path:
+    ARTIFACTS.mkdir(exist_ok=True)
+    path = ARTIFACTS / f"{name}.png"
+    page.screenshot(path=path)
+    return path
+
+
+def left_of(page: Page, name: str) -> float:
+    """Where a group stands in the drawing: the right one of its name's places, the left one is the list."""
+    boxes = [each.bounding_box() for each in page.get_by_text(name, exact=True).all()]
+    return max(box["x"] for box in boxes if box is not None)
+
+
+def test_the_asset_graph_reads_like_the_flow(served: Served, page: Page, outside_requests: list[str]) -> None:
+    page.goto(f"{served.url}/asset-groups")
+    for group in FLOW:
+        expect(page.get_by_text(group, exact=True).nth(1)).to_be_visible(timeout=DRAWN)
+    page.wait_for_timeout(1_000)  # the graph glides into place
+    places = [left_of(page, group) for group in FLOW]
+    assert shot(page, "ui-asset-graph").stat().st_size > 10_000
+    assert places == sorted(places)
+    assert outside_requests == []
+
+
+def test_a_table_shows_what_it_is_and_its_checks(served: Served, page: Page, outside_requests: list[str]) -> None:
+    page.goto(f"{served.url}/assets/retention/dispositions?view=overview")
+    expect(page.get_by_text("Grain: a record and a data category").first).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("5_retention").first).to_be_visible(timeout=DRAWN)
+    page.wait_for_timeout(1_000)
+    shot(page, "ui-asset")
+    page.goto(f"{served.url}/assets/retention/dispositions?view=checks")
+    expect(page.get_by_text("Blocking").first).to_be_visible(timeout=DRAWN)
+    shot(page, "ui-checks")
+    assert outside_requests == []
+
+
+def test_the_cycle_can_be_launched_as_of_a_day(served: Served, page: Page) -> None:
+    page.goto(f"{served.url}/locations/gallring/jobs/run_cycle/playground")
+    expect(page.get_by_text("as_of").first).to_be_visible(timeout=DRAWN)
+    shot(page, "ui-launchpad")
+
+
+def test_the_command_lines_run_is_in_the_ui(served: Served, page: Page) -> None:
+    page.goto(f"{served.url}/locations/gallring/jobs/run_cycle/runs")
+    expect(page.get_by_text("Success").first).to_be_visible(timeout=DRAWN)
+    shot(page, "ui-runs")

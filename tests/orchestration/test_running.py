@@ -1,0 +1,193 @@
+"""A run from the command line: what it leaves, what it tells, and that the web UI's run leaves the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import DagsterInstance, DagsterRunStatus
+
+from assets.errors import BadInput
+from assets.manifests.verifying import verify
+from assets.site import Site
+from assets.warehouse import Warehouse, WarehouseLocked
+from orchestration.opening import PUBLIC_KEY, open_warehouse
+from orchestration.running import CycleOutcome, run_cycle
+from orchestration.settings import Settings
+from tests.orchestration.conftest import DAY
+from tests.orchestration.serving import ROOT, serving
+
+Make = Callable[[str], Site]
+
+
+def manifests_of(site: Site) -> dict[str, tuple[dict[str, Any], bytes]]:
+    """Every sealed manifest by its folder: the document without `issued_at`, and the items' bytes."""
+    found = {}
+    for path in sorted(site.outbox.glob("*/*/manifest.json")):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        del document["issued_at"]
+        found[str(path.parent.relative_to(site.outbox))] = (document, (path.parent / "items.jsonl").read_bytes())
+    return found
+
+
+def run_in_history(site: Site, outcome: CycleOutcome) -> Any:
+    with DagsterInstance.from_config(str(site.dagster)) as instance:
+        return instance.get_run_by_id(outcome.run_id)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, CycleOutcome]:
+    """A sample site after one cycle, for tests that only look."""
+    from assets.sample.generating import generate, telling_cases
+    from orchestration.initialising import make_site
+
+    site = make_site(tmp_path_factory.mktemp("ran") / "site")
+    generate(site.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
+    return site, run_cycle(site, DAY)
+
+
+def test_the_cycle_runs_from_deliveries_to_sealed_manifests(ran: tuple[Site, CycleOutcome]) -> None:
+    site, outcome = ran
+    assert outcome.failures == ()
+    assert [check for check in outcome.failed_checks if check.severity == "critical"] == []
+    assert outcome.success
+    assert outcome.blocks == ()
+    assert manifests_of(site)
+    assert site.analytics.is_file()
+    for folder in site.outbox.glob("*/*"):
+        assert verify(folder, site.keys / PUBLIC_KEY).ok
+
+
+def test_the_run_is_in_the_history_under_its_job_and_day(ran: tuple[Site, CycleOutcome]) -> None:
+    run = run_in_history(*ran)
+    assert (run.job_name, run.status) == ("run_cycle", DagsterRunStatus.SUCCESS)
+    assert run.tags["gallring/as_of"] == "2026-11-22"
+    assert run.tags[".dagster/repository"] == "__repository__@gallring"
+
+
+def test_a_second_run_of_the_day_seals_nothing_more(ran: tuple[Site, CycleOutcome]) -> None:
+    site, _ = ran
+    before = manifests_of(site)
+    assert run_cycle(site, DAY).success
+    assert manifests_of(site) == before
+
+
+def test_nothing_is_printed(ran: tuple[Site, CycleOutcome], capfd: pytest.CaptureFixture[str]) -> None:
+    site, _ = ran
+    run_cycle(site, DAY, job="publish_analytics")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_parts_make_the_whole(ran: tuple[Site, CycleOutcome], sample_site: Make) -> None:
+    site = sample_site("parts")
+    for job in ("ingest_deliveries", "evaluate_retention", "seal_manifests", "publish_analytics"):
+        assert run_cycle(site, DAY, job=job).success, job
+    assert manifests_of(site) == manifests_of(ran[0])
+
+
+def test_sealing_a_day_that_was_not_evaluated_is_refused(sample_site: Make) -> None:
+    site = sample_site("other-day")
+    for job in ("ingest_deliveries", "evaluate_retention"):
+        assert run_cycle(site, DAY, job=job).success
+    outcome = run_cycle(site, date(2026, 11, 23), job="seal_manifests")
+    assert not outcome.success
+    assert [failure.exit_code for failure in outcome.failures] == [1]
+    assert "Nothing was sealed" in outcome.failures[0].message
+    assert manifests_of(site) == {}
+
+
+def test_a_blocked_source_is_told_and_its_manifests_are_held_back(sample_site: Make) -> None:
+    site = sample_site("blocked")
+    shutil.rmtree(site.inbox / "orders")
+    outcome = run_cycle(site, DAY)
+    assert {(block.source, block.reason) for block in outcome.blocks} >= {("orders", "never_arrived")}
+    assert manifests_of(site) == {}
+    assert site.analytics.is_file()
+
+
+def test_a_critical_check_stops_what_comes_after(sample_site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from expectations import validation
+
+    def doubting(warehouse: Warehouse, stop: str) -> list[validation.Verdict]:
+        return [
+            validation.Verdict(spec.name, spec.asset, spec.severity, stop != "raw", 10, 3, spec.description)
+            for spec in validation.specs_of(stop, validation.suite(stop))
+        ]
+
+    monkeypatch.setattr(validation, "validate", doubting)
+    site = sample_site("doubted")
+    outcome = run_cycle(site, DAY)
+    assert not outcome.success
+    assert outcome.failures == ()
+    assert {check.unexpected for check in outcome.failed_checks} == {3}
+    assert {check.table.partition(".")[0] for check in outcome.failed_checks} == {"intake", "raw"}
+    with open_warehouse(site, Settings.load(site)) as warehouse:
+        assert not warehouse.exists("core", "records")
+    assert manifests_of(site) == {}
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from assets.site import Site
+from orchestration.opening import open_warehouse
+from orchestration.settings import Settings
+site = Site(Path(sys.argv[1]))
+with open_warehouse(site, Settings.load(site)):
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_locked_warehouse_is_waited_for_and_then_told(sample_site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GALLRING_WAREHOUSE__WAIT_SECONDS", "0.5")
+    site = sample_site("locked")
+    command = [sys.executable, "-c", HOLD, str(site.path)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "open\n"
+        with pytest.raises(WarehouseLocked, match="open in another process"):
+            run_cycle(site, DAY)
+        holder.communicate()
+    assert run_cycle(site, DAY, job="ingest_deliveries").success
+
+
+def test_what_is_no_site_is_told_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="is not a site"):
+        run_cycle(Site(tmp_path), DAY)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_defect_is_told_by_its_kind_and_never_by_its_text(sample_site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assets.core import assets
+
+    def failing(_: Warehouse) -> None:
+        raise KeyError("Sven Svensson")
+
+    monkeypatch.setattr(assets, "build", failing)
+    (failure,) = run_cycle(sample_site("defect"), DAY).failures
+    assert (failure.step, failure.exit_code) == ("core", None)
+    assert "KeyError" in failure.message
+    assert "Sven" not in failure.message
+
+
+@pytest.mark.slow
+def test_a_run_launched_from_the_web_ui_seals_what_the_command_line_does(sample_site: Make, tmp_path: Path) -> None:
+    ours = sample_site("ours")
+    theirs = Site(tmp_path / "theirs")
+    shutil.copytree(ours.path, theirs.path)
+    outcome = run_cycle(ours, DAY)
+    with serving(theirs, tmp_path / "server.log") as served:
+        run = served.finished(served.launch("run_cycle", {"as_of": "2026-11-22"}))
+    assert outcome.success
+    assert run["status"] == "SUCCESS"
+    assert {"key": "gallring/as_of", "value": "2026-11-22"} in run["tags"]
+    assert manifests_of(theirs)
+    assert manifests_of(theirs) == manifests_of(ours)
