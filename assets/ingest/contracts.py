@@ -8,6 +8,7 @@ opens no export and runs no SQL.
 from __future__ import annotations
 
 import codecs
+import copy
 import hashlib
 import json
 import re
@@ -284,7 +285,7 @@ def _read_document(path: Path) -> tuple[OpenDataContractStandard, str]:
         raise BadInput(f"{path} is not YAML in UTF-8: {str(error).splitlines()[0]}.") from None
     if not isinstance(document, dict):
         raise BadInput(f"{path} is not an Open Data Contract Standard document.")
-    problem = jsonschema.exceptions.best_match(_standard().iter_errors(document))
+    problem = jsonschema.exceptions.best_match(_standard().iter_errors(_with_stated_types(document)))
     if problem is not None:
         raise BadInput(f"{path}: {problem.json_path}: {problem.message}. See the Open Data Contract Standard 3.2.")
     try:
@@ -293,6 +294,21 @@ def _read_document(path: Path) -> tuple[OpenDataContractStandard, str]:
         first = error.errors()[0]
         where = " → ".join(str(part) for part in first["loc"])
         raise BadInput(f"{path}: {where}: {first['msg']}.") from None
+
+
+def _with_stated_types(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the type of canonical columns spelled out.
+
+    They may leave it to the canonical model, but the standard's schema takes a property without a type for a map.
+    """
+    stated = copy.deepcopy(document)
+    objects = stated.get("schema")
+    for entry in objects if isinstance(objects, list) else []:
+        properties = entry.get("properties") if isinstance(entry, dict) else None
+        for prop in properties if isinstance(properties, list) else []:
+            if isinstance(prop, dict):
+                prop.setdefault("logicalType", "string")
+    return stated
 
 
 def _read_contract(path: Path, model: Contract | None) -> Contract:
@@ -532,9 +548,7 @@ def _category(path: Path, name: str, stated: str | None, model: Column | None) -
     if model is None:
         return stated
     if stated not in (None, model.category):
-        raise BadInput(
-            f"{path}: {name}: the canonical column's dataCategory is {model.category}; it cannot be another."
-        )
+        raise BadInput(f"{path}: {name}: dataCategory must be {model.category}, as in the canonical model.")
     return model.category
 
 

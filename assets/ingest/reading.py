@@ -23,6 +23,7 @@ from assets.ingest.projecting import Scan, cleaned, literal
 from assets.warehouse import Warehouse, WarehouseError, extension_path, identifier
 
 CHUNK = 1 << 20
+_MARK = "\ufeff"
 JSON_LINE = "_json_line"
 _scan_numbers = count(1)
 
@@ -215,9 +216,9 @@ def csv_header(path: Path, file_format: Format) -> list[str]:
     """
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if file_format.quote else csv.QUOTE_NONE
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
+        with path.open("rb") as lines:
             reader = csv.reader(
-                iter(lambda: lines.readline(CHUNK), ""),
+                iter(lambda: lines.readline(CHUNK).decode().removeprefix(_MARK), ""),
                 delimiter=file_format.delimiter, quotechar=file_format.quote or None, quoting=quoting, strict=True,
             )  # fmt: skip
             names = next(reader, None)
@@ -236,13 +237,13 @@ def json_scan(relation: str, params: dict[str, Any], wanted: Sequence[str], name
         params=params,
         columns={name: value % literal("$." + _json_member(name)) for name in wanted if name in names},
         unknown=_unknown(names, wanted),
-        malformed=f"not {_is_object(JSON_LINE)}",
+        malformed=f"not ({_is_object(JSON_LINE)})",
         line_text=JSON_LINE,
     )
 
 
 def _is_object(line: str) -> str:
-    return f"(json_valid({line}) and json_type({line}) = 'OBJECT')"
+    return f"case when json_valid({line}) then json_type({line}) = 'OBJECT' else false end"
 
 
 def _json_member(name: str) -> str:

@@ -1,0 +1,186 @@
+"""Contracts are read strictly, and can reach nothing but their own rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assets.errors import BadInput
+from assets.ingest.contracts import CONTRACTS, TABLES, canonical, load_contracts
+from assets.ingest.expressions import checked_expression
+
+GOOD = (CONTRACTS / "crm_contacts.yaml").read_text(encoding="utf-8")
+
+#: `rules.md`, "Records, categories and fields".
+CLASSIFIED = {
+    "customer": {"identity": "name birth_date", "email": "email", "phone": "phone",
+                 "address": "street postal_code city country", "national_id": "national_id org_number"},
+    "contact": {"identity": "name job_title", "email": "email", "phone": "phone"},
+    "interaction": {"content": "subject body"},
+    "quote": {"content": "request_text", "transaction": "amount"},
+    "quote_document": {"content": "file_name uri"},
+    "consent": {"email": "email", "consent": "purpose given_at withdrawn_at evidence"},
+    "order": {"identity": "buyer_name", "email": "buyer_email", "phone": "buyer_phone",
+              "address": "invoice_street invoice_postal_code invoice_city"},
+    "delivery": {"identity": "contact_name", "phone": "phone", "address": "street postal_code city"},
+    "order_line": {"transaction": "product description quantity unit_price"},
+    "proof_approval": {"identity": "approved_by", "content": "version file_uri approved_at"},
+    "invoice": {"identity": "buyer_name", "address": "buyer_street buyer_postal_code buyer_city",
+                "national_id": "buyer_national_id", "transaction": "amount currency"},
+    "payment": {"identity": "payer_name", "transaction": "amount"},
+    "claim_event": {"content": "event note"},
+    "complaint": {"content": "channel description"},
+    "subscriber": {"identity": "name", "email": "email", "behaviour": "last_opened_at"},
+    "send": {"behaviour": "campaign opened_at"},
+    "web_event": {"device": "ip user_agent", "behaviour": "cookie_id url"},
+}  # fmt: skip
+
+
+def test_the_shipped_contracts_classify_the_fields_that_the_rules_name() -> None:
+    found: dict[str, dict[str, set[str]]] = {}
+    for contract in canonical().values():
+        for column in contract.columns:
+            if column.category is not None and contract.record_type is not None:
+                found.setdefault(contract.record_type, {}).setdefault(column.category, set()).add(column.name)
+    expected = {
+        record: {category: set(fields.split()) for category, fields in categories.items()}
+        for record, categories in CLASSIFIED.items()
+    }
+    assert found == expected
+
+
+def test_every_table_has_a_contract_and_offices_have_no_record_type() -> None:
+    assert tuple(canonical()) == TABLES
+    assert [contract.table for contract in canonical().values() if contract.record_type is None] == [
+        "fiscal_years", "partners", "disclosures", "holds", "requests",
+    ]  # fmt: skip
+    assert load_contracts(CONTRACTS) is canonical()
+
+
+def test_a_table_without_a_contract_is_optional_and_empty(tmp_path: Path) -> None:
+    (tmp_path / "crm_contacts.yaml").write_text(GOOD, encoding="utf-8")
+    contracts = load_contracts(tmp_path)
+    assert list(contracts) == list(canonical())
+    assert contracts["crm", "contacts"].declared
+    assert (contracts["crm", "customers"].declared, contracts["crm", "customers"].optional) == (False, True)
+    assert contracts.sources == ("crm",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("kind: DataContract", "kind: Agreement", "kind"),
+        ("domain: crm", "domain: orders", "domain must be crm"),
+        ("format: csv", "format: xml", "format must be one of"),
+        ("encoding: UTF-8", "encoding: klingon", "encoding klingon"),
+        ("value: Europe/Stockholm", "value: Europe/Stokholm", "time zone"),
+        ("property: delimiter", "property: seperator", "unknown custom property seperator"),
+        ("- name: contacts", "- name: kontakter", "one object called contacts"),
+        ("      - name: customer_id", "      - name: kund", "kund is no canonical column"),
+        ("logicalType: date", "logicalType: number", "logicalType must be"),
+        ("dataCategory, value: phone", "dataCategory, value: email", "dataCategory must be phone"),
+        ("dataCategory, value: phone", "dataCategory, value: secret", "dataCategory must be one of"),
+        ("      - name: contact_id\n", "      - name: job_title\n", "stands twice"),
+        ("logicalType: timestamp", "logicalType: timestamp\n        logicalTypeOptions: {format: qq}", "date format"),
+        ("value: 3, unit: d", "value: 3, unit: y", "freshness must be"),
+        ("shrinkTolerance, value: 0.2", "shrinkTolerance, value: 20", "shrinkTolerance must be"),
+        ("property: header, value: true", "property: header, value: false", None),
+        ("logicalType: string\n", "logicalType: string\n        colour: red\n", "colour"),
+        ("apiVersion: v3.2.0", "apiVersion: [", "not YAML"),
+    ],
+)
+def test_a_contract_that_cannot_be_right_is_refused_by_name(
+    tmp_path: Path, old: str, new: str, said: str | None
+) -> None:
+    assert old in GOOD or old == "logicalType: date"
+    (tmp_path / "crm_contacts.yaml").write_text(
+        GOOD.replace("logicalType: timestamp", new, 1) if old == "logicalType: date" else GOOD.replace(old, new, 1),
+        encoding="utf-8",
+    )
+    if said is None:
+        assert load_contracts(tmp_path)["crm", "contacts"].file_columns[0] == "contact_id"
+        return
+    with pytest.raises(BadInput, match=said):
+        load_contracts(tmp_path)
+
+
+def test_a_required_column_must_come_from_somewhere(tmp_path: Path) -> None:
+    text = GOOD.replace("      - name: contact_id\n", "      - name: job_title\n").replace("job_title", "x", 0)
+    start = text.index("      - name: job_title")
+    end = text.index("      - name: customer_id")
+    (tmp_path / "crm_contacts.yaml").write_text(text[:start] + text[end:], encoding="utf-8")
+    with pytest.raises(BadInput, match="contact_id is required"):
+        load_contracts(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["customers.yaml", "crm_clients.yaml"])
+def test_a_file_that_names_no_table_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(GOOD, encoding="utf-8")
+    with pytest.raises(BadInput, match="no table is called"):
+        load_contracts(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name",
+        "'company'",
+        "case \"state\" when 'paid' then 'closed' end",
+        "coalesce(first_name, '') || ' ' || coalesce(last_name, '')",
+        '(select min(m.value) from mechanisms as m where m."party.id" = this.id)',
+        "exists (select 1 from mechanisms where party = this.id)",
+        "normalised_email(email)",
+        "regexp_replace(phone, '^''', '')",
+        "strftime(try_strptime(day, '%d.%m.%Y'), '%Y-%m-%d')",
+    ],
+)
+def test_scalar_expressions_over_the_row_and_its_lookups_are_taken(text: str) -> None:
+    assert checked_expression(text, "here", ["mechanisms"]).sql == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "name; drop table raw.crm_customers",
+        "name), (select 1",
+        "name as other",
+        "(name, email)",
+        "*",
+        "select 1",
+        "(select name from raw.crm_customers)",
+        "(select name from customers)",
+        "(select content from read_text('secret'))",
+        "(select 1 from 'file.csv')",
+        "(select 1 from mechanisms union select 2)",
+        "(with m as (select 1) select 1 from mechanisms)",
+        "read_text('secret')",
+        "getenv('HOME')",
+        "current_setting('secret')",
+        "getvariable('x')",
+        "nextval('s')",
+        "random()",
+        "uuid()",
+        "now()",
+        "today()",
+        "current_date",
+        "sum(amount)",
+        "row_number() over ()",
+        "unnest([1, 2])",
+        "$parameter",
+        "?",
+        "drop table x",
+        "attach 'x'",
+        "copy x to 'y'",
+    ],
+)
+def test_an_expression_that_reaches_further_is_refused(text: str) -> None:
+    with pytest.raises(BadInput):
+        checked_expression(text, "here", ["mechanisms"])
+
+
+def test_the_columns_that_an_expression_reads_are_the_rows_own() -> None:
+    found = checked_expression('coalesce(a, (select max(m.b) from m where m.c = this."d.e"))', "here", ["m"])
+    assert found.columns == ("a", "d.e")
+    assert found.lookups == ("m",)

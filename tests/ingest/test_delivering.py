@@ -1,0 +1,76 @@
+"""Plain files wrapped as a delivery."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.errors import BadInput, BadUsage
+from assets.ingest.delivering import deliver
+
+WHEN = datetime(2026, 11, 25, 2, tzinfo=UTC)
+CONTACTS = (
+    'contact_id,customer_id,name,email,phone,job_title,role_ended_at,updated_at\nP1,K1,"Ada\nExempel",,,,,\nP2,K1\n'
+)
+
+
+@pytest.fixture
+def contacts(tmp_path: Path) -> Path:
+    path = tmp_path / "contacts-2026.csv"
+    path.write_text(CONTACTS, encoding="utf-8")
+    return path
+
+
+def test_a_delivery_is_whole_counted_and_taken_in(company: Any, contacts: Path) -> None:
+    folder = deliver(company.site, company.policy, "crm", [contacts], mode="full", extracted_at=WHEN)
+    described = json.loads((folder / "delivery.json").read_text())
+    assert folder.name == described["delivery_id"] == "2026-11-25T02-00-00"
+    assert described["files"][0]["rows"] == 2
+    assert sorted(path.name for path in folder.parent.iterdir()) == [folder.name]
+    outcome = company.ingest().deliveries[0].files[0]
+    assert (outcome.table, outcome.loaded, outcome.quarantined) == ("contacts", 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [("unknown.csv", CONTACTS, "matches no contract"), ("contacts.csv", "contact_id,name\n", "column customer_id"),
+     ("contacts.csv", "", "empty"), ("contacts[1].csv", CONTACTS, "plain name")],
+)  # fmt: skip
+def test_a_file_that_fits_no_contract_is_refused_and_nothing_is_delivered(
+    company: Any, tmp_path: Path, name: str, text: str, said: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=said):
+        deliver(company.site, company.policy, "crm", [path], mode="full", extracted_at=WHEN)
+    assert company.ingest().deliveries == ()
+
+
+def test_a_delivery_id_is_used_once(company: Any, contacts: Path) -> None:
+    deliver(company.site, company.policy, "crm", [contacts], mode="full", extracted_at=WHEN, delivery_id="a")
+    with pytest.raises(BadInput, match="exists already"):
+        deliver(company.site, company.policy, "crm", [contacts], mode="full", extracted_at=WHEN, delivery_id="a")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"mode": "half"}, {"extracted_at": WHEN.replace(tzinfo=None)}, {"delivery_id": "../x"}, {"files": []}]
+)
+def test_what_means_nothing_is_refused(company: Any, contacts: Path, changes: dict[str, Any]) -> None:
+    asked = {"files": [contacts], "mode": "full", "extracted_at": WHEN, **changes}
+    files = asked.pop("files")
+    with pytest.raises(BadUsage):
+        deliver(company.site, company.policy, "crm", files, **asked)
+
+
+def test_an_unknown_source_and_two_files_of_one_name_are_refused(company: Any, contacts: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="No contract names the source erp"):
+        deliver(company.site, company.policy, "erp", [contacts], mode="full", extracted_at=WHEN)
+    (tmp_path / "again").mkdir()
+    again = tmp_path / "again" / contacts.name
+    again.write_text(CONTACTS, encoding="utf-8")
+    with pytest.raises(BadInput, match="Two files"):
+        deliver(company.site, company.policy, "crm", [contacts, again], mode="full", extracted_at=WHEN)

@@ -1,0 +1,349 @@
+"""Files read exactly as their contract declares them."""
+
+from __future__ import annotations
+
+import io
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+CONTRACT = """
+apiVersion: v3.2.0
+kind: DataContract
+id: test-orders-invoices
+version: 1.0.0
+status: active
+domain: orders
+servers:
+  - server: inbox
+    type: local
+    path: inbox/orders
+    format: {format}
+    encoding: {encoding}
+    customProperties:
+{options}
+schema:
+  - name: invoices
+    physicalName: Fakturor*
+    customProperties:
+      - {{property: fileColumns, value: [Nr, Köpare, Typ, Belopp, Datum]}}
+    properties:
+      - {{name: invoice_id, physicalName: Nr}}
+      - {{name: buyer_name, physicalName: Köpare}}
+      - {{name: amount, physicalName: Belopp}}
+      - name: issued_on
+        physicalName: Datum
+        logicalTypeOptions: {{format: {date_format}}}
+      - name: kind
+        transformLogic: "case \\"Typ\\" when 'K' then 'credit_note' else 'invoice' end"
+"""
+
+
+def contract(
+    *, form: str = "csv", encoding: str = "UTF-8", date_format: str = "yyyy-MM-dd", **options: Any
+) -> dict[str, str]:
+    lines = "".join(f"      - {{property: {name}, value: {value}}}\n" for name, value in options.items())
+    text = CONTRACT.format(
+        format=form, encoding=encoding, date_format=date_format, options=lines.rstrip() or "      []"
+    )
+    return {"orders_invoices": text}
+
+
+EXPECTED = [
+    ("F1", "Åsa Öberg", Decimal("1234.5000"), date(2024, 2, 29), "invoice"),
+    ("F2", None, Decimal("-7.0000"), None, "credit_note"),
+]
+
+
+def loaded(company: Any) -> list[tuple[Any, ...]]:
+    report = company.ingest()
+    assert [each.reason for each in report.rejected] == []
+    assert company.rows("select rule, column_name from intake.quarantined") == []
+    return list(
+        company.rows("select invoice_id, buyer_name, amount, issued_on, kind from raw.orders_invoices order by row_id")
+    )
+
+
+SWEDISH = "Nr;Typ;Köpare;Belopp;Datum\r\nF1;F; Åsa Öberg ;1\u00a0234,50;29-02-2024\r\nF2;K;NULL;-7;\r\n"
+SWEDISH_OPTIONS = {
+    "delimiter": "';'", "decimalMark": "','", "thousands": '" \\u00a0"', "nullTokens": "['NULL']",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codec"),
+    [("UTF-8", "utf-8"), ("UTF-8", "utf-8-sig"), ("cp1252", "cp1252"), ("CP437", "cp437"), ("ISO-8859-1", "latin-1"),
+     ("UTF-16", "utf-16")],
+)  # fmt: skip
+def test_swedish_csv_in_every_encoding(company_with: Any, encoding: str, codec: str) -> None:
+    company = company_with(**contract(encoding=encoding, date_format="dd-MM-yyyy", **SWEDISH_OPTIONS))
+    company.send("orders", {"invoices": SWEDISH.encode(codec)}, rows=2)
+    assert loaded(company) == EXPECTED
+    assert list(company.site.temporary.iterdir()) == []
+
+
+def test_a_file_in_another_encoding_than_declared_is_refused(company_with: Any) -> None:
+    company = company_with(**contract(encoding="cp1252", date_format="dd-MM-yyyy", **SWEDISH_OPTIONS))
+    company.send("orders", {"invoices": SWEDISH.encode("cp1252") + b"F3;F;\x81;1;\r\n"}, rows=3)
+    assert "not cp1252" in company.ingest().rejected[0].reason
+
+
+def test_bytes_that_are_not_utf8_cost_their_row_alone(company_with: Any) -> None:
+    company = company_with(**contract(date_format="dd-MM-yyyy", **SWEDISH_OPTIONS))
+    company.send("orders", {"invoices": SWEDISH.encode() + "F3;F;Åsa;1;\r\n".encode("cp1252")}, rows=3)
+    company.ingest()
+    assert company.rows("select rule, line from intake.quarantined") == [("invalid_encoding", 4)]
+
+
+def test_csv_without_a_header_and_quotes(company_with: Any) -> None:
+    company = company_with(**contract(delimiter='"\\t"', quote="''", header="false"))
+    company.send("orders", {"invoices": "F1\tÅsa Öberg\tF\t1234.5\t2024-02-29\nF2\t\tK\t-7\t\n"}, rows=2)
+    assert loaded(company) == EXPECTED
+
+
+def test_the_order_of_columns_is_the_files_own(company_with: Any) -> None:
+    company = company_with(**contract())
+    company.send(
+        "orders", {"invoices": 'Datum,Typ,Extra,Belopp,Nr,Köpare\n2024-02-29,F,x,1234.5,F1,"Åsa Öberg"\n,K,y,-7,F2,\n'}
+    )
+    assert loaded(company) == EXPECTED
+
+
+def test_json_lines(company_with: Any) -> None:
+    company = company_with(**contract(form="jsonl"))
+    lines = [
+        '{"Nr": "F1", "Köpare": "Åsa Öberg", "Belopp": 1234.50, "Datum": "2024-02-29", "Typ": "F"}',
+        '{"Nr": "F2", "Köpare": null, "Belopp": "-7", "Typ": "K", "Extra": {"a": [1]}}',
+    ]
+    company.send("orders", {"invoices": "\n".join(lines) + "\n\n"}, ending="jsonl", rows=2)
+    assert loaded(company) == EXPECTED
+    assert "Extra" in company.value("select reason from intake.files")
+
+
+def test_a_line_that_is_no_json_object_is_quarantined_as_it_stands(company_with: Any) -> None:
+    company = company_with(**contract(form="jsonl"))
+    lines = '{"Nr": "F1", "Köpare": "", "Belopp": 1, "Datum": "", "Typ": "F"}\n{"Nr": "F2"\n["F3"]\n'
+    company.send("orders", {"invoices": lines}, ending="jsonl")
+    company.ingest()
+    assert company.rows("select line, rule, row_text from intake.quarantined order by line") == [
+        (2, "malformed_line", '{"Nr": "F2"'), (3, "malformed_line", '["F3"]'),
+    ]  # fmt: skip
+
+
+def test_parquet(company_with: Any) -> None:
+    company = company_with(**contract(form="parquet"))
+    table = pa.table({
+        "Nr": ["F1", "F2"], "Köpare": ["Åsa Öberg", None], "Belopp": pa.array([Decimal("1234.50"), Decimal("-7.00")]),
+        "Datum": pa.array([date(2024, 2, 29), None]), "Typ": ["F", "K"],
+    })  # fmt: skip
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    company.send("orders", {"invoices": sink.getvalue()}, ending="parquet", rows=2)
+    assert loaded(company) == EXPECTED
+
+
+def test_excel(company_with: Any) -> None:
+    company = company_with(**contract(form="excel", sheet="Fakturor"))
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("Fakturor")
+    sheet.append(["Nr", "Köpare", "Belopp", "Datum", "Typ"])
+    sheet.append(["F1", "Åsa Öberg", 1234.5, datetime(2024, 2, 29), "F"])
+    sheet.append([None] * 5)
+    sheet.append(["F2", None, -7, None, "K"])
+    sink = io.BytesIO()
+    book.save(sink)
+    book.close()
+    company.send("orders", {"invoices": sink.getvalue()}, ending="xlsx", rows=2)
+    assert loaded(company) == EXPECTED
+
+
+@pytest.mark.parametrize("form", ["parquet", "excel"])
+def test_a_file_of_another_format_than_declared_is_refused(company_with: Any, form: str) -> None:
+    company = company_with(**contract(form=form))
+    company.send("orders", {"invoices": "Nr,Köpare\nF1,Ada Exempel\n"})
+    reason = company.ingest().rejected[0].reason
+    assert "format" in reason
+    assert "Ada" not in reason
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1.234,50", Decimal("1234.5")), ("1234,5", Decimal("1234.5")), ("12.5", None), ("1.23.456", None),
+     ("1,2,3", None), ("1e3", None), ("12 kr", None), ("+3", Decimal(3)), ("99999999999999999", None)],
+)  # fmt: skip
+def test_numbers_are_read_strictly(company_with: Any, text: str, value: Decimal | None) -> None:
+    company = company_with(**contract(delimiter="';'", decimalMark="','", thousands="'.'"))
+    company.send("orders", {"invoices": f"Nr;Typ;Köpare;Belopp;Datum\nF1;F;;{text};\n"})
+    company.ingest()
+    assert company.value("select max(amount) from raw.orders_invoices") == value
+    assert (company.value("select max(rule) from intake.quarantined") == "not_a_number") is (value is None)
+
+
+INSTANTS = """
+apiVersion: v3.2.0
+kind: DataContract
+id: test-web-events
+version: 1.0.0
+status: active
+domain: web
+servers:
+  - server: inbox
+    type: local
+    path: inbox/web
+    format: csv
+    customProperties:
+      - {property: timeZone, value: America/New_York}
+schema:
+  - name: events
+    physicalName: events.csv
+    properties:
+      - {name: event_id}
+      - {name: occurred_at, FORMAT}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2026-12-31T23:30:00Z", date(2027, 1, 1)),
+        ("2026-12-31t23:30:00.123456789z", date(2027, 1, 1)),
+        ("2026-12-31T23:30:00+01:00", date(2026, 12, 31)),
+        ("2026-06-30T22:30:00+00:00", date(2026, 7, 1)),
+        ("2026-12-31T18:30:00", date(2027, 1, 1)),
+        ("2026-12-31 17:30:00", date(2026, 12, 31)),
+        ("2026-12-31", date(2026, 12, 31)),
+        ("2026-12-31T23:30", None),
+        ("20261231", None),
+        ("2026-12-31T23:30:00+0100", None),
+    ],
+)
+def test_an_instant_becomes_its_local_day(company_with: Any, text: str, day: date | None) -> None:
+    company = company_with(web_events=INSTANTS.replace(", FORMAT", ""))
+    company.send("web", {"events": f"event_id,occurred_at\nE1,{text}\n"})
+    company.ingest()
+    assert company.value("select max(occurred_at) from raw.web_events") == day
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "day"),
+    [("MMMM d, yyyy", "'July 4, 1996'", date(1996, 7, 4)), ("dd/MM/yyyy HH:mm", "31/12/2026 18:30", date(2027, 1, 1)),
+     ("dd/MM/yyyy", "2026-12-31", None)],
+)  # fmt: skip
+def test_a_date_format_of_its_own(company_with: Any, pattern: str, text: str, day: date | None) -> None:
+    made = INSTANTS.replace("FORMAT", f"logicalTypeOptions: {{format: '{pattern}'}}")
+    company = company_with(
+        web_events=made.replace(
+            "format: csv\n    customProperties:",
+            'format: csv\n    customProperties:\n      - {property: quote, value: "\'"}',
+        )
+    )
+    company.send("web", {"events": f"event_id,occurred_at\nE1,{text}\n"})
+    company.ingest()
+    assert company.value("select max(occurred_at) from raw.web_events") == day
+
+
+PEOPLE = """
+apiVersion: v3.2.0
+kind: DataContract
+id: test-crm-customers
+version: 1.0.0
+status: active
+domain: crm
+servers:
+  - {server: inbox, type: local, path: inbox/crm, format: csv}
+schema:
+  - name: customers
+    physicalName: parties*.csv
+    customProperties:
+      - {property: rowFilter, value: "kind in ('person', 'company')"}
+    properties:
+      - {name: customer_id, physicalName: id}
+      - {name: name}
+      - {name: customer_type, transformLogic: "case kind when 'person' then 'private' else 'company' end"}
+      - name: email
+        transformSourceObjects: [mechanisms]
+        transformLogic: >-
+          (select min(m.value) from mechanisms as m where m."party.id" = this.id and m.type = 'email')
+      - name: nickname
+        customProperties:
+          - {property: dataCategory, value: identity}
+  - name: mechanisms
+    physicalName: contact_mechanisms*.csv
+    customProperties:
+      - {property: role, value: lookup}
+    properties:
+      - {name: party, physicalName: party.id}
+      - {name: type}
+      - {name: value}
+"""
+CONTACTS = """
+apiVersion: v3.2.0
+kind: DataContract
+id: test-crm-contacts
+version: 1.0.0
+status: active
+domain: crm
+servers:
+  - {server: inbox, type: local, path: inbox/crm, format: csv}
+schema:
+  - name: contacts
+    physicalName: parties*.csv
+    customProperties:
+      - {property: rowFilter, value: "kind = 'contact'"}
+    properties:
+      - {name: contact_id, physicalName: id}
+      - {name: name}
+"""
+
+
+def test_one_file_feeds_several_tables_and_is_looked_up_in_another(company_with: Any, tmp_path: Path) -> None:
+    from assets.ingest.delivering import deliver
+
+    company = company_with(crm_customers=PEOPLE, crm_contacts=CONTACTS)
+    parties = tmp_path / "parties.csv"
+    parties.write_text(
+        "id,kind,name,nickname\n1,person,Ada Exempel,Ad\n2,contact,Bo Exempel,\n3,carrier,X,\n", encoding="utf-8"
+    )
+    mechanisms = tmp_path / "contact_mechanisms.csv"
+    mechanisms.write_text(
+        "id,party.id,type,value\n1,1,phone,070-1740605\n2,1,email,ada@exempel.example\n", encoding="utf-8"
+    )
+    deliver(
+        company.site, company.policy, "crm", [parties, mechanisms], mode="full",
+        extracted_at=datetime.fromisoformat("2026-11-24T23:00:00+01:00"),
+    )  # fmt: skip
+    assert company.ingest().rejected == ()
+    assert company.rows("select customer_id, customer_type, name, email, nickname from raw.crm_customers") == [
+        ("1", "private", "Ada Exempel", "ada@exempel.example", "Ad")
+    ]
+    assert company.rows("select contact_id, name from raw.crm_contacts") == [("2", "Bo Exempel")]
+    assert company.rows(
+        "select table_name, file_name, rows_in, rows_loaded, rows_quarantined, rows_out_of_scope, status "
+        "from intake.files order by 1"
+    ) == [
+        ("contacts", "parties.csv", 3, 1, 0, 2, "loaded"),
+        ("customers", "parties.csv", 3, 1, 0, 2, "loaded"),
+        ("mechanisms", "contact_mechanisms.csv", 2, 2, 0, 0, "lookup"),
+    ]
+    assert company.blocks("orders") == []
+
+
+def test_a_delivery_without_its_lookup_is_refused(company_with: Any) -> None:
+    company = company_with(crm_customers=PEOPLE)
+    company.send("crm", {"customers": "id,kind,name,nickname\n"})
+    assert "lookup mechanisms" in company.ingest().rejected[0].reason
+
+
+def test_an_expression_that_fails_on_a_row_refuses_without_telling_the_row(company_with: Any) -> None:
+    failing = CONTACTS.replace("{name: name}", "{name: name, transformLogic: 'cast(name as integer)'}")
+    company = company_with(crm_contacts=failing)
+    company.send("crm", {"contacts": "id,kind,name\n1,contact,Ada Exempel\n"})
+    reason = company.ingest().rejected[0].reason
+    assert "reading it failed" in reason
+    assert "Ada" not in reason

@@ -1,0 +1,536 @@
+"""Deliveries in, every row accounted for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from assets.errors import BadInput
+from assets.ingest.contracts import canonical
+from assets.ingest.loading import load_rows
+from assets.warehouse import Warehouse
+
+CUSTOMERS = ("customer_id,customer_type,name,national_id,org_number,email,phone,street,postal_code,city,country,"
+             "birth_date,customer_since,relation_ended_at,deceased_on,updated_at")  # fmt: skip
+INVOICES = ("invoice_id,invoice_number,order_id,customer_id,kind,refers_to_invoice_id,issued_on,booked_on,due_on,"
+            "amount,currency,buyer_name,buyer_street,buyer_postal_code,buyer_city,buyer_national_id")  # fmt: skip
+
+
+def customer(
+    key: str, *, kind: str = "private", name: str = "Ada Exempel", email: str = "", since: str = "", ended: str = ""
+) -> str:
+    return f"{key},{kind},{name},,,{email},,,,,,,{since},{ended},,"
+
+
+def customers(*rows: str) -> str:
+    return "\n".join([CUSTOMERS, *rows]) + "\n"
+
+
+def invoice(key: str, amount: str) -> str:
+    return f"{key},,,,invoice,,2026-01-01,,,{amount},SEK,,,,,"
+
+
+def test_a_delivery_becomes_typed_rows(company: Any) -> None:
+    company.send(
+        "crm", {"customers": customers(customer("K1", ended="2026-10-24T23:30:00Z", email=" Ada@Exempel.example "))}
+    )
+    report = company.ingest()
+    assert [each.status for each in report.deliveries] == ["loaded"]
+    found = company.warehouse.records("from raw.crm_customers")[0]
+    assert found["relation_ended_at"] == date(2026, 10, 25)
+    assert found["email"] == "Ada@Exempel.example"
+    assert found["email_key"] == company.value("select pseudonym('ada@exempel.example')")
+    assert (found["row_id"], found["in_source"], found["in_delivery"]) == (1, True, "2026-11-25-full")
+    assert found["phone"] is None
+
+
+@pytest.mark.parametrize(
+    ("row", "rule", "column"),
+    [
+        (customer(""), "required", "customer_id"),
+        (customer("K2", kind=""), "required", "customer_type"),
+        (customer("K2", kind="robot"), "not_in_enum", "customer_type"),
+        ("K2,private,,,,,,,,,,2024-02-30,,,,", "not_a_date", "birth_date"),
+        ("K2,private,,,,,,,,,,2024-2-3,,,,", "not_a_date", "birth_date"),
+        (customer("K2", since="2024-02-03T10:00:00Z"), "not_a_date", "customer_since"),
+        (customer("K2", ended="2024-02-03 10:00"), "not_an_instant", "relation_ended_at"),
+        (customer("K2", ended="2024-02-03T24:00:00Z"), "not_an_instant", "relation_ended_at"),
+        (customer("K2", ended="03/02/2024"), "not_an_instant", "relation_ended_at"),
+        ("K2,private,too few", "missing_columns", None),
+        (customer("K2") + ",one more", "too_many_columns", None),
+    ],
+)
+def test_a_row_that_breaks_a_rule_is_quarantined_with_its_reason(
+    company: Any, row: str, rule: str, column: str | None
+) -> None:
+    company.send("crm", {"customers": customers(customer("K1"), row)})
+    report = company.ingest()
+    assert company.rows("select rule, column_name, line from intake.quarantined") == [(rule, column, 3)]
+    assert report.rows_quarantined == 1
+    assert company.rows("select customer_id from raw.crm_customers") == [("K1",)]
+
+
+def test_lines_are_told_right_after_a_line_that_cannot_be_read(company: Any) -> None:
+    company.send(
+        "crm",
+        {
+            "customers": customers(
+                "K1,private", customer("K2"), customer("K3", kind="x"), "K4", customer("K5", kind="y")
+            )
+        },
+    )
+    company.ingest()
+    assert company.rows("select line, rule from intake.quarantined order by line") == [
+        (2, "missing_columns"), (4, "not_in_enum"), (5, "missing_columns"), (6, "not_in_enum"),
+    ]  # fmt: skip
+
+
+def test_no_personal_data_leaves_in_what_is_reported(company: Any) -> None:
+    company.send("crm", {"customers": customers(customer("K1", kind="Ada Exempel"))})
+    report = company.ingest()
+    assert "Exempel" not in repr(report)
+    assert "Exempel" in company.value("select row_text from intake.quarantined")
+
+
+def test_of_two_rows_with_one_key_one_is_loaded_whatever_their_order(company: Any) -> None:
+    rows = [customer("K1", name="Bo"), customer("K1", name="Ada"), customer("K2")]
+    company.send("crm", {"customers": customers(*rows)}, day="2026-11-24")
+    company.ingest()
+    company.send("crm", {"customers": customers(*reversed(rows))})
+    company.ingest()
+    assert company.rows("select customer_id, name, row_id from raw.crm_customers order by 1") == [
+        ("K1", "Ada", 1), ("K2", "Ada Exempel", 2),
+    ]  # fmt: skip
+    assert company.rows("select rule, line, row_text like '%Bo%' from intake.quarantined order by line") == [
+        ("duplicate_key", 2, True), ("duplicate_key", 4, True),
+    ]  # fmt: skip
+
+
+def test_the_order_of_a_file_does_not_decide_its_surrogates(company: Any) -> None:
+    company.send("crm", {"customers": customers(*[customer(f"K{number}") for number in (5, 3, 9, 1)])})
+    company.ingest()
+    company.send(
+        "crm", {"customers": customers(*[customer(f"K{number}") for number in (2, 9, 1, 3, 5)])}, day="2026-11-26"
+    )
+    company.ingest()
+    assert company.rows("select customer_id, row_id from raw.crm_customers order by row_id") == [
+        ("K1", 1), ("K3", 2), ("K5", 3), ("K9", 4), ("K2", 5),
+    ]  # fmt: skip
+
+
+def test_a_table_may_come_in_several_files(company: Any) -> None:
+    folder = company.send("crm", {"customers": customers(customer("K1"))})
+    second = customers(customer("K2"), customer("K1"))
+    (folder / "customers-2.csv").write_text(second, encoding="utf-8")
+    described = json.loads((folder / "delivery.json").read_text())
+    described["files"].append({"name": "customers-2.csv", "table": "customers", "rows": 2,
+                               "sha256": hashlib.sha256(second.encode()).hexdigest()})  # fmt: skip
+    (folder / "delivery.json").write_text(json.dumps(described))
+    company.ingest()
+    assert company.rows("select file_name, rows_in, rows_loaded, rows_quarantined from intake.files order by 1") == [
+        ("customers-2.csv", 2, 1, 1), ("customers.csv", 1, 1, 0),
+    ]  # fmt: skip
+
+
+def test_the_same_delivery_is_taken_in_once(company: Any) -> None:
+    company.send("crm", {"customers": customers(customer("K1"))})
+    company.ingest()
+    before = company.rows("select * from intake.deliveries")
+    assert company.ingest().deliveries == ()
+    company.send("crm", {"customers": customers(customer("K1"))}, delivery_id="again")
+    assert company.ingest().deliveries == ()
+    assert company.rows("select * from intake.deliveries") == before
+
+
+def test_what_a_full_delivery_leaves_out_has_left_the_source(company: Any) -> None:
+    company.send("crm", {"customers": customers(customer("K1", since="2020-01-01"), customer("K2"))}, day="2026-11-24")
+    company.send("crm", {"customers": customers(customer("K2"))})
+    company.ingest()
+    gone = company.warehouse.records("from raw.crm_customers where customer_id = 'K1'")[0]
+    assert gone["in_source"] is False
+    assert gone["name"] is None
+    assert gone["customer_since"] == date(2020, 1, 1)
+    assert gone["name_key"] is not None
+    assert gone["in_delivery"] == "2026-11-25-full"
+
+
+def test_a_row_that_is_there_again_is_itself(company: Any) -> None:
+    for day, rows in (("23", [customer("K1"), customer("K2")]), ("24", [customer("K2")]), ("25", [customer("K1")])):
+        company.send("crm", {"customers": customers(*rows)}, day=f"2026-11-{day}")
+    company.ingest()
+    assert company.rows("select customer_id, row_id, in_source, name from raw.crm_customers order by 1") == [
+        ("K1", 1, True, "Ada Exempel"), ("K2", 2, False, None),
+    ]  # fmt: skip
+
+
+def test_a_quarantined_row_keeps_its_earlier_good_version_in_the_source(company: Any) -> None:
+    company.send("crm", {"customers": customers(customer("K1"), customer("K2"))}, day="2026-11-24")
+    company.send("crm", {"customers": customers(customer("K1", kind="?"))})
+    company.ingest()
+    assert company.rows("select customer_id, name, in_source, in_delivery from raw.crm_customers order by 1") == [
+        ("K1", "Ada Exempel", True, "2026-11-24-full"), ("K2", None, False, "2026-11-25-full"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("unreadable", ["K2,private", customer("")])
+def test_nobody_counts_as_gone_while_a_row_without_a_key_may_be_theirs(company: Any, unreadable: str) -> None:
+    company.send("crm", {"customers": customers(customer("K1"), customer("K2"))}, day="2026-11-24")
+    company.send("crm", {"customers": customers(customer("K1"), unreadable)})
+    company.ingest()
+    assert company.rows("select customer_id, in_source from raw.crm_customers order by 1") == [
+        ("K1", True),
+        ("K2", True),
+    ]
+
+
+def test_a_delta_changes_adds_and_deletes_what_it_names(company: Any) -> None:
+    company.send("crm", {"customers": customers(*[customer(f"K{number}") for number in (1, 2, 3)])}, day="2026-11-24")
+    header, rows = (
+        CUSTOMERS + ",_deleted",
+        [customer("K1", name="Bo") + ",false", customer("K4") + ",", "K2" + "," * 15 + ",true"],
+    )
+    company.send("crm", {"customers": "\n".join([header, *rows]) + "\n"}, mode="delta")
+    company.ingest()
+    assert company.rows("select customer_id, name, in_source, row_id from raw.crm_customers order by 1") == [
+        ("K1", "Bo", True, 1), ("K2", None, False, 2), ("K3", "Ada Exempel", True, 3), ("K4", "Ada Exempel", True, 4),
+    ]  # fmt: skip
+    assert company.rows("select rows_in, rows_loaded from intake.files where delivery_id like '%delta'") == [(3, 3)]
+
+
+def test_deleted_counts_in_deltas_alone_and_must_be_true_or_false(company: Any) -> None:
+    company.send("crm", {"customers": f"{CUSTOMERS},_deleted\n{customer('K1')},true\n"}, day="2026-11-24")
+    company.send("crm", {"customers": f"{CUSTOMERS},_deleted\n{customer('K1')},perhaps\n"}, mode="delta")
+    company.ingest()
+    assert company.rows("select customer_id, in_source from raw.crm_customers") == [("K1", True)]
+    assert company.rows("select rule, column_name from intake.quarantined") == [("not_true_or_false", "_deleted")]
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+
+def invoices(*rows: str) -> str:
+    return "\n".join([INVOICES, *rows]) + "\n"
+
+
+def test_an_obeyed_redaction_is_remembered(company: Any) -> None:
+    company.send("orders", {"invoices": invoices(invoice("F1", "100.50"), invoice("F2", "7"))}, day="2026-11-24")
+    company.ingest()
+    company.order_erased("invoice", "F1", "amount")
+    company.send("orders", {"invoices": invoices(invoice("F1", ""), invoice("F2", ""))})
+    company.ingest()
+    assert company.rows("select invoice_id, amount, known_amount from raw.orders_invoices order by 1") == [
+        ("F1", None, pytest.approx(100.5)), ("F2", 7, 7),
+    ]  # fmt: skip
+    assert company.rows("select rule, column_name from intake.quarantined") == [("required", "amount")]
+
+
+def test_an_obeyed_erasure_keeps_what_the_rules_read(company: Any) -> None:
+    company.send("orders", {"invoices": invoices(invoice("F1", "100.50"))}, day="2026-11-24")
+    company.send("orders", {"invoices": invoices()})
+    company.ingest()
+    assert company.rows("select amount, known_amount, kind, issued_on, in_source from raw.orders_invoices") == [
+        (None, pytest.approx(100.5), "invoice", date(2026, 1, 1), False)
+    ]
+
+
+def test_keys_survive_only_an_ordered_null(company: Any) -> None:
+    rows = [customer("K1", email="ada@exempel.example"), customer("K2", email="bo@exempel.example")]
+    company.send("crm", {"customers": customers(*rows)}, day="2026-11-24")
+    company.ingest()
+    company.order_erased("customer", "K1", "email")
+    company.send("crm", {"customers": customers(customer("K1"), customer("K2"))})
+    company.ingest()
+    assert company.rows("select email, email_key is not null from raw.crm_customers order by customer_id") == [
+        (None, True), (None, False),
+    ]  # fmt: skip
+
+
+def test_numbers_are_hashed_by_their_last_ten_digits_and_only_when_valid(company: Any) -> None:
+    exports = {
+        "crm/customers": [
+            {"customer_id": "A", "customer_type": "private", "national_id": "199006022397"},
+            {"customer_id": "B", "customer_type": "sole_trader", "org_number": "900602-2397"},
+            {"customer_id": "C", "customer_type": "company", "org_number": "202100-5489"},
+            {"customer_id": "D", "customer_type": "private", "national_id": "199006022398"},
+            {"customer_id": "E", "customer_type": "company", "org_number": "900602-2397"},
+        ]
+    }
+    load_rows(company.warehouse, company.policy, exports)
+    keys = dict(company.rows("select customer_id, coalesce(national_id_key, org_number_key) from raw.crm_customers"))
+    assert keys["A"] == keys["B"] is not None
+    assert keys["C"] is not None
+    assert keys["D"] is keys["E"] is None
+
+
+# -- what is rejected --------------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_row_count_rejects_the_whole_delivery(company: Any) -> None:
+    text = customers(customer("K1"), customer("K2"))
+    folder = company.send("crm", {"customers": text, "contacts": "contact_id,customer_id\n"}, rows=3)
+    report = company.ingest()
+    assert report.deliveries[0].status == "rejected"
+    assert company.value("select count(*) from raw.crm_customers") == 0
+    assert "holds 2 rows where delivery.json states 3" in report.deliveries[0].reason
+    reason = json.loads((company.site.quarantine / "crm" / folder.name / "reason.json").read_text())
+    assert reason["reason"] == report.deliveries[0].reason
+    assert (
+        company.rows("select status, rows_in, rows_loaded from intake.files order by all") == [("rejected", 0, 0)] * 2
+    )
+
+
+def test_a_truncated_file_rejects_and_a_completed_one_is_taken_in_under_the_same_id(company: Any) -> None:
+    folder = company.send("crm", {"customers": customers(customer("K1"), customer("K2"))})
+    whole = (folder / "customers.csv").read_bytes()
+    (folder / "customers.csv").write_bytes(whole[:-20])
+    assert "sha256" in company.ingest().deliveries[0].reason
+    company.ingest()
+    assert company.rows("select status from intake.deliveries") == [("rejected",)]
+    assert ("customers", "rejected") in company.blocks("crm")
+    (folder / "customers.csv").write_bytes(whole)
+    company.ingest()
+    assert company.rows("select status, sequence from intake.deliveries") == [("loaded", 1)]
+    assert "rejected" not in dict(company.blocks("crm")).values()
+
+
+def test_an_unclosed_quote_rejects(company: Any) -> None:
+    company.send("crm", {"customers": customers(customer("K1", name='"Ada'), customer("K2"), customer("K3"))})
+    assert company.ingest().rejected
+
+
+def test_a_missing_column_rejects_and_an_unknown_one_warns_and_is_never_stored(company: Any) -> None:
+    company.send("crm", {"customers": "customer_id,name\nK1,Ada\n"}, day="2026-11-24")
+    company.send("crm", {"customers": f"{CUSTOMERS},shoe_size\n{customer('K1')},38\n"})
+    report = company.ingest()
+    assert "customers.csv: the column" in report.rejected[0].reason
+    assert "shoe_size" in company.value("select reason from intake.files where status = 'loaded'")
+    assert "shoe_size" not in company.warehouse.columns("raw", "crm_customers")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"source": "orders"},
+        {"delivery_id": "another"},
+        {"mode": "half"},
+        {"extracted_at": "2026-11-25"},
+        {"extracted_at": "2026-11-25T02:00:00"},
+        {"extracted_at": "2026-13-25T02:00:00Z"},
+        {"files": []},
+        {"files": [{"name": "../customers.csv", "table": "customers", "rows": 1, "sha256": "0" * 64}]},
+        {"files": [{"name": "/etc/hostname", "table": "customers", "rows": 1, "sha256": "0" * 64}]},
+        {"files": [{"name": "*.csv", "table": "customers", "rows": 1, "sha256": "0" * 64}]},
+        {"files": [{"name": "gone.csv", "table": "customers", "rows": 1, "sha256": "0" * 64}]},
+        {"files": [{"name": "customers.csv", "table": "invoices", "rows": 1, "sha256": "0" * 64}]},
+        {"files": [{"name": "customers.csv", "table": "customers", "rows": True, "sha256": "0" * 64}]},
+        {"files": [{"name": "customers.csv", "table": "customers", "rows": 1}]},
+    ],
+)
+def test_a_description_that_cannot_be_right_rejects(company: Any, changes: dict[str, Any]) -> None:
+    company.send("crm", {"customers": customers(customer("K1"))}, delivery_id="d", described=changes)
+    assert len(company.ingest().rejected) == 1
+    assert company.value("select count(*) from raw.crm_customers") == 0
+    assert company.rows("select status from intake.deliveries") == [("rejected",)]
+
+
+@pytest.mark.parametrize("what", ["link", "surplus", "folder", "linked description", "no JSON"])
+def test_a_folder_that_holds_more_than_plain_listed_files_rejects(company: Any, tmp_path: Any, what: str) -> None:
+    folder = company.send("crm", {"customers": customers(customer("K1"))})
+    outside = tmp_path / "outside"
+    if what == "link":
+        (folder / "customers.csv").rename(outside)
+        (folder / "customers.csv").symlink_to(outside)
+    elif what == "surplus":
+        (folder / "notes.txt").write_text("?")
+    elif what == "folder":
+        (folder / "more").mkdir()
+    elif what == "linked description":
+        (folder / "delivery.json").rename(outside)
+        (folder / "delivery.json").symlink_to(outside)
+    else:
+        (folder / "delivery.json").write_text("{")
+    assert len(company.ingest().rejected) == 1
+
+
+def test_a_folder_without_a_description_is_still_arriving(company: Any) -> None:
+    (company.send("crm", {"customers": customers()}) / "delivery.json").unlink()
+    assert company.ingest().deliveries == ()
+
+
+def test_an_older_extract_that_comes_late_is_not_applied(company: Any) -> None:
+    company.send("crm", {"customers": customers(customer("K1", name="Bo"))})
+    company.ingest()
+    company.send("crm", {"customers": customers(customer("K1", name="Ada"))}, day="2026-11-20")
+    report = company.ingest()
+    assert "superseded" in report.rejected[0].reason
+    assert company.rows("select name from raw.crm_customers") == [("Bo",)]
+    assert "rejected" not in dict(company.blocks("crm")).values()
+
+
+def test_an_id_that_was_used_for_other_content_rejects(company: Any) -> None:
+    folder = company.send("crm", {"customers": customers(customer("K1"))})
+    company.ingest()
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    company.send("crm", {"customers": customers(customer("K1"), customer("K2"))})
+    assert "other content" in company.ingest().rejected[0].reason
+
+
+# -- blocks ------------------------------------------------------------------------------------------------------------
+
+
+def test_tables_that_never_arrived_block_unless_they_are_optional(company: Any) -> None:
+    company.ingest()
+    assert company.blocks("office") == company.blocks("web") == []
+    assert ("customers", "never_arrived") in company.blocks("crm")
+    assert ("quote_documents", "never_arrived") not in company.blocks("crm")
+
+
+def test_a_full_delivery_gets_stale_as_the_day_of_evaluation_moves_on(company: Any) -> None:
+    company.send("crm", {"customers": customers(customer("K1"))}, day="2026-11-22")
+    company.ingest(date(2026, 11, 25))
+    assert dict(company.blocks("crm")).get("customers") is None
+    company.send("crm", {"customers": customers(customer("K2"))}, day="2026-11-25", mode="delta")
+    company.ingest(date(2026, 11, 26))
+    assert dict(company.blocks("crm"))["customers"] == "stale"
+
+
+def test_a_table_that_shrank_too_much_blocks_until_the_next_full_delivery_confirms_it(company: Any) -> None:
+    many = [customer(f"K{number:03}") for number in range(100)]
+    company.send("crm", {"customers": customers(*many)}, day="2026-11-23")
+    company.send("crm", {"customers": customers(*many[:79])}, day="2026-11-24")
+    company.ingest()
+    assert dict(company.blocks("crm"))["customers"] == "shrunk"
+    company.send("crm", {"customers": customers(*many[:78])}, day="2026-11-25")
+    company.ingest()
+    assert "customers" not in dict(company.blocks("crm"))
+
+
+def test_rows_that_a_manifest_ordered_away_do_not_count_as_shrinking(company: Any) -> None:
+    many = [customer(f"K{number:03}") for number in range(100)]
+    company.send("crm", {"customers": customers(*many)}, day="2026-11-24")
+    company.ingest()
+    for number in range(50, 100):
+        company.order_erased("customer", f"K{number:03}", "name")
+    company.send("crm", {"customers": customers(*many[:50])})
+    company.ingest()
+    assert "customers" not in dict(company.blocks("crm"))
+
+
+def test_a_small_table_may_lose_any_share(company: Any) -> None:
+    company.send("crm", {"customers": customers(*[customer(f"K{number}") for number in range(19)])}, day="2026-11-24")
+    company.send("crm", {"customers": customers()})
+    company.ingest()
+    assert "customers" not in dict(company.blocks("crm"))
+
+
+# -- rows without files ------------------------------------------------------------------------------------------------
+
+
+def test_rows_of_a_scenario_go_through_the_same_judgements(company: Any) -> None:
+    report = load_rows(
+        company.warehouse,
+        company.policy,
+        {
+            "web/events": [
+                {"event_id": "E1", "statistics_consent": "true"},
+                {"event_id": "E2", "statistics_consent": "ja"},
+            ],
+            "office/fiscal_years": [{"starts_on": "2025-07-01", "ends_on": "2026-06-30"}],
+        },
+    )
+    assert report.rows_quarantined == 1
+    assert company.rows("select event_id, statistics_consent from raw.web_events") == [("E1", True)]
+    assert company.rows("select starts_on, row_id from raw.office_fiscal_years") == [(date(2025, 7, 1), 1)]
+    assert company.rows("select line, rule from intake.quarantined") == [(2, "not_true_or_false")]
+
+
+@pytest.mark.parametrize(
+    ("exports", "said"),
+    [
+        ({"crm/customer": []}, "no table crm/customer"),
+        ({"crm/customers": [{"customer_id": "K", "nmae": "Ada"}]}, "row 1: there is no column nmae"),
+    ],
+)
+def test_unknown_tables_and_columns_of_a_scenario_are_told(company: Any, exports: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        load_rows(company.warehouse, company.policy, exports)
+
+
+# -- properties --------------------------------------------------------------------------------------------------------
+
+_CELL = st.text(alphabet=st.sampled_from("aZ9å \",;'-\n\t\\"), max_size=6)
+_ROW = st.fixed_dictionaries(
+    {"customer_id": st.sampled_from(["", "K1", "K2", "K3", "K4"]),
+     "customer_type": st.sampled_from(["private", "company", "x", ""]),
+     "name": _CELL, "birth_date": st.sampled_from(["", "2024-02-29", "2023-02-29", "x"])}
+)  # fmt: skip
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"'
+
+
+def _as_csv(rows: list[dict[str, str]]) -> str:
+    names = CUSTOMERS.split(",")
+    return "\n".join([CUSTOMERS, *(",".join(_quoted(row.get(name, "")) for name in names) for row in rows)]) + "\n"
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(_ROW, max_size=12), order=st.randoms())
+def test_rows_in_are_rows_loaded_and_quarantined_and_their_order_does_not_matter(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]], order: Any
+) -> None:
+    from tests.ingest.conftest import Company
+
+    shuffled = list(rows)
+    order.shuffle(shuffled)
+    seen = []
+    for variant in (rows, shuffled):
+        made = Company(tmp_path_factory.mktemp("company"))
+        with made.warehouse:
+            made.send("crm", {"customers": _as_csv(variant)}, rows=len(rows))
+            outcome = made.ingest().deliveries[0].files[0]
+            assert outcome.rows_in == len(rows) == outcome.loaded + outcome.quarantined
+            assert made.value("select count(*) from raw.crm_customers") == outcome.loaded
+            assert made.value("select count(*) from intake.quarantined") == outcome.quarantined
+            seen.append(
+                (made.rows("select * from raw.crm_customers order by row_id"),
+                 made.rows("select rule, column_name, row_text from intake.quarantined order by all"))
+            )  # fmt: skip
+    assert seen[0] == seen[1]
+
+
+def test_an_interrupted_load_leaves_nothing_of_itself(company: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assets.ingest import loading
+
+    company.send("crm", {"customers": customers(customer("K1"))})
+    monkeypatch.setattr(loading, "_record", _interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        company.ingest()
+    assert company.value("select count(*) from raw.crm_customers") == 0
+    monkeypatch.undo()
+    company.ingest()
+    assert company.value("select count(*) from raw.crm_customers") == 1
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_every_table_is_there_before_anything_arrives() -> None:
+    from assets.ingest.tables import prepare, raw_columns
+    from tests.ingest.conftest import StandInPolicy
+
+    with Warehouse.in_memory() as warehouse:
+        prepare(warehouse, StandInPolicy(canonical()))
+        for contract in canonical().values():
+            assert warehouse.columns("raw", contract.raw_table) == list(raw_columns(contract))
+        prepare(warehouse, StandInPolicy(canonical()))
