@@ -94,6 +94,8 @@ class Reading:
     def _open(
         self, path: Path, file_format: Format, needed: Iterable[str], wanted: Sequence[str], listed: tuple[str, ...]
     ) -> Scan:
+        if set("*?") & set(str(path)):
+            raise FileRefused("the path of the site holds * or ?, which the reader takes for a pattern")
         match file_format.kind:
             case "csv":
                 scan = self._csv(self._as_utf8(path, file_format.encoding), file_format, wanted, listed)

@@ -71,9 +71,11 @@ def load_table(
     for number, each in enumerate(inputs, start=1):
         rules = _stage(warehouse, contract, each, number, deletions=not full, numbered=False)
     rules = (*rules, (*_DUPLICATE, contract.key))
-    for number in _files_with_bad_rows(warehouse):
+    flawed = _files_with_bad_rows(warehouse)
+    for number in flawed:
         _number_lines(warehouse, contract, inputs[number - 1], number, deletions=not full)
-    _mark_duplicates(warehouse, contract, code=len(rules))
+    if flawed:
+        _mark_duplicates(warehouse, contract, code=len(rules))
     outcomes = [
         _account(warehouse, contract, each, number, source_delivery, rules)
         for number, each in enumerate(inputs, start=1)

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from assets.ingest.delivering import deliver
+
 CONTRACT = """
 apiVersion: v3.2.0
 kind: DataContract
@@ -303,8 +305,6 @@ schema:
 
 
 def test_one_file_feeds_several_tables_and_is_looked_up_in_another(company_with: Any, tmp_path: Path) -> None:
-    from assets.ingest.delivering import deliver
-
     company = company_with(crm_customers=PEOPLE, crm_contacts=CONTACTS)
     parties = tmp_path / "parties.csv"
     parties.write_text(

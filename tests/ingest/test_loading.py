@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
+import subprocess
+import sys
 from datetime import date
 from typing import Any
 
@@ -12,14 +15,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.errors import BadInput
+from assets.ingest import loading
 from assets.ingest.contracts import canonical
-from assets.ingest.loading import load_rows
+from assets.ingest.loading import ingest, load_rows
+from assets.ingest.tables import prepare, raw_columns
 from assets.warehouse import Warehouse
+from tests.ingest.company import AS_OF, Company, StandInPolicy
 
 CUSTOMERS = ("customer_id,customer_type,name,national_id,org_number,email,phone,street,postal_code,city,country,"
              "birth_date,customer_since,relation_ended_at,deceased_on,updated_at")  # fmt: skip
 INVOICES = ("invoice_id,invoice_number,order_id,customer_id,kind,refers_to_invoice_id,issued_on,booked_on,due_on,"
             "amount,currency,buyer_name,buyer_street,buyer_postal_code,buyer_city,buyer_national_id")  # fmt: skip
+
+
+CONTACTS = "contact_id,customer_id,name,email,phone,job_title,role_ended_at,updated_at\nP1,K1,,,,,,\n"
 
 
 def customer(
@@ -373,6 +382,17 @@ def test_an_older_extract_that_comes_late_is_not_applied(company: Any) -> None:
     assert "rejected" not in dict(company.blocks("crm")).values()
 
 
+def test_changes_that_come_late_and_are_lost_block_until_the_next_full_delivery(company: Any) -> None:
+    for day, name in (("24", "Bo"), ("23", "Ada")):
+        company.send("crm", {"customers": customers(customer("K1", name=name))}, day=f"2026-11-{day}", mode="delta")
+        company.ingest()
+    assert company.rows("select name from raw.crm_customers") == [("Bo",)]
+    assert ("customers", "rejected") in company.blocks("crm")
+    company.send("crm", {"customers": customers(customer("K1"))})
+    company.ingest()
+    assert ("customers", "rejected") not in company.blocks("crm")
+
+
 def test_an_id_that_was_used_for_other_content_rejects(company: Any) -> None:
     folder = company.send("crm", {"customers": customers(customer("K1"))})
     company.ingest()
@@ -488,8 +508,6 @@ def _as_csv(rows: list[dict[str, str]]) -> str:
 def test_rows_in_are_rows_loaded_and_quarantined_and_their_order_does_not_matter(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, str]], order: Any
 ) -> None:
-    from tests.ingest.conftest import Company
-
     shuffled = list(rows)
     order.shuffle(shuffled)
     seen = []
@@ -509,8 +527,6 @@ def test_rows_in_are_rows_loaded_and_quarantined_and_their_order_does_not_matter
 
 
 def test_an_interrupted_load_leaves_nothing_of_itself(company: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from assets.ingest import loading
-
     company.send("crm", {"customers": customers(customer("K1"))})
     monkeypatch.setattr(loading, "_record", _interrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -525,10 +541,32 @@ def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_every_table_is_there_before_anything_arrives() -> None:
-    from assets.ingest.tables import prepare, raw_columns
-    from tests.ingest.conftest import StandInPolicy
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from assets.ingest import loading
+from assets.ingest.contracts import canonical
+from assets.site import Site
+from assets.warehouse import Warehouse
+from tests.ingest.company import AS_OF, StandInPolicy
+loading._record = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+site = Site(Path(sys.argv[1]))
+with Warehouse.open(site.warehouse, key="k" * 32) as warehouse:
+    loading.ingest(warehouse, StandInPolicy(canonical()), site, as_of=AS_OF)
+"""
 
+
+def test_a_kill_in_the_middle_leaves_no_half_delivery(company: Any) -> None:
+    company.send("crm", {"customers": customers(customer("K1")), "contacts": CONTACTS})
+    killed = subprocess.run([sys.executable, "-c", _KILLED, str(company.site.path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with Warehouse.open(company.site.warehouse, key="k" * 32) as warehouse:
+        assert warehouse.value("select count(*) from raw.crm_customers") == 0
+        assert ingest(warehouse, company.policy, company.site, as_of=AS_OF).loaded
+        assert warehouse.rows("select row_id, customer_id from raw.crm_customers") == [(1, "K1")]
+
+
+def test_every_table_is_there_before_anything_arrives() -> None:
     with Warehouse.in_memory() as warehouse:
         prepare(warehouse, StandInPolicy(canonical()))
         for contract in canonical().values():

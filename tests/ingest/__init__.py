@@ -1,0 +1,1 @@
+"""Intake: what arrives, what is loaded, what is kept out."""
