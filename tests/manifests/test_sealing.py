@@ -135,7 +135,7 @@ def test_only_the_instant_of_issue_may_differ(tmp_path: Path) -> None:
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=12)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     st.sets(
         TEXT | st.sampled_from(["=1+1", "@x", "-2", "+3", "\t=a", ' "q', "a,b", "a\nb", "＝x"]), min_size=1, max_size=5
@@ -207,7 +207,7 @@ POINTS: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("at", [1, 2, 4])
+@pytest.mark.parametrize("at", [1, 2])
 @pytest.mark.parametrize(("owner", "name"), POINTS, ids=[name for _, name in POINTS])
 def test_a_crash_leaves_no_half_and_a_rerun_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, at: int, before: bool
@@ -335,7 +335,7 @@ company.seal(DAY, office)
 """
 
 
-@pytest.mark.parametrize("step", [2, 7, 8, 10])
+@pytest.mark.parametrize("step", [2, 8])
 def test_kill_9_leaves_no_half_of_a_manifest(tmp_path: Path, step: int) -> None:
     keys = tmp_path / "keys"
     keys.mkdir()
