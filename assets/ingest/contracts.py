@@ -275,7 +275,7 @@ def _standard() -> jsonschema.Draft201909Validator:
     return jsonschema.Draft201909Validator(json.loads(text))
 
 
-def _read_document(path: Path) -> tuple[OpenDataContractStandard, str]:
+def _read_document(path: Path, model: Contract | None) -> tuple[OpenDataContractStandard, str]:
     try:
         content = path.read_bytes()
         document = yaml.load(content, Loader=_LOADER)  # noqa: S506
@@ -285,7 +285,7 @@ def _read_document(path: Path) -> tuple[OpenDataContractStandard, str]:
         raise BadInput(f"{path} is not YAML in UTF-8: {str(error).splitlines()[0]}.") from None
     if not isinstance(document, dict):
         raise BadInput(f"{path} is not an Open Data Contract Standard document.")
-    problem = jsonschema.exceptions.best_match(_standard().iter_errors(_with_stated_types(document)))
+    problem = jsonschema.exceptions.best_match(_standard().iter_errors(_with_stated_types(document, model)))
     if problem is not None:
         raise BadInput(f"{path}: {problem.json_path}: {problem.message}. See the Open Data Contract Standard 3.2.")
     try:
@@ -296,23 +296,25 @@ def _read_document(path: Path) -> tuple[OpenDataContractStandard, str]:
         raise BadInput(f"{path}: {where}: {first['msg']}.") from None
 
 
-def _with_stated_types(document: dict[str, Any]) -> dict[str, Any]:
+def _with_stated_types(document: dict[str, Any], model: Contract | None) -> dict[str, Any]:
     """The document with the type of canonical columns spelled out.
 
     They may leave it to the canonical model, but the standard's schema takes a property without a type for a map.
     """
+    words = {kind: word for word, kind in _TYPES.items()}
+    types = {column.name: words[column.type] for column in model.columns} if model else {}
     stated = copy.deepcopy(document)
     objects = stated.get("schema")
     for entry in objects if isinstance(objects, list) else []:
         properties = entry.get("properties") if isinstance(entry, dict) else None
         for prop in properties if isinstance(properties, list) else []:
             if isinstance(prop, dict):
-                prop.setdefault("logicalType", "string")
+                prop.setdefault("logicalType", types.get(str(prop.get("name")), "string"))
     return stated
 
 
 def _read_contract(path: Path, model: Contract | None) -> Contract:
-    document, digest = _read_document(path)
+    document, digest = _read_document(path, model)
     source, _, table = path.stem.partition("_")
     if document.domain != source:
         raise BadInput(f"{path}: domain must be {source}, the source that the file's name states.")
