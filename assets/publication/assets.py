@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import date
 from typing import Any
 
 from dagster import (
@@ -17,6 +18,7 @@ from dagster import (
 )
 
 from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of
+from assets.errors import CheckFailed
 from assets.policy import Policy
 from assets.publication.analytics import PublishedTable, publish, published_tables
 from assets.site import Site
@@ -35,14 +37,27 @@ def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
 
     @multi_asset(name="publication", specs=specs, description="The analysts' copy, swapped in whole.", pool=POOL)
     def publication(
-        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], site: ResourceParam[Site]
+        warehouse: ResourceParam[Warehouse],
+        policy: ResourceParam[Policy],
+        site: ResourceParam[Site],
+        as_of: ResourceParam[date],
     ) -> Iterator[MaterializeResult[Any]]:
         with clear_failures():
+            _require_day(warehouse, as_of)
             published = publish(warehouse, policy, site)
         for table in tables:
             yield MaterializeResult(_key(table), metadata={"dagster/row_count": published.rows[table.name]})
 
     return [publication]
+
+
+def _require_day(warehouse: Warehouse, as_of: date) -> None:
+    """Refuse to publish another day than the one that the run is about."""
+    known = warehouse.exists("retention", "evaluation")
+    evaluated = warehouse.value("select as_of from retention.evaluation") if known else None
+    if evaluated != as_of:
+        what = f"is evaluated as of {evaluated}" if evaluated else "has not been evaluated"
+        raise CheckFailed(f"The warehouse {what}, the run is as of {as_of}: run `gallring run --as-of {as_of}` first.")
 
 
 def _key(table: PublishedTable) -> AssetKey:

@@ -19,7 +19,7 @@ from urllib.error import URLError
 from assets.site import Site
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 90.0
+PATIENCE = 240.0
 
 LAUNCH = """
 mutation Launch($params: ExecutionParams!) {

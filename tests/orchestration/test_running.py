@@ -85,6 +85,15 @@ def test_nothing_is_printed(ran: tuple[Site, CycleOutcome], capfd: pytest.Captur
     assert capfd.readouterr() == ("", "")
 
 
+def test_publishing_another_day_than_the_evaluated_one_is_refused(ran: tuple[Site, CycleOutcome]) -> None:
+    site, _ = ran
+    before = site.analytics.stat().st_mtime_ns
+    outcome = run_cycle(site, date(2026, 11, 23), job="publish_analytics")
+    assert [failure.exit_code for failure in outcome.failures] == [1]
+    assert "evaluated as of 2026-11-22" in outcome.failures[0].message
+    assert site.analytics.stat().st_mtime_ns == before
+
+
 def test_the_parts_make_the_whole(ran: tuple[Site, CycleOutcome], sample_site: Make) -> None:
     site = sample_site("parts")
     for job in ("ingest_deliveries", "evaluate_retention", "seal_manifests", "publish_analytics"):
