@@ -171,7 +171,9 @@ class Policy:
         for purpose in self.register.purposes:
             path = self.purpose_path(purpose)
             if path is None:
-                raise BadInput(f"{self.register_path.name}: purpose {purpose} has no file purposes/{purpose}.sql. Add it.")
+                raise BadInput(
+                    f"{self.register_path.name}: purpose {purpose} has no file purposes/{purpose}.sql. Add it."
+                )
             found.append(Model(schema="purposes", path=path))
         return tuple(found)
 
@@ -182,7 +184,7 @@ class Policy:
 
     @cached_property
     def fields(self) -> dict[str, dict[str, list[str]]]:
-        """record type -> data category -> classified fields, in the contracts' order."""
+        """Record type -> data category -> classified fields, in the contracts' order."""
         found: dict[str, dict[str, list[str]]] = {}
         for contract in self.contracts.values():
             if contract.record_type is None:

@@ -109,7 +109,9 @@ def _claims_shape(name: str, model: Model) -> Iterator[Finding]:
         )
     unknown = model.parameters - {"as_of"}
     if unknown:
-        yield Finding("error", "unknown_parameter", f"{name}: ${', $'.join(sorted(unknown))} is no parameter; $as_of is.")
+        yield Finding(
+            "error", "unknown_parameter", f"{name}: ${', $'.join(sorted(unknown))} is no parameter; $as_of is."
+        )
 
 
 def _periods(policy: Policy) -> Iterator[Finding]:
@@ -166,10 +168,10 @@ def _grounds(policy: Policy) -> Iterator[Finding]:
                 yield Finding(
                     "error", "legal_basis", f"register: {name}: {basis} cannot carry a {purpose.purpose_class} purpose."
                 )
-        if purpose.purpose_class == "duty" and "eu-gdpr:A6-1-c" not in purpose.legal_basis:
-            if not purpose.erasure_exception:
-                yield Finding(
-                    "error",
-                    "erasure_exception",
-                    f"register: {name} keeps data against an erasure: name its ground in Art 17(3) as erasure_exception.",
-                )
+        rests_on_law = "eu-gdpr:A6-1-c" in purpose.legal_basis
+        if purpose.purpose_class == "duty" and not rests_on_law and not purpose.erasure_exception:
+            yield Finding(
+                "error",
+                "erasure_exception",
+                f"register: {name} keeps data against an erasure: name its ground in Art 17(3) as erasure_exception.",
+            )

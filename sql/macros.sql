@@ -1,10 +1,12 @@
 -- Macros that every connection gets. Names and phones here, dates too; nothing that reads a table.
+-- noqa: disable=layout.indent
 
 -- Calendar arithmetic in one step, clamped to the month's end: 2024-02-29 plus 36 months is 2027-02-28.
 create or replace macro add_months(d, m) as cast(d + to_months(cast(m as integer)) as date);
 
 -- Trimmed and lower case; an empty address is none.
-create or replace macro normalised_email(x) as nullif(lower(trim(x, ' ' || chr(9) || chr(10) || chr(13) || chr(160))), '');
+create or replace macro normalised_email(x) as
+    nullif(lower(trim(x, ' ' || chr(9) || chr(10) || chr(13) || chr(160))), '');
 
 -- Case-folded, spaces collapsed. ASCII and the letters of the Nordic and western languages fold in SQL;
 -- anything rarer goes through Unicode's full case folding.
@@ -43,7 +45,8 @@ create or replace macro birth_date_exists(century, six) as try_cast(
     || lpad(cast(cast(substr(six, 5, 2) as integer) % 60 as varchar), 2, '0') as date
 ) is not null and cast(substr(six, 5, 2) as integer) not between 32 and 60;
 
--- The last ten digits of a valid personnummer or samordningsnummer (10 or 12 digits, with or without - or +), else null.
+-- The last ten digits of a valid personnummer or samordningsnummer (10 or 12 digits, with or without - or +),
+-- else null.
 create or replace macro bare_number(x) as regexp_replace(trim(x), '[-+ ]', '', 'g');
 create or replace macro personnummer(x) as case
     when not regexp_full_match(trim(x), '(?:[0-9]{2})?[0-9]{6}[-+ ]?[0-9]{4}') then null

@@ -33,8 +33,7 @@ def resolve_people(warehouse: Warehouse) -> int:
         """
     )
     warehouse.run(
-        "create or replace table core.person_labels as "
-        "select distinct node_id, node_id as label from core.person_edges"
+        "create or replace table core.person_labels as select distinct node_id, node_id as label from core.person_edges"
     )
     rounds = 0
     while _spread_labels(warehouse):

@@ -1,6 +1,6 @@
-"""Evaluates every retention purpose on one day: triggers, claims, dispositions. SQL decides; this module only orders it.
+"""Evaluates every retention purpose on one day: triggers, claims, dispositions.
 
-The same inputs and day give the same rows: nothing here reads a clock.
+SQL decides; this module only orders it. The same inputs and day give the same rows: nothing here reads a clock.
 """
 
 from __future__ import annotations

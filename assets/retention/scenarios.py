@@ -45,7 +45,7 @@ class ExpectedDisposition:
     record_key: str
     field: str
     disposition: str
-    keep_until: date | None | str = ANY_END
+    keep_until: date | str | None = ANY_END
 
     def __str__(self) -> str:
         """The record and field, as a person would name it."""
@@ -101,7 +101,7 @@ def read(path: Path) -> Scenario:
         BadInput: it is not a scenario; the message names the file and the place.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_TextLoader)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_TextLoader)  # noqa: S506  a safe loader, text alone
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such scenario file.") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError):
@@ -162,9 +162,7 @@ def _disposition_differences(warehouse: Warehouse, as_of: date, expected: Expect
         yield f"{as_of} {expected}: expected to keep until {expected.keep_until}, is {keep_until}"
 
 
-def _item_differences(
-    warehouse: Warehouse, as_of: date, system: str, items: tuple[ExpectedItem, ...]
-) -> Iterator[str]:
+def _item_differences(warehouse: Warehouse, as_of: date, system: str, items: tuple[ExpectedItem, ...]) -> Iterator[str]:
     issued = {
         (record_type, record_key, action): tuple(fields or ())
         for record_type, record_key, action, fields in warehouse.rows(
@@ -178,7 +176,9 @@ def _item_differences(
         name = f"{as_of} {system}: {item.record_type} {item.record_key} {item.action}"
         found = issued.get((item.record_type, item.record_key, item.action))
         if found is None:
-            others = sorted(action for kind, key, action in issued if (kind, key) == (item.record_type, item.record_key))
+            others = sorted(
+                action for kind, key, action in issued if (kind, key) == (item.record_type, item.record_key)
+            )
             yield f"{name}: not issued" + (f" (but {', '.join(others)})" if others else "")
         elif item.fields is not None and set(found) != set(item.fields):
             yield f"{name}: expected fields {sorted(item.fields)}, issued {sorted(found)}"
@@ -213,7 +213,7 @@ def _step(path: Path, number: int, step: Any) -> Step:
 def _expected_disposition(
     record_type: str, record_key: str, named: str, disposition: str, *keep_until: str | None
 ) -> ExpectedDisposition:
-    end: date | None | str = ANY_END
+    end: date | str | None = ANY_END
     if keep_until:
         end = None if keep_until[0] is None else date.fromisoformat(keep_until[0])
     return ExpectedDisposition(record_type, record_key, named, disposition, end)
