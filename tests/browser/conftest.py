@@ -21,9 +21,12 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium. Missing, it is a failure in CI and a reason to skip elsewhere."""
+    """Debian's Chromium. Missing, it is a failure in CI and a reason to skip elsewhere.
+
+    Closed with its module: while Playwright runs, its event loop is in the way of any other of this process.
+    """
     path = shutil.which("chromium")
     if path is None:
         reason = "chromium is not installed: `apt-get install chromium` lets the browser tests run"
