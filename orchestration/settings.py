@@ -108,6 +108,11 @@ class Settings(BaseSettings):
             raise ValueError('must be a time zone such as "Europe/Stockholm"') from None
         return value
 
+    @field_validator("policy")
+    @classmethod
+    def _is_found_from_anywhere(cls, value: Path | None) -> Path | None:
+        return value.absolute() if value is not None else None
+
     @field_validator("respond_by")
     @classmethod
     def _is_a_period(cls, value: str) -> str:

@@ -16,8 +16,10 @@ from dagster import DagsterInstance, DagsterRunStatus
 
 from assets.errors import BadInput
 from assets.manifests.verifying import verify
+from assets.sample.generating import generate, telling_cases
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseLocked
+from orchestration.initialising import make_site
 from orchestration.opening import PUBLIC_KEY, open_warehouse
 from orchestration.running import CycleOutcome, run_cycle
 from orchestration.settings import Settings
@@ -45,9 +47,6 @@ def run_in_history(site: Site, outcome: CycleOutcome) -> Any:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, CycleOutcome]:
     """A sample site after one cycle, for tests that only look."""
-    from assets.sample.generating import generate, telling_cases
-    from orchestration.initialising import make_site
-
     site = make_site(tmp_path_factory.mktemp("ran") / "site")
     generate(site.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
     return site, run_cycle(site, DAY)
@@ -70,6 +69,22 @@ def test_the_run_is_in_the_history_under_its_job_and_day(ran: tuple[Site, CycleO
     assert (run.job_name, run.status) == ("run_cycle", DagsterRunStatus.SUCCESS)
     assert run.tags["gallring/as_of"] == "2026-11-22"
     assert run.tags[".dagster/repository"] == "__repository__@gallring"
+
+
+def test_the_history_holds_nothing_personal(ran: tuple[Site, CycleOutcome]) -> None:
+    site, _ = ran
+    history = b"".join(path.read_bytes() for path in site.dagster.rglob("*") if path.is_file())
+    personal = {
+        row[column].encode()
+        for table, rows in telling_cases().items()
+        if not table.startswith("office/")
+        for row in rows
+        for column in ("name", "email", "phone", "national_id", "street", "buyer_name", "buyer_street", "payer_name")
+        if row.get(column)
+    }
+    assert b"order_lines_have_their_order" in history  # the control: what is searched can be found
+    assert len(personal) > 10
+    assert [value for value in personal if value in history] == []
 
 
 def test_a_second_run_of_the_day_seals_nothing_more(ran: tuple[Site, CycleOutcome]) -> None:
@@ -145,6 +160,7 @@ def test_a_critical_check_stops_what_comes_after(sample_site: Make, monkeypatch:
 HOLD = """
 import sys
 from pathlib import Path
+from assets.sample.generating import generate, telling_cases
 from assets.site import Site
 from orchestration.opening import open_warehouse
 from orchestration.settings import Settings
