@@ -1,7 +1,6 @@
 -- What makes rows one person: a valid personnummer, an e-mail address with a name, or a subscription that names the
 -- row.
 -- Grain: a row and a link; rows that share a link are the same person, transitively.
--- A subscription belongs to the contact it names, else to the customer it names.
 select
     customer.customer_id * 4 as node_id,
     'number ' || cast(customer.national_id_key as varchar) as link
@@ -37,7 +36,6 @@ select
 from core.subscribers as subscriber
 inner join core.customers as customer
     on subscriber.customer_id = customer.customer_id and customer.is_person
-where subscriber.contact_id is null
 union all
 select
     customer.customer_id * 4 as node_id,

@@ -8,7 +8,10 @@ select
     consent.given_on as starts_on,
     add_months(consent_end.ends_on, proof.months) + proof.days as ends_on,
     cast(null as varchar) as ended_by,
-    case when consent_end.ends_on is null then 'consent_without_day' end as missing
+    case
+        when consent_end.ends_on is null then 'consent_without_day'
+        else consent_end.missing
+    end as missing
 from core.consents as consent
 inner join policy.periods as proof
     on proof.purpose = 'accountability' and proof.clock = 'proof'

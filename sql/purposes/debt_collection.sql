@@ -19,7 +19,7 @@ with clocks as (
         debt.grace_ends_on as ends_on,
         cast(null as varchar) as missing
     from triggers.debts as debt
-    where debt.missing is null and debt.grace_ends_on is not null
+    where debt.grace_ends_on is not null
 )
 
 select

@@ -1,14 +1,15 @@
 -- The last day of the purpose that each consent was given for. Grain: a consent for the newsletter or for web
 -- statistics.
--- A newsletter consent lasts as long as the newsletter on the person's subscriptions, when that is longer.
+-- A newsletter consent lasts as long as the newsletter on the person's subscriptions, when that is longer; a subscription
+-- without a day leaves that in doubt.
 with subscriptions as (
     select
         person.person_id,
-        max(subscription.ends_on) as last_ends_on
+        max(subscription.ends_on) as last_ends_on,
+        max(subscription.missing) as missing
     from triggers.newsletter_subscriptions as subscription
     inner join core.people as person
         on subscription.subscriber_id * 4 + 2 = person.node_id
-    where subscription.missing is null
     group by person.person_id
 ),
 
@@ -28,6 +29,17 @@ reached as (
     from triggers.consent_owners as owner
     inner join triggers.exits as exit_day
         on owner.customer_id = exit_day.customer_id
+    union all
+    select
+        owner.consent_id,
+        'exit' as word,
+        exit_day.on_day
+    from triggers.consent_owners as owner
+    inner join triggers.person_customers as customer
+        on owner.person_id = customer.person_id
+    inner join triggers.exits as exit_day
+        on customer.customer_id = exit_day.customer_id
+    where owner.names_nobody
     union all
     select
         consent.consent_id,
@@ -79,7 +91,8 @@ clocks as (
                 then add_months(consent.given_on, statistics.months) + statistics.days
         end as natural_ends_on,
         cast(substr(word.first_word, 1, 10) as date) as word_on,
-        substr(word.first_word, 12) as word
+        substr(word.first_word, 12) as word,
+        case when consent.purpose = 'newsletter' then subscription.missing end as subscription_missing
     from core.consents as consent
     left join policy.periods as newsletter
         on newsletter.purpose = 'newsletter' and newsletter.clock = 'subscription'
@@ -105,5 +118,9 @@ select
     case
         when clock.natural_ends_on is null or clock.word_on <= clock.natural_ends_on then clock.word
     end as ended_by,
-    case when clock.natural_ends_on is null and clock.word_on is null then 'consent_without_day' end as missing
+    case
+        when clock.word_on is not null then null
+        when clock.natural_ends_on is null then 'consent_without_day'
+        else clock.subscription_missing
+    end as missing
 from clocks as clock

@@ -15,6 +15,7 @@ with addresses as (
 
 select
     consent.consent_id,
+    consent.names_nobody,
     case
         when consent.contact_id is not null then contact_person.person_id
         when consent.customer_id is not null then customer_person.person_id

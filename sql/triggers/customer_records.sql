@@ -1,5 +1,5 @@
 -- Everything that hangs on the customers that a hold or a restriction is about. Grain: a customer and a record.
--- of_contact: it belongs to one of the customer's contacts rather than to the customer.
+-- of_contact: it belongs to a contact of the customer, or to the person, rather than naming the customer.
 with anchors as (
     select held.customer_id
     from triggers.held_customers as held
@@ -17,6 +17,13 @@ contacts as (
     from core.contacts as contact
     inner join anchors as anchor
         on contact.customer_id = anchor.customer_id
+    union
+    select
+        unknown.customer_id,
+        source_row.row_id as contact_id
+    from triggers.held_unknown_customers as unknown
+    inner join raw.crm_contacts as source_row
+        on unknown.record_key = source_row.customer_id
 ),
 
 orders as (
@@ -26,6 +33,13 @@ orders as (
     from core.orders as purchase
     inner join anchors as anchor
         on purchase.customer_id = anchor.customer_id
+    union
+    select
+        unknown.customer_id,
+        source_row.row_id as order_id
+    from triggers.held_unknown_customers as unknown
+    inner join raw.orders_orders as source_row
+        on unknown.record_key = source_row.customer_id
 ),
 
 quotes as (
@@ -35,6 +49,13 @@ quotes as (
     from core.quotes as quote
     inner join anchors as anchor
         on quote.customer_id = anchor.customer_id
+    union
+    select
+        unknown.customer_id,
+        source_row.row_id as quote_id
+    from triggers.held_unknown_customers as unknown
+    inner join raw.crm_quotes as source_row
+        on unknown.record_key = source_row.customer_id
 ),
 
 own_invoices as (
@@ -51,6 +72,20 @@ own_invoices as (
     from core.invoices as invoice
     inner join anchors as anchor
         on invoice.order_customer_id = anchor.customer_id
+    union
+    select
+        unknown.customer_id,
+        source_row.row_id as invoice_id
+    from triggers.held_unknown_customers as unknown
+    inner join raw.orders_invoices as source_row
+        on unknown.record_key = source_row.customer_id
+    union
+    select
+        purchase.customer_id,
+        invoice.invoice_id
+    from orders as purchase
+    inner join core.invoices as invoice
+        on purchase.order_id = invoice.order_id
 ),
 
 invoices as (
@@ -72,12 +107,29 @@ subscribers as (
     select
         anchor.customer_id,
         owner.subscriber_id,
-        subscriber.contact_id is not null as of_contact
+        subscriber.contact_id is not null or subscriber.names_nobody as of_contact
     from anchors as anchor
     inner join triggers.subscriber_owners as owner
         on anchor.customer_id = owner.customer_id
     inner join core.subscribers as subscriber
         on owner.subscriber_id = subscriber.subscriber_id
+    union
+    select
+        subscriber.customer_id,
+        subscriber.subscriber_id,
+        true as of_contact
+    from core.subscribers as subscriber
+    inner join anchors as anchor
+        on subscriber.customer_id = anchor.customer_id
+    where subscriber.contact_id is not null
+    union
+    select
+        unknown.customer_id,
+        source_row.row_id as subscriber_id,
+        true as of_contact
+    from triggers.held_unknown_customers as unknown
+    inner join raw.mailing_subscribers as source_row
+        on unknown.record_key = source_row.customer_id
 ),
 
 consents as (
@@ -94,13 +146,30 @@ consents as (
     select
         anchor.customer_id,
         owner.consent_id,
-        false as of_contact
+        true as of_contact
     from anchors as anchor
-    inner join core.people as person
-        on anchor.customer_id = person.row_id and person.node_type = 'customer'
+    inner join triggers.person_customers as person
+        on anchor.customer_id = person.customer_id
     inner join triggers.consent_owners as owner
         on person.person_id = owner.person_id
-    where owner.customer_id is null
+    where owner.names_nobody
+    union
+    select
+        consent.customer_id,
+        consent.consent_id,
+        true as of_contact
+    from core.consents as consent
+    inner join anchors as anchor
+        on consent.customer_id = anchor.customer_id
+    where consent.contact_id is not null
+    union
+    select
+        unknown.customer_id,
+        source_row.row_id as consent_id,
+        true as of_contact
+    from triggers.held_unknown_customers as unknown
+    inner join raw.crm_consents as source_row
+        on unknown.record_key = source_row.customer_id
 )
 
 select
@@ -125,6 +194,15 @@ select
 from core.interactions as interaction
 inner join anchors as anchor
     on interaction.customer_id = anchor.customer_id
+union all
+select
+    unknown.customer_id,
+    'interaction' as record_type,
+    source_row.row_id,
+    false as of_contact
+from triggers.held_unknown_customers as unknown
+inner join raw.crm_interactions as source_row
+    on unknown.record_key = source_row.customer_id
 union all
 select
     quote.customer_id,
@@ -241,3 +319,12 @@ select
 from core.web_events as web_event
 inner join anchors as anchor
     on web_event.customer_id = anchor.customer_id
+union all
+select
+    unknown.customer_id,
+    'web_event' as record_type,
+    source_row.row_id,
+    false as of_contact
+from triggers.held_unknown_customers as unknown
+inner join raw.web_events as source_row
+    on unknown.record_key = source_row.customer_id

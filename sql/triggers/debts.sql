@@ -143,7 +143,7 @@ select
     extinction.lapses_on,
     extinction.extinguished_on,
     case
-        when extinction.extinguished_on <= $as_of then null
+        when extinction.extinguished_on < $as_of then null
         when extinction.capacity is null then 'purchase_capacity_missing'
         when extinction.arose_on is null then 'claim_without_day'
     end as missing,

@@ -6,3 +6,8 @@ from core.holds as hold
 inner join core.records as record
     on hold.record_type = record.record_type and hold.record_key = record.record_key
 where hold.record_type = 'customer' and hold.listed is null
+union all
+select
+    unknown.hold_id,
+    unknown.customer_id
+from triggers.held_unknown_customers as unknown

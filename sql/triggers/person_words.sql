@@ -53,6 +53,17 @@ inner join core.people as person
     on node.node_id = person.node_id
 union
 select
+    owner.person_id,
+    'newsletter_withdrawal' as word,
+    withdrawal.on_day
+from triggers.address_withdrawals as withdrawal
+inner join core.consents as consent
+    on withdrawal.email_key = consent.email_key
+inner join triggers.consent_owners as owner
+    on consent.consent_id = owner.consent_id
+where owner.person_id is not null
+union
+select
     person.person_id,
     'death' as word,
     customer.deceased_on as on_day

@@ -28,6 +28,14 @@ last_activities as (
     from activities as activity
     where activity.customer_id is not null
     group by activity.customer_id
+),
+
+first_exits as (
+    select
+        exit_day.customer_id,
+        min(exit_day.on_day) as on_day
+    from triggers.exits as exit_day
+    group by exit_day.customer_id
 )
 
 select
@@ -45,5 +53,5 @@ inner join policy.periods as passive
     on passive.purpose = '*' and passive.clock = 'passive'
 left join last_activities as activity
     on customer.customer_id = activity.customer_id
-left join triggers.exits as exit_day
+left join first_exits as exit_day
     on customer.customer_id = exit_day.customer_id

@@ -13,11 +13,12 @@ with members as (
 ),
 
 contacts as (
-    select contact.contact_id
+    select
+        contact.contact_id,
+        contact.customer_id is null as is_orphan
     from members as member
     inner join core.contacts as contact
         on member.node_type = 'contact' and member.row_id = contact.contact_id
-    where contact.customer_id is not null
 ),
 
 orders as (
@@ -25,8 +26,9 @@ orders as (
     from contacts as contact
     inner join core.orders as purchase
         on contact.contact_id = purchase.contact_id
-    inner join core.customers as customer
-        on purchase.customer_id = customer.customer_id and not customer.is_person
+    left join core.customers as customer
+        on purchase.customer_id = customer.customer_id
+    where not coalesce(customer.is_person, false)
 ),
 
 quotes as (
@@ -34,8 +36,9 @@ quotes as (
     from contacts as contact
     inner join core.quotes as quote
         on contact.contact_id = quote.contact_id
-    inner join core.customers as customer
-        on quote.customer_id = customer.customer_id and not customer.is_person
+    left join core.customers as customer
+        on quote.customer_id = customer.customer_id
+    where not coalesce(customer.is_person, false)
 ),
 
 invoices as (
@@ -65,6 +68,7 @@ select
     'contact' as record_type,
     contact.contact_id as row_id
 from contacts as contact
+where not contact.is_orphan
 union
 select
     'subscriber' as record_type,
@@ -92,8 +96,9 @@ select
 from contacts as contact
 inner join core.interactions as interaction
     on contact.contact_id = interaction.contact_id
-inner join core.customers as customer
-    on interaction.customer_id = customer.customer_id and not customer.is_person
+left join core.customers as customer
+    on interaction.customer_id = customer.customer_id
+where not coalesce(customer.is_person, false)
 union
 select
     'quote' as record_type,

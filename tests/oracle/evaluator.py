@@ -736,6 +736,10 @@ class Ledger:
         """Enter a missing or contradictory trigger; no doubt where the purpose could not have kept it anyway."""
         if self.company.row(kind, key) is None:
             return
+        if self.words.limit((kind, str(key)), purpose, None, born) is not None:
+            # the word's own day is the last day of the claim that it ends, whatever the trigger
+            self.claim(kind, key, categories, purpose, None, born)
+            return
         end = self._limit((kind, str(key)), purpose, end, born)
         for category in _categories(kind, categories):
             self.doubts[kind, str(key), category].append(Doubt(purpose, reason, end))
@@ -1007,11 +1011,12 @@ def _held(kind: str, fields: list[str]) -> str:
 
 
 def _records_of(company: Company, people: People, customer_id: str) -> list[Record]:
-    """Every record of a customer; a subscriber or consent also where it names the customer beside a contact."""
+    """Every record of a customer; a subscription or consent also where it names the customer beside a contact."""
     found = []
     for kind, rows in company.rows.items():
         for key, row in rows.items():
-            names = kind in ("subscriber", "consent") and row.get("customer_id") == customer_id
+            root = company.row("subscriber", row.get("subscriber_id")) if kind == "send" else row
+            names = kind in ("subscriber", "send", "consent") and root and root.get("customer_id") == customer_id
             if kind != "customer" and (names or customer_id in people.customers_of((kind, key))):
                 found.append((kind, key))
     return found
@@ -1115,13 +1120,8 @@ def newsletter(company: Company, ledger: Ledger) -> None:
         end, subscribed = _subscription_end(company, subscriber), local_day(subscriber.get("subscribed_at"))
         _until(ledger, ("subscriber", key, "*"), "newsletter", end, subscribed)
         for send in company.children("send", "subscriber_id", key):
-            # the send's claim ends with its subscriber's, and with a word given when the send was there
-            target, born = ("send", send["send_id"], "*", "newsletter"), local_day(send.get("sent_at"))
-            through = ledger.words.limit(("subscriber", key), "newsletter", end, subscribed)
-            if end is None:
-                ledger.doubt(*target, "no subscribed_at", born, through)
-            else:
-                ledger.claim(*target, through, born)
+            # the send's claim is its subscriber's
+            _until(ledger, ("send", str(send["send_id"]), "*"), "newsletter", end, subscribed)
     for key, consent in company.rows["consent"].items():
         _consent(company, ledger, key, consent)
 
