@@ -50,7 +50,7 @@ types: setup ## mypy --strict
 	$(BIN)/mypy --no-error-summary
 
 sql: setup ## sqlfluff, and the portable subset that the evaluation keeps to
-	$(BIN)/sqlfluff lint --disable-progress-bar --processes $(WORKERS) sql assets/sample/sql
+	$(BIN)/sqlfluff lint --disable-progress-bar sql assets/sample/sql
 	$(BIN)/python -m tests.conventions.portable_sql
 
 imports: setup ## import-linter: who may import whom
