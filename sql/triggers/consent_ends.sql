@@ -1,7 +1,6 @@
 -- The last day of the purpose that each consent was given for. Grain: a consent for the newsletter or for web
--- statistics.
--- A newsletter consent lasts as long as the newsletter on the person's subscriptions, when that is longer; a subscription
--- without a day leaves that in doubt.
+-- statistics. A newsletter consent lasts as long as the newsletter on the person's subscriptions, when that is
+-- longer; a subscription without a day leaves that in doubt.
 with subscriptions as (
     select
         person.person_id,

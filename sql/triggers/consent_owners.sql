@@ -11,6 +11,16 @@ with addresses as (
     where node.email_key is not null
     group by node.email_key
     having min(person.person_id) = max(person.person_id)
+),
+
+consents as (
+    select
+        consent.consent_id,
+        consent.contact_id,
+        consent.customer_id,
+        consent.names_nobody,
+        case when consent.names_nobody then consent.email_key end as found_by_key
+    from core.consents as consent
 )
 
 select
@@ -25,7 +35,7 @@ select
         when consent.contact_id is not null then contact.customer_id
         else consent.customer_id
     end as customer_id
-from core.consents as consent
+from consents as consent
 left join core.contacts as contact
     on consent.contact_id = contact.contact_id
 left join core.people as contact_person
@@ -33,4 +43,4 @@ left join core.people as contact_person
 left join core.people as customer_person
     on consent.customer_id * 4 = customer_person.node_id
 left join addresses as address
-    on consent.names_nobody and consent.email_key = address.email_key
+    on consent.found_by_key = address.email_key

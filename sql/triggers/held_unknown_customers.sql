@@ -1,5 +1,5 @@
--- Customers under a hold that lists no field and that no source knows (a quarantined row, say): what names them is held all
--- the same. Grain: a hold; customer_id is negative, a name for the unknown one.
+-- Customers under a hold that lists no field and that no source knows (a quarantined row, say): what names them is
+-- held all the same. Grain: a hold; customer_id is negative, a name for the unknown one.
 select
     hold.hold_id,
     hold.record_key,

@@ -1,5 +1,5 @@
--- A contact's erasure request reaches the quotes, interactions and orders that name the contact, unless a private person or
--- sole trader stands as their customer. Grain: a record, a word and a day.
+-- A contact's erasure request reaches the quotes, interactions and orders that name the contact, unless a private
+-- person or sole trader stands as their customer. Grain: a record, a word and a day.
 with erasures as (
     select
         person.row_id as contact_id,

@@ -1,5 +1,5 @@
--- The customers whose exit is also the person's: rows that are the person, and the companies of rows that are its contacts.
--- Grain: a person and a customer.
+-- The customers whose exit is also the person's: rows that are the person, and the companies of rows that are its
+-- contacts. Grain: a person and a customer.
 select
     person.person_id,
     person.row_id as customer_id
