@@ -1,0 +1,145 @@
+"""`policy check` finds what a policy lacks, `policy register` prints it, `scenario` and `deliver` do their work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestration.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: A scenario in which an interaction's year has gone.
+SCENARIO = """
+name: a note lives one year
+exports:
+  crm/customers: [{customer_id: C1, customer_type: private, name: Test Person}]
+  crm/interactions: [{interaction_id: N1, customer_id: C1, occurred_at: 2024-02-29T10:00:00+01:00, body: note}]
+expect:
+  - as_of: 2025-02-28
+    dispositions: [[interaction, N1, body, retain, 2025-02-28]]
+  - as_of: 2025-03-01
+    dispositions: [[interaction, N1, body, %s]]
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new site, where the command is run."""
+    for name in ("GALLRING_SITE", "GALLRING_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "site"]) == 0
+    return tmp_path / "site"
+
+
+def rewritten(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_the_shipped_policy_and_a_new_sites_are_whole(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "check"]) == 0
+    assert main(["policy", "check", "--site", str(site)]) == 0
+    assert capsys.readouterr().out.count("17 purposes, 0 errors") == 2
+
+
+def in_register(old: str, new: str) -> Callable[[Path], None]:
+    return lambda policy: rewritten(policy / "register.yaml", old, new)
+
+
+BREAKS: dict[str, Callable[[Path], None]] = {
+    "purpose_without_scenario": lambda policy: (policy / "scenarios" / "newsletter.yaml").unlink(),
+    "claims_shape": lambda policy: rewritten(policy / "purposes" / "customer_care.sql", "as ended_by", "as ended"),
+    "sql_not_readable": lambda policy: (policy / "purposes" / "newsletter.sql").write_text("delete from core.people"),
+    "legal_basis": in_register("legal_basis: [eu-gdpr:A6-1-c]", "legal_basis: [eu-gdpr:A6-1-a-consent]"),
+    "erasure_exception": in_register("erasure_exception: Art 17(3)(e)", ""),
+    "period_missing": in_register("periods: {archive: P7Y}", "periods: {vault: P7Y}"),
+    "unknown_category": in_register("order_line: [transaction]", "order_line: [device]"),
+}
+
+
+@pytest.mark.parametrize("rule", BREAKS)
+def test_a_policy_that_lacks_something_is_told_what(rule: str, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    BREAKS[rule](site / "policy")
+    capsys.readouterr()
+    code = main(["policy", "check", "--site", str(site), "--json"])
+    findings = json.loads(capsys.readouterr().out)
+    found = {finding["rule"]: finding["severity"] for finding in findings}
+    assert rule in found
+    assert code == (1 if "error" in found.values() else 0)
+
+
+def test_a_personal_field_without_a_purpose_is_a_finding(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rewritten(site / "policy" / "register.yaml", "web_event: [device]", "web_event: [behaviour]")
+    capsys.readouterr()
+    assert main(["policy", "check", "--policy", "site/policy"]) == 0
+    assert "field_without_purpose: web_event: ip, user_agent (device)" in capsys.readouterr().out
+
+
+def test_a_register_that_is_no_register_exits_with_3(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rewritten(site / "policy" / "register.yaml", "{archive: P7Y}", "{archive: seven years}")
+    assert main(["policy", "check", "--policy", "site/policy"]) == 3
+    assert "accounting" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("language", "title"), [("sv", "Nyhetsbrev"), ("en", "Newsletter")])
+def test_the_register_is_printed_in_both_languages(
+    language: str, title: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["policy", "register", "--language", language]) == 0
+    plain = capsys.readouterr().out
+    assert title in plain
+    assert main(["policy", "register", "--language", language, "--json"]) == 0
+    entries = json.loads(capsys.readouterr().out)["purposes"]
+    assert len(entries) == 17
+    assert all(entry["title"] in plain and entry["law"] in plain for entry in entries)
+
+
+@pytest.mark.parametrize(("disposition", "code", "verdict"), [("erase", 0, "ok"), ("retain", 1, "DIFFERS")])
+def test_scenario_tells_ok_from_different(
+    disposition: str, code: int, verdict: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "note.yaml"
+    path.write_text(SCENARIO % disposition, encoding="utf-8")
+    assert main(["scenario", str(path)]) == code
+    assert capsys.readouterr().out.startswith(verdict)
+    assert main(["scenario", str(path), "--json"]) == code
+    (outcome,) = json.loads(capsys.readouterr().out)
+    assert outcome["passed"] is (code == 0)
+    assert len(outcome["differences"]) == code
+
+
+def test_another_policy_decides_otherwise_without_any_python(site: Path, tmp_path: Path) -> None:
+    path = tmp_path / "note.yaml"
+    path.write_text(SCENARIO % "retain", encoding="utf-8")
+    assert main(["scenario", str(path)]) == 1
+    register = site / "policy" / "register.yaml"
+    rewritten(register, "periods: {care: P1Y}", "periods: {care: P2Y}")
+    path.write_text((SCENARIO % "retain").replace(", retain, 2025-02-28", ", retain, 2026-02-28"), encoding="utf-8")
+    assert main(["scenario", str(path), "--policy", str(site / "policy")]) == 0
+
+
+def test_plain_files_are_delivered_and_seen_waiting(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = site.parent / "fiscal_years.csv"
+    file.write_text("starts_on,ends_on\n2025-09-01,2026-08-31\n", encoding="utf-8")
+    at = ["--extracted-at", "2026-11-22T02:00:00Z"]
+    assert main(["deliver", "office", str(file), *at, "--delivery-id", "first", "--site", str(site)]) == 0
+    note = json.loads((site / "inbox" / "office" / "first" / "delivery.json").read_text(encoding="utf-8"))
+    assert note["files"][0]["rows"] == 1
+    capsys.readouterr()
+    assert main(["status", "--site", str(site)]) == 0
+    assert "office/first" in capsys.readouterr().out
+    assert main(["deliver", "nowhere", str(file), *at, "--site", str(site)]) in (2, 3)
+    assert main(["deliver", "office", str(site.parent / "none.csv"), "--site", str(site)]) == 3
+
+
+def test_generate_fills_the_inbox_once(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "site", "--customers", "5", "--seed", "3"]) == 0
+    assert "gallring run" in capsys.readouterr().out
+    assert len(list((site / "inbox").glob("*/*/delivery.json"))) == 5
+    assert main(["generate", "site", "--customers", "5"]) == 3
