@@ -31,7 +31,9 @@ def decided_by_sql(policy: Policy, exports: dict, days: list[date]) -> Iterator[
             evaluate(warehouse, policy, day)
             rows = warehouse.rows(
                 """
-                select record.record_type, record.record_key, field.field, disposition.disposition, disposition.keep_until
+                select
+                    record.record_type, record.record_key, field.field,
+                    disposition.disposition, disposition.keep_until
                 from retention.dispositions as disposition
                 inner join retention.records as record
                     on disposition.record_type = record.record_type and disposition.row_id = record.row_id
