@@ -1,8 +1,11 @@
 """The ledger of sealed manifests: its tables, and the questions people ask it.
 
-Tables are made here and filled by `sealing` alone. Nothing here decides what is told to a system.
+Tables are made here and filled by `sealing` and by `assets.delivery`. Nothing here decides what is told to a system.
 
-- `manifest.items`, `manifest.manifests`, `manifest.events` are append-only.
+- `manifest.items`, `manifest.manifests`, `manifest.events`, `manifest.receipts`, `manifest.verifications` are
+  append-only. An event without an item speaks for its whole manifest; `manifest.item_states` says where each stands.
+- `manifest.replaced_fields` holds what an item's field had been told before, so that a cancelled item takes back its
+  word.
 - `manifest.sealed_fields` holds the last state told to a record's own source, field by field; `action` is that of the
   item that told it, so that an order about a whole record is known from one about some of its fields.
 - `manifest.notified_fields` holds what partners were told of their copies.
@@ -16,6 +19,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from assets.delivery import states
 from assets.errors import BadUsage
 from assets.warehouse import Warehouse
 
@@ -31,7 +35,13 @@ _TABLES = {
     "as_of date, action varchar",
     "notified_fields": "partner_id varchar, record_type varchar, record_key varchar, field varchar, item_id varchar, "
     "as_of date",
-    "events": "item_id varchar, manifest_id varchar, state varchar, on_day date, detail varchar",
+    "events": "item_id varchar, manifest_id varchar, state varchar, on_day date, detail varchar, sequence bigint, "
+    "happened_at timestamp, reason varchar, until date, by_whom varchar, origin varchar",
+    "receipts": 'manifest_id varchar, item_id varchar, status varchar, "at" timestamp, detail varchar, until date',
+    "verifications": "manifest_id varchar, item_id varchar, outcome varchar, delivery_id varchar, as_of date, "
+    "reason varchar",
+    "replaced_fields": "item_id varchar, record_type varchar, record_key varchar, field varchar, state varchar, "
+    "told_by varchar, as_of date, action varchar",
     "intended": "manifest_id varchar, system varchar, as_of date",
 }
 
@@ -41,11 +51,21 @@ def prepare(warehouse: Warehouse) -> None:
     warehouse.run("create schema if not exists manifest")
     for name, columns in _TABLES.items():
         warehouse.run(f"create table if not exists manifest.{name} ({columns})")
+    _add_columns(warehouse, "events")
     warehouse.run(
         "create view if not exists manifest.ordered_fields as "
         "select sealed.record_type, sealed.record_key, sealed.field, sealed.item_id, sealed.as_of "
         "from manifest.sealed_fields as sealed where sealed.state = 'erase'"
     )
+    states.prepare(warehouse)
+
+
+def _add_columns(warehouse: Warehouse, name: str) -> None:
+    """Give a table of an older warehouse the columns that came later."""
+    there = set(warehouse.columns("manifest", name))
+    for column in _TABLES[name].split(", "):
+        if column.split()[0] not in there:
+            warehouse.run(f"alter table manifest.{name} add column {column}")
 
 
 @dataclass(frozen=True)
@@ -87,18 +107,6 @@ class ManifestDetail:
     preview: tuple[Item, ...]
 
 
-_STATES = """
-    select events.manifest_id, events.item_id, events.state
-    from (
-        select
-            manifest_id, item_id, state,
-            row_number() over (partition by manifest_id, item_id order by on_day desc, rowid desc) as latest
-        from manifest.events
-    ) as events
-    where events.latest = 1
-"""
-
-
 def manifests(warehouse: Warehouse, system: str | None = None) -> list[ManifestSummary]:
     """The sealed manifests in the order they were sealed, of one system or of all."""
     prepare(warehouse)
@@ -108,11 +116,11 @@ def manifests(warehouse: Warehouse, system: str | None = None) -> list[ManifestS
         {"system": system},
     )
     actions = _counts(warehouse, "select manifest_id, action, count(*) from manifest.items group by all")
-    states = _counts(warehouse, f"select manifest_id, state, count(*) from ({_STATES}) group by all")
+    counted_states = _counts(warehouse, "select manifest_id, state, count(*) from manifest.item_states group by all")
     return [
         ManifestSummary(
             manifest_id, of_system, sequence, as_of, issued_at, respond_by, items,
-            actions.get(manifest_id, {}), states.get(manifest_id, {}),
+            actions.get(manifest_id, {}), counted_states.get(manifest_id, {}),
         )
         for manifest_id, of_system, sequence, as_of, issued_at, respond_by, items in rows
     ]  # fmt: skip
@@ -142,7 +150,7 @@ def show(warehouse: Warehouse, manifest_id: str, preview: int = 20) -> ManifestD
 def _items(warehouse: Warehouse, manifest_id: str, limit: int) -> list[Item]:
     rows = warehouse.rows(
         "select items.item_id, items.record_type, items.record_key, items.action, items.fields, "
-        f"items.because, items.kept, states.state from manifest.items as items left join ({_STATES}) as states "
+        "items.because, items.kept, states.state from manifest.items as items left join manifest.item_states as states "
         "on states.manifest_id = items.manifest_id and states.item_id = items.item_id "
         "where items.manifest_id = $id order by items.record_type, items.record_key, items.action limit $limit",
         {"id": manifest_id, "limit": limit},

@@ -230,8 +230,9 @@ def _state_of_inputs(warehouse: Warehouse) -> list[dict[str, str]]:
 
 _RECORD = (
     "insert into manifest.items by name select $id as manifest_id, * from manifest.being_sealed",
-    "insert into manifest.events (item_id, manifest_id, state, on_day) "
-    "select item_id, $id, 'issued', $as_of from manifest.being_sealed",
+    # One event speaks for all items of the manifest (assets.delivery.states).
+    "insert into manifest.events (manifest_id, state, on_day, origin, sequence) "
+    "select $id, 'issued', $as_of, 'seal', coalesce(max(sequence), 0) + 1 from manifest.events",
     # What the record's own source has now been told, field by field: the last word replaces the one before.
     """
     create or replace table manifest.told_fields as
@@ -242,6 +243,16 @@ _RECORD = (
     inner join manifest.being_sealed as sealed
         on sealed.record_type = changed.record_type and sealed.record_key = changed.record_key
         and sealed.action = changed.action and sealed.system = changed.source
+    """,
+    # A cancelled item takes back its word: what it replaces is remembered.
+    """
+    insert into manifest.replaced_fields by name
+    select told.item_id, earlier.record_type, earlier.record_key, earlier.field, earlier.state,
+        earlier.item_id as told_by, earlier.as_of, earlier.action
+    from manifest.sealed_fields as earlier
+    inner join manifest.told_fields as told
+        on told.record_type = earlier.record_type and told.record_key = earlier.record_key
+        and told.field = earlier.field
     """,
     """
     delete from manifest.sealed_fields as earlier where exists (

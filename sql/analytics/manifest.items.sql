@@ -9,18 +9,11 @@
 -- - as_of date: the day of evaluation that it was decided on
 -- - respond_by date: the last day to answer
 -- - state varchar: issued, and later what became of it; the last one that was recorded
-with states as (
-    select
-        events.manifest_id,
-        events.item_id,
-        events.state,
-        row_number() over (
-            partition by events.manifest_id, events.item_id
-            order by events.on_day desc, events.rowid desc
-        ) as latest
-    from manifest.events
-)
-
+-- - since date: the day on which it came to be in that state
+-- - due_on date: the day on which something is to have happened: the postponement's, else the last day to answer
+-- - reason varchar: a code, where the state has one
+-- - owner varchar: who has to act: approver, gallring, system, privacy or nobody
+-- - next_step varchar: what is to be done, in English
 select
     items.manifest_id,
     items.item_id,
@@ -31,10 +24,14 @@ select
     coalesce(items.fields, []) as fields,
     items.as_of,
     items.respond_by,
-    coalesce(states.state, 'issued') as state
+    states.state,
+    states.since,
+    states.due_on,
+    states.reason,
+    states.owner,
+    states.next_en as next_step
 from manifest.items
-left join states
+inner join manifest.item_states as states
     on
         items.manifest_id = states.manifest_id
         and items.item_id = states.item_id
-        and states.latest = 1

@@ -39,10 +39,9 @@ def test_manifests_are_listed_in_their_order(warehouse: Warehouse) -> None:
 
 def test_the_last_event_is_the_state(warehouse: Warehouse) -> None:
     item, manifest = warehouse.rows("select item_id, manifest_id from manifest.items where action = 'lift'")[0]
-    warehouse.run("insert into manifest.events values (?, ?, 'delivered', ?, null)", [item, manifest, DAY])
-    warehouse.run(
-        "insert into manifest.events values (?, ?, 'done', ?, null)", [item, manifest, DAY + timedelta(days=9)]
-    )
+    insert = "insert into manifest.events (item_id, manifest_id, state, on_day) values (?, ?, ?, ?)"
+    warehouse.run(insert, [item, manifest, "delivered", DAY])
+    warehouse.run(insert, [item, manifest, "done", DAY + timedelta(days=9)])
     assert ledger.show(warehouse, manifest).preview[0].state == "done"
 
 
