@@ -1,5 +1,8 @@
 """The warehouse: the one encrypted DuckDB file, its connection, and nothing that knows what is stored in it.
 
+DuckDB's DELETE and UPDATE leave what they take away in the file. `copy_to` writes a new file that holds what is to
+stay and no more, and proves it; `swap_in` puts such a file in the place of the open one, whole or not at all.
+
 The only module that imports the DuckDB driver. Driver errors quote the values they stumble on, which are personal
 data, so none of their text leaves this module: a `WarehouseError` says which statement failed and of what kind.
 """
@@ -8,9 +11,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +40,26 @@ class WarehouseKeyError(WarehouseError):
     """The key is missing, or is not the one that the warehouse was written with."""
 
 
+class RewriteFailed(WarehouseError):
+    """A new file could not be written, or does not hold exactly what was to stay; the old one is as it was."""
+
+
+#: A rewritten warehouse stands beside the old one under this ending until it is whole.
+REWRITING = ".rewriting"
+#: How long a swap waits for a process that opened the new file in the instant before this one did.
+_REOPEN_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class WrittenCopy:
+    """A new database file: how many tables and rows it holds, and its size."""
+
+    path: Path
+    tables: int
+    rows: int
+    size_bytes: int
+
+
 def extension_path(name: str) -> Path:
     """The file of a DuckDB extension that came as a Python package (`httpfs`, `excel`)."""
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
@@ -55,6 +81,35 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _attachment(path: Path, catalog: str, key: str | None, *, read_only: bool = False) -> str:
+    """The statement that opens a database file. Paths and keys take no parameter in the grammar."""
+    options = [f"encryption_key {_quoted(key)}"] if key else []
+    options += ["read_only"] if read_only else []
+    return f"attach {_quoted(str(path))} as {catalog}" + (f" ({', '.join(options)})" if options else "")
+
+
+def discard_database(path: Path) -> None:
+    """Remove a database file and its write-ahead log, where there are any."""
+    for each in (path, path.with_name(path.name + ".wal")):
+        each.unlink(missing_ok=True)
+
+
+def _clear_leftovers(path: Path, temporary: Path | None) -> None:
+    """Remove what a process that died left half written: a new warehouse beside the old one, spill files."""
+    discard_database(path.with_name(path.name + REWRITING))
+    for spilled in temporary.glob("duckdb_temp_*") if temporary is not None else ():
+        spilled.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Flush a file, or a folder's entries, to disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _headline(sql: str) -> str:
     """The first words of a statement, to name it in an error. Statements hold no values: those are parameters."""
     words = " ".join(line for line in sql.splitlines() if not line.strip().startswith("--")).split()
@@ -72,7 +127,9 @@ class Warehouse:
         self._connection = connection
         self._depth = 0
         self._lock = threading.RLock()
+        self._key: str | None = None
         self.catalog = catalog
+        self.path: Path | None = None
 
     # -- opening -----------------------------------------------------------------------------------------------
 
@@ -98,20 +155,21 @@ class Warehouse:
             settings["memory_limit"] = memory_limit
         if threads:
             settings["threads"] = threads
+        settings["temp_file_encryption"] = True  # must be there before the folder is: both are given at once
+        if temporary is not None:
+            temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+            settings["temp_directory"] = str(temporary)
         connection = duckdb.connect(":memory:", config=settings)
         try:
             connection.execute(f"load {_quoted(str(extension_path('httpfs')))}")
-            if temporary is not None:
-                temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
-                connection.execute(f"set temp_directory = {_quoted(str(temporary))}")
-            connection.execute("set temp_file_encryption = true")
-            option = f" (encryption_key {_quoted(key)})" if key else ""
-            connection.execute(f"attach {_quoted(str(path))} as warehouse{option}")
+            connection.execute(_attachment(path, "warehouse", key))
         except duckdb.Error as error:
             connection.close()
             raise _opening_error(path, error) from None
         path.chmod(0o600)
+        _clear_leftovers(path, temporary)  # nobody else is at work on them: the file is open here
         warehouse = cls(connection, "warehouse")
+        warehouse.path, warehouse._key = path, key
         warehouse._prepare(pseudonym_key)
         return warehouse
 
@@ -251,6 +309,135 @@ class Warehouse:
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file."""
         self.run(f"checkpoint {self.catalog}" if self.catalog != "memory" else "checkpoint")
+
+    # -- rewriting ---------------------------------------------------------------------------------------------
+
+    @property
+    def rewriting_path(self) -> Path:
+        """Where a new file is written before it takes the place of the open one.
+
+        Raises:
+            RewriteFailed: the warehouse is in memory.
+        """
+        if self.path is None:
+            raise RewriteFailed("A warehouse in memory has no file to rewrite.")
+        return self.path.with_name(self.path.name + REWRITING)
+
+    def copy_to(
+        self, path: Path, *, selections: Mapping[str, str] | None = None, key: str | None = None, encrypted: bool = True
+    ) -> WrittenCopy:
+        """Write a new database file at `path` with every table and view, and prove that it holds what it should.
+
+        Args:
+            path: the new file; what is there makes way.
+            selections: `schema.table` to the SELECT that gives its rows in the copy; all rows where there is none.
+            key: encrypts the copy; None: the warehouse's own key.
+            encrypted: False writes it in the clear, for tests that look for bytes in it.
+
+        Raises:
+            RewriteFailed: the copy could not be written or does not agree; nothing is left of it.
+        """
+        if self._depth:
+            raise RewriteFailed("A copy is not written in the middle of a transaction.")
+        used = (key or self._key) if encrypted else None
+        discard_database(path)
+        try:
+            with self._lock:
+                expected = self._fill(path, used, selections or {})
+                found = self._read_back(path, used, expected)
+            path.chmod(0o600)
+            _flush(path)
+        except (duckdb.Error, OSError, RewriteFailed) as error:
+            discard_database(path)
+            if isinstance(error, RewriteFailed):
+                raise
+            kind = _kind(error) if isinstance(error, duckdb.Error) else (error.strerror or "input/output error")
+            raise RewriteFailed(
+                f"{path.name} could not be written ({kind}): nothing was changed. Make room for a second copy of the "
+                "warehouse, then run again."
+            ) from None
+        return WrittenCopy(path, len(expected), found, path.stat().st_size)
+
+    def _fill(self, path: Path, key: str | None, selections: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+        """Write the copy; what each of its tables must hold: rows, and a checksum that no order changes."""
+        execute = self._connection.execute
+        execute(_attachment(path, "copied", key))
+        try:
+            execute(f"copy from database {self.catalog} to copied (schema)")
+            expected = {}
+            for schema, table in self._tables():
+                name = f"{identifier(schema)}.{identifier(table)}"
+                select = selections.get(f"{schema}.{table}", f"select * from {self.catalog}.{name}")
+                execute(f"insert into copied.{name} by name {select}")
+                expected[name] = self._checksum(f"({select})")
+            execute("checkpoint copied")
+        finally:
+            execute("detach copied")
+        return expected
+
+    def _read_back(self, path: Path, key: str | None, expected: Mapping[str, tuple[int, int]]) -> int:
+        """Open the finished file anew and compare; how many rows it holds."""
+        if path.with_name(path.name + ".wal").exists():
+            raise RewriteFailed(f"{path.name} was not finished: nothing was changed. Run again.")
+        self._connection.execute(_attachment(path, "copied", key, read_only=True))
+        try:
+            for name, total in expected.items():
+                if self._checksum(f"copied.{name}") != total:
+                    raise RewriteFailed(
+                        f"The copy of table {name} does not hold what was to stay: nothing was changed. Look for a "
+                        "failing disk; `gallring restore` brings back the last backup."
+                    )
+        finally:
+            self._connection.execute("detach copied")
+        return sum(rows for rows, _ in expected.values())
+
+    def _checksum(self, relation: str) -> tuple[int, int]:
+        sql = f"select count(*), coalesce(sum(cast(hash(each_row) as hugeint)), 0) from {relation} as each_row"
+        rows, total = self._connection.execute(sql).fetchall()[0]
+        return int(rows), int(total)
+
+    def _tables(self) -> list[tuple[str, str]]:
+        return self._connection.execute(
+            "select schema_name, table_name from duckdb_tables() where database_name = ? and not internal "
+            "and not temporary order by all",
+            [self.catalog],
+        ).fetchall()
+
+    def swap_in(self, path: Path, *, key: str | None = None) -> None:
+        """Put the finished file at `path` in the place of the open one, destroy that, and go on with the new one.
+
+        A crash at any point leaves the one or the other whole. `key` is the new file's, where it is another.
+
+        Raises:
+            RewriteFailed: the open file is not at rest.
+            WarehouseLocked: another process opened the new file first.
+        """
+        if self.path is None or self._depth:
+            raise RewriteFailed("Only a warehouse file at rest can be swapped.")
+        log = self.path.with_name(self.path.name + ".wal")
+        with self._lock:
+            self.checkpoint()
+            if log.exists() and log.stat().st_size:
+                raise RewriteFailed(f"{self.path.name} is still being written: nothing was changed. Run again.")
+            path.replace(self.path)
+            _flush(self.path.parent)
+            self._connection.execute("set search_path = 'memory.main'")
+            self._connection.execute(f"detach {self.catalog}")
+            self._key = key or self._key
+            self._reattach(self.path)
+            self._use(self._connection)
+
+    def _reattach(self, path: Path) -> None:
+        deadline = time.monotonic() + _REOPEN_SECONDS
+        while True:
+            try:
+                self._connection.execute(_attachment(path, self.catalog, self._key))
+                return
+            except duckdb.Error as error:
+                failure = _opening_error(path, error)
+                if not isinstance(failure, WarehouseLocked) or time.monotonic() >= deadline:
+                    raise failure from None
+            time.sleep(0.1)
 
     def close(self) -> None:
         """Close the connection; the file is then free for another process."""

@@ -1,4 +1,4 @@
-"""From staged rows to a raw table: surrogates, what is remembered, who left the source.
+"""From staged rows to a raw table: surrogates, what is remembered, what is kept out, who left the source.
 
 Runs the SQL; reads no files and judges no rows. A full delivery replaces a table, a delta changes the rows it names.
 """
@@ -82,9 +82,10 @@ def _arrivals(staging: Staging, raw: str) -> str:
     """The rows that came, with what stays known of their earlier selves."""
     contract = staging.contract
     record_type = literal(contract.record_type or "")
-    parts = [f"new.{identifier(column.name)} as {identifier(column.name)}" for column in contract.columns]
+    parts = [f"{_stored(contract, column)} as {identifier(column.name)}" for column in contract.columns]
     parts += [
         "coalesce(old.row_id, new_rows.row_id) as row_id", "true as in_source", "$delivery_id as in_delivery",
+        f"{_withheld(contract)} as withheld",
     ]  # fmt: skip
     parts += [
         f"{_remembered(column, f'pseudonym({_key_text(column)})', f'{column.name}_key')}"
@@ -107,6 +108,39 @@ def _arrivals(staging: Staging, raw: str) -> str:
     """
 
 
+def _stored(contract: Contract, column: Column) -> str:
+    """The value that is stored: none where a sealed manifest ordered the field erased, though the source has it still.
+
+    An office register's address is stored while its request is open; after that its keyed hash is enough.
+    """
+    value = f"new.{identifier(column.name)}"
+    if column.category is not None and contract.record_type is not None:
+        return f"case when {_is_ordered(column)} then null else {value} end"
+    if contract.record_type is None and column.pseudonymised and _can_be_answered(contract):
+        return f"case when new.answered_at is null then {value} end"
+    return value
+
+
+def _can_be_answered(contract: Contract) -> bool:
+    return any(column.name == "answered_at" for column in contract.columns)
+
+
+def _withheld(contract: Contract) -> str:
+    """The names of the fields that came with a value and are kept out; null where there are none."""
+    names = ", ".join(
+        f"case when new.{identifier(column.name)} is not null and {_is_ordered(column)} then {literal(column.name)} end"
+        for column in contract.columns if column.category is not None
+    )  # fmt: skip
+    if not names or contract.record_type is None:
+        return "cast(null as varchar[])"
+    kept_out = f"list_filter([{names}], lambda field: field is not null)"
+    return f"case when ordered.fields is not null and len({kept_out}) > 0 then {kept_out} end"
+
+
+def _is_ordered(column: Column) -> str:
+    return f"coalesce(list_contains(ordered.fields, {literal(column.name)}), false)"
+
+
 def _key_text(column: Column) -> str:
     return _KEY_TEXT[column.name].replace("{}", f"new.{identifier(column.name)}")
 
@@ -127,6 +161,8 @@ def _others(staging: Staging, raw: str, condition: str) -> str:
         quoted = identifier(name)
         if name == "in_source":
             parts.append("old.in_source and not _gone as in_source")
+        elif name == "withheld":
+            parts.append(f"case when not ({leaves}) then old.withheld end as withheld")
         elif name == "in_delivery":
             parts.append(f"case when {leaves} then $delivery_id else old.in_delivery end as in_delivery")
         elif column is not None and column.category is not None:

@@ -21,6 +21,7 @@ from assets.warehouse import Warehouse, identifier
 _TABLE = "staged_rows"
 _DUPLICATE = ("duplicate_key",)
 _MOST_NAMED = 5
+_QUARANTINED = "source, delivery_id, table_name, file_name, line, rule, column_name, row_text"
 
 
 @dataclass(frozen=True)
@@ -164,13 +165,22 @@ def _quarantine_rows(
     warehouse: Warehouse, contract: Contract, each: Input, number: int, delivery_id: str,
     rules: tuple[tuple[str, str], ...], unread: Sequence[int],
 ) -> None:  # fmt: skip
-    """Keep the bad rows aside. A line is the row's place in the file, the heading and unreadable lines counted."""
+    """Keep the bad rows aside. A line is the row's place in the file, the heading and unreadable lines counted.
+
+    The text of a record that a sealed manifest ordered erased, in part or whole, is not kept.
+    """
     values = ", ".join(f"{literal(column.name)}: {identifier(column.name)}" for column in contract.columns)
     line = "_line + $heading + len(list_filter($unread, lambda each: each <= _line + $heading))"
+    is_ordered = (
+        "coalesce(_key in (select record_key from manifest.ordered_fields "
+        f"where record_type = {literal(contract.record_type or '')}), false)"
+    )
     warehouse.run(
-        f"insert into intake.quarantined select $source, $delivery_id, $table_name, $file_name, {line}, "
+        f"insert into intake.quarantined ({_QUARANTINED}, record_key) "
+        f"select $source, $delivery_id, $table_name, $file_name, {line}, "
         f"list_extract($rules, _failure), list_extract($columns, _failure), "
-        f"coalesce(_row, cast(to_json({{{values}}}) as varchar)) from {_TABLE} where _failure > 0 and _file = $number",
+        f"case when not {is_ordered} then coalesce(_row, cast(to_json({{{values}}}) as varchar)) end, _key "
+        f"from {_TABLE} where _failure > 0 and _file = $number",
         {
             "source": contract.source, "delivery_id": delivery_id, "table_name": contract.table,
             "file_name": each.file.name, "heading": each.scan.heading, "number": number,
@@ -182,7 +192,8 @@ def _quarantine_rows(
 
 def _quarantine_lines(warehouse: Warehouse, contract: Contract, each: Input, delivery_id: str) -> None:
     warehouse.run(
-        "insert into intake.quarantined select $source, $delivery_id, $table_name, $file_name, line, "
+        f"insert into intake.quarantined ({_QUARANTINED}) "
+        "select $source, $delivery_id, $table_name, $file_name, line, "
         "lower(replace(cast(min(error_type) as varchar), ' ', '_')), null, trim(min(csv_line), chr(10) || chr(13)) "
         f"from {each.scan.rejects} group by line",
         {"source": contract.source, "delivery_id": delivery_id, "table_name": contract.table,

@@ -12,8 +12,9 @@ SQL_TYPES: dict[ColumnType, str] = {
 }  # fmt: skip
 
 #: A raw row's own surroundings. `in_delivery` is the delivery that last said something about the row; it is not called
-#: `delivery_id` because deliveries of goods have a column of that name.
-_SURROUNDINGS = (("row_id", "bigint"), ("in_source", "boolean"), ("in_delivery", "varchar"))
+#: `delivery_id` because deliveries of goods have a column of that name. `withheld` names the fields that the source
+#: still delivers and that are kept out because a sealed manifest ordered them erased.
+_SURROUNDINGS = (("row_id", "bigint"), ("in_source", "boolean"), ("in_delivery", "varchar"), ("withheld", "varchar[]"))
 
 _TABLES = {
     "intake.deliveries": "sequence bigint, source varchar, delivery_id varchar, mode varchar, extracted_at timestamp, "
@@ -22,7 +23,7 @@ _TABLES = {
     "rows_in bigint, rows_loaded bigint, rows_quarantined bigint, rows_out_of_scope bigint, status varchar, "
     "reason varchar",
     "intake.quarantined": "source varchar, delivery_id varchar, table_name varchar, file_name varchar, line bigint, "
-    "rule varchar, column_name varchar, row_text varchar",
+    "rule varchar, column_name varchar, row_text varchar, record_key varchar",
     "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
     "manifest.sealed_fields": "record_type varchar, record_key varchar, field varchar, state varchar, "
     "item_id varchar, as_of date, action varchar",
@@ -58,6 +59,7 @@ def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
             warehouse.run(f"create schema if not exists {schema}")
         for table, columns in _TABLES.items():
             warehouse.run(f"create table if not exists {table} ({columns})")
+        warehouse.run("alter table intake.quarantined add column if not exists record_key varchar")
         warehouse.run(_ORDERED_FIELDS)
         there = _existing_columns(warehouse)
         for contract in policy.contracts.values():

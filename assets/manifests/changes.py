@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from assets.ingest.projecting import literal
 from assets.manifests import ledger
 from assets.models import SQL, Model
 from assets.policy import Policy
@@ -53,7 +54,8 @@ def propose(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
 def find_held_fields(warehouse: Warehouse, records: str, into: str) -> None:
     """Write to table `into` the classified fields that hold a value, of the records (record_type, row_id) in `records`.
 
-    A field holds a value when its column is not null in a row that its source delivers now.
+    A field holds a value when its column is not null in a row that its source delivers now, or when intake keeps out
+    what the source still delivers there (`withheld`).
     """
     warehouse.run(
         f"create or replace table {into} "
@@ -74,7 +76,11 @@ def _add_held_fields(warehouse: Warehouse, records: str, into: str, record_type:
     )
     if not fields:
         return
-    flags = ", ".join(f"source_row.{identifier(field)} is not null as held_{position}" for field, position in fields)
+    flags = ", ".join(
+        f"source_row.{identifier(field)} is not null "
+        f"or coalesce(list_contains(source_row.withheld, {literal(field)}), false) as held_{position}"
+        for field, position in fields
+    )
     arms = " union all ".join(f"select row_id, {position} as position from wide where held_{position}"
                               for _, position in fields)  # fmt: skip
     warehouse.run(
