@@ -21,6 +21,7 @@ from dagster import (
 
 from assets.catalogue.assets import checks_of
 from assets.core.assets import core_assets
+from assets.evidence.assets import evidence_assets
 from assets.ingest.assets import inbox_assets, intake_assets, policy_assets
 from assets.manifests.assets import manifest_assets
 from assets.policy import Policy
@@ -72,7 +73,8 @@ def all_assets(policy: Policy) -> list[AssetsDefinition | AssetSpec]:
         *manifest_assets(),
     ]
     made = {key for each in before if isinstance(each, AssetsDefinition) for key in each.keys}
-    return [*before, *publication_assets(made)]
+    published = publication_assets(made)
+    return [*before, *published, *evidence_assets(made)]
 
 
 def all_checks() -> list[AssetChecksDefinition]:

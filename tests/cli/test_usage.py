@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VERBS = [
     ("init",), ("demo",), ("generate",), ("deliver",), ("run",), ("ui",), ("status",), ("explain",), ("scenario",),
     ("policy", "check"), ("policy", "register"), ("manifest", "list"), ("manifest", "show"), ("manifest", "verify"),
+    ("evidence", "export"), ("evidence", "verify"),
 ]  # fmt: skip
 
 

@@ -1,0 +1,186 @@
+"""What the warehouse knows and the log does not yet hold, as entries without personal data.
+
+Reads decisions, checks, the ledger of manifests and the register of own erasures; changes none of them. A row of the
+ledger is told once: an entry has a subject (a day, a manifest and a state), and is written when nothing, or something
+else, was last written on that subject. So a crash between two entries leaves the rest to the next run.
+
+No field's value is ever read here. A record that has to be named (an order that a system refused, or did not keep to)
+is named by a keyed reference, which the holder of the site's key alone can compute from the record's key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from assets.evidence.chain import Chain, EvidenceBroken, append, read_chain
+from assets.evidence.entries import facts_fit
+from assets.evidence.verify_bundle import canonical
+from assets.manifests import ledger
+from assets.manifests.signatures import Signer
+from assets.site import Site
+from assets.warehouse import Warehouse
+
+#: What a state of a manifest item is in the log; an item that was issued is told by `sealed`.
+KINDS = {
+    "approved": "approved", "cancelled": "cancelled", "delivered": "delivered", "overdue": "overdue",
+    "verified": "verified", "discrepancy": "verified",
+    **dict.fromkeys(("accepted", "queued", "done", "already_absent", "partly_retained", "refused", "withheld"),
+                    "answered"),
+}  # fmt: skip
+#: States in which something of a person's is still where it should not be, so that the records are named.
+NAMED_STATES = ("partly_retained", "refused", "withheld", "discrepancy")
+MOST_NAMED = 1_000
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What one recording did: the log's length, what was written now by kind, whether a crash was mended first."""
+
+    entries: int
+    written: dict[str, int]
+    repaired: bool
+
+
+def record(warehouse: Warehouse, site: Site, signer: Signer, recorded_at: datetime) -> Recording:
+    """Append to the site's log what is not in it yet.
+
+    Raises:
+        EvidenceBroken: the log is not what was signed; nothing is added to it.
+    """
+    chain = read_chain(site, signer.public)
+    ledger.prepare(warehouse)
+    entries = list(_news(warehouse, chain))
+    if any(not facts_fit(entry["kind"], entry["facts"]) for entry in entries):
+        raise EvidenceBroken("An entry would hold what the evidence log has no place for: nothing was written.")
+    longer = append(site, signer, chain, entries, recorded_at)
+    written: dict[str, int] = {}
+    for entry in entries:
+        written[entry["kind"]] = written.get(entry["kind"], 0) + 1
+    return Recording(len(longer.entries), written, bool(chain.surplus))
+
+
+def reference_of(warehouse: Warehouse, record_type: str, record_key: str) -> str:
+    """The keyed reference under which the log names a record."""
+    return str(warehouse.value(f"select {_REFERENCE} from (select $type as record_type, $key as record_key)",
+                               {"type": record_type, "key": record_key}))  # fmt: skip
+
+
+_REFERENCE = "cast(pseudonym('evidence:' || record_type || ':' || record_key) as varchar)"
+
+
+def _news(warehouse: Warehouse, chain: Chain) -> Iterator[dict[str, Any]]:
+    last = {(entry["kind"], entry["subject"]): canonical(entry["facts"]) for entry in chain.entries}
+    sources = (_decided(warehouse), _checked(warehouse), _sealed(warehouse), _happened(warehouse))
+    for source in sources:
+        for kind, subject, facts in source:
+            if last.get((kind, subject)) != canonical(facts):
+                yield {"kind": kind, "subject": subject, "facts": facts}
+
+
+Told = tuple[str, str, dict[str, Any]]
+
+
+def _decided(warehouse: Warehouse) -> Iterator[Told]:
+    """The last evaluation: the policy, the deliveries it read, and what it came to, in numbers."""
+    if not (warehouse.exists("retention", "dispositions") and warehouse.exists("retention", "evaluation")):
+        return
+    as_of = warehouse.value("select as_of from retention.evaluation")
+    if as_of is None:
+        return
+    facts = {
+        "as_of": str(as_of),
+        "policy": warehouse.records("select version, sha256 from policy.about")[0],
+        "deliveries": warehouse.records(_DELIVERIES),
+        "dispositions": warehouse.records(_DISPOSITIONS),
+        "purposes": warehouse.records(_PURPOSES),
+        "blocked": warehouse.records('select source, table_name as "table", reason from intake.blocks order by all'),
+    }
+    yield "decided", str(as_of), facts
+
+
+_DELIVERIES = """
+select source, delivery_id, digest, status from (
+    select *, row_number() over (partition by source order by sequence desc) as nth
+    from intake.deliveries where status = 'loaded'
+) where nth = 1 order by source
+"""
+_DISPOSITIONS = """
+with counted as (
+    select record_type, disposition, count(*) as categories from retention.dispositions group by all
+)
+select records.source as system, counted.disposition, cast(sum(counted.categories) as bigint) as categories
+from counted inner join policy.records as records on records.record_type = counted.record_type
+group by all order by all
+"""
+_PURPOSES = """
+with counted as (
+    select record_type, purpose, count(*) as categories from retention.claims where is_active group by all
+)
+select records.source as system, counted.purpose, cast(sum(counted.categories) as bigint) as categories
+from counted inner join policy.records as records on records.record_type = counted.record_type
+group by all order by all
+"""
+
+
+def _checked(warehouse: Warehouse) -> Iterator[Told]:
+    """The last verdicts of each stop: how many checks held, and which did not."""
+    if not warehouse.exists("quality", "verdicts"):
+        return
+    rows = warehouse.rows(
+        "select stop, as_of, count(*) filter (where passed), "
+        "coalesce(list_sort(list(distinct name) filter (where not passed)), []) "
+        "from quality.verdicts group by all order by all"
+    )
+    for stop, as_of, held, failed in rows:
+        facts = {"as_of": str(as_of), "stop": stop, "held": held, "failed": failed}
+        yield "checked", f"{as_of}/{stop}", facts
+
+
+def _sealed(warehouse: Warehouse) -> Iterator[Told]:
+    """Every sealed manifest: its digest, chain, policy and counts."""
+    rows = warehouse.rows(
+        "select manifest_id, digest, items_sha256, document, signature is not null from manifest.manifests "
+        "order by as_of, system, sequence"
+    )
+    for manifest_id, digest, items_sha256, text, signed in rows:
+        document = json.loads(text)
+        facts = {
+            **{name: document[name] for name in ("system", "as_of", "issued_at", "respond_by", "policy", "previous")},
+            "manifest_id": manifest_id, "digest": digest, "items_sha256": items_sha256, "signed": signed,
+            "items": document["items"]["count"], "counts": document["counts"],
+        }  # fmt: skip
+        yield "sealed", manifest_id, facts
+
+
+def _happened(warehouse: Warehouse) -> Iterator[Told]:
+    """What became of manifests: a state on a day, by whom, for how many items; records only where one went wrong."""
+    for row in warehouse.records(_EVENTS, {"named": list(NAMED_STATES), "most": MOST_NAMED}):
+        facts = {**row, "on": str(row["on"])}
+        by = [part for part in (row["reason"], row["by"]) if part]
+        yield KINDS.get(row["state"], "moved"), "/".join([row["manifest_id"], row["state"], facts["on"], *by]), facts
+
+
+_EVENTS = f"""
+with events as (
+    select events.manifest_id, manifests.system, events.state, events.on_day, events.reason,
+        substr(events.by_whom, 1, 200) as by_whom, events.item_id is null as whole, manifests.items as all_items,
+        case when list_contains($named, events.state) then {_REFERENCE} end as reference
+    from manifest.events as events
+    inner join manifest.manifests as manifests on manifests.manifest_id = events.manifest_id
+    left join manifest.items as items
+        on items.manifest_id = events.manifest_id and items.item_id = events.item_id
+        and list_contains($named, events.state)
+    where events.state <> 'issued'
+)
+select manifest_id, system, state, on_day as "on", reason, by_whom as "by",
+    cast(case when bool_or(whole) then max(all_items) else count(*) end as bigint) as items,
+    coalesce(list_slice(list_sort(list(distinct reference) filter (where reference is not null)), 1, $most), [])
+        as records
+from events
+group by manifest_id, system, state, on_day, reason, by_whom
+order by on_day, system, manifest_id, state, reason, by_whom
+"""
