@@ -9,13 +9,16 @@ import os
 import stat
 from base64 import urlsafe_b64encode
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from assets.errors import BadInput
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ALGORITHM = "Ed25519"
 _CURVE: Literal["Ed25519"] = "Ed25519"
@@ -91,6 +94,10 @@ class Signer:
         header = {"alg": ALGORITHM, "kid": self.public.key_id}
         protected, _, signature = jws.serialize_compact(header, payload, self._key, algorithms=[ALGORITHM]).split(".")
         return f"{protected}..{signature}"
+
+    def sign_bytes(self, payload: bytes) -> bytes:
+        """The bare Ed25519 signature over `payload` (64 bytes), for formats that are no JWS."""
+        return cast("Ed25519PrivateKey", self._key.private_key).sign(payload)
 
 
 def make_key(private: Path, public: Path) -> None:

@@ -1,0 +1,122 @@
+"""What every transport does, how it fails, and how what it carries is laid out. Imports no transport and no network.
+
+Wherever manifests go, they lie alike: `manifests/MANIFEST_ID/` holds a manifest's four files, `cancelled/MANIFEST_ID/`
+the document and signature of one that will never come (the next one's `previous` names it), and the receiver puts
+its answers into `receipts/` as `*.jsonl`. What is in `manifests/` is there whole: files arrive under a temporary name
+and are renamed, or, where there is no renaming, `manifest.json` arrives last. The manifest's id is the idempotency key:
+putting it again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from assets.errors import GallringError
+from assets.manifests import documents
+
+MANIFESTS, CANCELLED, RECEIPTS = "manifests", "cancelled", "receipts"
+
+#: In the order in which they arrive: a manifest without its document is still arriving.
+MANIFEST_FILES = (documents.ITEMS, documents.TABLE, documents.SIGNATURE, documents.DOCUMENT)
+CANCELLED_FILES = (documents.SIGNATURE, documents.DOCUMENT)
+
+#: The most that is fetched at one time, and of one file; the rest comes the next time.
+LARGEST_FETCH = 256_000_000
+LARGEST_RECEIPT_FILE = 64_000_000
+
+#: Seconds without an answer after which a server counts as down.
+TIMEOUT = 30.0
+
+
+class TransportError(GallringError):
+    """A transport could not do what it was asked; `code` says why, and never holds a server's own words."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep the code beside the sentence for people."""
+        super().__init__(message)
+        self.code = code
+
+
+class RetryableTransportError(TransportError):
+    """Something that passes: nobody answers, the line broke, the server is busy."""
+
+
+class TerminalTransportError(TransportError):
+    """Something that a person has to mend: rights, keys, settings, or another content under the same id."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A sealed folder on its way: which of its files go where."""
+
+    folder: Path
+    manifest_id: str
+    place: str = MANIFESTS
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files that go, in their order."""
+        return MANIFEST_FILES if self.place == MANIFESTS else CANCELLED_FILES
+
+    def document(self) -> bytes:
+        """The bytes of `manifest.json`, by which a parcel that arrived is known again."""
+        return (self.folder / documents.DOCUMENT).read_bytes()
+
+
+@dataclass(frozen=True)
+class ReceiptFile:
+    """A file of answers as it lay at the receiver. `version` changes when the file does."""
+
+    name: str
+    version: str
+    content: bytes
+
+
+class Transport(Protocol):
+    """A way to one system. Calls may come from any thread, one at a time."""
+
+    def put(self, manifest_folder: Path, manifest_id: str) -> None:
+        """Bring a manifest to the system, so that it is there whole; where it is already, nothing happens.
+
+        Raises:
+            RetryableTransportError: it may work later.
+            TerminalTransportError: it will not work until somebody mends something.
+        """
+
+    def put_cancelled(self, manifest_folder: Path, manifest_id: str) -> None:
+        """Tell the system that a manifest which it never got is cancelled. Raises like `put`."""
+
+    def fetch_receipts(self, seen: Collection[tuple[str, str]]) -> list[ReceiptFile]:
+        """The answers that lie at the system, but for those whose (name, version) is in `seen`. Raises like `put`."""
+
+
+class Transports(Protocol):
+    """The ways to all systems."""
+
+    def of(self, system: str) -> Transport:
+        """The way to `system`.
+
+        Raises:
+            TerminalTransportError: its settings name a key that is not there, or an address that is none.
+        """
+
+
+def already_there(parcel: Parcel, found: bytes) -> None:
+    """Take note that `found` already stands at the receiver as the parcel's document.
+
+    Raises:
+        TerminalTransportError: it is another document.
+    """
+    if found != parcel.document():
+        raise TerminalTransportError(
+            "other_content",
+            f"Another manifest stands at the receiver as {parcel.manifest_id}: find out who wrote it there.",
+        )
+
+
+def is_receipt(name: str) -> bool:
+    """Whether a file name is that of a finished file of answers."""
+    return name.endswith(".jsonl") and not name.startswith(".")
