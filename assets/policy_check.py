@@ -47,9 +47,10 @@ def _uncovered_fields(policy: Policy) -> Iterator[Finding]:
         for entry in policy.coverage()
         if policy.register.purposes[entry.purpose].covers != "every_category"
     }
+    delivered = {contract.record_type for contract in policy.contracts.values() if contract.declared}
     for record_type, categories in policy.fields.items():
         for category, fields in categories.items():
-            if (record_type, category) not in covered:
+            if record_type in delivered and (record_type, category) not in covered:
                 yield Finding(
                     "warning",
                     "field_without_purpose",
