@@ -50,10 +50,13 @@ class WarehouseSettings(_Section):
 
 
 class ApprovalSettings(_Section):
-    """How large a manifest may be before a person has to approve it."""
+    """Whether a person approves every manifest, and how large one may be before a person has to in any case."""
 
+    mode: Literal["required", "automatic"] = "required"
     items: Annotated[int, Field(ge=0)] = 500
     share: Annotated[float, Field(ge=0, le=1)] = 0.02
+    times_median: Annotated[float, Field(ge=1)] = 5
+    erase_share: Annotated[float, Field(ge=0, le=1)] = 0.1
 
 
 class TransportSettings(_Section):
@@ -62,6 +65,28 @@ class TransportSettings(_Section):
     kind: Literal["folder", "sftp", "s3", "https"] = "folder"
     to: str = ""
     public_key: str = ""
+
+
+class KeepingSettings(_Section):
+    """How long the product keeps its own copies of personal data: ISO 8601 periods."""
+
+    deliveries: str = "P7D"
+    quarantine: str = "P30D"
+    residue: str = "P30D"
+    backups: str = "P35D"
+    manifests: str = "P5Y"
+    reports: str = "P1Y"
+    access_reports: str = "P30D"
+    leftovers: str = "P1D"
+
+    @field_validator("*")
+    @classmethod
+    def _are_periods(cls, value: str) -> str:
+        try:
+            months_and_days(value)
+        except ValueError:
+            raise ValueError('must be an ISO 8601 period of whole years, months and days, such as "P30D"') from None
+        return value
 
 
 class RunSettings(_Section):
@@ -81,6 +106,7 @@ class Settings(BaseSettings):
     respond_by: str = "P30D"
     warehouse: WarehouseSettings = WarehouseSettings()
     approval: ApprovalSettings = ApprovalSettings()
+    keeping: KeepingSettings = KeepingSettings()
     transports: dict[str, TransportSettings] = {}
     runs: RunSettings = RunSettings()
 
@@ -224,9 +250,26 @@ policy = "policy"
 # wait_seconds = 30
 
 [approval]
-# A manifest with more items than this, or with more than this share of the system's records, waits for a person.
+# required: a person approves every manifest. automatic: those that stay below every number here need nobody.
+# mode = "required"
+# The most items, and the largest share of the records of any one type, that a manifest may hold.
 # items = 500
 # share = 0.02
+# What makes a manifest an anomaly: so many times the median size of that system's recent manifests, or more than this
+# share of the records of any one type to be erased.
+# times_median = 5
+# erase_share = 0.1
+
+[keeping]
+# How long this product keeps its own copies: ISO 8601 periods, through the last day. docs/own-copies.md says why.
+# deliveries = "P7D"       # export files that were taken in, after their extract
+# quarantine = "P30D"      # rows and deliveries that were kept out, after their extract
+# residue = "P30D"         # corrected values in the warehouse file, before it is rewritten
+# backups = "P35D"
+# manifests = "P5Y"        # after the last of its items is settled; receipts too
+# reports = "P1Y"
+# access_reports = "P30D"
+# leftovers = "P1D"        # what a run that died left in tmp/
 
 # How each system gets its manifests; without a table of its own, from outbox/SYSTEM/.
 # [transports.crm]

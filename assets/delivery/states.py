@@ -110,8 +110,14 @@ BY_NAME = {state.name: state for state in STATES}
 #: States after which nobody has anything left to do.
 ENDED = tuple(state.name for state in STATES if not state.steps)
 
-#: What no export shows: its acknowledgement is the last that will be heard of it.
+#: What no export shows: its acknowledgement is the last that will be heard of it (sql/delivery/item_states.sql).
 WITHOUT_PROOF = ("restrict", "lift", "notify")
+
+#: States of an item that was delivered and of which its system has not said that it is done.
+PENDING = ("delivered", "accepted", "queued", "partly_retained", "refused", "withheld", "overdue", "discrepancy")
+
+#: A refusal, a discrepancy, a part that was kept: told anew after so many days, unless the answer names a day.
+DAYS_UNTIL_TOLD_ANEW = 30
 
 
 @dataclass(frozen=True)
@@ -217,7 +223,8 @@ def record_selected(warehouse: Warehouse, select: str, params: dict[str, Any] | 
     with warehouse.transaction():
         warehouse.run("create or replace temp table selected_events as "
                       "select cast(null as timestamp) as happened_at, cast(null as varchar) as reason, "
-                      "cast(null as date) as until, cast(null as varchar) as by_whom, cast(null as varchar) as detail where false "
+                      "cast(null as date) as until, cast(null as varchar) as by_whom, "
+                      "cast(null as varchar) as detail where false "
                       f"union all by name ({select})", params)  # fmt: skip
         count = int(warehouse.value(
             """

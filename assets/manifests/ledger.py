@@ -166,3 +166,161 @@ def _counts(warehouse: Warehouse, query: str) -> dict[str, dict[str, int]]:
     for manifest_id, name, number in sorted(warehouse.rows(query)):
         counted.setdefault(manifest_id, {})[name] = number
     return counted
+
+
+# -- taking a word back ---------------------------------------------------------------------------------------------
+
+
+def take_back(warehouse: Warehouse, items: str, params: dict[str, Any] | None = None) -> None:
+    """Let what some items told count as never told: their fields go back to the state told before, so it is news again.
+
+    A state that another cancelled item had told is passed over, back to one that stands. What a later item has told
+    since stays as it is.
+
+    Args:
+        warehouse: the warehouse.
+        items: a query that gives `item_id`.
+        params: its named parameters.
+    """
+    with warehouse.transaction():
+        warehouse.run(f"create or replace temp table withdrawn_items as {items}", params)
+        warehouse.run(
+            "create or replace temp table withdrawn_before as select item_id from withdrawn_items "
+            "union select item_id from manifest.item_states where state = 'cancelled'"
+        )
+        warehouse.run(f"create or replace temp table restored_fields as {_RESTORED}")
+        warehouse.run("delete from manifest.sealed_fields where item_id in (from withdrawn_items)")
+        warehouse.run("insert into manifest.sealed_fields by name from restored_fields")
+        warehouse.run("delete from manifest.notified_fields where item_id in (from withdrawn_items)")
+        for table in ("withdrawn_items", "withdrawn_before", "restored_fields"):
+            warehouse.run(f"drop table {table}")
+
+
+_RESTORED = """
+    with recursive earlier as (
+        select replaced.record_type, replaced.record_key, replaced.field, replaced.state,
+            replaced.told_by as item_id, replaced.as_of, replaced.action
+        from manifest.sealed_fields as sealed
+        inner join withdrawn_items as withdrawn on withdrawn.item_id = sealed.item_id
+        inner join manifest.replaced_fields as replaced
+            on replaced.item_id = sealed.item_id and replaced.record_type = sealed.record_type
+            and replaced.record_key = sealed.record_key and replaced.field = sealed.field
+        union all
+        select replaced.record_type, replaced.record_key, replaced.field, replaced.state,
+            replaced.told_by, replaced.as_of, replaced.action
+        from earlier
+        inner join manifest.replaced_fields as replaced
+            on replaced.item_id = earlier.item_id and replaced.record_type = earlier.record_type
+            and replaced.record_key = earlier.record_key and replaced.field = earlier.field
+        where earlier.item_id in (from withdrawn_before)
+    )
+    select * from earlier where item_id not in (from withdrawn_before)
+"""
+
+
+# -- recipients -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """A partner that received a record's data: what, when, whether it was told to let go of it, what it answered.
+
+    `state` is that of the notice's item: an answer is an acknowledgement, never a proof. `told_on` is the day on which
+    the notice was delivered, None while it has not been.
+    """
+
+    partner_id: str
+    role: str | None
+    record_type: str
+    record_key: str
+    fields: tuple[str, ...]
+    given_on: date | None
+    manifest_id: str | None
+    told_on: date | None
+    state: str | None
+    answered_on: date | None
+
+
+def recipients(warehouse: Warehouse, record_type: str, record_key: str) -> list[Recipient]:
+    """Who received the data of a record, and, of a customer, of everything that hangs on it; were they told?
+
+    Read from the register of disclosures and the direct deliveries, as of the last evaluation. Without a partner the
+    list is empty; authorities are in it, and are told nothing.
+    """
+    prepare(warehouse)
+    if not all(warehouse.exists("manifest", table) for table in ("disclosed_fields", "delivered_fields")):
+        return []
+    rows = warehouse.rows(_RECIPIENTS, {"record_type": record_type, "record_key": record_key})
+    return [
+        Recipient(partner, role, of_type, key, tuple(fields), given_on, manifest_id, told_on, state, answered_on)
+        for partner, role, of_type, key, fields, given_on, manifest_id, told_on, state, answered_on in rows
+    ]
+
+
+#: A direct delivery is a recipient from its first day, long before its copy falls due.
+_RECIPIENTS = """
+with wanted as (
+    select cast($record_type as varchar) as record_type, cast($record_key as varchar) as record_key
+    union
+    select 'order', order_id from raw.orders_orders
+    where $record_type = 'customer' and customer_id = $record_key
+    union
+    select 'delivery', deliveries.delivery_id
+    from raw.orders_deliveries as deliveries
+    inner join raw.orders_orders as orders on orders.order_id = deliveries.order_id
+    where ($record_type = 'customer' and orders.customer_id = $record_key)
+        or ($record_type = 'order' and orders.order_id = $record_key)
+    union
+    select 'invoice', invoice_id from raw.orders_invoices
+    where $record_type = 'customer' and customer_id = $record_key
+    union
+    select 'contact', contact_id from raw.crm_contacts
+    where $record_type = 'customer' and customer_id = $record_key
+),
+given as (
+    select partner_id, record_type, record_key, field, position, disclosed_on as given_on
+    from manifest.disclosed_fields
+    union all
+    select deliveries.partner_id, 'delivery', deliveries.delivery_id, fields.field, fields.position,
+        deliveries.delivered_at
+    from raw.orders_deliveries as deliveries
+    inner join policy.fields as fields on fields.record_type = 'delivery'
+        and fields.field in ('contact_name', 'phone', 'street', 'postal_code', 'city')
+    where deliveries.partner_id is not null
+),
+copies as (
+    select given.partner_id, given.record_type, given.record_key,
+        list(distinct given.field order by given.field) as fields, max(given.given_on) as given_on
+    from given
+    inner join wanted on wanted.record_type = given.record_type and wanted.record_key = given.record_key
+    group by all
+),
+notices as (
+    select notified.partner_id, notified.record_type, notified.record_key, max(notified.item_id) as item_id
+    from manifest.notified_fields as notified
+    where notified.as_of = (
+        select max(latest.as_of) from manifest.notified_fields as latest
+        where latest.partner_id = notified.partner_id and latest.record_type = notified.record_type
+            and latest.record_key = notified.record_key
+    )
+    group by all
+),
+steps as (
+    select events.manifest_id, events.item_id, min(events.on_day) filter (where events.state = 'delivered') as told_on,
+        max(events.on_day) filter (where events.origin = 'receipt') as answered_on
+    from manifest.events as events
+    group by all
+)
+select copies.partner_id, partners.role, copies.record_type, copies.record_key, copies.fields, copies.given_on,
+    states.manifest_id, coalesce(own.told_on, common.told_on) as told_on, states.state, own.answered_on
+from copies
+left join (select partner_id, min(role) as role from raw.office_partners group by all) as partners
+    on partners.partner_id = copies.partner_id
+left join notices
+    on notices.partner_id = copies.partner_id and notices.record_type = copies.record_type
+    and notices.record_key = copies.record_key
+left join manifest.item_states as states on states.item_id = notices.item_id
+left join steps as own on own.manifest_id = states.manifest_id and own.item_id = states.item_id
+left join steps as common on common.manifest_id = states.manifest_id and common.item_id is null
+order by copies.partner_id, copies.record_type, copies.record_key
+"""

@@ -1,6 +1,8 @@
 -- Where each manifest item stands: its last event, or that of its manifest where it is later and the step from the
 -- item's own state leads there. Grain: a manifest item. A view, so that it never lags behind the events.
--- due_on is the day on which something is to have happened: the postponement's, else the day to answer.
+-- due_on is the day by which something is to have happened: the day postponed to, else thirty days after a refusal, a
+-- discrepancy or a part kept, else the day to answer. No export can show a restriction, a lift or a notice: their
+-- acknowledgement is the end (is_open false), and stays an acknowledgement.
 with own_events as (
     select
         events.manifest_id,
@@ -96,29 +98,49 @@ standing as (
             items.manifest_id = moved_on.manifest_id
             and items.item_id = moved_on.item_id
     left join common on items.manifest_id = common.manifest_id
+),
+
+named as (
+    select
+        standing.*,
+        coalesce(standing.latest.state, 'issued') as state,
+        standing.action in ('restrict', 'lift', 'notify')
+        and coalesce(standing.latest.state in ('done', 'already_absent'), false) as is_acknowledged
+    from standing
 )
 
 select
-    standing.manifest_id,
-    standing.item_id,
-    standing.system,
-    standing.record_type,
-    standing.record_key,
-    standing.action,
-    standing.as_of,
-    standing.respond_by,
-    coalesce(standing.latest.state, 'issued') as state,
-    coalesce(standing.latest.on_day, standing.as_of) as since,
-    standing.latest.happened_at,
-    standing.latest.until,
-    standing.latest.reason,
-    standing.latest.by_whom,
-    standing.latest.origin,
-    standing.latest.detail,
-    coalesce(standing.latest.sequence, 0) as sequence,
-    coalesce(standing.latest.until, standing.respond_by) as due_on,
-    states.owner,
-    states.next_sv,
-    states.next_en
-from standing
-left join manifest.states as states on coalesce(standing.latest.state, 'issued') = states.state
+    named.manifest_id,
+    named.item_id,
+    named.system,
+    named.record_type,
+    named.record_key,
+    named.action,
+    named.as_of,
+    named.respond_by,
+    named.state,
+    coalesce(named.latest.on_day, named.as_of) as since,
+    named.latest.happened_at,
+    named.latest.until,
+    named.latest.reason,
+    named.latest.by_whom,
+    named.latest.origin,
+    named.latest.detail,
+    coalesce(named.latest.sequence, 0) as sequence,
+    case
+        when named.latest.until is not null then named.latest.until
+        when named.state in ('refused', 'discrepancy', 'partly_retained') then named.latest.on_day + 30
+        else named.respond_by
+    end as due_on,
+    not named.is_acknowledged and named.state not in ('verified', 'cancelled') as is_open,
+    case when named.is_acknowledged then 'nobody' else states.owner end as owner,
+    case
+        when named.is_acknowledged then 'Inget: kvitterat; ingen export kan visa det.'
+        else states.next_sv
+    end as next_sv,
+    case
+        when named.is_acknowledged then 'Nothing: acknowledged; no export can show it.'
+        else states.next_en
+    end as next_en
+from named
+left join manifest.states as states on named.state = states.state

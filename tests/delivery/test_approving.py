@@ -1,0 +1,195 @@
+"""Approval: what a person sees, what goes without one, four eyes, and that a cancelled manifest takes its word back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from assets.delivery.approving import approve, approve_automatically, cancel, concerns, preview
+from assets.delivery.states import Event, record
+from assets.errors import BadUsage, CheckFailed, NeedsPerson
+from assets.manifests import ledger
+from assets.warehouse import Warehouse
+from tests.manifests.company import DAY, Company, full
+
+NOW = datetime(2025, 2, 1, 8, 0, tzinfo=UTC)
+WHO = {"on_day": DAY, "at": NOW}
+
+
+@dataclass
+class Rules:
+    mode: str = "automatic"
+    items: int = 500
+    share: float = 1
+    times_median: float = 5
+    erase_share: float = 1
+
+
+@pytest.fixture
+def company() -> Company:
+    company = Company()
+    for number in range(10):
+        company.add("customer", f"C{number}")
+        company.add("web_event", f"W{number}")
+    return company
+
+
+def erase(*keys: str) -> dict[tuple[str, str], dict[str, str]]:
+    return {("customer", key): full("customer", "erase") for key in keys}
+
+
+def sealed(warehouse: Warehouse) -> list[str]:
+    return [one.manifest_id for one in ledger.manifests(warehouse)]
+
+
+def states(warehouse: Warehouse, manifest_id: str) -> set[str]:
+    return {
+        state
+        for (state,) in warehouse.rows(
+            "select state from manifest.item_states where manifest_id = $id", {"id": manifest_id}
+        )
+    }
+
+
+def codes(company: Company, rules: Rules, manifest_id: str) -> list[str]:
+    return [concern.code for concern in concerns(company.warehouse, rules, manifest_id)]
+
+
+def test_a_person_approves_by_how_the_id_begins(company: Company) -> None:
+    company.night(DAY, erase("C1", "C2"))
+    (manifest_id,) = sealed(company.warehouse)
+    assert approve(company.warehouse, manifest_id[:12], by="A. Prover", reason="looked at it", **WHO) == manifest_id
+    found = company.warehouse.rows("select distinct state, by_whom, detail, origin from manifest.item_states")
+    assert found == [("approved", "A. Prover", "looked at it", "approve")]
+
+
+def test_nothing_is_approved_twice_or_without_a_name(company: Company) -> None:
+    company.night(DAY, erase("C1"))
+    (manifest_id,) = sealed(company.warehouse)
+    with pytest.raises(BadUsage, match="--by"):
+        approve(company.warehouse, manifest_id, by=" ", reason="x", **WHO)
+    approve(company.warehouse, manifest_id, by="A. Prover", reason="x", **WHO)
+    with pytest.raises(CheckFailed, match="it is approved"):
+        approve(company.warehouse, manifest_id, by="A. Prover", reason="x", **WHO)
+    with pytest.raises(BadUsage, match="No manifest"):
+        approve(company.warehouse, "ffff", by="A. Prover", reason="x", **WHO)
+
+
+def test_who_launched_the_run_does_not_approve_it(company: Company) -> None:
+    company.night(DAY, erase("C1"))
+    (manifest_id,) = sealed(company.warehouse)
+    company.warehouse.run("update manifest.events set by_whom = 'B. Runner' where state = 'issued'")
+    with pytest.raises(NeedsPerson, match="four eyes"):
+        approve(company.warehouse, manifest_id, by=" b.  runner", reason="x", **WHO)
+    assert states(company.warehouse, manifest_id) == {"issued"}
+    approve(company.warehouse, manifest_id, by="A. Prover", reason="x", **WHO)
+
+
+def test_every_manifest_waits_where_a_person_is_required(company: Company) -> None:
+    company.night(DAY, erase("C1"))
+    (decision,) = approve_automatically(company.warehouse, Rules(mode="required"), **WHO)
+    assert (decision.decision, [each.code for each in decision.concerns]) == ("waits", ["approval_required"])
+    assert states(company.warehouse, decision.manifest_id) == {"issued"}
+
+
+def test_a_small_manifest_goes_by_itself_where_that_is_allowed(company: Company) -> None:
+    company.night(DAY, erase("C1"))
+    (decision,) = approve_automatically(company.warehouse, Rules(), **WHO)
+    assert (decision.decision, decision.by_whom, decision.concerns) == ("approved", "gallring", ())
+    assert states(company.warehouse, decision.manifest_id) == {"approved"}
+    assert approve_automatically(company.warehouse, Rules(), **WHO) == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "code"),
+    [
+        (Rules(items=2), None),
+        (Rules(items=1), "many_items"),
+        (Rules(share=0.2), None),
+        (Rules(share=0.19), "large_share"),
+        (Rules(erase_share=0.2), None),
+        (Rules(erase_share=0.19), "erases_much"),
+    ],
+)
+def test_each_limit_holds_to_the_item(company: Company, rules: Rules, code: str | None) -> None:
+    company.night(DAY, erase("C1", "C2"))
+    assert codes(company, rules, sealed(company.warehouse)[0]) == ([code] if code else [])
+
+
+def test_a_manifest_much_larger_than_the_recent_ones_waits(company: Company) -> None:
+    for night in range(3):
+        company.night(DAY + timedelta(days=night), erase(*(f"C{number}" for number in range(night + 1))))
+    everything = erase(*(f"C{number}" for number in range(10)))
+    company.night(DAY + timedelta(days=3), everything)
+    manifest_id = sealed(company.warehouse)[-1]
+    assert codes(company, Rules(times_median=7), manifest_id) == []
+    found = concerns(company.warehouse, Rules(times_median=6), manifest_id)
+    assert [(each.code, each.is_anomaly) for each in found] == [("larger_than_usual", True)]
+    assert "7 items" in found[0].text
+
+
+def test_the_preview_counts_compares_and_shows_ten_without_their_keys(company: Company) -> None:
+    company.night(DAY, erase("C0"))
+    company.night(DAY + timedelta(days=1), erase(*(f"C{number}" for number in range(10)))
+                  | {("customer", "C9"): {**full("customer", "retain"), "email": "restrict"}})  # fmt: skip
+    latest = sealed(company.warehouse)[-1]
+    shown = preview(company.warehouse, Rules(mode="required"), latest)
+    assert [(each.record_type, each.purpose, each.action, each.items) for each in shown.counts] == [
+        ("customer", "selling", "erase", 8), ("customer", "selling", "restrict", 1),
+    ]  # fmt: skip
+    assert [(each.action, each.items, each.items_before) for each in shown.changes] == [
+        ("erase", 8, 1), ("restrict", 1, 0),
+    ]  # fmt: skip
+    assert len(shown.examples) == 9
+    assert all(example.because for example in shown.examples)
+    assert not any(f"C{number}" in str(shown.examples) for number in range(10))
+    assert shown == preview(company.warehouse, Rules(mode="required"), latest)
+
+
+def test_a_cancelled_manifest_is_proposed_anew(company: Company) -> None:
+    first = company.night(DAY, erase("C1", "C2"))
+    (manifest_id,) = sealed(company.warehouse)
+    cancel(company.warehouse, manifest_id, by="A. Prover", reason="wrong week", **WHO)
+    assert states(company.warehouse, manifest_id) == {"cancelled"}
+    assert company.warehouse.value("select count(*) from manifest.sealed_fields") == 0
+    assert company.night(DAY + timedelta(days=1), erase("C1", "C2")) == first
+
+
+def test_a_cancelled_manifest_goes_back_to_what_was_told_before(company: Company) -> None:
+    restricted = {("customer", "C1"): full("customer", "restrict")}
+    company.night(DAY, restricted)
+    company.night(DAY + timedelta(days=1), erase("C1"))
+    second = sealed(company.warehouse)[-1]
+    cancel(company.warehouse, second, by="A. Prover", reason="x", **WHO)
+    assert company.warehouse.rows("select distinct state from manifest.sealed_fields") == [("restrict",)]
+    assert company.propose(DAY + timedelta(days=2), restricted) == set()
+
+
+def test_cancelling_two_goes_back_past_both_whatever_the_order(company: Company) -> None:
+    company.night(DAY, {("customer", "C1"): full("customer", "restrict")})
+    company.night(DAY + timedelta(days=1), erase("C1"))
+    first, second = sealed(company.warehouse)
+    cancel(company.warehouse, first, by="A. Prover", reason="x", **WHO)
+    assert company.warehouse.rows("select distinct state from manifest.sealed_fields") == [("erase",)]
+    cancel(company.warehouse, second, by="A. Prover", reason="x", **WHO)
+    assert company.warehouse.rows("select * from manifest.sealed_fields") == []
+
+
+def test_what_was_delivered_is_not_cancelled(company: Company) -> None:
+    company.night(DAY, erase("C1"))
+    (manifest_id,) = sealed(company.warehouse)
+    record(company.warehouse, [Event(manifest_id, "approved", DAY, "approve"),
+                               Event(manifest_id, "delivered", DAY, "deliver", at=NOW)])  # fmt: skip
+    with pytest.raises(CheckFailed, match="it is delivered"):
+        cancel(company.warehouse, manifest_id, by="A. Prover", reason="x", **WHO)
+    assert states(company.warehouse, manifest_id) == {"delivered"}
+
+
+def test_a_cancelled_notice_is_given_anew(company: Company) -> None:
+    company.add("delivery", "D1", partner_id="P1", delivered_at=date(2024, 1, 1))
+    first = company.night(DAY, {})
+    assert {item[0] for item in first} == {"partner:P1"}
+    cancel(company.warehouse, sealed(company.warehouse)[0], by="A. Prover", reason="x", **WHO)
+    assert company.propose(DAY + timedelta(days=1), {}) == first
