@@ -1,0 +1,120 @@
+-- Accounting (Art 6(1)(c); BFL 7 kap. 2 §): through 31 December of the seventh year after the calendar year in which
+-- the
+-- fiscal year of the chain's latest voucher ended. Grain: a claim on a record.
+-- The shipped purpose, and one thing more: in Tryton an invoice shows its party and has no buyer of its own, so the
+-- party
+-- is kept as long as its vouchers.
+with vouchers as (
+    select
+        invoice.chain_id,
+        invoice.voucher_on
+    from core.invoices as invoice
+    union all
+    select
+        payment.chain_id,
+        case when payment.paid_on <= $as_of then payment.paid_on end as voucher_on
+    from core.payments as payment
+),
+
+chains as (
+    select
+        voucher.chain_id,
+        min(voucher.voucher_on) as starts_on,
+        max(voucher.voucher_on) as last_voucher_on
+    from vouchers as voucher
+    group by voucher.chain_id
+),
+
+years as (
+    select
+        last_voucher.last_voucher_on,
+        max(fiscal_year.ends_on) as year_ends_on
+    from (
+        select distinct chain.last_voucher_on
+        from chains as chain
+        where chain.last_voucher_on is not null
+    ) as last_voucher
+    inner join core.fiscal_years as fiscal_year
+        on
+            last_voucher.last_voucher_on >= fiscal_year.starts_on
+            and last_voucher.last_voucher_on <= fiscal_year.ends_on
+    group by last_voucher.last_voucher_on
+),
+
+clocks as (
+    select
+        chain.chain_id,
+        chain.starts_on,
+        make_date(
+            cast(
+                year(
+                    add_months(coalesce(fiscal.year_ends_on, chain.last_voucher_on), archive.months) + archive.days
+                ) as integer
+            ),
+            12,
+            31
+        ) as ends_on,
+        case when chain.last_voucher_on is null then 'no_voucher_dated' end as missing
+    from chains as chain
+    inner join policy.periods as archive
+        on archive.purpose = 'accounting' and archive.clock = 'archive'
+    left join years as fiscal
+        on chain.last_voucher_on = fiscal.last_voucher_on
+),
+
+claims as (
+    select
+        'invoice' as record_type,
+        invoice.invoice_id as row_id,
+        clock.starts_on,
+        clock.ends_on,
+        clock.missing
+    from core.invoices as invoice
+    inner join clocks as clock
+        on invoice.chain_id = clock.chain_id
+    union all
+    select
+        'payment' as record_type,
+        payment.payment_id as row_id,
+        clock.starts_on,
+        clock.ends_on,
+        clock.missing
+    from core.payments as payment
+    inner join clocks as clock
+        on payment.chain_id = clock.chain_id
+    union all
+    select
+        'order_line' as record_type,
+        line.order_line_id as row_id,
+        clock.starts_on,
+        clock.ends_on,
+        clock.missing
+    from core.order_lines as line
+    inner join core.invoices as invoice
+        on line.order_id = invoice.order_id
+    inner join clocks as clock
+        on invoice.chain_id = clock.chain_id
+    where not invoice.is_credit_note
+    union all
+    select
+        'customer' as record_type,
+        customer.customer_id as row_id,
+        clock.starts_on,
+        clock.ends_on,
+        clock.missing
+    from core.invoices as invoice
+    inner join clocks as clock
+        on invoice.chain_id = clock.chain_id
+    inner join core.customers as customer
+        on invoice.customer_id = customer.customer_id and customer.is_person
+)
+
+select
+    claim.record_type,
+    claim.row_id,
+    'archive' as clock,
+    claim.starts_on,
+    claim.ends_on,
+    cast(null as varchar) as ended_by,
+    claim.missing
+from claims as claim
