@@ -1,0 +1,123 @@
+"""The re-check at the door: does each item still stand on the day, before it leaves?
+
+An item that fell takes its undelivered manifest with it: the manifest is cancelled and takes back its word, and what
+still stands is proposed and sealed anew. Where a manifest was delivered already, the change of disposition is proposed
+as a `lift` or a `restrict` like any other (`assets.manifests.changes`); once that has been delivered, the order that
+it chased is closed here. Delivers nothing.
+
+Fails closed: without an evaluation of the very day, nothing is said to stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from assets.delivery.approving import withdraw
+from assets.delivery.states import Event, record_selected
+from assets.errors import CheckFailed
+from assets.manifests import changes, ledger, sealing
+from assets.manifests.sealing import SealReport
+from assets.manifests.signatures import Signer
+from assets.models import SQL, Model
+from assets.policy import Policy
+from assets.site import Site
+from assets.warehouse import Warehouse
+
+_FALLEN = Model("manifest", SQL / "delivery" / "fallen_items.sql")
+_SUPERSEDED = Model("manifest", SQL / "delivery" / "superseded_items.sql")
+
+
+@dataclass(frozen=True)
+class Fallen:
+    """How many items of an undelivered manifest no longer stand, and by what: a code such as `now_restrict`."""
+
+    manifest_id: str
+    system: str
+    reason: str
+    items: int
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """What the re-check of a day found and did."""
+
+    as_of: date
+    fallen: tuple[Fallen, ...]
+    resealed: SealReport | None = None
+
+    @property
+    def manifests(self) -> tuple[str, ...]:
+        """The manifests that do not stand as they are."""
+        return tuple(sorted({each.manifest_id for each in self.fallen}))
+
+
+def recheck(warehouse: Warehouse, policy: Policy, manifest: str | None, as_of: date) -> Recheck:
+    """Look at every item of an undelivered manifest (None: of all) on a day. Changes nothing.
+
+    Raises:
+        CheckFailed: the warehouse is not evaluated as of that day.
+    """
+    ledger.prepare(warehouse)
+    _require_day(warehouse, as_of)
+    rows = warehouse.rows(
+        f"select manifest_id, system, reason, count(distinct item_id) from ({_FALLEN.statement}) as fallen "
+        "where $id is null or manifest_id = $id group by all order by all",
+        {"id": manifest},
+    )
+    return Recheck(as_of, tuple(Fallen(*row) for row in rows))
+
+
+def recall(
+    warehouse: Warehouse, policy: Policy, as_of: date, *, at: datetime, manifests: Sequence[str] | None = None
+) -> Recheck:
+    """Cancel the undelivered manifests (all, or those named) in which an item fell; closes orders that were chased.
+
+    What still stands is news again, for the proposal that follows.
+    """
+    found = recheck(warehouse, policy, None, as_of)
+    fallen = tuple(each for each in found.fallen if manifests is None or each.manifest_id in manifests)
+    with warehouse.transaction():
+        for manifest_id in sorted({each.manifest_id for each in fallen}):
+            reason = min(each.reason for each in fallen if each.manifest_id == manifest_id)
+            withdraw(warehouse, Event(manifest_id, "cancelled", as_of, "recall", at=at, reason=reason))
+        _close_superseded(warehouse, as_of, at)
+    return Recheck(as_of, fallen)
+
+
+def at_the_door(
+    warehouse: Warehouse, policy: Policy, site: Site, signer: Signer, *, as_of: date, issued_at: datetime,
+    respond_within_days: int = sealing.RESPOND_WITHIN_DAYS,
+) -> Recheck:  # fmt: skip
+    """`recall`, then propose and seal what still stands of what fell. For right before a delivery.
+
+    When nothing fell, nothing is proposed or sealed.
+    """
+    found = recall(warehouse, policy, as_of, at=issued_at)
+    if not found.fallen:
+        return found
+    changes.propose(warehouse, policy, as_of)
+    report = sealing.seal(
+        warehouse, policy, site, signer, as_of=as_of, issued_at=issued_at, respond_within_days=respond_within_days
+    )
+    return Recheck(as_of, found.fallen, report)
+
+
+def _close_superseded(warehouse: Warehouse, as_of: date, at: datetime) -> None:
+    record_selected(
+        warehouse,
+        f"select manifest_id, item_id, 'cancelled' as state, cast($day as date) as on_day, 'recall' as origin, "
+        f"'superseded' as reason, cast($at as timestamp) as happened_at from ({_SUPERSEDED.statement}) as chased",
+        {"day": as_of, "at": at.astimezone(UTC).replace(tzinfo=None)},
+    )
+
+
+def _require_day(warehouse: Warehouse, as_of: date) -> None:
+    known = warehouse.exists("retention", "evaluation")
+    evaluated = warehouse.value("select as_of from retention.evaluation") if known else None
+    if evaluated != as_of:
+        raise CheckFailed(
+            f"Nothing is delivered: the warehouse is evaluated as of {evaluated or 'no day'}, the re-check is as of "
+            f"{as_of}. Run `gallring run --as-of {as_of}` first."
+        )

@@ -1,0 +1,26 @@
+-- Items that were delivered, are not done, and of whose every field the system has been told otherwise since by an item
+-- that was delivered too: an ordered erasure that a lift or a restriction has chased. Grain: an item.
+with chased as (
+    select
+        replaced.told_by as item_id,
+        count(*) as fields,
+        count(*) filter (where newer.state not in ('issued', 'approved', 'cancelled')) as told
+    from manifest.replaced_fields as replaced
+    inner join manifest.item_states as newer on replaced.item_id = newer.item_id
+    group by replaced.told_by
+)
+
+select
+    states.manifest_id,
+    states.item_id,
+    states.system
+from manifest.item_states as states
+inner join chased on states.item_id = chased.item_id
+where
+    states.state in ('delivered', 'accepted', 'queued', 'partly_retained', 'refused', 'withheld', 'overdue')
+    and chased.fields = chased.told
+    and not exists (
+        select 1
+        from manifest.sealed_fields as sealed
+        where sealed.item_id = states.item_id
+    )

@@ -1,0 +1,175 @@
+"""The re-check at the door: what no longer stands does not leave, the rest does, and what has left is chased."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from assets.delivery.approving import approve, approve_automatically
+from assets.delivery.rechecking import Fallen, at_the_door, recall, recheck
+from assets.delivery.states import Event, record
+from assets.errors import CheckFailed
+from assets.manifests import ledger
+from assets.manifests.verifying import verify
+from tests.delivery.test_approving import Rules, erase, sealed, states
+from tests.manifests.company import DAY, POLICY, Company, Office, full
+
+NOW = datetime(2025, 2, 2, 8, 0, tzinfo=UTC)
+NEXT = DAY + timedelta(days=1)
+RETAINED = full("customer", "retain")
+
+
+@pytest.fixture
+def company() -> Company:
+    company = Company()
+    for number in range(4):
+        company.add("customer", f"C{number}")
+    company.add("web_event", "W1")
+    return company
+
+
+def deliver(company: Company, manifest_id: str) -> None:
+    record(company.warehouse, [Event(manifest_id, "approved", DAY, "approve"),
+                               Event(manifest_id, "delivered", DAY, "deliver", at=NOW)])  # fmt: skip
+
+
+def told(company: Company, manifest_id: str) -> list[tuple[str, str]]:
+    return company.warehouse.rows(
+        "select record_key, action from manifest.items where manifest_id = $id order by all", {"id": manifest_id}
+    )
+
+
+def test_what_stands_stands(company: Company) -> None:
+    company.night(DAY, erase("C0", "C1"))
+    company.evaluate(NEXT, erase("C0", "C1"))
+    assert recheck(company.warehouse, POLICY, None, NEXT).fallen == ()
+    assert recall(company.warehouse, POLICY, NEXT, at=NOW).manifests == ()
+    assert states(company.warehouse, sealed(company.warehouse)[0]) == {"issued"}
+
+
+@pytest.mark.parametrize("now", ["restrict", "retain", "review"])
+def test_an_erasure_that_is_kept_today_falls(company: Company, now: str) -> None:
+    company.night(DAY, erase("C0", "C1"))
+    company.evaluate(NEXT, erase("C0") | {("customer", "C1"): {**full("customer", "erase"), "email": now}})
+    (manifest_id,) = sealed(company.warehouse)
+    assert recheck(company.warehouse, POLICY, manifest_id, NEXT).fallen == (
+        Fallen(manifest_id, "crm", f"now_{now}", 1),
+    )
+    assert states(company.warehouse, manifest_id) == {"issued"}, "looking changes nothing"
+
+
+def test_a_redaction_falls_by_its_own_fields_alone(company: Company) -> None:
+    company.night(DAY, {("customer", "C0"): {**RETAINED, "email": "erase"}})
+    company.evaluate(NEXT, {("customer", "C0"): {**RETAINED, "email": "erase", "phone": "restrict"}})
+    assert recheck(company.warehouse, POLICY, None, NEXT).fallen == ()
+    company.evaluate(NEXT, {("customer", "C0"): {**RETAINED, "email": "restrict"}})
+    assert [each.reason for each in recheck(company.warehouse, POLICY, None, NEXT).fallen] == ["now_restrict"]
+
+
+def test_a_restriction_falls_when_the_use_is_back_and_a_lift_when_it_is_not(company: Company) -> None:
+    company.night(DAY, {("customer", "C0"): full("customer", "restrict")})
+    company.evaluate(NEXT, erase("C0"))
+    assert recheck(company.warehouse, POLICY, None, NEXT).fallen == ()
+    company.evaluate(NEXT, {})
+    assert [each.reason for each in recheck(company.warehouse, POLICY, None, NEXT).fallen] == ["now_retain"]
+    deliver(company, sealed(company.warehouse)[0])
+    company.night(NEXT, {})
+    company.evaluate(NEXT, {("customer", "C0"): full("customer", "restrict")})
+    assert [each.reason for each in recheck(company.warehouse, POLICY, None, NEXT).fallen] == ["now_restrict"]
+
+
+def test_a_restricted_persons_record_falls_though_its_disposition_lags(company: Company) -> None:
+    company.night(DAY, erase("C0"))
+    company.evaluate(NEXT, erase("C0"))
+    company.warehouse.run("insert into triggers.restricted_records values ('customer', 1)")
+    assert [each.reason for each in recheck(company.warehouse, POLICY, None, NEXT).fallen] == ["person_restricted"]
+
+
+def test_another_day_says_nothing_about_this_one(company: Company) -> None:
+    company.night(DAY, erase("C0"))
+    with pytest.raises(CheckFailed, match="Nothing is delivered"):
+        recheck(company.warehouse, POLICY, None, NEXT)
+
+
+def test_the_rest_is_sealed_anew_and_stays_approved(company: Company, tmp_path: Path) -> None:
+    office = Office(tmp_path / "site")
+    company.night(DAY, erase("C0", "C1", "C2"), office)
+    (old,) = sealed(company.warehouse)
+    approve(company.warehouse, old, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    company.evaluate(NEXT, erase("C0", "C2") | {("customer", "C1"): full("customer", "restrict")})
+    found = at_the_door(company.warehouse, POLICY, office.site, office.signer, as_of=NEXT, issued_at=NOW)
+    assert found.resealed is not None
+    assert not found.resealed.refusals
+    assert states(company.warehouse, old) == {"cancelled"}
+    new = sealed(company.warehouse)[1]
+    assert told(company, new) == [("C0", "erase"), ("C1", "restrict"), ("C2", "erase")]
+    assert verify(office.site.outbox / "crm" / new, office.public).ok
+    (decision,) = approve_automatically(company.warehouse, Rules(mode="required"), on_day=NEXT, at=NOW)
+    assert decision.decision == "waits", "the restriction is news that nobody approved"
+
+
+def test_a_mere_remainder_stays_approved_by_the_same_person(company: Company, tmp_path: Path) -> None:
+    office = Office(tmp_path / "site")
+    company.night(DAY, erase("C0", "C1", "C2"), office)
+    (old,) = sealed(company.warehouse)
+    approve(company.warehouse, old, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    company.evaluate(NEXT, erase("C0", "C2"))
+    at_the_door(company.warehouse, POLICY, office.site, office.signer, as_of=NEXT, issued_at=NOW)
+    (decision,) = approve_automatically(company.warehouse, Rules(mode="required"), on_day=NEXT, at=NOW)
+    assert (decision.decision, decision.by_whom) == ("approved", "A. Prover")
+    assert told(company, decision.manifest_id) == [("C0", "erase"), ("C2", "erase")]
+
+
+def test_nothing_is_sealed_at_the_door_when_nothing_fell(company: Company, tmp_path: Path) -> None:
+    office = Office(tmp_path / "site")
+    company.night(DAY, erase("C0"), office)
+    company.evaluate(NEXT, erase("C0", "C1"))
+    assert (
+        at_the_door(company.warehouse, POLICY, office.site, office.signer, as_of=NEXT, issued_at=NOW).resealed is None
+    )
+    assert len(sealed(company.warehouse)) == 1
+
+
+def test_what_was_delivered_is_chased_and_then_closed(company: Company) -> None:
+    company.night(DAY, erase("C0", "C1"))
+    (first,) = sealed(company.warehouse)
+    deliver(company, first)
+    item = company.warehouse.value("select item_id from manifest.items where record_key = 'C0'")
+    record(company.warehouse, [Event(first, "queued", DAY, "receipt", item_id=item)])
+    kept = erase("C1") | {("customer", "C0"): full("customer", "restrict")}
+    news = company.night(NEXT, kept)
+    assert {(key, action) for _, _, key, action, _ in news} == {("C0", "restrict")}
+    recall(company.warehouse, POLICY, NEXT, at=NOW)
+    assert states(company.warehouse, first) == {"queued", "delivered"}, "the chasing notice has not left yet"
+    second = sealed(company.warehouse)[1]
+    deliver(company, second)
+    recall(company.warehouse, POLICY, NEXT, at=NOW)
+    found = company.warehouse.rows("select record_key, state, reason from manifest.item_states "
+                                   "where manifest_id = $id order by all", {"id": first})  # fmt: skip
+    assert found == [("C0", "cancelled", "superseded"), ("C1", "delivered", None)]
+    assert states(company.warehouse, second) == {"delivered"}
+
+
+def test_an_order_that_was_carried_out_is_not_closed_by_its_recall(company: Company) -> None:
+    company.night(DAY, erase("C0"))
+    (first,) = sealed(company.warehouse)
+    deliver(company, first)
+    record(company.warehouse, [Event(first, "done", DAY, "receipt")])
+    company.night(NEXT, {})
+    deliver(company, sealed(company.warehouse)[1])
+    recall(company.warehouse, POLICY, NEXT, at=NOW)
+    assert states(company.warehouse, first) == {"done"}
+
+
+def test_a_notice_falls_with_the_erasure_it_follows_from(company: Company) -> None:
+    warehouse = company.warehouse
+    warehouse.run("insert into raw.office_disclosures (row_id, partner_id, record_type, record_key, fields, "
+                  "disclosed_at) values (1, 'P1', 'customer', 'C0', 'email', date '2024-01-01')")  # fmt: skip
+    company.night(DAY, erase("C0"))
+    company.evaluate(NEXT, {("customer", "C0"): full("customer", "restrict")})
+    assert {each.system for each in recheck(warehouse, POLICY, None, NEXT).fallen} == {"crm", "partner:P1"}
+    recall(warehouse, POLICY, NEXT, at=NOW)
+    assert warehouse.value("select count(*) from manifest.notified_fields") == 0
+    assert ledger.manifests(warehouse)[0].states == {"cancelled": 1}
