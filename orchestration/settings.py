@@ -22,7 +22,7 @@ from assets.site import Site
 
 PREFIX = "GALLRING_"
 DEFAULT_SITE = Path("site")
-SECRETS = ("warehouse_key", "pseudonym_key")
+SECRETS = ("warehouse_key", "pseudonym_key", "credentials")
 _SIZE = re.compile(r"^[0-9]+(\.[0-9]+)? ?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")
 
 
@@ -65,6 +65,21 @@ class TransportSettings(_Section):
     kind: Literal["folder", "sftp", "s3", "https"] = "folder"
     to: str = ""
     public_key: str = ""
+    host_key: str = ""
+    key_file: str = ""
+    certificate: str = ""
+    endpoint: str = ""
+    region: str = ""
+    credentials: str = ""
+
+
+class Credentials(_Section):
+    """What a system is logged in to with. From the environment alone: GALLRING_CREDENTIALS__NAME__PASSWORD, ..."""
+
+    password: SecretStr | None = None
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    token: SecretStr | None = None
 
 
 class KeepingSettings(_Section):
@@ -112,6 +127,7 @@ class Settings(BaseSettings):
 
     warehouse_key: SecretStr | None = None
     pseudonym_key: SecretStr | None = None
+    credentials: dict[str, Credentials] = {}
 
     @classmethod
     def settings_customise_sources(
@@ -271,11 +287,19 @@ policy = "policy"
 # access_reports = "P30D"
 # leftovers = "P1D"        # what a run that died left in tmp/
 
-# How each system gets its manifests; without a table of its own, from outbox/SYSTEM/.
+# How each system gets its manifests; without a table of its own, from outbox/SYSTEM/ (docs/manifest-format.md).
+# A partner's table is [transports."partner:ID"].
 # [transports.crm]
 # kind = "folder"       # folder, sftp, s3 or https
-# to = "exchange/crm"
+# to = "exchange/crm"   # a folder, sftp://USER@HOST:PORT/FOLDER, s3://BUCKET/PREFIX or https://HOST/PATH
 # public_key = ""       # the recipient's, for encrypted parcels
+# host_key = ""         # sftp: the server's key, such as "ssh-ed25519 AAAA..."
+# key_file = ""         # sftp: the private key to log in with, from this folder
+# certificate = ""      # https, s3: the authorities to trust instead of this machine's, from this folder
+# endpoint = ""         # s3: the server, where it is not Amazon's
+# region = ""           # s3
+# credentials = ""      # name of the secrets in the environment, by default the system's: for NAME these are
+#                       # GALLRING_CREDENTIALS__NAME__PASSWORD (sftp), ..__ACCESS_KEY, ..__SECRET_KEY (s3), ..__TOKEN
 
 [runs]
 # Who launches runs that the web UI, schedules and sensors ask for: default (a process on this machine), docker or k8s.
