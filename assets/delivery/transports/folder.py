@@ -135,5 +135,3 @@ def _disk() -> Iterator[None]:
         if error.errno in _MENDABLE:
             raise TerminalTransportError("no_rights", message) from None
         raise RetryableTransportError("disk", message) from None
-
-

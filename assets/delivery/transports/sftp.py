@@ -126,7 +126,9 @@ class SftpTransport:
         except paramiko.AuthenticationException:
             raise TerminalTransportError("login_refused", "The SFTP server refuses the login.") from None
         except PermissionError:
-            raise TerminalTransportError("no_rights", "The SFTP server refuses to let the manifest be written.") from None
+            raise TerminalTransportError(
+                "no_rights", "The SFTP server refuses to let the manifest be written."
+            ) from None
         except FileNotFoundError:
             raise TerminalTransportError("no_folder", "A file or folder is missing at the SFTP server.") from None
         except (paramiko.SSHException, OSError, EOFError):

@@ -1,0 +1,425 @@
+"""Receipts: the systems' answers, read from the site's receipts folder and from where the transports find them.
+
+What receivers write is taken for hostile: lines have limits, nothing of a line is kept but ids, a status, an instant,
+a day and a code of a known list; no file name and no text of a line is repeated in a report. An answer is a claim,
+recorded as a step of its item; whether it is true `settling` decides from the next export.
+
+- A file is taken once, by its digest, in one transaction with what it says. A file that holds an answer to something
+  not yet recorded as delivered, or whose last line is still being written, is read again the next time; lines that
+  were taken before are then repeated lines, and change nothing.
+- In the site's folder a file from which text was dropped is written anew without it: refusal texts hold names.
+- The steps themselves are `states`': an answer that does not lead on from where its item stands is a backward step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+from zoneinfo import ZoneInfo
+
+from assets.delivery import circuit
+from assets.delivery.answers import Answers
+from assets.delivery.states import record_selected
+from assets.delivery.transports.contract import (
+    ReceiptFile,
+    RetryableTransportError,
+    TransportError,
+    Transports,
+    is_receipt,
+)
+from assets.ingest.writing import write_whole
+from assets.manifests.folders import folder_name
+from assets.site import Site
+from assets.warehouse import Warehouse
+
+LARGEST_FILE = 1_000_000_000
+#: The most answers to one item that one file may hold.
+MOST_ANSWERS = 20
+_BATCH = 10_000
+
+_TELLING_NAME = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9a-f]{32}(?:-[0-9]{1,4})?\.jsonl$")
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What one file of answers held: lines by what became of them, and what was wrong with how many lines.
+
+    Attributes:
+        file: the file's name where it is a manifest's id, else the beginning of its digest.
+        recorded: answers that moved their item on.
+        repeated: answers that were given before.
+        backward: answers that do not lead on from where their item stands.
+        unknown: answers to items that this system was never given.
+        early: answers to items not recorded as delivered yet; the file is read again.
+        texts: details that were no code, and dropped.
+        problems: what makes lines malformed: how many, and the first line.
+        incomplete: whether its last line seems to be still being written.
+    """
+
+    system: str
+    file: str
+    lines: int
+    recorded: int
+    repeated: int
+    backward: int
+    unknown: int
+    early: int
+    texts: int
+    problems: dict[str, tuple[int, int]]
+    incomplete: bool
+
+
+@dataclass(frozen=True)
+class UnreadReceipts:
+    """Answers that could not be fetched or read: of which system, a code, and what to do."""
+
+    system: str | None
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class ReceiptReport:
+    """What was read now."""
+
+    files: tuple[FileReport, ...]
+    unread: tuple[UnreadReceipts, ...]
+
+    @property
+    def recorded(self) -> int:
+        """How many answers moved their item on."""
+        return sum(file.recorded for file in self.files)
+
+
+def prepare(warehouse: Warehouse) -> None:
+    """Make `manifest.receipts` (grain: an answer) and `manifest.receipt_files` (a file of answers) if not there."""
+    warehouse.run("create schema if not exists manifest")
+    warehouse.run(
+        "create table if not exists manifest.receipts (manifest_id varchar, item_id varchar, status varchar, "
+        "at timestamp, detail varchar, until date, system varchar, file_sha256 varchar, line bigint, "
+        "received_at timestamp)"
+    )
+    warehouse.run(
+        "create table if not exists manifest.receipt_files (system varchar, sha256 varchar, taken_at timestamp, "
+        "lines bigint, recorded bigint, malformed bigint, texts bigint)"
+    )
+    warehouse.run(
+        "create table if not exists manifest.fetched_receipts (system varchar, name varchar, version varchar)"
+    )
+    circuit.prepare(warehouse)
+
+
+def read_receipts(
+    warehouse: Warehouse,
+    site: Site,
+    transports: Transports,
+    *,
+    now: datetime,
+    zone: ZoneInfo | None = None,
+    half_open_after: timedelta = circuit.HALF_OPEN_AFTER,
+) -> ReceiptReport:
+    """Read every answer that arrived, and record what leads its item on. Reading twice changes nothing.
+
+    Args:
+        warehouse: with the ledger; must not be in a transaction.
+        site: whose `receipts/SYSTEM/` is read.
+        transports: the way to each system.
+        now: when this happens, with its time zone; written down, and the day on which the answers count.
+        zone: in which that day is meant; Europe/Stockholm unless given.
+        half_open_after: how long a system that did not answer is left alone.
+    """
+    prepare(warehouse)
+    systems = [system for (system,) in warehouse.rows("select distinct system from manifest.manifests order by system")]
+    unread: list[UnreadReceipts] = []
+    reading = _Reading(warehouse, now, zone or ZoneInfo("Europe/Stockholm"))
+    files = [
+        *_read_folders(reading, site, systems, unread),
+        *_read_transports(reading, transports, systems, half_open_after, unread),
+    ]
+    return ReceiptReport(tuple(files), tuple(unread))
+
+
+# -- the site's own folder ----------------------------------------------------------------------------------------
+
+
+def _read_folders(
+    reading: _Reading, site: Site, systems: Sequence[str], unread: list[UnreadReceipts]
+) -> Iterator[FileReport]:
+    folders = {folder_name(system): system for system in systems}
+    if not site.receipts.is_dir():
+        return
+    for folder in sorted(path for path in site.receipts.iterdir() if not path.name.startswith(".")):
+        if folder.name not in folders:
+            unread.append(UnreadReceipts(
+                None, "unknown_system",
+                "receipts/ holds something of no system that was ever told anything: move it to receipts/SYSTEM/.",
+            ))  # fmt: skip
+            continue
+        if folder.is_symlink() or not folder.is_dir():
+            unread.append(UnreadReceipts(folders[folder.name], "no_folder", f"receipts/{folder.name} is no folder."))
+            continue
+        for path in sorted(path for path in folder.iterdir() if is_receipt(path.name)):
+            report = _read_path(reading, folders[folder.name], path, unread)
+            if report is not None:
+                yield report
+
+
+def _read_path(reading: _Reading, system: str, path: Path, unread: list[UnreadReceipts]) -> FileReport | None:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        unread.append(UnreadReceipts(
+            system, "unreadable", f"A file in receipts/{folder_name(system)} is a link or cannot be read: mend that."
+        ))  # fmt: skip
+        return None
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
+            unread.append(UnreadReceipts(
+                system, "unreadable",
+                f"A file in receipts/{folder_name(system)} is no plain file, or larger than any answers should be.",
+            ))  # fmt: skip
+            return None
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        taken = reading.texts_of(system, digest)
+        file.seek(0)
+        if taken is None:
+            report = reading.take(system, _label(path.name, digest), digest, file, _write_clean(path))
+        else:
+            report = None
+            if taken:  # a crash came between the taking and the writing anew
+                _write_clean(path)(reading.cleaned(system, file))
+    return report
+
+
+def _write_clean(path: Path) -> Callable[[bytes], None]:
+    """What puts a file without its texts in the place of the one at `path`."""
+
+    def write(content: bytes) -> None:
+        with suppress(OSError):  # the next reading tries again
+            write_whole(path, content)
+
+    return write
+
+
+# -- the transports -----------------------------------------------------------------------------------------------
+
+
+def _read_transports(
+    reading: _Reading, transports: Transports, systems: Sequence[str], half_open_after: timedelta,
+    unread: list[UnreadReceipts],
+) -> Iterator[FileReport]:  # fmt: skip
+    """All systems are asked at the same time, so that one that is down delays none; what came is read here."""
+    warehouse, now = reading.warehouse, reading.now
+    asked = [
+        (system, _seen(warehouse, system)) for system in systems
+        if circuit.position(warehouse, system, now, half_open_after) != "open"
+    ]  # fmt: skip
+    if not asked:
+        return
+    with ThreadPoolExecutor(min(8, len(asked)), thread_name_prefix="receipts") as pool:
+        for (system, seen), answer in zip(asked, pool.map(lambda one: _fetch(transports, *one), asked), strict=True):
+            if isinstance(answer, TransportError):
+                if isinstance(answer, RetryableTransportError):
+                    circuit.failed(warehouse, system, answer.code, now)
+                unread.append(UnreadReceipts(system, answer.code, f"{system}: {answer.message}"))
+                continue
+            circuit.answered(warehouse, system)
+            for file in answer:
+                if (file.name, file.version) not in seen:
+                    yield from _read_fetched(reading, system, file)
+
+
+def _seen(warehouse: Warehouse, system: str) -> frozenset[tuple[str, str]]:
+    """What was fetched of a system before, as (name, version)."""
+    return frozenset(warehouse.rows(
+        "select name, version from manifest.fetched_receipts where system = $system", {"system": system}
+    ))  # fmt: skip
+
+
+def _fetch(transports: Transports, system: str, seen: frozenset[tuple[str, str]]) -> list[ReceiptFile] | TransportError:
+    try:
+        return transports.of(system).fetch_receipts(seen)
+    except TransportError as error:
+        return error
+
+
+def _read_fetched(reading: _Reading, system: str, file: ReceiptFile) -> Iterator[FileReport]:
+    import io
+
+    digest = hashlib.sha256(file.content).hexdigest()
+    report = None
+    if reading.texts_of(system, digest) is None:
+        report = reading.take(system, _label(file.name, digest), digest, io.BytesIO(file.content), None)
+    if report is None or not (report.early or report.incomplete):
+        pair = {"system": system, "name": file.name, "version": file.version}
+        reading.warehouse.run("insert into manifest.fetched_receipts values ($system, $name, $version)", pair)
+    if report is not None:
+        yield report
+
+
+def _label(name: str, digest: str) -> str:
+    """What a report calls a file: receivers may name theirs after a person."""
+    return name if _TELLING_NAME.fullmatch(name) else f"sha256 {digest[:12]}…"
+
+
+# -- one file -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One reading of all answers: what its files share."""
+
+    warehouse: Warehouse
+    now: datetime
+    zone: ZoneInfo
+
+    def texts_of(self, system: str, digest: str) -> int | None:
+        """How many texts a file that was taken held; None: it was not taken."""
+        texts = self.warehouse.value(
+            "select max(texts) from manifest.receipt_files where system = $system and sha256 = $sha256",
+            {"system": system, "sha256": digest},
+        )
+        return None if texts is None else int(texts)
+
+    def cleaned(self, system: str, file: IO[bytes]) -> bytes:
+        """A file that was taken, without its texts; counted as taken too."""
+        file.seek(0)
+        content = Answers().cleaned(file)
+        digest = hashlib.sha256(content).hexdigest()
+        if self.texts_of(system, digest) is None:
+            self._note_file(system, digest, Answers(), 0)
+        return content
+
+    def take(
+        self, system: str, label: str, digest: str, file: IO[bytes], write: Callable[[bytes], None] | None
+    ) -> FileReport:
+        """Read one file, record what it says, and have it written anew if it held texts: all or nothing."""
+        answers, clean = Answers(), b""
+        with self.warehouse.transaction():
+            self._stage(answers, file)
+            counts = self._settle(system, digest)
+            whole = not counts["early"] and not answers.incomplete
+            if whole:
+                self._note_file(system, digest, answers, counts["recorded"])
+                if write is not None and answers.dropped:
+                    clean = self.cleaned(system, file)
+        if write is not None and whole and answers.dropped:
+            write(clean)
+        return FileReport(
+            system, label, answers.count, counts["recorded"], counts["repeated"], counts["backward"],
+            counts["unknown"], counts["early"], answers.texts, dict(answers.problems), answers.incomplete,
+        )  # fmt: skip
+
+    def _stage(self, answers: Answers, file: IO[bytes]) -> None:
+        self.warehouse.run(
+            "create or replace temp table arriving (line bigint, manifest_id varchar, item_id varchar, "
+            "status varchar, at timestamp, detail varchar, until date)"
+        )
+        columns = ("line", "manifest_id", "item_id", "status", "at", "detail", "until")
+        batch: list[tuple[Any, ...]] = []
+        for row in answers.read(file):
+            batch.append(row)
+            if len(batch) == _BATCH:
+                self.warehouse.insert("arriving", columns, batch)
+                batch.clear()
+        self.warehouse.insert("arriving", columns, batch)
+
+    def _settle(self, system: str, digest: str) -> Counter[str]:
+        """Judge the staged answers, one round for each item's next answer, and record those that lead on."""
+        warehouse, counts = self.warehouse, Counter[str]()
+        warehouse.run(_KNOWN, {"system": system})
+        for verdict, number, more in warehouse.rows(
+            "select verdict, count(*), sum(more) from answers group by verdict"
+        ):
+            counts[verdict] += number
+            counts["repeated"] += int(more)
+        rounds = warehouse.value("select coalesce(max(turn), 0) from answers where verdict = 'known'")
+        names = {"system": system, "digest": digest, "now": self.now.astimezone(UTC).replace(tzinfo=None)}
+        for turn in range(1, min(rounds, MOST_ANSWERS) + 1):
+            standing = int(warehouse.value("select count(*) from answers where turn = $turn", {"turn": turn}))
+            warehouse.run(_LEADING, {"turn": turn})
+            warehouse.run(_KEEP, names)
+            recorded = record_selected(
+                warehouse, _EVENTS, {"on_day": self.now.astimezone(self.zone).date()}
+            )  # fmt: skip
+            counts["recorded"] += recorded
+            counts["backward"] += standing - recorded
+        counts["backward"] += int(
+            warehouse.value("select count(*) from answers where turn > $most", {"most": MOST_ANSWERS})
+        )
+        for table in ("arriving", "answers", "leading"):
+            warehouse.run(f"drop table if exists {table}")
+        return counts
+
+    def _note_file(self, system: str, digest: str, answers: Answers, recorded: int) -> None:
+        columns = ["system", "sha256", "taken_at", "lines", "recorded", "malformed", "texts"]
+        now = self.now.astimezone(UTC).replace(tzinfo=None)
+        row = (system, digest, now, answers.count, recorded, answers.malformed, answers.dropped)
+        self.warehouse.insert("manifest.receipt_files", columns, [row])
+
+
+#: The staged answers with what they are: to an unknown item, one not delivered yet, repeated, or known and in turn.
+_KNOWN = """
+create or replace temp table answers as
+with first_lines as (
+    select min(line) as line, manifest_id, item_id, status, at, until, min(detail) as detail, count(*) - 1 as more
+    from arriving
+    group by all
+),
+judged as (
+    select lines.*,
+        case
+            when states.item_id is null then 'unknown'
+            when states.state in ('issued', 'approved') then 'early'
+            when exists (
+                select 1 from manifest.receipts as earlier
+                where earlier.manifest_id = lines.manifest_id and earlier.item_id = lines.item_id
+                    and earlier.status = lines.status and earlier.at = lines.at
+                    and earlier.until is not distinct from lines.until
+            ) then 'repeated'
+            else 'known'
+        end as verdict
+    from first_lines as lines
+    left join manifest.item_states as states
+        on states.manifest_id = lines.manifest_id and states.item_id = lines.item_id and states.system = $system
+)
+select judged.*,
+    case when verdict = 'known' then row_number() over (
+        partition by manifest_id, item_id, verdict order by at, line
+    ) end as turn
+from judged
+"""
+
+#: Of one turn, the answers that lead on from where their item stands.
+_LEADING = """
+create or replace temp table leading as
+select answers.*
+from answers
+inner join manifest.item_states as states
+    on states.manifest_id = answers.manifest_id and states.item_id = answers.item_id
+inner join manifest.state_steps as steps on steps.state = states.state and steps.following = answers.status
+where answers.turn = $turn
+"""
+
+_KEEP = """
+insert into manifest.receipts by name
+select manifest_id, item_id, status, at, detail, until, $system as system, $digest as file_sha256, line,
+    cast($now as timestamp) as received_at
+from leading
+"""
+
+_EVENTS = (
+    "select manifest_id, item_id, status as state, cast($on_day as date) as on_day, 'receipt' as origin, "
+    "at as happened_at, detail as reason, until from leading"
+)
