@@ -37,7 +37,8 @@ _TABLES = {
     "as_of date",
     "events": "item_id varchar, manifest_id varchar, state varchar, on_day date, detail varchar, sequence bigint, "
     "happened_at timestamp, reason varchar, until date, by_whom varchar, origin varchar",
-    "receipts": 'manifest_id varchar, item_id varchar, status varchar, "at" timestamp, detail varchar, until date',
+    "receipts": 'manifest_id varchar, item_id varchar, status varchar, "at" timestamp, detail varchar, until date, '
+    "system varchar, file_sha256 varchar, line bigint, received_at timestamp",
     "verifications": "manifest_id varchar, item_id varchar, outcome varchar, delivery_id varchar, as_of date, "
     "reason varchar",
     "replaced_fields": "item_id varchar, record_type varchar, record_key varchar, field varchar, state varchar, "
@@ -51,7 +52,8 @@ def prepare(warehouse: Warehouse) -> None:
     warehouse.run("create schema if not exists manifest")
     for name, columns in _TABLES.items():
         warehouse.run(f"create table if not exists manifest.{name} ({columns})")
-    _add_columns(warehouse, "events")
+    for name in ("events", "receipts"):
+        _add_columns(warehouse, name)
     warehouse.run(
         "create view if not exists manifest.ordered_fields as "
         "select sealed.record_type, sealed.record_key, sealed.field, sealed.item_id, sealed.as_of "
@@ -64,7 +66,7 @@ def _add_columns(warehouse: Warehouse, name: str) -> None:
     """Give a table of an older warehouse the columns that came later."""
     there = set(warehouse.columns("manifest", name))
     for column in _TABLES[name].split(", "):
-        if column.split()[0] not in there:
+        if column.split()[0].strip('"') not in there:
             warehouse.run(f"alter table manifest.{name} add column {column}")
 
 
