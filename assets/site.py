@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDERS = ("inbox", "quarantine", "outbox", "receipts", "reports", "evidence", "dagster", "keys", "policy", "tmp")
+FOLDERS = (
+    "inbox",
+    "quarantine",
+    "outbox",
+    "receipts",
+    "reports",
+    "evidence",
+    "dagster",
+    "keys",
+    "policy",
+    "tmp",
+    "backups",
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,11 @@ class Site:
     def temporary(self) -> Path:
         """Spill files and half-written output."""
         return self.path / "tmp"
+
+    @property
+    def backups(self) -> Path:
+        """Encrypted copies of the warehouse, each with its last day in its name."""
+        return self.path / "backups"
 
     @property
     def warehouse(self) -> Path:

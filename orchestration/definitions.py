@@ -21,12 +21,14 @@ from dagster import (
 
 from assets.catalogue.assets import checks_of
 from assets.core.assets import core_assets
+from assets.erasure.assets import erasure_assets, erasure_checks
 from assets.evidence.assets import evidence_assets
 from assets.ingest.assets import inbox_assets, intake_assets, policy_assets
-from assets.manifests.assets import manifest_assets
+from assets.manifests.assets import LEDGER, manifest_assets
 from assets.policy import Policy
 from assets.publication.assets import publication_assets
 from assets.retention.assets import retention_assets
+from assets.rights.assets import rights_assets, rights_checks
 from expectations.specs import STOPS
 from orchestration.jobs import jobs
 from orchestration.opening import load_policy
@@ -70,7 +72,9 @@ def all_assets(policy: Policy) -> list[AssetsDefinition | AssetSpec]:
         *intake_assets(policy),
         *core_assets(),
         *retention_assets(policy),
+        *rights_assets(),
         *manifest_assets(),
+        *erasure_assets(after=LEDGER),
     ]
     made = {key for each in before if isinstance(each, AssetsDefinition) for key in each.keys}
     published = publication_assets(made)
@@ -79,7 +83,7 @@ def all_assets(policy: Policy) -> list[AssetsDefinition | AssetSpec]:
 
 def all_checks() -> list[AssetChecksDefinition]:
     """What must be true: one step a stop, one check an expectation."""
-    return [checks_of(stop) for stop in STOPS]
+    return [*(checks_of(stop) for stop in STOPS), *rights_checks(), *erasure_checks()]
 
 
 @definitions

@@ -16,6 +16,7 @@ from dagster import (
 from pydantic import Field
 
 from assets.core.assets import GROUP as CORE
+from assets.erasure.assets import GROUP as OWN_COPIES
 from assets.ingest.assets import GROUP as INTAKE
 from assets.ingest.assets import POLICY_GROUP as POLICY
 from assets.manifests.assets import GROUP as MANIFESTS
@@ -56,6 +57,11 @@ def jobs() -> "list[UnresolvedAssetJobDefinition]":
             "What every purpose claims on the day, and what the claims add up to, over what was last taken in.",
         ),
         _job("seal_manifests", AssetSelection.groups(MANIFESTS), "Seal what the last evaluation of that day changed."),
+        _job(
+            "erase_own_copies",
+            AssetSelection.groups(OWN_COPIES),
+            "Take out of the warehouse what was ordered erased, and destroy files whose last day has passed.",
+        ),
         _job("publish_analytics", AssetSelection.groups(PUBLICATION), "Publish the last evaluation to the analysts."),
     ]
 

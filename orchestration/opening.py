@@ -5,26 +5,37 @@ Fails closed: a missing key next to an existing warehouse is an error, never a r
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from assets.erasure.periods import Periods
+from assets.erasure.restoring import require_replayed, sealed_folders
 from assets.errors import BadInput
 from assets.manifests.signatures import Signer
 from assets.policy import Policy
 from assets.site import Site
-from assets.warehouse import Warehouse, WarehouseLocked
+from assets.warehouse import Warehouse, WarehouseKeyError, WarehouseLocked
 from orchestration.settings import Settings
 
 WAREHOUSE_KEY = "warehouse.key"
+#: The key that a rotation is moving to; the warehouse's own once its file has been swapped.
+NEXT_WAREHOUSE_KEY = "warehouse.key.next"
 PSEUDONYM_KEY = "pseudonym.key"
 SIGNING_KEY = "signing.pem"
 PUBLIC_KEY = "signing.pub.pem"
 _POLL_SECONDS = 0.2
 _KEY = re.compile(r"^[0-9a-f]{64}$")
+_VARIABLES = {
+    WAREHOUSE_KEY: "GALLRING_WAREHOUSE_KEY",
+    NEXT_WAREHOUSE_KEY: "GALLRING_NEXT_WAREHOUSE_KEY",
+    PSEUDONYM_KEY: "GALLRING_PSEUDONYM_KEY",
+}
 
 
 def require_site(site: Site) -> Site:
@@ -65,17 +76,57 @@ def open_warehouse(site: Site, settings: Settings) -> Warehouse:
     """Open the site's warehouse, waiting for another process to let go of it as long as the settings allow.
 
     Raises:
-        BadInput: the site or one of its keys is missing or malformed.
+        BadInput: the site or one of its keys is missing, malformed or open to others, or the warehouse is missing.
         WarehouseLocked: another process still has it open.
+        NotReplayed: it is older than the outbox.
     """
     require_site(site)
+    require_private_inbox(site)
+    if not site.warehouse.exists() and sealed_folders(site):
+        raise BadInput(
+            f"{site.warehouse.name} is missing though outbox/ holds sealed manifests: bring it back with "
+            "`gallring restore FILE`. No new one was begun."
+        )
+    warehouse = open_file(site, settings, site.warehouse)
+    try:
+        require_replayed(warehouse, site)
+    except BaseException:
+        warehouse.close()
+        raise
+    return warehouse
+
+
+def open_file(site: Site, settings: Settings, path: Path) -> Warehouse:
+    """Open a warehouse file of the site (its own, or a backup laid out beside it) with the site's keys.
+
+    A rotation that was cut off after the file was swapped is finished here: the next key fits, and becomes the key.
+
+    Raises:
+        BadInput: a key is missing, malformed or open to others.
+        WarehouseKeyError: no key of the site fits.
+        WarehouseLocked: another process still has it open.
+    """
     key = read_key(site, WAREHOUSE_KEY, settings.warehouse_key)
+    try:
+        return open_with(site, settings, path, key)
+    except WarehouseKeyError:
+        following = next_key(site, settings)
+        if following is None or not path.exists():
+            raise
+    warehouse = open_with(site, settings, path, following)
+    if path == site.warehouse and settings.warehouse_key is None:
+        promote_next_key(site)
+    return warehouse
+
+
+def open_with(site: Site, settings: Settings, path: Path, key: str) -> Warehouse:
+    """Open a warehouse file with `key`, waiting as long as the settings allow."""
     pseudonym_key = bytes.fromhex(read_key(site, PSEUDONYM_KEY, settings.pseudonym_key))
     deadline = time.monotonic() + settings.warehouse.wait_seconds
     while True:
         try:
             return Warehouse.open(
-                site.warehouse,
+                path,
                 key=key,
                 pseudonym_key=pseudonym_key,
                 memory_limit=settings.warehouse.memory_limit or None,
@@ -88,6 +139,46 @@ def open_warehouse(site: Site, settings: Settings) -> Warehouse:
             time.sleep(_POLL_SECONDS)
 
 
+def next_key(site: Site, settings: Settings) -> str | None:
+    """The key that a rotation is moving to, or None when none is under way."""
+    if settings.warehouse_key is not None and settings.next_warehouse_key is None:
+        return None
+    if settings.warehouse_key is None and not (site.keys / NEXT_WAREHOUSE_KEY).exists():
+        return None
+    return read_key(site, NEXT_WAREHOUSE_KEY, settings.next_warehouse_key)
+
+
+def promote_next_key(site: Site) -> None:
+    """The next key becomes the warehouse's key, and the old one is gone."""
+    (site.keys / NEXT_WAREHOUSE_KEY).replace(site.keys / WAREHOUSE_KEY)
+    handle = os.open(site.keys, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def periods_of(settings: Settings) -> Periods:
+    """How long the product's own copies are kept, as the settings say."""
+    return Periods(**settings.keeping.model_dump())
+
+
+def require_private_inbox(site: Site) -> None:
+    """Refuse an inbox that everybody on the machine can read: its files are people's data.
+
+    Raises:
+        BadInput: they can.
+    """
+    if not site.inbox.is_dir():
+        return
+    reachable = site.path.stat().st_mode & stat.S_IXOTH
+    if reachable and site.inbox.stat().st_mode & (stat.S_IROTH | stat.S_IXOTH | stat.S_IWOTH):
+        raise BadInput(
+            f"{site.inbox} is open to everybody on this machine, and its files are people's data: "
+            f"run `chmod o-rwx {site.inbox}`, and let sources in by group."
+        )
+
+
 def read_key(site: Site, name: str, from_environment: SecretStr | None) -> str:
     """A key of 32 bytes in hexadecimal: the environment's, else the site's file.
 
@@ -95,7 +186,7 @@ def read_key(site: Site, name: str, from_environment: SecretStr | None) -> str:
         BadInput: there is none, or it is not 64 hexadecimal digits. The key itself is not shown.
     """
     path = site.keys / name
-    variable = f"GALLRING_{Path(name).stem.upper()}_KEY"
+    variable = _VARIABLES[name]
     if from_environment is not None:
         key, where = from_environment.get_secret_value().strip(), f"The environment variable {variable}"
     else:
@@ -107,6 +198,8 @@ def read_key(site: Site, name: str, from_environment: SecretStr | None) -> str:
 
 def _key_file(site: Site, path: Path, variable: str) -> str:
     try:
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise BadInput(f"{path} is open to others than its owner: run `chmod 600 {path}`, and consider it known.")
         return path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         mend = f"restore it from the backup of the keys, or set {variable}"

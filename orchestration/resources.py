@@ -17,11 +17,13 @@ from dagster import ConfigurableResource, Failure, InitResourceContext, resource
 from pydantic import Field
 
 from assets.catalogue.assets import clear_failures
+from assets.erasure.periods import Periods
+from assets.ingest.limits import Limits
 from assets.manifests.signatures import Signer
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse
-from orchestration.opening import load_policy, load_signer, open_warehouse
+from orchestration.opening import load_policy, load_signer, open_warehouse, periods_of
 from orchestration.settings import Settings
 
 #: The tag under which a run keeps its day of evaluation; a re-execution inherits it.
@@ -119,6 +121,39 @@ class ResponseTimeResource(ConfigurableResource[Any]):
             return isodate.parse_duration(Settings.load(Site(Path(self.path))).respond_by)
 
 
+class KeepingResource(ConfigurableResource[Periods]):
+    """How long the product keeps its own copies."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Periods:
+        """The settings' periods."""
+        with clear_failures():
+            return periods_of(Settings.load(Site(Path(self.path))))
+
+
+class SmallestGroupResource(ConfigurableResource[Any]):
+    """How many customers have to share what a published aggregate tells."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Any:
+        """The settings' number."""
+        with clear_failures():
+            return Settings.load(Site(Path(self.path))).publication.smallest_group
+
+
+class LimitsResource(ConfigurableResource[Limits]):
+    """How large what arrives may be."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Limits:
+        """The settings' sizes, in bytes."""
+        with clear_failures():
+            return Settings.load(Site(Path(self.path))).limits.in_bytes()
+
+
 def parsed_day(text: str) -> date:
     """`text` as a date.
 
@@ -156,4 +191,7 @@ def resources_of(site: Site) -> dict[str, Any]:
         "as_of": DayResource.configure_at_launch(path=path),
         "issued_at": run_creation,
         "response_time": ResponseTimeResource(path=path),
+        "smallest_group": SmallestGroupResource(path=path),
+        "limits": LimitsResource(path=path),
+        "keeping": KeepingResource(path=path),
     }

@@ -17,12 +17,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from assets.errors import BadInput
+from assets.ingest.limits import Limits, bytes_of
 from assets.policy import months_and_days
+from assets.publication.analytics import SMALLEST_GROUP
 from assets.site import Site
 
 PREFIX = "GALLRING_"
 DEFAULT_SITE = Path("site")
-SECRETS = ("warehouse_key", "pseudonym_key", "credentials")
+SECRETS = ("warehouse_key", "next_warehouse_key", "pseudonym_key", "credentials")
 _SIZE = re.compile(r"^[0-9]+(\.[0-9]+)? ?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")
 
 
@@ -104,6 +106,37 @@ class KeepingSettings(_Section):
         return value
 
 
+class PublicationSettings(_Section):
+    """How few people may stand behind a published aggregate."""
+
+    smallest_group: Annotated[int, Field(ge=1)] = SMALLEST_GROUP
+
+
+class LimitSettings(_Section):
+    """How large what arrives may be before it is refused unread."""
+
+    file_size: str = "100GB"
+    line_size: str = "16MB"
+    unpacked_size: str = "4GB"
+    files_in_a_delivery: Annotated[int, Field(ge=1)] = 10_000
+
+    @field_validator("file_size", "line_size", "unpacked_size")
+    @classmethod
+    def _is_a_size(cls, value: str) -> str:
+        if not _SIZE.match(value):
+            raise ValueError('must be a size such as "2GB"')
+        return value
+
+    def in_bytes(self) -> Limits:
+        """The sizes in bytes."""
+        return Limits(
+            file_bytes=bytes_of(self.file_size),
+            line_bytes=bytes_of(self.line_size),
+            unpacked_bytes=bytes_of(self.unpacked_size),
+            files=self.files_in_a_delivery,
+        )
+
+
 class RunSettings(_Section):
     """Who launches the runs that the web UI, schedules and sensors ask for."""
 
@@ -123,9 +156,12 @@ class Settings(BaseSettings):
     approval: ApprovalSettings = ApprovalSettings()
     keeping: KeepingSettings = KeepingSettings()
     transports: dict[str, TransportSettings] = {}
+    publication: PublicationSettings = PublicationSettings()
+    limits: LimitSettings = LimitSettings()
     runs: RunSettings = RunSettings()
 
     warehouse_key: SecretStr | None = None
+    next_warehouse_key: SecretStr | None = None
     pseudonym_key: SecretStr | None = None
     credentials: dict[str, Credentials] = {}
 
@@ -300,6 +336,18 @@ policy = "policy"
 # region = ""           # s3
 # credentials = ""      # name of the secrets in the environment, by default the system's: for NAME these are
 #                       # GALLRING_CREDENTIALS__NAME__PASSWORD (sftp), ..__ACCESS_KEY, ..__SECRET_KEY (s3), ..__TOKEN
+
+[publication]
+# What fewer customers than this share is folded in published aggregates.
+# smallest_group = 10
+
+[limits]
+# What arrives is refused unread when a file, a line of it, or what an Excel file unpacks to is larger than this, or when
+# a delivery lists more files.
+# file_size = "100GB"
+# line_size = "16MB"
+# unpacked_size = "4GB"
+# files_in_a_delivery = 10000
 
 [runs]
 # Who launches runs that the web UI, schedules and sensors ask for: default (a process on this machine), docker or k8s.

@@ -1,0 +1,105 @@
+"""`erasure.*`: the product's own copies, kept to their last day and no longer.
+
+One step, after the systems have been told: what sealed manifests ordered erased leaves the warehouse's file, then
+files whose last day has passed are destroyed, then the register is written down as counts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    AssetsDefinition,
+    MaterializeResult,
+    ResourceParam,
+    asset_check,
+    multi_asset,
+)
+
+from assets.catalogue.assets import POOL, clear_failures, key_of, numbers, table_spec
+from assets.erasure.copies import copy_register, destroy_expired, record_register
+from assets.erasure.erasing import Erasure, erase_own_copies
+from assets.erasure.periods import Periods
+from assets.policy import Policy
+from assets.site import Site
+from assets.warehouse import Warehouse
+
+GROUP = "7_own_copies"
+
+_TABLES = {
+    "erasure.rewrites": "When the warehouse was rewritten without what had to go, and why. Grain: a rewriting.",
+    "erasure.copies": "The copy register as counts: files that can hold personal data. Grain: a kind of copy.",
+}
+
+
+def erasure_assets(after: Iterable[str]) -> list[AssetsDefinition]:
+    """Erasing own copies, after the tables of `after`: what was sealed, and what became of it."""
+    before = [*after, "intake.quarantined", "intake.deliveries"]
+    specs = [table_spec(table, group=GROUP, description=text, deps=before) for table, text in _TABLES.items()]
+
+    @multi_asset(name="own_copies", specs=specs, description="Rewrites the warehouse, destroys old files.", pool=POOL)
+    def own_copies(
+        warehouse: ResourceParam[Warehouse],
+        policy: ResourceParam[Policy],
+        site: ResourceParam[Site],
+        keeping: ResourceParam[Periods],
+        as_of: ResourceParam[date],
+    ) -> Iterator[MaterializeResult[Any]]:
+        began = time.monotonic()
+        with clear_failures():
+            erasure = erase_own_copies(
+                warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue
+            )
+            seconds = time.monotonic() - began
+            destroyed = destroy_expired(warehouse, site, keeping, as_of)
+            register = copy_register(site, warehouse, keeping)
+            record_register(warehouse, register)
+        told = {
+            "erasure.rewrites": {**_told_of(erasure), "seconds": round(seconds, 3)},
+            "erasure.copies": {"files_destroyed": destroyed, "files_not_on_the_register": len(register.strangers)},
+        }
+        for table in _TABLES:
+            metadata = {**numbers(warehouse, *table.split(".")), **told[table]}
+            yield MaterializeResult(asset_key=key_of(table), metadata=metadata)
+
+    return [own_copies]
+
+
+def erasure_checks() -> list[AssetChecksDefinition]:
+    """Every file of the site that can hold personal data is on the register. A stranger is a warning."""
+
+    @asset_check(
+        asset=key_of("erasure.copies"),
+        name="every_file_is_on_the_register",
+        description="No file stands in the site that the copy register does not list: `gallring copies` names them.",
+        pool=POOL,
+    )
+    def every_file_is_on_the_register(
+        warehouse: ResourceParam[Warehouse], site: ResourceParam[Site], keeping: ResourceParam[Periods]
+    ) -> AssetCheckResult:
+        register = copy_register(site, warehouse, keeping)
+        return AssetCheckResult(
+            passed=not register.strangers,
+            severity=AssetCheckSeverity.WARN,
+            metadata={"evaluated": len(register.copies), "unexpected": len(register.strangers)},
+        )
+
+    return [every_file_is_on_the_register]
+
+
+def _told_of(erasure: Erasure) -> dict[str, Any]:
+    return {
+        "reasons": ", ".join(erasure.reasons) or "nothing had to go",
+        "fields_erased": erasure.fields_erased,
+        "records": erasure.records,
+        "quarantined_erased": erasure.quarantined_erased,
+        "rows_kept": erasure.rows_kept,
+        "bytes_before": erasure.bytes_before,
+        "bytes_after": erasure.bytes_after,
+    }

@@ -1,0 +1,302 @@
+"""The copy register: every file of a site that can hold personal data, with its purpose and last day.
+
+Lists what is there, finds what is on no line of the register, and destroys files whose last day has passed. Reads
+names, sizes and dates of files, and what intake and the ledger say of them; never what is in a file. Evidence, keys,
+policy and run history hold no personal data and are not walked.
+
+A link in the site is nobody's copy: it is never followed, and counts as a file that is not on the register.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from assets.erasure.periods import Periods, last_day
+from assets.ingest.deliveries import find_deliveries
+from assets.ingest.projecting import LOCAL_ZONE
+from assets.manifests.folders import manifest_folder
+from assets.site import Site
+from assets.warehouse import Warehouse
+
+BACKUP_NAME = re.compile(r"warehouse-[0-9T-]+-until-(?P<until>[0-9]{4}-[0-9]{2}-[0-9]{2})\.duckdb")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A line of the register: where such files stand, and what for."""
+
+    name: str
+    patterns: tuple[str, ...]
+    purpose: str
+
+
+#: In the order in which a file finds its line. A pattern's `*` stays within one folder, `**` is everything below.
+KINDS = (
+    Kind("delivery", ("inbox/*/*/*",), "export files as the sources sent them, to be taken in"),
+    Kind("quarantine", ("quarantine/**",), "why a delivery was kept out, to mend it"),
+    Kind("warehouse", ("warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.duckdb.rewriting*"),
+         "what the rules read, encrypted; rewritten without what is ordered erased"),
+    Kind("backup", ("backups/*",), "bringing the warehouse back, encrypted"),
+    Kind("analytics", ("analytics.duckdb",), "analysis under pseudonyms; replaced by each run"),
+    Kind("manifest", ("outbox/*/*/*", "outbox/.sealing/**"), "what each system was ordered; keys of records alone"),
+    Kind("parcel", ("exchange/**",), "manifests on their way to a system"),
+    Kind("receipt", ("receipts/**",), "what each system answered"),
+    Kind("access_report", ("reports/access*/**", "reports/access*"), "what is held on a person, for that person"),
+    Kind("report", ("reports/**",), "reports on the company's data as a whole"),
+    Kind("leftover", ("tmp/**",), "spill files and half-written output of the run that is under way"),
+)  # fmt: skip
+
+#: Top-level names that hold no personal data.
+IMPERSONAL = frozenset({
+    "gallring.toml", ".gallring-demo", "dagster", "evidence", "keys", "policy", "workspace.yaml", ".gitignore",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A file, or a delivery's or a manifest's folder, that can hold personal data. `last_day` None: no end of its own.
+
+    Attributes:
+        path: from the site's folder. A file name can be personal: it goes into no message and no table.
+        kind: the register's line.
+        purpose: what it is kept for.
+        last_day: the last day on which it may be there.
+        size_bytes: its size.
+    """
+
+    path: Path
+    kind: str
+    purpose: str
+    last_day: date | None
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class CopyRegister:
+    """The copies of a site, and the files that are on no line."""
+
+    copies: tuple[Copy, ...]
+    strangers: tuple[Path, ...]
+
+
+def copy_register(site: Site, warehouse: Warehouse, periods: Periods) -> CopyRegister:
+    """Every file of `site` that can hold personal data, in the order of their paths."""
+    copies: dict[Path, Copy] = {}
+    strangers = []
+    dates = _Dates(site, warehouse, periods)
+    for path in _walk(site.path):
+        place = path.relative_to(site.path)
+        kind = _kind_of(place) if not path.is_symlink() else None
+        if kind is None:
+            strangers.append(place)
+            continue
+        unit = _unit(place, kind)
+        size = path.lstat().st_size
+        if unit in copies:
+            size += copies[unit].size_bytes
+        copies[unit] = Copy(unit, kind.name, kind.purpose, dates.of(unit, kind.name), size)
+    return CopyRegister(tuple(copies[unit] for unit in sorted(copies)), tuple(sorted(strangers)))
+
+
+def expired(register: CopyRegister, as_of: date) -> list[Copy]:
+    """The copies whose last day is before `as_of`."""
+    return [copy for copy in register.copies if copy.last_day is not None and copy.last_day < as_of]
+
+
+def destroy(site: Site, copies: Sequence[Copy]) -> None:
+    """Remove these copies, and the folders that they leave empty. What is gone already is no error."""
+    for copy in copies:
+        target = site.path / copy.path
+        if target.is_dir() and not target.is_symlink():
+            shutil.rmtree(target, ignore_errors=False)
+        else:
+            target.unlink(missing_ok=True)
+        _remove_empty(target.parent, site.path)
+
+
+def forget_manifests(warehouse: Warehouse, copies: Sequence[Copy]) -> None:
+    """Take what destroyed manifests said of records out of the ledger; that they were sealed, and when, stays.
+
+    Their folders are destroyed first: one that is missing is written again from the ledger.
+    """
+    ids = [copy.path.name for copy in copies if copy.kind == "manifest"]
+    if not ids:
+        return
+    with warehouse.transaction():
+        for table in ("items", "events", "receipts", "verifications"):
+            warehouse.run(f"delete from manifest.{table} where list_contains($ids, manifest_id)", {"ids": ids})
+        warehouse.run(
+            "update manifest.manifests set document = null, signature = null where list_contains($ids, manifest_id)",
+            {"ids": ids},
+        )
+
+
+def destroy_expired(warehouse: Warehouse, site: Site, periods: Periods, as_of: date) -> int:
+    """Destroy every copy whose last day is before `as_of`; how many."""
+    gone = expired(copy_register(site, warehouse, periods), as_of)
+    destroy(site, gone)
+    forget_manifests(warehouse, gone)
+    return len(gone)
+
+
+def record_register(warehouse: Warehouse, register: CopyRegister) -> None:
+    """Write the register down as `erasure.copies`: counts by kind, no file's name."""
+    counts: dict[str, list[Any]] = {kind.name: [kind.name, kind.purpose, 0, 0, None] for kind in KINDS}
+    for copy in register.copies:
+        line = counts[copy.kind]
+        line[2], line[3] = line[2] + 1, line[3] + copy.size_bytes
+        line[4] = min(filter(None, (line[4], copy.last_day)), default=None)
+    with warehouse.transaction():
+        warehouse.run("create schema if not exists erasure")
+        warehouse.run(
+            "create or replace table erasure.copies "
+            "(kind varchar, purpose varchar, copies bigint, bytes bigint, first_last_day date)"
+        )
+        warehouse.insert(
+            "erasure.copies", ("kind", "purpose", "copies", "bytes", "first_last_day"), list(counts.values())
+        )
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    """Remove `folder` if it is empty, and then those above it; the folders of the site itself stay."""
+    while folder.parent != top and folder != top and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+# -- which file is what ------------------------------------------------------------------------------------------------
+
+
+def _walk(top: Path) -> Iterator[Path]:
+    """Every file and link below the site but in its impersonal folders; links are not followed."""
+    if not top.is_dir():
+        return
+    for path in sorted(top.iterdir()):
+        if path.name in IMPERSONAL:
+            continue
+        if path.is_symlink() or not path.is_dir():
+            yield path
+        else:
+            yield from _files_below(path)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() or not path.is_dir():
+            yield path
+        else:
+            yield from _files_below(path)
+
+
+def _kind_of(place: Path) -> Kind | None:
+    return next((kind for kind in KINDS if any(_fits(place.parts, pattern) for pattern in kind.patterns)), None)
+
+
+def _fits(parts: tuple[str, ...], pattern: str) -> bool:
+    wanted = pattern.split("/")
+    if wanted[-1] == "**":
+        wanted = wanted[:-1]
+        if len(parts) <= len(wanted):
+            return False
+        parts = parts[: len(wanted)]
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+
+
+def _unit(place: Path, kind: Kind) -> Path:
+    """What is destroyed at once: a delivery and a manifest are their folder, anything else is the file."""
+    whole = kind.name == "delivery" or (kind.name == "manifest" and len(place.parts) == 4)
+    return place.parent if whole else place
+
+
+# -- until when --------------------------------------------------------------------------------------------------------
+
+
+class _Dates:
+    """Last days, from what intake and the ledger know; else from when the file was last written."""
+
+    def __init__(self, site: Site, warehouse: Warehouse, periods: Periods) -> None:
+        self._site = site
+        self._periods = periods
+        self._deliveries = _delivery_days(site, warehouse, periods)
+        self._manifests = _manifest_days(site, warehouse, periods)
+
+    def of(self, unit: Path, kind: str) -> date | None:
+        """The last day of a copy."""
+        match kind:
+            case "delivery":
+                return self._deliveries.get(unit) or last_day(self._written(unit), self._periods.quarantine)
+            case "manifest":
+                return self._manifests.get(unit)
+            case "backup":
+                named = BACKUP_NAME.fullmatch(unit.name)
+                return (
+                    date.fromisoformat(named["until"])
+                    if named
+                    else last_day(self._written(unit), self._periods.backups)
+                )
+            case "warehouse" | "analytics":
+                return None
+            case _:
+                return last_day(self._written(unit), self._by_writing(kind))
+
+    def _by_writing(self, kind: str) -> str:
+        return {
+            "quarantine": self._periods.quarantine,
+            "parcel": self._periods.manifests,
+            "receipt": self._periods.manifests,
+            "access_report": self._periods.access_reports,
+            "report": self._periods.reports,
+            "leftover": self._periods.leftovers,
+        }[kind]
+
+    def _written(self, unit: Path) -> date:
+        path = self._site.path / unit
+        newest = max((each.lstat().st_mtime for each in (_files_below(path) if path.is_dir() else [path])), default=0.0)
+        return datetime.fromtimestamp(newest, UTC).astimezone(ZoneInfo(LOCAL_ZONE)).date()
+
+
+def _delivery_days(site: Site, warehouse: Warehouse, periods: Periods) -> Mapping[Path, date]:
+    """Complete deliveries of the inbox: shorter once they are taken in, longer while they are kept out."""
+    loaded: set[tuple[str, str]] = set()
+    if warehouse.exists("intake", "deliveries"):
+        found = warehouse.rows("select source, digest from intake.deliveries where status = 'loaded'")
+        loaded = {(source, digest) for source, digest in found}
+    days = {}
+    for delivery in find_deliveries(site):
+        if delivery.extracted_at is None:
+            continue
+        taken_in = (delivery.source, delivery.digest) in loaded
+        extracted_on = delivery.extracted_at.astimezone(ZoneInfo(LOCAL_ZONE)).date()
+        period = periods.deliveries if taken_in else periods.quarantine
+        days[delivery.folder.relative_to(site.path)] = last_day(extracted_on, period)
+    return days
+
+
+#: Manifests of which no item is open, and the day on which the last was settled.
+_SETTLED = """
+    select states.manifest_id, states.system, max(states.since)
+    from manifest.item_states as states
+    inner join manifest.manifests as manifests on manifests.manifest_id = states.manifest_id
+    where manifests.document is not null
+    group by states.manifest_id, states.system
+    having not bool_or(states.is_open)
+"""
+
+
+def _manifest_days(site: Site, warehouse: Warehouse, periods: Periods) -> Mapping[Path, date]:
+    """Sealed manifests of which every item is settled."""
+    if not warehouse.exists("manifest", "item_states"):
+        return {}
+    return {
+        manifest_folder(site, system, manifest_id).relative_to(site.path): last_day(settled_on, periods.manifests)
+        for manifest_id, system, settled_on in warehouse.rows(_SETTLED)
+        if settled_on is not None
+    }

@@ -1,0 +1,292 @@
+"""Erasure in the warehouse: what sealed manifests order erased leaves the file itself, and not only its tables.
+
+Finds what must go and rewrites the file without it; only then, and at most once a call. The rewriting itself (copy,
+proof, swap) is the warehouse's. What stays is what `docs/architecture.md` says: dates, statuses, capacities, amounts
+and keys that the rules read, keyed hashes and `known_*`. Values of the same field that arrive again are kept out by
+`assets.ingest.merging`. Decides nothing about records: `manifest.ordered_fields` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from assets.erasure.periods import last_day
+from assets.ingest.contracts import Column, Contract, Contracts
+from assets.ingest.projecting import LOCAL_ZONE, literal
+from assets.ingest.tables import HasContracts
+from assets.policy import months_and_days
+from assets.warehouse import Warehouse, identifier
+
+_REWRITES = (
+    "sequence bigint, as_of date, reason varchar, fields_erased bigint, records bigint, quarantined_erased bigint, "
+    "deliveries_loaded bigint"
+)
+_LOCAL_DAY = f"cast(timezone('{LOCAL_ZONE}', timezone('UTC', deliveries.extracted_at)) as date)"
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What one erasure did. `reasons` is empty when nothing had to go, and then nothing was written.
+
+    Attributes:
+        as_of: the day.
+        reasons: `ordered` (by a sealed manifest), `answered` (an address of an answered request), `quarantine` (past
+            its last day, or of an ordered record), `residue` (corrected values that the file may still hold).
+        fields_erased: values of records that were erased.
+        records: the records they belonged to.
+        quarantined_erased: quarantined rows that were erased, or lost their text.
+        rows_kept: rows of the new file, every one proved equal.
+        bytes_before: size of the old file.
+        bytes_after: size of the new file.
+    """
+
+    as_of: date
+    reasons: tuple[str, ...] = ()
+    fields_erased: int = 0
+    records: int = 0
+    quarantined_erased: int = 0
+    rows_kept: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+
+
+@dataclass(frozen=True)
+class _Due:
+    """What must go: counts, and the SELECT that gives each affected table without it."""
+
+    selections: Mapping[str, str]
+    reasons: tuple[str, ...]
+    fields: int
+    records: int
+    quarantined: int
+
+
+def prepare(warehouse: Warehouse) -> None:
+    """Make `erasure.rewrites`, which remembers every rewriting: day, reasons and counts."""
+    warehouse.run("create schema if not exists erasure")
+    warehouse.run(f"create table if not exists erasure.rewrites ({_REWRITES})")
+
+
+def erase_own_copies(
+    warehouse: Warehouse, policy: HasContracts, *, as_of: date, quarantine: str = "P30D", residue: str = "P30D"
+) -> Erasure:
+    """Rewrite the warehouse without what must not be in it any more; nothing is written when all of it may stay.
+
+    Must not be called inside a transaction. A crash at any point leaves the old file or the new one whole. A warehouse
+    in memory is emptied in place.
+
+    Args:
+        warehouse: with `intake.*`, `raw.*` and the sealed state.
+        policy: whose contracts say which fields are personal.
+        as_of: the day.
+        quarantine: how long quarantined rows are kept after their extract.
+        residue: after how long the file is rewritten though nothing was ordered, because deliveries have replaced
+            values since.
+
+    Raises:
+        RewriteFailed: the new file could not be written or proved; the old one is as it was.
+    """
+    prepare(warehouse)
+    due = _find_due(warehouse, policy.contracts, as_of, quarantine, residue)
+    if not due.reasons:
+        return Erasure(as_of)
+    selections = {**due.selections, "erasure.rewrites": _remembering(warehouse, due, as_of)}
+    if warehouse.path is None:
+        return _emptied_in_place(warehouse, due, as_of, selections)
+    warehouse.checkpoint()
+    before = warehouse.path.stat().st_size
+    written = warehouse.copy_to(warehouse.rewriting_path, selections=selections)
+    warehouse.swap_in(written.path)
+    return Erasure(
+        as_of, due.reasons, due.fields, due.records, due.quarantined, written.rows, before, written.size_bytes
+    )
+
+
+def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: Mapping[str, str]) -> Erasure:
+    with warehouse.transaction():
+        for table, select in selections.items():
+            schema, name = table.split(".")
+            warehouse.run(f"create or replace table {schema}.{identifier(name)} as {select}")
+    return Erasure(as_of, due.reasons, due.fields, due.records, due.quarantined)
+
+
+# -- what must go ------------------------------------------------------------------------------------------------------
+
+
+def _find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, quarantine: str, residue: str) -> _Due:
+    selections: dict[str, str] = {}
+    fields = records = answered = 0
+    ordered_types = {name for (name,) in warehouse.rows("select distinct record_type from manifest.ordered_fields")}
+    for contract in contracts.values():
+        if contract.record_type in ordered_types:
+            held, of_records = _count_ordered(warehouse, contract)
+            fields, records = fields + held, records + of_records
+            if held:
+                selections[f"raw.{contract.raw_table}"] = _without_ordered(warehouse, contract)
+        elif column := _answered_address(contract):
+            addresses = _count_answered(warehouse, contract, column)
+            answered += addresses
+            if addresses:
+                selections[f"raw.{contract.raw_table}"] = _without_answered(warehouse, contract, column)
+    quarantined = _count_quarantined(warehouse, as_of, quarantine)
+    if quarantined:
+        selections["intake.quarantined"] = _staying_quarantined(as_of, quarantine)
+    found = {
+        "ordered": fields,
+        "answered": answered,
+        "quarantine": quarantined,
+        "residue": _has_residue(warehouse, as_of, residue),
+    }
+    reasons = tuple(reason for reason, count in found.items() if count)
+    return _Due(selections, reasons, fields + answered, records + answered, quarantined)
+
+
+def _ordered_rows(contract: Contract) -> str:
+    """The raw rows of a contract with the names of their fields that were ordered erased, null where none was."""
+    return (
+        f"from raw.{identifier(contract.raw_table)} as source_row left join ("
+        "select record_key, list(field) as fields from manifest.ordered_fields "
+        f"where record_type = {literal(contract.record_type or '')} group by record_key"
+        f") as ordered on ordered.record_key = cast(source_row.{identifier(contract.key)} as varchar)"
+    )
+
+
+def _is_ordered(name: str) -> str:
+    return f"coalesce(list_contains(ordered.fields, {literal(name)}), false)"
+
+
+def _personal(contract: Contract) -> list[str]:
+    return [column.name for column in contract.columns if column.category is not None]
+
+
+def _count_ordered(warehouse: Warehouse, contract: Contract) -> tuple[int, int]:
+    """How many values that were ordered erased a raw table still holds, and of how many records."""
+    held = " + ".join(
+        f"cast(source_row.{identifier(name)} is not null and {_is_ordered(name)} as integer)"
+        for name in _personal(contract)
+    )
+    held_values, of_records = warehouse.rows(
+        "select coalesce(cast(sum(held) as bigint), 0), count(*) filter (where held > 0) "
+        f"from (select {held or '0'} as held {_ordered_rows(contract)} where ordered.fields is not null)"
+    )[0]
+    return int(held_values), int(of_records)
+
+
+def _without_ordered(warehouse: Warehouse, contract: Contract) -> str:
+    """A raw table's rows without what was ordered erased; `withheld` names what the source has still."""
+    personal = set(_personal(contract))
+    parts = []
+    for name in warehouse.columns("raw", contract.raw_table):
+        quoted = identifier(name)
+        if name in personal:
+            parts.append(f"case when not {_is_ordered(name)} then source_row.{quoted} end as {quoted}")
+        elif name == "withheld":
+            parts.append(f"{_withheld(contract)} as withheld")
+        else:
+            parts.append(f"source_row.{quoted}")
+    return f"select {', '.join(parts)} {_ordered_rows(contract)}"
+
+
+def _withheld(contract: Contract) -> str:
+    names = ", ".join(
+        f"case when {_is_ordered(name)} and (source_row.{identifier(name)} is not null "
+        f"or coalesce(list_contains(source_row.withheld, {literal(name)}), false)) then {literal(name)} end"
+        for name in _personal(contract)
+    )
+    kept_out = f"list_filter([{names}], lambda field: field is not null)"
+    return (
+        f"case when ordered.fields is null then source_row.withheld "
+        f"when source_row.in_source and len({kept_out}) > 0 then {kept_out} end"
+    )
+
+
+# -- addresses of answered requests ------------------------------------------------------------------------------------
+
+
+def _answered_address(contract: Contract) -> Column | None:
+    """The column of an office register whose keyed hash is enough once the request is answered."""
+    if contract.record_type is not None or "answered_at" not in {column.name for column in contract.columns}:
+        return None
+    return next((column for column in contract.columns if column.pseudonymised), None)
+
+
+def _count_answered(warehouse: Warehouse, contract: Contract, column: Column) -> int:
+    return int(
+        warehouse.value(
+            f"select count({identifier(column.name)}) from raw.{identifier(contract.raw_table)} "
+            "where answered_at is not null"
+        )
+    )
+
+
+def _without_answered(warehouse: Warehouse, contract: Contract, column: Column) -> str:
+    parts = [
+        f"case when answered_at is null then {identifier(name)} end as {identifier(name)}"
+        if name == column.name
+        else identifier(name)
+        for name in warehouse.columns("raw", contract.raw_table)
+    ]
+    return f"select {', '.join(parts)} from raw.{identifier(contract.raw_table)}"
+
+
+# -- quarantine --------------------------------------------------------------------------------------------------------
+
+_ORDERED_RECORD = """exists (
+    select 1 from manifest.ordered_fields as ordered
+    inner join policy.records as records on records.record_type = ordered.record_type
+    where records.source = quarantined.source and records.table_name = quarantined.table_name
+        and ordered.record_key = quarantined.record_key
+)"""
+
+
+def _expired(as_of: date, period: str) -> str:
+    months, days = months_and_days(period)
+    return f"""exists (
+    select 1 from intake.deliveries as deliveries
+    where deliveries.source = quarantined.source and deliveries.delivery_id = quarantined.delivery_id
+        and deliveries.status = 'loaded'
+        and add_months({_LOCAL_DAY}, {months}) + {days} < date '{as_of.isoformat()}'
+)"""
+
+
+def _count_quarantined(warehouse: Warehouse, as_of: date, period: str) -> int:
+    return int(
+        warehouse.value(
+            f"select count(*) from intake.quarantined as quarantined where {_expired(as_of, period)} "
+            f"or (quarantined.row_text is not null and {_ORDERED_RECORD})"
+        )
+    )
+
+
+def _staying_quarantined(as_of: date, period: str) -> str:
+    """Rows before their last day; of a record that was ordered erased the reason stays, and the text goes."""
+    return (
+        f"select quarantined.* replace (case when not {_ORDERED_RECORD} then quarantined.row_text end as row_text) "
+        f"from intake.quarantined as quarantined where not {_expired(as_of, period)}"
+    )
+
+
+# -- residue, and what is remembered -----------------------------------------------------------------------------------
+
+
+def _has_residue(warehouse: Warehouse, as_of: date, period: str) -> bool:
+    """Whether deliveries came after the last rewriting, and that was longer ago than the period allows."""
+    since, before = warehouse.rows("select max(as_of), coalesce(max(deliveries_loaded), 0) from erasure.rewrites")[0]
+    loaded, first = warehouse.rows(
+        f"select coalesce(max(sequence), 0), min({_LOCAL_DAY}) from intake.deliveries as deliveries "
+        "where status = 'loaded'"
+    )[0]
+    since = since or first
+    return bool(loaded > before and since is not None and last_day(since, period) < as_of)
+
+
+def _remembering(warehouse: Warehouse, due: _Due, as_of: date) -> str:
+    """`erasure.rewrites` with this rewriting: it stands in the new file alone, so that a crash remembers nothing."""
+    sequence = int(warehouse.value("select coalesce(max(sequence), 0) + 1 from erasure.rewrites"))
+    loaded = int(warehouse.value("select coalesce(max(sequence), 0) from intake.deliveries where status = 'loaded'"))
+    return (
+        f"select * from erasure.rewrites union all select {sequence}, date '{as_of.isoformat()}', "
+        f"{literal(' '.join(due.reasons))}, {due.fields}, {due.records}, {due.quarantined}, {loaded}"
+    )

@@ -1,0 +1,42 @@
+"""How long each kind of own copy is kept. Knows ISO 8601 periods and days; no files and no tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from assets.policy import months_and_days
+
+
+@dataclass(frozen=True)
+class Periods:
+    """How long the product keeps its own copies: ISO 8601 periods, each through its last day.
+
+    Attributes:
+        deliveries: export files that were taken in, counted from their extract.
+        quarantine: rows and deliveries that were kept out, counted from their extract.
+        residue: how long the warehouse file may hold values that a later delivery corrected, before it is rewritten.
+        backups: a backup of the warehouse.
+        manifests: a sealed manifest, once every item of it is settled; receipts too.
+        reports: a report about the company's data as a whole.
+        access_reports: a report about one person (Art 15).
+        leftovers: what a run that died left in `tmp/`.
+    """
+
+    deliveries: str = "P7D"
+    quarantine: str = "P30D"
+    residue: str = "P30D"
+    backups: str = "P35D"
+    manifests: str = "P5Y"
+    reports: str = "P1Y"
+    access_reports: str = "P30D"
+    leftovers: str = "P1D"
+
+
+def last_day(since: date, period: str) -> date:
+    """The last day of a period that runs from `since`: months first, clamped to the month's end, then days."""
+    months, days = months_and_days(period)
+    year, month = divmod(since.year * 12 + since.month - 1 + months, 12)
+    first_of_next = date(year + (month == 11), (month + 1) % 12 + 1, 1)
+    last_of_month = (first_of_next - timedelta(days=1)).day
+    return date(year, month + 1, min(since.day, last_of_month)) + timedelta(days=days)

@@ -1,0 +1,284 @@
+"""Backups of the warehouse, and bringing one back without bringing back what was ordered erased since.
+
+The truth about what was sealed is the outbox: signed manifests, each pointing at the one before. A restored warehouse
+is older than its outbox, so before anything may read it, every manifest that it does not know is recorded again
+(`replay`) and what they order erased leaves it (`assets.erasure.erasing`). All of that happens beside the site's
+warehouse, which is replaced last and whole. Knows nothing of settings, keys' files or Dagster.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from assets.erasure.copies import BACKUP_NAME
+from assets.erasure.periods import last_day
+from assets.errors import BadInput, GallringError
+from assets.ingest.projecting import literal
+from assets.manifests import documents, ledger
+from assets.manifests.signatures import PublicKey
+from assets.manifests.verifying import verify
+from assets.policy import Policy
+from assets.site import Site
+from assets.warehouse import Warehouse, WrittenCopy, discard_database
+
+RESTORING = ".restoring"
+_SHOWN = 12
+
+
+class NotReplayed(GallringError):
+    """The warehouse is older than the outbox: what was sealed since is to be replayed before anything reads it."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay recorded again: manifests that the outbox held and the ledger did not, and their items."""
+
+    manifests: int = 0
+    items: int = 0
+
+
+# -- backups -----------------------------------------------------------------------------------------------------------
+
+
+def back_up(warehouse: Warehouse, site: Site, *, made_at: datetime, period: str) -> tuple[WrittenCopy, date]:
+    """Write an encrypted, proved copy of the open warehouse into `backups/`; its name says until when it may be kept.
+
+    The caller has the warehouse open, so no run is at work on it.
+
+    Args:
+        warehouse: the site's.
+        site: where the copy goes.
+        made_at: when, in local time.
+        period: how long it may be kept.
+
+    Raises:
+        RewriteFailed: the copy could not be written or proved; nothing is left of it.
+    """
+    until = last_day(made_at.date(), period)
+    site.backups.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = f"warehouse-{made_at:%Y-%m-%dT%H-%M-%S}-until-{until}.duckdb"
+    half = site.temporary / name
+    site.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+    written = warehouse.copy_to(half)
+    half.replace(site.backups / name)
+    _flush_folder(site.backups)
+    return WrittenCopy(site.backups / name, written.tables, written.rows, written.size_bytes), until
+
+
+def require_restorable(file: Path, as_of: date) -> None:
+    """Refuse a file that is no backup, or whose last day has passed.
+
+    Raises:
+        BadInput: it is either.
+    """
+    if not file.is_file():
+        raise BadInput(f"{file} is not there: backups/ holds what `gallring backup` has written.")
+    named = BACKUP_NAME.fullmatch(file.name)
+    if named is None:
+        raise BadInput(f"{file.name} is no backup: `gallring backup` writes warehouse-…-until-….duckdb.")
+    if date.fromisoformat(named["until"]) < as_of:
+        raise BadInput(f"{file.name} was to be destroyed after {named['until']}: take a newer backup, and destroy it.")
+
+
+def restoring_path(site: Site) -> Path:
+    """Where a backup stands while it is made fit to be read."""
+    return site.warehouse.with_name(site.warehouse.name + RESTORING)
+
+
+def lay_out(file: Path, site: Site) -> Path:
+    """Copy a backup beside the warehouse, to be opened and replayed there."""
+    target = restoring_path(site)
+    discard_database(target)
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with file.open("rb") as source, os.fdopen(handle, "wb") as copy:
+        shutil.copyfileobj(source, copy, 1 << 20)
+        copy.flush()
+        os.fsync(copy.fileno())
+    return target
+
+
+def put_in_place(site: Site) -> None:
+    """Give the replayed file the warehouse's name. The old file's log goes first: it must not meet the new file."""
+    site.warehouse.with_name(site.warehouse.name + ".wal").unlink(missing_ok=True)
+    restoring_path(site).replace(site.warehouse)
+    _flush_folder(site.path)
+
+
+# -- what the outbox knows and the ledger does not ---------------------------------------------------------------------
+
+
+def unknown_manifests(warehouse: Warehouse, site: Site) -> list[Path]:
+    """The sealed manifests of the outbox that the warehouse's ledger does not know, in the order of their paths.
+
+    One that a crash in the middle of sealing left behind is known: sealing takes it back.
+    """
+    known: set[str] = set()
+    for table in ("manifests", "intended"):
+        if warehouse.exists("manifest", table):
+            known.update(name for (name,) in warehouse.rows(f"select manifest_id from manifest.{table}"))
+    return [folder for folder in sealed_folders(site) if folder.name not in known]
+
+
+def sealed_folders(site: Site) -> list[Path]:
+    """Every manifest folder of the outbox."""
+    if not site.outbox.is_dir():
+        return []
+    systems = [path for path in sorted(site.outbox.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    return [folder for system in systems for folder in sorted(system.iterdir()) if folder.is_dir()]
+
+
+def require_replayed(warehouse: Warehouse, site: Site) -> None:
+    """Refuse to read a warehouse that is older than its outbox.
+
+    Raises:
+        NotReplayed: it is.
+    """
+    unknown = unknown_manifests(warehouse, site)
+    if unknown:
+        raise NotReplayed(
+            f"The warehouse does not know {len(unknown)} sealed manifests of the outbox, such as "
+            f"{unknown[0].parent.name}/{unknown[0].name[:_SHOWN]}…: it is older than they are, and may hold what they "
+            "ordered erased. `gallring restore --replay` records them again; a folder that does not belong there is to "
+            "be moved away."
+        )
+
+
+def replay(warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey) -> Replayed:
+    """Record every manifest of the outbox that the ledger does not know, oldest first, as if sealed here.
+
+    All or nothing. What an order about a whole record named field by field is not in the manifest: all its fields
+    count as ordered.
+
+    Raises:
+        BadInput: a manifest does not verify, or its chain does not join on to the ledger's.
+    """
+    with warehouse.transaction():
+        ledger.prepare(warehouse)
+        policy.publish(warehouse)
+        chained = _in_order(warehouse, unknown_manifests(warehouse, site), key)
+        items = sum(_record(warehouse, folder, document) for folder, document in chained)
+    return Replayed(len(chained), items)
+
+
+def _in_order(warehouse: Warehouse, folders: list[Path], key: PublicKey) -> list[tuple[Path, dict[str, Any]]]:
+    """The manifests, each after the one of its system that it points at."""
+    waiting: dict[tuple[str, str | None], tuple[Path, dict[str, Any]]] = {}
+    for folder in folders:
+        found = verify(folder, key)
+        if not found.ok:
+            raise BadInput(f"outbox/{folder.parent.name}/{folder.name} does not verify: {found.problems[0]}. Nothing "
+                           "was replayed; bring the folder back from a backup of the outbox.")  # fmt: skip
+        document = json.loads((folder / documents.DOCUMENT).read_text(encoding="utf-8"))
+        waiting[document["system"], document["previous"]] = (folder, document)
+    ordered = []
+    for system in sorted({system for system, _ in waiting}):
+        head = _head(warehouse, system)
+        while (system, head) in waiting:
+            folder, document = waiting.pop((system, head))
+            ordered.append((folder, document))
+            head = documents.digest(document)
+    if waiting:
+        folder = next(iter(waiting.values()))[0]
+        raise BadInput(f"outbox/{folder.parent.name}/{folder.name} follows a manifest that neither the outbox nor the "
+                       "warehouse holds. Nothing was replayed; restore the outbox too, or a newer backup.")  # fmt: skip
+    return ordered
+
+
+def _head(warehouse: Warehouse, system: str) -> str | None:
+    found = warehouse.value(
+        "select digest from manifest.manifests where system = ? order by sequence desc limit 1", [system]
+    )
+    return str(found) if found is not None else None
+
+
+def _record(warehouse: Warehouse, folder: Path, document: dict[str, Any]) -> int:
+    """One manifest: its row, its items, and what its system has been told by it."""
+    text = (folder / documents.DOCUMENT).read_text(encoding="utf-8")
+    signature = (folder / documents.SIGNATURE).read_text(encoding="utf-8").strip()
+    names = {"id": document["manifest_id"], "system": document["system"], "as_of": document["as_of"]}
+    warehouse.run(
+        "insert into manifest.manifests (manifest_id, system, sequence, as_of, issued_at, respond_by, items, "
+        "items_sha256, digest, previous, document, signature) select $id, $system, "
+        "(select coalesce(max(sequence), 0) + 1 from manifest.manifests where system = $system), "
+        "cast($as_of as date), cast(replace($issued_at, 'Z', '') as timestamp), cast($respond_by as date), $items, "
+        "$sha256, $digest, $previous, $document, $signature",
+        {**names, "issued_at": document["issued_at"], "respond_by": document["respond_by"],
+         "items": document["items"]["count"], "sha256": document["items"]["sha256"],
+         "digest": documents.digest(document), "previous": document["previous"], "document": text,
+         "signature": signature},
+    )  # fmt: skip
+    warehouse.run(_READ_ITEMS.replace("$path", literal(str(folder / documents.ITEMS))), names)
+    for statement in _TELL:
+        warehouse.run(statement, {name: names[name] for name in names if f"${name}" in statement} or None)
+    count = int(warehouse.value("select count(*) from replayed_items"))
+    if count != document["items"]["count"]:
+        raise BadInput(f"{folder.name}: {count} items were read where the manifest states another number.")
+    warehouse.run("drop table replayed_items")
+    return count
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_READ_ITEMS = """
+create or replace temp table replayed_items as
+select $id as manifest_id, item_id, $system as system, record_type, map_values("key")[1] as record_key, action,
+    fields, because, kept, cast($as_of as date) as as_of, cast(respond_by as date) as respond_by,
+    map_keys("key")[1] as key_field
+from read_json($path, format = 'newline_delimited', maximum_object_size = 16777216, columns = {
+    item_id: 'varchar', record_type: 'varchar', "key": 'map(varchar, varchar)', action: 'varchar',
+    fields: 'varchar[]', because: 'json', kept: 'json', respond_by: 'varchar'
+})
+"""
+
+_TOLD = """
+    select items.record_type, items.record_key, fields.field,
+        case items.action when 'restrict' then 'restrict' when 'lift' then 'retain' else 'erase' end as state,
+        items.item_id, items.as_of, items.action
+    from replayed_items as items
+    inner join policy.fields as fields on fields.record_type = items.record_type
+    where items.action <> 'notify' and (items.action = 'erase' or list_contains(items.fields, fields.field))
+"""
+
+_TELL = (
+    "insert into manifest.items by name select * from replayed_items",
+    "insert into manifest.events (manifest_id, state, on_day, origin, sequence) "
+    "select $id, 'issued', cast($as_of as date), 'seal', coalesce(max(sequence), 0) + 1 from manifest.events",
+    f"create or replace temp table replayed_fields as {_TOLD}",
+    """
+    insert into manifest.replaced_fields by name
+    select told.item_id, earlier.record_type, earlier.record_key, earlier.field, earlier.state,
+        earlier.item_id as told_by, earlier.as_of, earlier.action
+    from manifest.sealed_fields as earlier
+    inner join replayed_fields as told
+        on told.record_type = earlier.record_type and told.record_key = earlier.record_key
+        and told.field = earlier.field
+    """,
+    """
+    delete from manifest.sealed_fields as earlier where exists (
+        select 1 from replayed_fields as told
+        where told.record_type = earlier.record_type and told.record_key = earlier.record_key
+            and told.field = earlier.field
+    )
+    """,
+    "insert into manifest.sealed_fields by name select * from replayed_fields",
+    "drop table replayed_fields",
+    """
+    insert into manifest.notified_fields by name
+    select substr(items.system, length('partner:') + 1) as partner_id, items.record_type, items.record_key,
+        unnest(items.fields) as field, items.item_id, items.as_of
+    from replayed_items as items
+    where items.action = 'notify'
+    """,
+)
