@@ -1,0 +1,78 @@
+"""What time alone brings about: days that near, pass, and fall due. Tells nobody; says who is to be told.
+
+`fall_due` comes before the day's proposal: what a system withheld, refused, kept a part of or only claimed to have done
+is told anew on its day, as a new item, and the old one is closed. `remind` comes after the day's receipts: what was to
+be answered and was not is `overdue`, and the reminders of the day are listed by owner.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from assets.delivery.states import record_selected
+from assets.manifests import ledger
+from assets.models import SQL, Model
+from assets.warehouse import Warehouse
+
+#: How many days before its day an unanswered item is reminded of, and how many after it is escalated.
+NEARING_DAYS = 5
+LONG_LATE_DAYS = 30
+
+TOLD_ANEW = "told_anew"
+
+_REMINDERS = Model("manifest", SQL / "delivery" / "reminders.sql")
+
+
+@dataclass(frozen=True)
+class Reminder:
+    """Items of a manifest that wait for the same owner; `lateness` is `nearing`, `late` or `escalated`."""
+
+    system: str
+    manifest_id: str
+    owner: str
+    lateness: str
+    due_on: date
+    items: int
+
+
+def fall_due(warehouse: Warehouse, as_of: date) -> int:
+    """Close the items whose postponement ends on or before `as_of`, and let their fields be told anew.
+
+    Returns how many. Whether they are told anew is for the day's dispositions to say.
+    """
+    ledger.prepare(warehouse)
+    with warehouse.transaction():
+        warehouse.run(
+            "create or replace table manifest.fallen_due as select manifest_id, item_id from manifest.item_states "
+            "where state in ('withheld', 'refused', 'partly_retained', 'discrepancy') and due_on <= $as_of",
+            {"as_of": as_of},
+        )
+        ledger.take_back(warehouse, "select item_id from manifest.fallen_due")
+        return record_selected(
+            warehouse,
+            "select manifest_id, item_id, 'cancelled' as state, cast($as_of as date) as on_day, 'clock' as origin, "
+            "cast($reason as varchar) as reason from manifest.fallen_due",
+            {"as_of": as_of, "reason": TOLD_ANEW},
+        )
+
+
+def remind(warehouse: Warehouse, as_of: date) -> list[Reminder]:
+    """Mark as overdue what was to be answered before `as_of`; write and return the reminders of the day.
+
+    Writes `manifest.reminders`.
+    """
+    ledger.prepare(warehouse)
+    with warehouse.transaction():
+        record_selected(
+            warehouse,
+            "select manifest_id, item_id, 'overdue' as state, cast($as_of as date) as on_day, 'clock' as origin "
+            "from manifest.item_states where state in ('delivered', 'accepted', 'queued') and respond_by < $as_of",
+            {"as_of": as_of},
+        )
+        _REMINDERS.build(warehouse, {"as_of": as_of, "near": NEARING_DAYS, "long": LONG_LATE_DAYS})
+    rows = warehouse.rows(
+        "select system, manifest_id, owner, lateness, due_on, items from manifest.reminders "
+        "order by due_on, system, manifest_id, owner"
+    )
+    return [Reminder(*row) for row in rows]

@@ -1,0 +1,112 @@
+"""Days that near, pass and fall due: who is reminded, and what is told anew."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from assets.delivery.reminding import Reminder, fall_due, remind
+from assets.delivery.states import Event, record
+from tests.delivery.test_approving import erase, sealed
+from tests.manifests.company import DAY, Company
+
+NOW = datetime(2025, 2, 1, 8, 0, tzinfo=UTC)
+RESPOND_BY = date(2025, 3, 3)
+OUTCOME = erase("C0", "C1", "C2")
+
+
+@pytest.fixture
+def company() -> Company:
+    company = Company()
+    for number in range(3):
+        company.add("customer", f"C{number}")
+    company.night(DAY, OUTCOME)
+    record(company.warehouse, [Event(manifest_of(company), "approved", DAY, "approve"),
+                               Event(manifest_of(company), "delivered", DAY, "deliver", at=NOW)])  # fmt: skip
+    return company
+
+
+def manifest_of(company: Company) -> str:
+    return sealed(company.warehouse)[0]
+
+
+def answer(company: Company, key: str, state: str, day: date = DAY, **more: object) -> None:
+    item = company.warehouse.value("select min(item_id) from manifest.items where record_key = ?", [key])
+    event = Event(manifest_of(company), state, day, "receipt", item_id=item, **more)  # type: ignore[arg-type]
+    assert record(company.warehouse, [event]) == []
+
+
+def states(company: Company) -> dict[str, str]:
+    return dict(
+        company.warehouse.rows(
+            "select record_key, state from manifest.item_states where manifest_id = $id", {"id": manifest_of(company)}
+        )
+    )
+
+
+def test_nothing_is_said_while_there_is_time(company: Company) -> None:
+    assert remind(company.warehouse, RESPOND_BY - timedelta(days=6)) == []
+    assert set(states(company).values()) == {"delivered"}
+
+
+def test_the_system_is_reminded_before_its_day(company: Company) -> None:
+    assert remind(company.warehouse, RESPOND_BY) == [
+        Reminder("crm", manifest_of(company), "system", "nearing", RESPOND_BY, 3)
+    ]
+    assert set(states(company).values()) == {"delivered"}, "the day itself is still in time"
+
+
+def test_what_is_unanswered_after_its_day_is_overdue_and_somebodys(company: Company) -> None:
+    answer(company, "C0", "done")
+    answer(company, "C1", "accepted")
+    assert remind(company.warehouse, RESPOND_BY + timedelta(days=1)) == [
+        Reminder("crm", manifest_of(company), "privacy", "late", RESPOND_BY, 2)
+    ]
+    assert states(company) == {"C0": "done", "C1": "overdue", "C2": "overdue"}
+    before = company.warehouse.value("select count(*) from manifest.events")
+    remind(company.warehouse, RESPOND_BY + timedelta(days=1))
+    assert company.warehouse.value("select count(*) from manifest.events") == before
+
+
+def test_what_stays_unanswered_is_escalated(company: Company) -> None:
+    (reminder,) = remind(company.warehouse, RESPOND_BY + timedelta(days=31))
+    assert (reminder.lateness, reminder.items) == ("escalated", 3)
+
+
+def test_an_overdue_item_can_still_be_answered(company: Company) -> None:
+    remind(company.warehouse, RESPOND_BY + timedelta(days=1))
+    answer(company, "C0", "done")
+    assert states(company)["C0"] == "done"
+
+
+def test_a_withheld_item_is_told_anew_on_its_day_and_not_before(company: Company) -> None:
+    until = date(2025, 8, 1)
+    answer(company, "C0", "withheld", reason="order_open", until=until)
+    assert fall_due(company.warehouse, until - timedelta(days=1)) == 0
+    assert company.propose(until - timedelta(days=1), OUTCOME) == set()
+    assert fall_due(company.warehouse, until) == 1
+    assert states(company)["C0"] == "cancelled"
+    assert {(key, action) for _, _, key, action, _ in company.night(until, OUTCOME)} == {("C0", "erase")}
+    assert fall_due(company.warehouse, until) == 0
+
+
+def test_a_withheld_item_that_is_kept_by_then_is_not_told_anew(company: Company) -> None:
+    until = date(2025, 8, 1)
+    answer(company, "C0", "withheld", until=until)
+    fall_due(company.warehouse, until)
+    assert company.propose(until, erase("C1", "C2")) == set()
+
+
+@pytest.mark.parametrize("state", ["refused", "partly_retained"])
+def test_an_answer_without_a_day_falls_due_after_thirty(company: Company, state: str) -> None:
+    answer(company, "C1", state, reason="business_open")
+    assert fall_due(company.warehouse, DAY + timedelta(days=29)) == 0
+    assert fall_due(company.warehouse, DAY + timedelta(days=30)) == 1
+
+
+def test_a_lie_is_told_anew_too(company: Company) -> None:
+    answer(company, "C1", "done")
+    answer(company, "C1", "discrepancy", DAY + timedelta(days=3), reason="still_there")
+    assert fall_due(company.warehouse, DAY + timedelta(days=33)) == 1
+    assert len(company.propose(DAY + timedelta(days=33), OUTCOME)) == 1
