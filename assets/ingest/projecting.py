@@ -22,7 +22,8 @@ STAGED = {
     "_file": "integer",
 }  # fmt: skip
 
-_BLANK = "' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160) || chr(65279)"
+_BLANKS = ("' '", *(f"chr({code})" for code in (9, 10, 11, 12, 13, 160, 65279)))
+_BLANK = " || ".join(_BLANKS)
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]+)?"
 _NAIVE = f"{_DATE}[Tt ]{_TIME}"
@@ -119,8 +120,20 @@ def _lookups(contract: Contract) -> str:
 def cleaned(sql: str, file_format: Format) -> str:
     """Text without blanks around it; an empty text and the contract's words for nothing are null."""
     tokens = ", ".join(literal(token) for token in file_format.null_tokens)
-    trimmed = f"nullif(trim({sql}, {_BLANK}), '')"
+    trimmed = _trimmed(sql)
     return f"case when {trimmed} not in ({tokens}) then {trimmed} end" if tokens else trimmed
+
+
+def _trimmed(text: str) -> str:
+    """Text without blanks at its ends. Trimming costs many times what it costs to see that there is nothing to trim."""
+    edges = " or ".join(
+        [
+            f"{text} < '!'",
+            *(f"suffix({text}, {blank})" for blank in _BLANKS),
+            *(f"prefix({text}, {blank})" for blank in _BLANKS[-2:]),
+        ]
+    )
+    return f"case when {edges} then nullif(trim({text}, {_BLANK}), '') else {text} end"
 
 
 def _cleaned(contract: Contract, scan: Scan, numbered: bool) -> str:
@@ -262,12 +275,25 @@ def _date_case(text: str, column: Column) -> str:
 def _instant_cases(text: str, column: Column, zone: str) -> str:
     if column.date_format:
         return f"when {text} is not null then {_formatted_instant(text, column.date_format, zone)}"
-    offset = f"timezone('{LOCAL_ZONE}', try_cast(upper({text}) as timestamptz))"
+    offset = _day_of_instant(text)
     naive = _local_day(f"try_cast(upper({text}) as timestamp)", zone)
     return (
-        f"when regexp_full_match({text}, '{_DATE}') then try_cast({text} as date) "
-        f"when regexp_full_match({text}, '{_OFFSET}') then cast({offset} as date) "
+        f"when length({text}) = 10 and regexp_full_match({text}, '{_DATE}') then try_cast({text} as date) "
+        f"when regexp_full_match({text}, '{_OFFSET}') then {offset} "
         f"when regexp_full_match({text}, '{_NAIVE}') then {naive}"
+    )
+
+
+def _day_of_instant(text: str) -> str:
+    """The local day of an instant with its offset.
+
+    The local clock is one or two hours ahead of UTC: before 22 o'clock UTC it is the same day there, and the time
+    zone's history need not be asked.
+    """
+    utc, aware = f"try_cast(upper({text}) as timestamp)", f"try_cast(upper({text}) as timestamptz)"
+    return (
+        f"case when extract(hour from {utc}) < 22 then cast({utc} as date) "
+        f"else cast(timezone('{LOCAL_ZONE}', {aware}) as date) end"
     )
 
 
