@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -91,12 +92,21 @@ def ui(
     command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(workspace)]
     command += ["--host", "127.0.0.1", "--port", str(port)]
     say(f"http://127.0.0.1:{port} shows {chosen.path}; stop it with Ctrl+C.")
-    served = subprocess.Popen(command, cwd=workspace.parent)  # noqa: S603  our own interpreter
-    signal.signal(signal.SIGTERM, lambda *_: served.send_signal(signal.SIGINT))
+    served = subprocess.Popen(command, cwd=workspace.parent, start_new_session=True)  # noqa: S603  our own interpreter
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         raise typer.Exit(served.wait())
     except KeyboardInterrupt:
-        served.wait()
+        _stop(served)
+
+
+def _stop(served: subprocess.Popen[bytes]) -> None:
+    """End a server with everything that it started: politely, and after a while for certain."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(served.pid, how)
+        with suppress(subprocess.TimeoutExpired):
+            served.wait(timeout=5)
 
 
 def exit_code(outcome: CycleOutcome) -> int:
