@@ -42,7 +42,7 @@ class Kind:
 KINDS = (
     Kind("delivery", ("inbox/*/*/*",), "export files as the sources sent them, to be taken in"),
     Kind("quarantine", ("quarantine/**",), "why a delivery was kept out, to mend it"),
-    Kind("warehouse", ("warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.duckdb.rewriting*"),
+    Kind("warehouse", ("warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.duckdb.re*"),
          "what the rules read, encrypted; rewritten without what is ordered erased"),
     Kind("backup", ("backups/*",), "bringing the warehouse back, encrypted"),
     Kind("analytics", ("analytics.duckdb",), "analysis under pseudonyms; replaced by each run"),

@@ -1,0 +1,118 @@
+"""The product's own copies: `backup`, `restore`, `rotate-key` and `copies`, the register of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assets.errors import BadUsage, CheckFailed
+from orchestration.cli.options import AsOfOption, JsonOption, SiteOption, day, existing_site, warehouse_of
+from orchestration.cli.printing import as_json, complain, say, table
+
+if TYPE_CHECKING:
+    from assets.erasure.erasing import Erasure
+    from assets.erasure.restoring import Replayed
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    app.command("backup")(backup)
+    app.command("restore")(restore)
+    app.command("rotate-key")(rotate_key)
+    app.command("copies")(copies)
+
+
+def backup(site: SiteOption = None, json: JsonOption = False) -> None:
+    """Write an encrypted backup of the warehouse.
+
+    Consistent and proved, into the site's backups/; its name says until when it is kept. Waits for a run to end.
+    """
+    chosen, settings = existing_site(site)
+    from assets.erasure.restoring import back_up
+
+    with warehouse_of(chosen, settings) as warehouse:
+        now = datetime.now(settings.zone)
+        written, until = back_up(warehouse, chosen, made_at=now, period=settings.keeping.backups)
+    if json:
+        as_json({"file": written.path, "until": until, "rows": written.rows, "bytes": written.size_bytes})
+        return
+    say(f"{written.path} holds {written.rows} rows, proved equal, encrypted with the warehouse's key.")
+    say(f"It is destroyed after {until}. Keep the keys of keys/ somewhere else: without them nobody can read it.")
+
+
+def restore(
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A backup, as it stands in backups/.")] = None,
+    replay: Annotated[bool, typer.Option("--replay", help="Only replay, on the warehouse that is there.")] = False,
+    as_of: AsOfOption = None,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Bring back a backup of the warehouse.
+
+    Everything that was sealed since is recorded again, and what it ordered erased leaves the warehouse, before the
+    backup takes the warehouse's place.
+    """
+    if (file is None) != replay:
+        raise BadUsage("Name the backup to bring back, or give --replay for the warehouse that is there; not both.")
+    chosen, settings = existing_site(site)
+    from orchestration.restoring import replay_here, restore_file
+
+    on = day(as_of) or datetime.now(settings.zone).date()
+    outcome = replay_here(chosen, settings, on) if file is None else restore_file(chosen, settings, file, on)
+    replayed, erased = outcome
+    if json:
+        as_json({"replayed": replayed, "erased": erased})
+    else:
+        _tell_restored(replayed, erased)
+
+
+def _tell_restored(replayed: Replayed, erased: Erasure) -> None:
+    say(f"Replayed {replayed.manifests} manifests sealed since, with {replayed.items} items.")
+    say(f"Erased {erased.fields_erased} values of {erased.records} records that they ordered erased.")
+    say("Approvals and cancellations since the backup are not in the outbox: give them again. Next: gallring run.")
+
+
+def rotate_key(site: SiteOption = None, json: JsonOption = False) -> None:
+    """Encrypt the warehouse and its backups with a new key.
+
+    Writes them anew; the old key is forgotten. Cut off in the middle, everything still opens: run it again.
+    """
+    chosen, settings = existing_site(site)
+    from orchestration.rotating import rotate_key as rotate
+
+    found = rotate(chosen, settings)
+    if json:
+        as_json(found)
+        return
+    say(f"The warehouse ({found.rows} rows) and {found.backups} backups are encrypted with the new key.")
+    if found.in_environment:
+        say("Set GALLRING_WAREHOUSE_KEY to the new key now, and take GALLRING_NEXT_WAREHOUSE_KEY away.")
+    else:
+        say(f"Back up {chosen.keys / 'warehouse.key'} now, apart from the backups, and destroy copies of the old key.")
+
+
+def copies(site: SiteOption = None, json: JsonOption = False) -> None:
+    """The register of files that can hold personal data.
+
+    Each with its purpose and last day. Exit code 1 when a file stands in the site that is not on it.
+    """
+    chosen, settings = existing_site(site)
+    from assets.erasure.copies import copy_register
+    from orchestration.opening import periods_of
+
+    with warehouse_of(chosen, settings) as warehouse:
+        register = copy_register(chosen, warehouse, periods_of(settings))
+    if json:
+        as_json(register)
+    else:
+        table(
+            ["path", "kind", "last day", "bytes", "purpose"],
+            [[str(copy.path), copy.kind, copy.last_day, copy.size_bytes, copy.purpose] for copy in register.copies],
+        )
+        for stranger in register.strangers:
+            complain(f"{stranger} is not on the register.")
+    if register.strangers:
+        raise CheckFailed(f"{len(register.strangers)} files are not on the register: move them away, or destroy them.")

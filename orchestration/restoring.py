@@ -1,0 +1,77 @@
+"""Brings a backup back: laid out beside the warehouse, replayed and erased there, and put in its place last.
+
+Finds keys, policy and files; what is replayed and erased is `assets.erasure`'s.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from assets.erasure.erasing import Erasure, erase_own_copies
+from assets.erasure.restoring import (
+    Replayed,
+    lay_out,
+    put_in_place,
+    replay,
+    require_restorable,
+    restoring_path,
+)
+from assets.ingest.tables import prepare
+from assets.manifests.signatures import PublicKey
+from assets.site import Site
+from assets.warehouse import Warehouse, WarehouseError, WarehouseLocked, discard_database
+from orchestration.opening import PUBLIC_KEY, load_policy, open_file
+from orchestration.settings import Settings
+
+
+def restore_file(site: Site, settings: Settings, file: Path, as_of: date) -> tuple[Replayed, Erasure]:
+    """Bring back the backup `file`. The warehouse that is there stays until the other one is fit to be read.
+
+    Raises:
+        BadInput: it is no backup, its last day has passed, or the outbox does not verify or join on to it.
+        WarehouseLocked: a run is at work on the warehouse.
+        WarehouseKeyError: the backup was encrypted with another key.
+    """
+    require_restorable(file, as_of)
+    current = _held(site, settings)
+    try:
+        target = lay_out(file, site)
+        try:
+            with open_file(site, settings, target) as warehouse:
+                outcome = _replayed(warehouse, site, settings, as_of)
+            put_in_place(site)
+        except BaseException:
+            discard_database(restoring_path(site))
+            raise
+    finally:
+        if current is not None:
+            current.close()
+    return outcome
+
+
+def replay_here(site: Site, settings: Settings, as_of: date) -> tuple[Replayed, Erasure]:
+    """Replay what the outbox knows and the site's warehouse does not."""
+    with open_file(site, settings, site.warehouse) as warehouse:
+        return _replayed(warehouse, site, settings, as_of)
+
+
+def _replayed(warehouse: Warehouse, site: Site, settings: Settings, as_of: date) -> tuple[Replayed, Erasure]:
+    policy = load_policy(settings)
+    prepare(warehouse, policy)
+    recorded = replay(warehouse, policy, site, PublicKey.load(site.keys / PUBLIC_KEY))
+    keeping = settings.keeping
+    erased = erase_own_copies(warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue)
+    return recorded, erased
+
+
+def _held(site: Site, settings: Settings) -> Warehouse | None:
+    """The warehouse that is to be replaced, held open so that no run begins; None where it cannot be opened."""
+    if not site.warehouse.exists():
+        return None
+    try:
+        return open_file(site, settings, site.warehouse)
+    except WarehouseLocked:
+        raise
+    except WarehouseError:
+        return None
