@@ -106,7 +106,7 @@ def prepare(warehouse: Warehouse) -> None:
     warehouse.run("create schema if not exists manifest")
     warehouse.run(
         "create table if not exists manifest.receipts (manifest_id varchar, item_id varchar, status varchar, "
-        "at timestamp, detail varchar, until date, system varchar, file_sha256 varchar, line bigint, "
+        "\"at\" timestamp, detail varchar, until date, system varchar, file_sha256 varchar, line bigint, "
         "received_at timestamp)"
     )
     warehouse.run(
@@ -324,7 +324,7 @@ class _Reading:
     def _stage(self, answers: Answers, file: IO[bytes]) -> None:
         self.warehouse.run(
             "create or replace temp table arriving (line bigint, manifest_id varchar, item_id varchar, "
-            "status varchar, at timestamp, detail varchar, until date)"
+            "status varchar, \"at\" timestamp, detail varchar, until date)"
         )
         columns = ("line", "manifest_id", "item_id", "status", "at", "detail", "until")
         batch: list[tuple[Any, ...]] = []
@@ -358,7 +358,7 @@ class _Reading:
         counts["backward"] += int(
             warehouse.value("select count(*) from answers where turn > $most", {"most": MOST_ANSWERS})
         )
-        for table in ("arriving", "answers", "leading"):
+        for table in ("arriving", "answers", "taken"):
             warehouse.run(f"drop table if exists {table}")
         return counts
 
@@ -373,7 +373,7 @@ class _Reading:
 _KNOWN = """
 create or replace temp table answers as
 with first_lines as (
-    select min(line) as line, manifest_id, item_id, status, at, until, min(detail) as detail, count(*) - 1 as more
+    select min(line) as line, manifest_id, item_id, status, "at", until, min(detail) as detail, count(*) - 1 as more
     from arriving
     group by all
 ),
@@ -396,14 +396,14 @@ judged as (
 )
 select judged.*,
     case when verdict = 'known' then row_number() over (
-        partition by manifest_id, item_id, verdict order by at, line
+        partition by manifest_id, item_id, verdict order by "at", line
     ) end as turn
 from judged
 """
 
 #: Of one turn, the answers that lead on from where their item stands.
 _LEADING = """
-create or replace temp table leading as
+create or replace temp table taken as
 select answers.*
 from answers
 inner join manifest.item_states as states
@@ -414,12 +414,12 @@ where answers.turn = $turn
 
 _KEEP = """
 insert into manifest.receipts by name
-select manifest_id, item_id, status, at, detail, until, $system as system, $digest as file_sha256, line,
+select manifest_id, item_id, status, "at", detail, until, $system as system, $digest as file_sha256, line,
     cast($now as timestamp) as received_at
-from leading
+from taken
 """
 
 _EVENTS = (
     "select manifest_id, item_id, status as state, cast($on_day as date) as on_day, 'receipt' as origin, "
-    "at as happened_at, detail as reason, until from leading"
+    '"at" as happened_at, detail as reason, until from taken'
 )
