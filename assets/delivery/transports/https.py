@@ -156,9 +156,15 @@ def sign_request(message: Any, signer: Signer, created: datetime, covered: tuple
 
     signing = HTTPMessageSigner(signature_algorithm=algorithms.ED25519)
     prepared = signing.prepare(
-        message, key_id=signer.public.key_id, created=created, expires=created + VALID_FOR, label=LABEL, tag=TAG,
+        message,
+        key_id=signer.public.key_id,
+        created=created,
+        expires=created + VALID_FOR,
+        label=LABEL,
+        tag=TAG,
         covered_component_ids=covered,
-    )  # fmt: skip
+        use_existing_digest="content-digest" in covered,
+    )
     signing.apply(message, prepared, signer.sign_bytes(prepared.signature_base))
 
 
