@@ -33,6 +33,8 @@ FOLDER = SQL / "analytics"
 CATALOG = "published"
 #: The file is without direct identifiers, but still personal data: readable by the site's own account alone.
 FILE_MODE = 0o600
+#: A group of fewer customers than this stands for one of them, unless the site says otherwise.
+SMALLEST_GROUP = 10
 
 _COLUMN = re.compile(r"^-- - (?P<name>[a-z_0-9]+) (?P<type>[a-z]+(?:\([0-9]+, ?[0-9]+\))?(?:\[\])?): (?P<comment>.+)$")
 _EARLIER = re.compile(rf"\b{CATALOG}\.([a-z_]+\.[a-z_]+)")
@@ -110,10 +112,13 @@ def published_tables() -> tuple[PublishedTable, ...]:
     return tuple(tables[name] for name in sorter.static_order())
 
 
-def publish(warehouse: Warehouse, policy: Policy, site: Site, *, mode: int = FILE_MODE) -> Publication:
+def publish(
+    warehouse: Warehouse, policy: Policy, site: Site, *, mode: int = FILE_MODE, smallest_group: int = SMALLEST_GROUP
+) -> Publication:
     """Write `analytics.duckdb` anew and swap it in; whoever has the old file open goes on reading that one.
 
-    Must not be called inside a transaction: one transaction writes to one database.
+    What fewer than `smallest_group` customers share is folded in the aggregates. Must not be called inside a
+    transaction: one transaction writes to one database.
 
     Raises:
         CheckFailed: the warehouse was not evaluated under this policy, or a record's field would be left out.
@@ -124,7 +129,7 @@ def publish(warehouse: Warehouse, policy: Policy, site: Site, *, mode: int = FIL
     _discard(building)
     try:
         with attached(warehouse, building, CATALOG):
-            rows = {table.name: _build(warehouse, table) for table in published_tables()}
+            rows = {table.name: _build(warehouse, table, smallest_group) for table in published_tables()}
             _require_every_field(warehouse, rows["retention.field_dispositions"])
             warehouse.run(f"checkpoint {CATALOG}")
         building.chmod(mode)
@@ -146,13 +151,15 @@ def attached(warehouse: Warehouse, path: Path, catalog: str, *, read_only: bool 
         warehouse.run(f"detach {identifier(catalog)}")
 
 
-def _build(warehouse: Warehouse, table: PublishedTable) -> int:
+def _build(warehouse: Warehouse, table: PublishedTable, smallest_group: int) -> int:
     """Make one table, fill it and describe it; how many rows it holds."""
     definitions = ", ".join(f"{identifier(column.name)} {column.type}" for column in table.columns)
     warehouse.run(f"create schema if not exists {CATALOG}.{identifier(table.schema)}")
     warehouse.run(f"create table {table.sql_name} ({definitions})")
     if all(warehouse.exists(schema, name) for schema, name in table.sources):
-        warehouse.run(f"insert into {table.sql_name} by name {table.model.statement}")
+        given = {"smallest_group": smallest_group}
+        params = {name: given[name] for name in table.model.parameters} or None
+        warehouse.run(f"insert into {table.sql_name} by name {table.model.statement}", params)
     warehouse.run(f"comment on table {table.sql_name} is {_literal(table.comment)}")
     for column in table.columns:
         where = f"{table.sql_name}.{identifier(column.name)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -13,6 +13,8 @@ from dagster import (
     MaterializeResult,
     ResourceParam,
     TableColumn,
+    TableColumnDep,
+    TableColumnLineage,
     TableSchema,
     multi_asset,
 )
@@ -21,6 +23,7 @@ from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of
 from assets.errors import CheckFailed
 from assets.policy import Policy
 from assets.publication.analytics import PublishedTable, publish, published_tables
+from assets.publication.lineage import Origin, column_parents
 from assets.site import Site
 from assets.warehouse import Warehouse
 
@@ -41,12 +44,18 @@ def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
         policy: ResourceParam[Policy],
         site: ResourceParam[Site],
         as_of: ResourceParam[date],
+        smallest_group: ResourceParam[Any],
     ) -> Iterator[MaterializeResult[Any]]:
         with clear_failures():
             _require_day(warehouse, as_of)
-            published = publish(warehouse, policy, site)
+            published = publish(warehouse, policy, site, smallest_group=smallest_group)
+            parents = column_parents()
         for table in tables:
-            yield MaterializeResult(_key(table), metadata={"dagster/row_count": published.rows[table.name]})
+            told: dict[str, Any] = {
+                "dagster/row_count": published.rows[table.name],
+                "dagster/column_lineage": _column_lineage(parents[f"analytics.{table.name}"]),
+            }
+            yield MaterializeResult(_key(table), metadata=told)
 
     return [publication]
 
@@ -58,6 +67,14 @@ def _require_day(warehouse: Warehouse, as_of: date) -> None:
     if evaluated != as_of:
         what = f"is evaluated as of {evaluated}" if evaluated else "has not been evaluated"
         raise CheckFailed(f"The warehouse {what}, the run is as of {as_of}: run `gallring run --as-of {as_of}` first.")
+
+
+def _column_lineage(columns: Mapping[str, Iterable[Origin]]) -> TableColumnLineage:
+    """What each column is made of, one step back."""
+    return TableColumnLineage({
+        column: [TableColumnDep(key_of(origin.table), origin.column) for origin in sorted(origins)]
+        for column, origins in columns.items()
+    })  # fmt: skip
 
 
 def _key(table: PublishedTable) -> AssetKey:

@@ -1,5 +1,5 @@
 -- Lines of the orders in sales.orders: what was bought. A product's name is free text that could name somebody: it is
--- shown when at least five different customers have bought it.
+-- shown when at least $smallest_group different customers have bought it.
 -- - order_pseudonym uuid: keyed pseudonym of the order
 -- - product varchar: what was bought; null: too few customers bought it
 -- - quantity decimal(18,4): how many
@@ -20,7 +20,7 @@ common_products as (
     from lines
     inner join raw.orders_orders as orders on lines.order_id = orders.order_id
     group by lines.product
-    having count(distinct orders.customer_id) >= 5
+    having count(distinct orders.customer_id) >= $smallest_group
 )
 
 select

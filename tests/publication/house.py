@@ -69,11 +69,15 @@ _TABLES = {
     "raw.orders_orders": "row_id bigint, in_source boolean, order_id varchar, customer_id varchar, "
     "purchase_capacity varchar, status varchar, placed_at date, closed_at date, buyer_name varchar",
     "raw.orders_order_lines": "row_id bigint, in_source boolean, order_line_id varchar, order_id varchar, "
-    "product varchar, description varchar, quantity decimal(18, 4), unit_price decimal(18, 4)",
-    "raw.orders_invoices": "row_id bigint, in_source boolean, invoice_id varchar, kind varchar, issued_on date, "
-    "booked_on date, amount decimal(18, 4), known_amount decimal(18, 4), currency varchar, buyer_name varchar",
+    "product varchar, description varchar, quantity decimal(18, 4), unit_price decimal(18, 4), product_key uuid, "
+    "known_quantity decimal(18, 4), known_unit_price decimal(18, 4)",
+    "raw.orders_invoices": "row_id bigint, in_source boolean, invoice_id varchar, customer_id varchar, kind varchar, "
+    "issued_on date, "
+    "booked_on date, amount decimal(18, 4), known_amount decimal(18, 4), currency varchar, buyer_name varchar, "
+    "known_currency varchar",
     "raw.office_holds": "row_id bigint, in_source boolean, hold_id varchar, record_type varchar, record_key varchar, "
     "fields varchar, placed_at date, released_at date, reason varchar",
+    "office.requests": "request_id varchar, identity_asked_at date",
     "raw.office_requests": "row_id bigint, in_source boolean, request_id varchar, customer_id varchar, "
     "contact_id varchar, email varchar, email_key uuid, kind varchar, scope varchar, received_at date, "
     "identity_verified_at date, extended_at date, answered_at date",
@@ -135,8 +139,8 @@ def _raw() -> dict[str, list[tuple[object, ...]]]:
         ],
         "raw.orders_order_lines": [(*row, CANARY, CANARY, 2, 10) for row in lines],
         "raw.orders_invoices": [
-            (1, True, "I1", "invoice", date(2026, 11, 2), None, 20, 20, "SEK", CANARY),
-            (2, False, "I2", "invoice", date(2020, 1, 2), None, None, 20, None, None),
+            (1, True, "I1", "C1", "invoice", date(2026, 11, 2), None, 20, 20, "SEK", CANARY),
+            (2, False, "I2", "C2", "invoice", date(2020, 1, 2), None, None, 20, None, None),
         ],
         "raw.office_holds": [
             (1, True, "H1", "Customer", "C1", "name; email;", date(2026, 1, 1), None, CANARY),

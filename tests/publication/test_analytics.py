@@ -84,9 +84,11 @@ def test_no_published_column_carries_a_personal_text(warehouse: Warehouse, reade
     assert CANARY.encode() not in site.analytics.read_bytes()
 
 
-def test_a_product_is_named_once_five_customers_bought_it(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+def test_a_product_is_named_once_enough_customers_bought_it(
+    warehouse: Warehouse, reader: Warehouse, site: Site
+) -> None:
     def named() -> list[tuple[Any, ...]]:
-        publish(warehouse, POLICY, site)
+        publish(warehouse, POLICY, site, smallest_group=5)
         return rows(reader, site, "select product, amount from a.sales.order_lines")
 
     others = "select 'X' || i as order_id, 'C' || i as customer_id, true as in_source from range(3, {}) as r(i)"
@@ -104,8 +106,33 @@ def test_sales_tell_apart_only_who_is_in_ordinary_use(warehouse: Warehouse, read
     publish(warehouse, POLICY, site)
     assert rows(reader, site, "select placed_on, lines, amount from a.sales.orders") == [(date(2026, 11, 1), 1, 20)]
     assert rows(reader, site, "select orders, amount from a.sales.customers") == [(1, 20)]
-    totals = rows(reader, site, "select month, currency, invoices, amount from a.sales.totals order by month")
-    assert totals == [(date(2020, 1, 1), None, 1, 20), (date(2026, 11, 1), "SEK", 1, 20)]
+
+
+def test_totals_hold_what_was_erased_and_tell_no_small_group(
+    warehouse: Warehouse, reader: Warehouse, site: Site
+) -> None:
+    def totals(smallest_group: int) -> list[tuple[Any, ...]]:
+        publish(warehouse, POLICY, site, smallest_group=smallest_group)
+        return rows(
+            reader, site, "select month, currency, invoices, amount from a.sales.totals order by all nulls last"
+        )
+
+    assert totals(1) == [(date(2020, 1, 1), None, 1, 20), (date(2026, 11, 1), "SEK", 1, 20)]
+    assert totals(2) == [(None, None, 2, 40)]
+    months = {"2026-08-01": 4, "2026-09-01": 3, "2026-10-01": 1, "2020-01-01": 5}
+    for month, customers in months.items():
+        warehouse.run(
+            "insert into raw.orders_invoices by name select 100 + i as row_id, true as in_source, "
+            "'K' || i as customer_id, 'invoice' as kind, cast($month as date) as issued_on, 1 as amount, "
+            "'SEK' as currency from range($customers) as r(i)",
+            {"month": month, "customers": customers},
+        )
+    assert totals(3) == [
+        (date(2020, 1, 1), "SEK", 5, 5),
+        (date(2026, 8, 1), "SEK", 4, 4),
+        (None, "SEK", 5, 24),  # October and November would name two customers, so September is folded with them
+        (None, None, 1, 20),
+    ]
 
 
 def test_a_pseudonym_depends_on_the_key(reader: Warehouse, site: Site) -> None:
