@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dagster import DefaultSensorStatus, RunRequest, SensorDefinition, SkipReason, sensor
 
 from assets.ingest.deliveries import find_deliveries
+from assets.rights.arrivals import arrived as arrived_requests
 from assets.site import Site
 
 
@@ -29,4 +30,18 @@ def sensors(site: Site) -> list[SensorDefinition]:
                 run_key=delivery.digest, tags={"gallring/delivery": f"{delivery.source}/{delivery.delivery_id}"}
             )
 
-    return [delivery_arrived]
+    @sensor(
+        name="request_arrived",
+        job_name="run_cycle",
+        minimum_interval_seconds=60,
+        default_status=DefaultSensorStatus.STOPPED,
+        description="Runs the cycle when a person's request was entered or delivered: it counts the same night.",
+    )
+    def request_arrived() -> Iterator[RunRequest | SkipReason]:
+        signs = list(arrived_requests(site))
+        if not signs:
+            yield SkipReason("No request has arrived.")
+        for sign in signs:
+            yield RunRequest(run_key=sign, tags={"gallring/request": sign})
+
+    return [delivery_arrived, request_arrived]

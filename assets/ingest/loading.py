@@ -23,6 +23,7 @@ from assets.ingest.reading import JSON_LINE, FileRefused, Reading, json_scan
 from assets.ingest.staging import FileOutcome, Input, load_table
 from assets.ingest.tables import HasContracts, prepare
 from assets.ingest.writing import write_whole
+from assets.rights.registers import merge as merge_registers
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseError
 
@@ -103,6 +104,8 @@ def _take_in(warehouse: Warehouse, contracts: Contracts, site: Site, delivery: D
         prove_files(delivery)
         with warehouse.transaction(), Reading(warehouse, _temporary(site)) as reading:
             files = _load(warehouse, contracts, reading, delivery)
+            if delivery.source == "office":
+                merge_registers(warehouse)  # what the site keeps itself goes before an export
             _record(warehouse, delivery, "loaded", None, files)
     except (DeliveryRefused, FileRefused) as refusal:
         return _reject(warehouse, site, delivery, str(refusal))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from assets.ingest.contracts import ColumnType, Contract, Contracts
+from assets.rights import registers
 from assets.warehouse import Warehouse, identifier
 
 SQL_TYPES: dict[ColumnType, str] = {
@@ -59,6 +60,7 @@ def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
             warehouse.run(f"create schema if not exists {schema}")
         for table, columns in _TABLES.items():
             warehouse.run(f"create table if not exists {table} ({columns})")
+        registers.prepare(warehouse)
         warehouse.run("alter table intake.quarantined add column if not exists record_key varchar")
         warehouse.run(_ORDERED_FIELDS)
         there = _existing_columns(warehouse)

@@ -12,16 +12,17 @@ EXTENDED_MONTHS = 2
 _SATURDAY = 5
 
 
-def due_on(received_on: date, extended_on: date | None = None) -> date:
+def due_on(received_on: date, extended_on: date | None = None, paused_days: int = 0) -> date:
     """The last day to answer what came on `received_on`; two months later when extended in time.
 
     The day of receipt is not counted: the same date number next month, or that month's last day, moved past Saturdays,
-    Sundays and Swedish holidays.
+    Sundays and Swedish holidays. `paused_days`, on which identity was reasonably doubted, are not counted either.
     """
-    ordinary = _working_day(_months_after(received_on, MONTHS))
+    paused = timedelta(days=paused_days)
+    ordinary = _working_day(_months_after(received_on, MONTHS) + paused)
     if extended_on is None or extended_on > ordinary:
         return ordinary
-    return _working_day(_months_after(received_on, MONTHS + EXTENDED_MONTHS))
+    return _working_day(_months_after(received_on, MONTHS + EXTENDED_MONTHS) + paused)
 
 
 def _months_after(day: date, months: int) -> date:

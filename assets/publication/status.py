@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from assets.publication.analytics import attached
-from assets.publication.answering import due_on
+from assets.rights.clocks import Clock, standing
 from assets.site import Site
 from assets.warehouse import Warehouse
 
@@ -165,14 +165,13 @@ def _overdue_items(published: Warehouse, today: date) -> Iterator[OverdueItems]:
 
 
 def _overdue_requests(published: Warehouse, today: date) -> Iterator[OverdueRequest]:
-    for request_id, kind, received_on, extended_on in published.rows(
-        "select request_id, kind, received_at, extended_at from site.retention.requests "
-        "where received_at is not null and coalesce(answered_at > $today, true) order by received_at, request_id",
-        {"today": today},
+    for request_id, kind, *days in published.rows(
+        "select request_id, kind, received_at, identity_asked_at, identity_verified_at, extended_at, answered_at "
+        "from site.retention.requests where received_at is not null order by received_at, request_id"
     ):
-        due = due_on(received_on, extended_on)
-        if due < today:
-            yield OverdueRequest(request_id, kind, received_on, due)
+        stands = standing(Clock(*days), today)
+        if stands.state == "overdue" and stands.due_on is not None:
+            yield OverdueRequest(request_id, kind, days[0], stands.due_on)
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@
 -- - named_by varchar: how the request names the person: customer, contact or email
 -- - received_at date: the local day on which it came
 -- - identity_verified_at date: the local day on which the person's identity was verified
+-- - identity_asked_at date: the local day on which the person was asked to show who they are; the clock is paused
 -- - extended_at date: the local day on which the time to answer was extended
 -- - answered_at date: the local day on which it was answered; null: open
 select
@@ -29,7 +30,9 @@ select
     end as named_by,
     requests.received_at,
     requests.identity_verified_at,
+    kept.identity_asked_at,
     requests.extended_at,
     requests.answered_at
 from raw.office_requests as requests
+left join office.requests as kept on requests.request_id = kept.request_id
 where requests.in_source

@@ -1,0 +1,141 @@
+"""The registers that the office keeps at the site itself: holds, requests, decisions on matches, copies that were made.
+
+They stand in `office.*` of the encrypted warehouse, and are laid over `raw.office_holds` and `raw.office_requests` by
+key: what is kept here goes before what the office's export says, column by column, and a row that was entered here
+stays whatever an export leaves out. `merge` runs in the transaction of every office delivery and of every entry, so
+that an evaluation never sees the one without the other. Decides nothing; days and instants come in as arguments.
+
+`office.events` is the journal, append-only: what was done with which entry, when; codes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from assets.errors import BadInput
+from assets.warehouse import Warehouse, identifier
+
+HOLDS = "holds"
+REQUESTS = "requests"
+_TABLES = {
+    "holds": "hold_id varchar, hold_group varchar, own boolean, record_type varchar, record_key varchar, "
+    "fields varchar, placed_at date, released_at date, reason varchar, reviewer varchar, review_on date",
+    "requests": "request_id varchar, own boolean, customer_id varchar, contact_id varchar, email varchar, "
+    "email_key uuid, kind varchar, scope varchar, received_at date, identity_asked_at date, "
+    "identity_verified_at date, extended_at date, answered_at date, notice_given_at date",
+    "events": "sequence bigint, happened_at timestamp, register varchar, entry_id varchar, event varchar, code varchar",
+    "matches": "first_type varchar, first_key varchar, second_type varchar, second_key varchar, same boolean, "
+    "decided_at date",
+    "copies": "copy_id varchar, kind varchar, path varchar, made_at timestamp, expires_on date, removed_on date",
+}
+#: The columns of the raw registers that an entry of the site goes before.
+_LAID_OVER = {
+    HOLDS: ("record_type", "record_key", "fields", "placed_at", "released_at", "reason"),
+    REQUESTS: ("customer_id", "contact_id", "email_key", "kind", "scope", "received_at", "identity_verified_at",
+               "extended_at", "answered_at"),
+}  # fmt: skip
+KEYS = {HOLDS: "hold_id", REQUESTS: "request_id"}
+_PREFIX = {HOLDS: "site-h", REQUESTS: "site-r"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Which register an entry stands in, and its number there."""
+
+    register: str
+    entry_id: str
+
+
+def prepare(warehouse: Warehouse) -> None:
+    """Make the `office.*` tables that are not there yet."""
+    warehouse.run("create schema if not exists office")
+    for name, columns in _TABLES.items():
+        warehouse.run(f"create table if not exists office.{name} ({columns})")
+
+
+def merge(warehouse: Warehouse) -> None:
+    """Lay what the site keeps over the office's exports. Doing it again changes nothing."""
+    with warehouse.transaction():
+        prepare(warehouse)
+        for register in (HOLDS, REQUESTS):
+            if warehouse.exists("raw", f"office_{register}"):
+                _lay_over(warehouse, register)
+
+
+def _lay_over(warehouse: Warehouse, register: str) -> None:
+    raw, key, columns = f"raw.office_{register}", KEYS[register], _LAID_OVER[register]
+    news = ", ".join(f"{name} = coalesce(kept.{name}, known.{name})" for name in columns)
+    warehouse.run(
+        f"update {raw} as known set {news}, in_source = known.in_source or kept.own "
+        f"from office.{register} as kept where known.{key} = kept.{key}"
+    )
+    names = ", ".join(columns)
+    warehouse.run(
+        f"insert into {raw} ({key}, {names}, row_id, in_source, in_delivery) "
+        f"select kept.{key}, {', '.join(f'kept.{name}' for name in columns)}, "
+        f"(select coalesce(max(row_id), 0) from {raw}) + row_number() over (order by kept.{key}), true, 'site' "
+        f"from office.{register} as kept where kept.own "
+        f"and not exists (select 1 from {raw} as known where known.{key} = kept.{key})"
+    )
+    if register == REQUESTS:  # an address is stored while its request is open; then its keyed hash is enough
+        warehouse.run(
+            f"update {raw} as known set email = case when known.answered_at is null then coalesce(kept.email, "
+            f"known.email) end from office.requests as kept where known.request_id = kept.request_id"
+        )
+
+
+def next_id(warehouse: Warehouse, register: str) -> str:
+    """A number that no entry of the register has had, made here or delivered."""
+    prefix, key = _PREFIX[register], KEYS[register]
+    pattern = f"^{prefix}([0-9]+)"
+    highest = warehouse.value(
+        f"select max(try_cast(regexp_extract(id, $pattern, 1) as bigint)) from ("
+        f"select {key} as id from office.{register} union all select {key} from raw.office_{register})",
+        {"pattern": pattern},
+    )
+    return f"{prefix}{(highest or 0) + 1}"
+
+
+def enter(warehouse: Warehouse, register: str, rows: Sequence[dict[str, Any]], at: datetime, event: str) -> None:
+    """Add new entries of the site's own, all of the same columns, with a line each in the journal."""
+    names = list(rows[0])
+    with warehouse.transaction():
+        warehouse.insert(f"office.{register}", [*names, "own"], [[*row.values(), True] for row in rows])
+        note(warehouse, [Entry(register, row[KEYS[register]]) for row in rows], at, event, None)
+        merge(warehouse)
+
+
+def amend(
+    warehouse: Warehouse, entry: Entry, changes: dict[str, Any], at: datetime, event: str, code: str | None = None
+) -> None:
+    """Say something more about an entry, whether it was made here or delivered.
+
+    Raises:
+        BadInput: there is no such entry.
+    """
+    key = KEYS[entry.register]
+    if not warehouse.value(f"select count(*) from raw.office_{entry.register} where {key} = ?", [entry.entry_id]):
+        raise BadInput(f"There is no entry {entry.entry_id!r} in the register of {entry.register}: list shows them.")
+    with warehouse.transaction():
+        if not warehouse.value(f"select count(*) from office.{entry.register} where {key} = ?", [entry.entry_id]):
+            warehouse.insert(f"office.{entry.register}", [key, "own"], [[entry.entry_id, False]])
+        for column, value in changes.items():
+            warehouse.run(
+                f"update office.{entry.register} set {identifier(column)} = ? where {key} = ?", [value, entry.entry_id]
+            )
+        note(warehouse, [entry], at, event, code)
+        merge(warehouse)
+
+
+def note(warehouse: Warehouse, entries: Sequence[Entry], at: datetime, event: str, code: str | None) -> None:
+    """Write lines into the journal: entries, what was done with them, and a code; no names."""
+    first = int(warehouse.value("select coalesce(max(sequence), 0) + 1 from office.events"))
+    warehouse.insert(
+        "office.events",
+        ("sequence", "happened_at", "register", "entry_id", "event", "code"),
+        [(first + place, at.replace(tzinfo=None), entry.register, entry.entry_id, event, code)
+         for place, entry in enumerate(entries)],
+    )  # fmt: skip

@@ -1,0 +1,297 @@
+"""The office's registers, and what a person can ask: `hold` and `request`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assets.errors import BadUsage, CheckFailed
+from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, existing_site
+from orchestration.cli.printing import as_json, heading, say, table
+
+if TYPE_CHECKING:
+    from assets.policy import Policy
+    from assets.rights.holds import Record
+    from assets.rights.requests import Request
+    from assets.site import Site
+    from assets.warehouse import Warehouse
+
+holds = typer.Typer(help="Legal holds: what stays, whatever the clocks say.", no_args_is_help=True,
+                    rich_markup_mode=None)  # fmt: skip
+requests = typer.Typer(help="What people asked for, and until when it is to be answered.", no_args_is_help=True,
+                       rich_markup_mode=None)  # fmt: skip
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    app.add_typer(holds, name="hold")
+    app.add_typer(requests, name="request")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A site's warehouse, open to write in its registers. `now` is UTC, `today` the day in the site's time zone."""
+
+    site: Site
+    policy: Policy
+    warehouse: Warehouse
+    now: datetime
+    today: date
+
+
+@contextmanager
+def desk(path: Path | None, policy: Path | None = None) -> Iterator[Desk]:
+    """Open the desk of the site at `path`."""
+    chosen, settings = existing_site(path, policy)
+    from assets.ingest.tables import prepare
+    from orchestration.opening import load_policy, open_warehouse
+
+    rules = load_policy(settings)
+    now = datetime.now(UTC).replace(microsecond=0)
+    with open_warehouse(chosen, settings) as warehouse:
+        prepare(warehouse, rules)
+        if not warehouse.exists("policy", "records"):
+            rules.publish(warehouse)
+        yield Desk(chosen, rules, warehouse, now, now.astimezone(settings.zone).date())
+
+
+def given_day(text: str | None, option: str) -> date | None:
+    """A day that was given with an option, or None.
+
+    Raises:
+        BadUsage: it is no such day.
+    """
+    try:
+        return date.fromisoformat(text) if text is not None else None
+    except ValueError:
+        raise BadUsage(f"{option} {text!r} is not a day: write it as YYYY-MM-DD, such as 2026-11-22.") from None
+
+
+OnOption = Annotated[str | None, typer.Option("--on", metavar="DATE", help="The day it happened. [default: today]")]
+
+
+# -- holds -------------------------------------------------------------------------------------------------------------
+
+
+@holds.command("place")
+def place_hold(
+    reason: Annotated[str, typer.Option("--reason", help="dispute, claim, court, authority, audit, insurance, "
+                                        "complaint or other.")],
+    reviewer: Annotated[str, typer.Option("--reviewer", help="The role that looks at it again; no name.")],
+    record: Annotated[tuple[str, str] | None, typer.Option("--record", metavar="RECORD KEY",
+                                                           help="One record: its type and key.")] = None,
+    customer: Annotated[str | None, typer.Option("--customer", metavar="KEY",
+                                                 help="A customer, with every record of theirs.")] = None,
+    query: Annotated[str | None, typer.Option("--query", metavar="SQL", help="Records that a query over the published "
+                                              "tables names as record_type and record_key.")] = None,
+    fields: Annotated[list[str] | None, typer.Option("--field", help="A field; repeat it. [default: all]")] = None,
+    on: OnOption = None,
+    review: Annotated[str | None, typer.Option("--review", metavar="DATE", help="Look again on. [P6M]")] = None,
+    unknown: Annotated[bool, typer.Option("--unknown", help="Also what no source has delivered.")] = False,
+    site: SiteOption = None,
+    policy: PolicyOption = None,
+    json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Place a hold: on a record, a customer, or what a query names."""
+    from assets.rights.holds import place
+
+    placed_on, review_on = given_day(on, "--on"), given_day(review, "--review")
+    with desk(site, policy) as at:
+        records = _named(at.site, record, customer, query)
+        numbers = place(
+            at.warehouse, records, reason=reason, reviewer=reviewer, placed_on=placed_on or at.today, at=at.now,
+            fields=fields or (), review_on=review_on, allow_unknown=unknown,
+        )  # fmt: skip
+    if json:
+        as_json(numbers)
+    else:
+        say(f"{numbers[0].partition('.')[0]} holds {len(records)} record(s) from the next evaluation on. "
+            f"Next: gallring run --site {at.site.path}")  # fmt: skip
+
+
+def _named(site: Site, record: tuple[str, str] | None, customer: str | None, query: str | None) -> list[Record]:
+    from assets.rights.holds import Record, chosen_by
+
+    if sum(given is not None for given in (record, customer, query)) != 1:
+        raise BadUsage("A hold names one of --record, --customer and --query.")
+    if query is not None:
+        return chosen_by(site, query)
+    return [Record(*record)] if record is not None else [Record("customer", customer or "")]
+
+
+@holds.command("release")
+def release_hold(
+    hold: Annotated[str, typer.Argument(metavar="ID", help="The hold, or the stem of several.")],
+    on: OnOption = None,
+    site: SiteOption = None,
+) -> None:
+    """Release a hold; what fell due meanwhile leaves in the first cycle after its last day."""
+    from assets.rights.holds import release
+
+    day = given_day(on, "--on")
+    with desk(site) as at:
+        numbers = release(at.warehouse, hold, day or at.today, at.now)
+    say(f"Released: {len(numbers)} hold(s), last day {day or at.today}.")
+
+
+@holds.command("list")
+def list_holds(
+    every: Annotated[bool, typer.Option("--all", help="The released ones too.")] = False,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The holds that stand, and when each is to be looked at again."""
+    from assets.rights.holds import holds as read
+
+    with desk(site) as at:
+        found = [hold for hold in read(at.warehouse, at.today) if every or hold.state != "released"]
+    if json:
+        as_json(found)
+        return
+    table(
+        ["hold", "record", "key", "fields", "placed", "released", "reason", "reviewer", "review", "state"],
+        [[hold.hold_id, hold.record_type, hold.record_key, hold.fields, hold.placed_on, hold.released_on, hold.reason,
+          hold.reviewer, hold.review_on, hold.state] for hold in found],
+    )  # fmt: skip
+
+
+@holds.command("review")
+def review_holds(
+    hold: Annotated[str | None, typer.Argument(metavar="[ID]", help="A hold that was looked at and stays.")] = None,
+    on: OnOption = None,
+    next_review: Annotated[str | None, typer.Option("--next", metavar="DATE", help="Look again on. [P6M]")] = None,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Which holds are due for review and what fell due under hold; with ID: note that it was reviewed and stays.
+
+    Exit code 4 while a review is due.
+    """
+    from assets.errors import NeedsPerson
+    from assets.rights.holds import fallen_due, review
+    from assets.rights.holds import holds as read
+
+    day, again = given_day(on, "--on"), given_day(next_review, "--next")
+    with desk(site) as at:
+        if hold is not None:
+            say(f"Reviewed; to be looked at again on {review(at.warehouse, hold, day or at.today, at.now, again)}.")
+            return
+        due = [each for each in read(at.warehouse, day or at.today) if each.state == "review_due"]
+        count, kept = fallen_due(at.warehouse)
+    if json:
+        as_json({"reviews_due": due, "fallen_due": count, "records": kept})
+    else:
+        _tell_held(count, kept)
+    if due:
+        named = ", ".join(f"{each.hold_id} (since {each.review_on})" for each in due[:20])
+        raise NeedsPerson(f"{len(due)} hold(s) are due for review: {named}. Release it, or `gallring hold review ID`.")
+
+
+def _tell_held(count: int, kept: Sequence[object]) -> None:
+    from orchestration.cli.cycle import tell_rows
+
+    say(f"{count} record(s) fell due and are kept by a hold alone.")
+    tell_rows("They leave in the first cycle after the hold's release", kept)
+
+
+# -- requests ----------------------------------------------------------------------------------------------------------
+
+
+@requests.command("add")
+def add_request(
+    kind: Annotated[str, typer.Option("--kind", help="erasure, access, portability, objection, withdrawal, "
+                                      "restriction, rectification or termination.")],
+    customer: Annotated[str | None, typer.Option("--customer", metavar="KEY", help="The customer who asks.")] = None,
+    contact: Annotated[str | None, typer.Option("--contact", metavar="KEY", help="The contact who asks.")] = None,
+    email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="Whoever has this address.")] = None,
+    scope: Annotated[str | None, typer.Option("--scope", help="A withdrawal's: newsletter or web_statistics.")] = None,
+    received: Annotated[str | None, typer.Option("--received", metavar="DATE", help="[default: today]")] = None,
+    verified: Annotated[str | None, typer.Option("--verified", metavar="DATE", help="Identity verified on.")] = None,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Enter what a person asks for; it counts from the next evaluation on."""
+    from assets.rights.arrivals import announce
+    from assets.rights.requests import add, find
+
+    came, proved = given_day(received, "--received"), given_day(verified, "--verified")
+    with desk(site) as at:
+        number = add(
+            at.warehouse, kind, received_on=came or at.today, at=at.now, customer=customer, contact=contact,
+            email=email, scope=scope, verified_on=proved,
+        )  # fmt: skip
+        entered = find(at.warehouse, number, at.today)
+    announce(at.site, number)
+    if json:
+        as_json(entered)
+    else:
+        say(f"{number} is to be answered by {entered.standing.due_on}. Next: gallring run --site {at.site.path}")
+
+
+@requests.command("verify")
+def verify_request(
+    request: Annotated[str, typer.Argument(metavar="ID")],
+    asked: Annotated[bool, typer.Option("--asked", help="Not verified yet: the person was asked to show who they are; "
+                                        "the clock is paused.")] = False,
+    on: OnOption = None,
+    site: SiteOption = None,
+) -> None:  # fmt: skip
+    """Note that the person's identity was verified, or, while it is doubted, that they were asked for it."""
+    from assets.rights.arrivals import announce
+    from assets.rights.requests import ask, find, verify
+
+    day = given_day(on, "--on")
+    with desk(site) as at:
+        (ask if asked else verify)(at.warehouse, request, day or at.today, at.now)
+        due = find(at.warehouse, request, max(day or at.today, at.today)).standing.due_on
+    if not asked:
+        announce(at.site, f"{request}-verified")
+    say(f"{request} is {'paused until identity is verified' if due is None else f'to be answered by {due}'}.")
+
+
+@requests.command("extend")
+def extend_request(
+    request: Annotated[str, typer.Argument(metavar="ID")], on: OnOption = None, site: SiteOption = None
+) -> None:
+    """Note that the person was told that the answer takes up to two months more."""
+    from assets.rights.requests import extend
+
+    day = given_day(on, "--on")
+    with desk(site) as at:
+        extended = extend(at.warehouse, request, day or at.today, at.now)
+    say(f"{request} is extended, to be answered by {extended.standing.due_on or 'a day to come: it is paused'}.")
+
+
+@requests.command("list")
+def list_requests(
+    every: Annotated[bool, typer.Option("--all", help="The answered ones too.")] = False,
+    on: OnOption = None,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The requests and how their clocks stand; exit code 1 when one is overdue."""
+    from assets.rights.requests import requests as read
+
+    day = given_day(on, "--on")
+    with desk(site) as at:
+        found = [each for each in read(at.warehouse, day or at.today) if every or each.clock.answered_on is None]
+    as_json(found) if json else _tell_requests(found)
+    late = [each.request_id for each in found if each.standing.state == "overdue"]
+    if late:
+        raise CheckFailed(f"Overdue: {', '.join(late)}. `gallring request answer ID` drafts the answer.")
+
+
+def _tell_requests(found: list[Request]) -> None:
+    heading("Requests")
+    table(
+        ["request", "kind", "scope", "named by", "received", "verified", "due", "state", "extension", "answered"],
+        [[each.request_id, each.kind, each.scope, each.named_by, each.clock.received_on, each.clock.verified_on,
+          each.standing.due_on, each.standing.state, each.standing.extension, each.clock.answered_on]
+         for each in found],
+    )  # fmt: skip
