@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import sqlglot
 from sqlglot import exp
@@ -106,7 +106,7 @@ class Lineage:
 
     def _scope(self, table: str) -> Scope:
         if table not in self._scopes:
-            scope = build_scope(sqlglot.parse_one(self._statements[table], read="duckdb"))
+            scope = _parsed(self._statements[table])
             if scope is None:
                 raise LineageUnknown(f"{table} is not made by a SELECT: its columns cannot be traced.")
             self._scopes[table] = scope
@@ -172,6 +172,11 @@ class Lineage:
             yield from self.origins(_table_name(source), column)
         else:
             raise LineageUnknown(f"{table}: {reference.sql('duckdb')} does not say which source it is of.")
+
+
+@cache
+def _parsed(statement: str) -> Scope | None:
+    return build_scope(sqlglot.parse_one(statement, read="duckdb"))
 
 
 def _is_other_member(reference: exp.Column, member: str) -> bool:
