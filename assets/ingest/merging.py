@@ -16,6 +16,7 @@ _KEY_TEXT = {
     "email": "normalised_email({})",
     "phone": "normalised_phone({})",
     "name": "normalised_name({})",
+    "product": "normalised_name({})",
     "national_id": "personnummer({})",
     "org_number": "case new.customer_type when 'sole_trader' then personnummer({}) "
     "when 'company' then organisationsnummer({}) end",

@@ -77,6 +77,7 @@ _TABLES = {
     "known_currency varchar",
     "raw.office_holds": "row_id bigint, in_source boolean, hold_id varchar, record_type varchar, record_key varchar, "
     "fields varchar, placed_at date, released_at date, reason varchar",
+    "office.holds": "hold_id varchar, review_on date",
     "office.requests": "request_id varchar, identity_asked_at date",
     "raw.office_requests": "row_id bigint, in_source boolean, request_id varchar, customer_id varchar, "
     "contact_id varchar, email varchar, email_key uuid, kind varchar, scope varchar, received_at date, "

@@ -46,7 +46,9 @@ def value_of(contract: Contract, name: str, sql_type: str, canary: bool) -> obje
         return f"{name}-{row}"
     if name in WORDS and not canary:
         return WORDS[name]
-    return {"varchar": CANARY, "date": date(2026, 11, 1), "boolean": True, "uuid": None}.get(sql_type, 10)
+    return {
+        "varchar": CANARY, "varchar[]": None, "date": date(2026, 11, 1), "boolean": True, "uuid": None,
+    }.get(sql_type, 10)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
