@@ -74,7 +74,7 @@ _REFERENCE = "cast(pseudonym('evidence:' || record_type || ':' || record_key) as
 
 def _news(warehouse: Warehouse, chain: Chain) -> Iterator[dict[str, Any]]:
     last = {(entry["kind"], entry["subject"]): canonical(entry["facts"]) for entry in chain.entries}
-    sources = (_decided(warehouse), _checked(warehouse), _sealed(warehouse), _happened(warehouse))
+    sources = (_decided(warehouse), _checked(warehouse), _sealed(warehouse), _happened(warehouse), _erased(warehouse))
     for source in sources:
         for kind, subject, facts in source:
             if last.get((kind, subject)) != canonical(facts):
@@ -144,7 +144,7 @@ def _sealed(warehouse: Warehouse) -> Iterator[Told]:
     """Every sealed manifest: its digest, chain, policy and counts."""
     rows = warehouse.rows(
         "select manifest_id, digest, items_sha256, document, signature is not null from manifest.manifests "
-        "order by as_of, system, sequence"
+        "where document is not null order by as_of, system, sequence"
     )
     for manifest_id, digest, items_sha256, text, signed in rows:
         document = json.loads(text)
@@ -184,3 +184,16 @@ from events
 group by manifest_id, system, state, on_day, reason, by_whom
 order by on_day, system, manifest_id, state, reason, by_whom
 """
+
+
+def _erased(warehouse: Warehouse) -> Iterator[Told]:
+    """Every rewriting of the warehouse without what had to go: why, and how much went."""
+    if not warehouse.exists("erasure", "rewrites"):
+        return
+    rows = warehouse.records(
+        "select sequence, as_of, string_split(reason, ' ') as reasons, fields_erased, records, quarantined_erased "
+        "from erasure.rewrites order by sequence"
+    )
+    for row in rows:
+        as_of = str(row["as_of"])
+        yield "erased", f"{as_of}/{row['sequence']}", {**row, "as_of": as_of}

@@ -146,6 +146,31 @@ def test_what_became_of_a_manifest_is_told_with_who_approved_it(night: Night) ->
         warehouse.run("delete from manifest.events where state <> 'issued'")
 
 
+def test_what_was_erased_here_is_told(night: Night) -> None:
+    from assets.erasure.erasing import prepare
+
+    night.record()
+    prepare(night.warehouse)
+    night.warehouse.run("insert into erasure.rewrites values (1, date '2026-11-25', 'ordered quarantine', 7, 2, 1, 3)")
+    try:
+        assert night.record(LATER) == {"erased": 1}
+        facts = night.entries()[-1]["facts"]
+        assert (facts["reasons"], facts["fields_erased"], facts["records"]) == (["ordered", "quarantine"], 7, 2)
+        assert entry_fits(night.entries()[-1])
+    finally:
+        night.warehouse.run("drop table erasure.rewrites")
+
+
+def test_a_manifest_that_was_destroyed_on_its_day_stays_told(night: Night) -> None:
+    night.record()
+    before = night.entries()
+    night.warehouse.run("begin")
+    night.warehouse.run("update manifest.manifests set document = null, signature = null")
+    assert night.record(LATER) == {}
+    night.warehouse.run("rollback")
+    assert night.entries() == before
+
+
 def test_a_fact_is_written_once_and_again_when_it_has_changed(night: Night) -> None:
     night.record()
     assert night.record(LATER) == {}
@@ -298,7 +323,7 @@ def test_every_other_part_of_a_bundle_is_held_too(night: Night, part: str, tmp_p
     night.record()
     bundle = night.export(tmp_path / "bundle")
     script = (bundle / "verify_bundle.py").read_bytes()
-    (bundle / part).write_bytes((bundle / part).read_bytes().replace(b"e", b"f", 1))
+    (bundle / part).write_bytes((bundle / part).read_bytes().translate(bytes.maketrans(b"eA", b"fB")))
     assert not check(bundle).ok
     (bundle / "verify_bundle.py").write_bytes(script + (b"#\n" if part == "verify_bundle.py" else b""))
     assert stand_alone(bundle).returncode == 1
