@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from assets.warehouse import Warehouse
 from tests.manifests.company import DAY, Company, full
 
 NOW = datetime(2025, 2, 1, 8, 0, tzinfo=UTC)
-WHO = {"on_day": DAY, "at": NOW}
+WHO: dict[str, Any] = {"on_day": DAY, "at": NOW}
 
 
 @dataclass

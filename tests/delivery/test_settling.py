@@ -1,0 +1,144 @@
+"""Proof by the next export: what verifies an item, what contradicts it, and what says nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from assets.delivery.settling import settle
+from tests.delivery.nights import POLICY, Nights, System, name_of
+
+DAY = date(2026, 11, 1)
+EVERYTHING = ("crm", "orders", "mailing", "web", "office")
+Made = Callable[..., Nights]
+
+
+def day(number: int) -> date:
+    return DAY + timedelta(days=number)
+
+
+def add_customer(crm: System, key: str, *, kept: bool = False) -> None:
+    """A private customer whose every purpose has ended, or (kept) one that is marketed to."""
+    crm.add(
+        "customers", key, customer_type="private", name=name_of(key), phone="070-1740605",
+        email="" if kept else f"{key.lower()}@hem.example", customer_since="2026-01-01" if kept else "2020-01-01",
+        relation_ended_at="" if kept else "2022-01-01",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Made]:
+    """A company with the named customers, after its first night."""
+    opened: list[Nights] = []
+
+    def make(*keys: str, kept: int = 0) -> Nights:
+        crm = System("crm")
+        for key in keys:
+            add_customer(crm, key)
+        for number in range(kept):
+            add_customer(crm, f"K{number:03}", kept=True)
+        nights = Nights(tmp_path, crm)
+        opened.append(nights)
+        nights.night(DAY, *EVERYTHING)
+        return nights
+
+    yield make
+    for nights in opened:
+        nights.warehouse.close()
+
+
+def test_the_next_export_and_no_answer_decides(made: Made) -> None:
+    keys = ("T1", "L1", "H1", "S1", "N1", "R1", "P1", "A1", "O1")
+    nights = made(*keys)
+    before = {key: nights.states(key) for key in keys}
+    assert before == {
+        "T1": ["done"], "L1": ["done"], "H1": ["done"], "S1": ["delivered"], "N1": ["delivered"], "R1": ["refused"],
+        "P1": ["partly_retained"], "A1": ["already_absent"], "O1": ["done"],
+    }  # fmt: skip
+    nights.export("crm", DAY, hour=3)  # extracted before the manifest was delivered
+    nights.take_in(day(1))
+    assert nights.settled == []
+    assert {key: nights.states(key) for key in keys} == before
+    nights.export("crm", day(1))
+    nights.take_in(day(1))
+    assert {key: nights.states(key)[0] for key in keys} == {
+        "T1": "verified", "L1": "discrepancy", "H1": "discrepancy", "S1": "verified", "N1": "delivered",
+        "R1": "refused", "P1": "partly_retained", "A1": "verified", "O1": "verified",
+    }  # fmt: skip
+    assert nights.warehouse.rows(
+        "select record_key, reason, owner, due_on from manifest.item_states where state = 'discrepancy' order by all"
+    ) == [("H1", "partly_there", "privacy", day(31)), ("L1", "still_there", "privacy", day(31))]
+    assert settle(nights.warehouse, POLICY, day(1)) == []
+    proofs = "select outcome, delivery_id, count(*) from manifest.verifications group by all order by all"
+    delivery = f"{day(1).isoformat()}-2"
+    assert nights.warehouse.rows(proofs) == [("discrepancy", delivery, 2), ("verified", delivery, 4)]
+
+
+def test_an_export_that_is_itself_in_doubt_proves_nothing(made: Made) -> None:
+    nights = made("T1", "L1", kept=24)
+    crm = nights.systems["crm"]
+    nights.export("crm", day(1), files=[])
+    nights.take_in(day(1))
+    assert nights.rejected
+    assert (nights.settled, nights.states("T1"), nights.states("L1")) == ([], ["done"], ["done"])
+    customers = dict(crm.tables["customers"])
+    crm.tables["customers"] = {key: row for key, row in customers.items() if key not in {f"K{n:03}" for n in range(9)}}
+    nights.export("crm", day(2))
+    nights.take_in(day(2))
+    assert nights.warehouse.value("select count(*) from intake.blocks where reason = 'shrunk'") == 1
+    assert (nights.settled, nights.states("T1"), nights.states("L1")) == ([], ["done"], ["done"])
+    crm.tables["customers"] = customers
+    nights.export("crm", day(3))
+    nights.take_in(day(3))
+    assert (nights.states("T1"), nights.states("L1")) == (["verified"], ["discrepancy"])
+
+
+def test_a_row_that_cannot_be_read_proves_nothing_about_itself(made: Made) -> None:
+    nights = made("T1", "T2")
+    crm = nights.systems["crm"]
+    add_customer(crm, "T1")
+    crm.tables["customers"]["T1"]["customer_type"] = "hushåll"
+    nights.export("crm", day(1))
+    nights.take_in(day(1))
+    assert (nights.states("T1"), nights.states("T2")) == (["done"], ["verified"])
+
+
+def test_a_record_that_is_back_is_told_anew_and_kept_out_meanwhile(made: Made) -> None:
+    nights = made("T1", "T2")
+    crm = nights.systems["crm"]
+    nights.night(day(1), "crm")
+    assert nights.states("T1") == ["verified"]
+    add_customer(crm, "T1")  # from an old backup
+    nights.export("crm", day(2))
+    nights.take_in(day(2))
+    assert [(each.outcome, each.items) for each in nights.settled] == [("returned", 1)]
+    kept_out = "select name is null and email is null and in_source from raw.crm_customers where customer_id = 'T1'"
+    assert nights.warehouse.value(kept_out)
+    nights.decide(day(2))
+    nights.exchange_with_systems(day(2))
+    assert nights.states("T1") == ["verified", "done"], "the proof that was given stays; a new item was issued"
+    nights.night(day(3), "crm")
+    assert nights.states("T1") == ["verified", "verified"]
+    assert nights.warehouse.rows("select outcome, reason from manifest.verifications where outcome = 'returned'") == [
+        ("returned", "there_again")
+    ]
+
+
+def test_a_redaction_is_proven_by_its_fields_alone(made: Made) -> None:
+    nights = made()
+    crm, office = nights.systems["crm"], nights.systems["office"]
+    add_customer(crm, "T1")
+    add_customer(crm, "L1")
+    for key in ("T1", "L1"):
+        office.add("holds", f"H{key}", record_type="customer", record_key=key, fields="name", placed_at="2026-01-01")
+    nights.night(day(1), "crm", "office")
+    assert nights.warehouse.rows(
+        "select distinct record_key, action, list_sort(fields) from manifest.items where action = 'redact' order by all"
+    ) == [(key, "redact", ["email", "phone"]) for key in ("L1", "T1")]
+    nights.night(day(2), "crm")
+    assert crm.tables["customers"]["T1"]["name"] == name_of("T1")
+    assert "verified" in nights.states("T1")
+    assert "discrepancy" in nights.states("L1")
