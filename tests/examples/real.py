@@ -1,7 +1,7 @@
 """Where the real exports are, and what the tests over them ask for alike. Holds no row of theirs.
 
-They lie beside the repository, in `../shared/data`. Where they are absent the tests skip, in continuous integration they
-fail: there they must be.
+They lie beside the repository, in `../shared/data`. Where they are absent the tests skip; in continuous integration
+they fail, for there the exports must be.
 """
 
 from __future__ import annotations
