@@ -1,4 +1,4 @@
-"""`analytics.duckdb`: the published copy. One step, one asset a published table."""
+"""`analytics.duckdb`, one asset a published table, and the retention report that is made from it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dagster import (
     TableColumnDep,
     TableColumnLineage,
     TableSchema,
+    asset,
     multi_asset,
 )
 
@@ -23,11 +24,14 @@ from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of
 from assets.errors import CheckFailed
 from assets.policy import Policy
 from assets.publication.analytics import PublishedTable, publish, published_tables
+from assets.publication.history import remember_standing
 from assets.publication.lineage import Origin, column_parents
+from assets.publication.report.building import build_report
 from assets.site import Site
 from assets.warehouse import Warehouse
 
 GROUP = "7_publication"
+REPORT = "reports.retention"
 
 
 def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
@@ -48,6 +52,7 @@ def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
     ) -> Iterator[MaterializeResult[Any]]:
         with clear_failures():
             _require_day(warehouse, as_of)
+            remember_standing(warehouse)
             published = publish(warehouse, policy, site, smallest_group=smallest_group)
             parents = column_parents()
         for table in tables:
@@ -57,7 +62,24 @@ def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
             }
             yield MaterializeResult(_key(table), metadata=told)
 
-    return [publication]
+    @asset(
+        key=key_of(REPORT),
+        group_name=GROUP,
+        description="The retention report for the data protection officer, in English and Swedish, and the Art 30 "
+        "register as CSV and JSON-LD: files in the site's reports folder, made from the analysts' copy alone.",
+        deps=[_key(table) for table in tables],
+        kinds={"html"},
+        owners=OWNERS,
+        pool=POOL,
+    )
+    def retention_report(site: ResourceParam[Site]) -> MaterializeResult[Any]:
+        with clear_failures():
+            report = build_report(site)
+        return MaterializeResult(metadata={
+            "as_of": report.as_of.isoformat(), "files": [f"reports/{path.name}" for path in report.files]
+        })  # fmt: skip
+
+    return [publication, retention_report]
 
 
 def _require_day(warehouse: Warehouse, as_of: date) -> None:

@@ -41,6 +41,7 @@ _PLAIN = {
     "publication.standings": frozenset({"as_of", "source", "disposition", "categories"}),
     "rights.free_text": frozenset({"source", "record_type", "record_key", "field", "kind", "hits"}),
     "erasure.copies": frozenset({"kind", "purpose", "copies", "bytes", "first_last_day"}),
+    "office.holds": frozenset({"hold_id", "review_on"}),
     "office.requests": frozenset({"identity_asked_at"}),
 }
 #: What is personal in them all the same.

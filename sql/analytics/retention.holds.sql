@@ -5,6 +5,7 @@
 -- - fields varchar[]: the fields that it lists, sorted; empty: the whole record, as when it lists an unknown one
 -- - placed_at date: the local day on which it was placed
 -- - released_at date: the local day on which it was released; null: it stands
+-- - review_on date: when it is to be looked at again: what the register says, else six months after it was placed
 -- - is_active boolean: whether it holds on the day of evaluation
 with holds as (
     select
@@ -47,10 +48,12 @@ select
     end as fields,
     holds.placed_at,
     holds.released_at,
+    coalesce(kept.review_on, add_months(holds.placed_at, 6)) as review_on,
     coalesce(holds.placed_at <= evaluation.as_of, true)
     and coalesce(holds.released_at >= evaluation.as_of, true) as is_active
 from holds
 cross join retention.evaluation
+left join office.holds as kept on holds.hold_id = kept.hold_id
 left join known_fields on holds.row_id = known_fields.row_id
 left join known_types on holds.record_type = known_types.record_type
 left join retention.records

@@ -1,0 +1,12 @@
+-- What was decided on the days that were published: counts by system and disposition, so that a month can be compared
+-- with another. A day that is published again takes the place of its earlier counts.
+-- - as_of date: the day of evaluation
+-- - source varchar: the system that delivers the records
+-- - disposition varchar: retain, restrict, review, erase or not_personal
+-- - categories bigint: how many data categories of records
+select
+    standings.as_of,
+    standings.source,
+    standings.disposition,
+    standings.categories
+from publication.standings
