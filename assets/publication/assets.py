@@ -93,9 +93,9 @@ def _require_day(warehouse: Warehouse, as_of: date) -> None:
 
 def _column_lineage(columns: Mapping[str, Iterable[Origin]]) -> TableColumnLineage:
     """What each column is made of, one step back."""
+    made_of = {column: sorted({(each.table, each.column) for each in origins}) for column, origins in columns.items()}
     return TableColumnLineage({
-        column: [TableColumnDep(key_of(origin.table), origin.column) for origin in sorted(origins)]
-        for column, origins in columns.items()
+        column: [TableColumnDep(key_of(table), name) for table, name in parents] for column, parents in made_of.items()
     })  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pytest
 from assets.models import SQL
 from assets.policy import Policy
 from assets.publication.analytics import published_tables
+from assets.publication.assets import _column_lineage as dagster_lineage
 from assets.publication.lineage import (
     Lineage,
     LineageUnknown,
@@ -223,6 +224,9 @@ def test_dagster_is_shown_what_each_column_is_made_of() -> None:
     parents = column_parents()
     assert set(parents) == {f"analytics.{table.name}" for table in published_tables()}
     assert parents["analytics.sales.customers"]["amount"] == {Origin("analytics.sales.orders", "amount", "sum")}
+    shown = {table: dagster_lineage(columns).deps_by_column for table, columns in parents.items()}
+    (amount,) = shown["analytics.sales.customers"]["amount"]
+    assert (amount.asset_key.path, amount.column_name) == (["analytics", "sales", "orders"], "amount")
 
 
 def test_the_published_folder_is_what_is_traced() -> None:
