@@ -190,12 +190,9 @@ def test_each_invoice_finds_its_sale_and_the_draft_none(ran: Ran) -> None:
     assert strange == 0
 
 
-def test_what_is_out_of_use_is_taken_in_too(ran: Ran) -> None:
-    """An e-mail address that Tryton keeps after a change, and a party merged into another on which nothing hangs."""
-    assert ran.warehouse.value(
-        "select other_emails is not null and other_emails <> email from raw.crm_customers where customer_id = '7'"
-    )
-    assert decisions(ran.warehouse, "customer", "9")["identity"] == ("retain", DAY)  # erased from tomorrow
+def test_what_was_merged_into_another_is_decided_by_itself(ran: Ran) -> None:
+    """Party 9 was merged into 7, and nothing hangs on it: what is left of it is erased from tomorrow."""
+    assert decisions(ran.warehouse, "customer", "9")["identity"] == ("retain", DAY)
     assert ran.warehouse.value("select count(*) from raw.orders_orders where customer_id = '9'") == 0
 
 
@@ -356,7 +353,9 @@ INVENTED = {
         "5,5,in,posted,2026-12-03,4,K4,SEK,70.00,70.00,,2026-12-03T10:00:00\n"
     ),
     "addresses": "id,party.id,party_name,street,postal_code,city,country.code,active\n",
-    "contact_mechanisms": "id,party.id,party.code,type,value,active,create_date\n",
+    "contact_mechanisms": "id,party.id,party.code,type,value,active,create_date\n"
+    "10,4,K4,email,gammal@hem.example,0,\n11,4,K4,email,bo@hem.example,1,\n12,4,K4,email,bo2@hem.example,1,\n"
+    "13,4,K4,mobile,+46701740605,1,\n14,4,K4,fax,+46701740606,1,\n15,7,R7,email,dan@hem.example,0,\n",
     "relations": "id,from_.id,to.id,type.name\n",
     "opportunities": "id,number,state,start_date,end_date,party.id,description,amount\n"
     "1,1,lead,2026-12-02,2027-01-31,4,Vill ha album,\n",
@@ -393,6 +392,15 @@ def test_a_tax_identifier_tells_the_kind_of_party(invented: Warehouse) -> None:
         ("5", "company", None, "202100-5489"),
         ("6", "private", None, None),
     ]
+
+
+def test_what_is_out_of_use_is_taken_in_too(invented: Warehouse) -> None:
+    """Tryton keeps an address after a change: it is no address to know people by, and yet theirs."""
+    assert invented.rows(
+        "select email, other_emails, phone, other_phones, web_account_email from raw.crm_customers "
+        "where customer_id = '4'"
+    ) == [("bo@hem.example", "gammal@hem.example; bo2@hem.example", "+46701740605", "+46701740606", "bo@hem.example")]
+    assert invented.rows("select email, other_emails from raw.crm_contacts") == [(None, "dan@hem.example")]
 
 
 def test_days_are_local_and_count_after_the_move(invented: Warehouse) -> None:
