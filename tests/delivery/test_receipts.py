@@ -1,0 +1,352 @@
+"""Answers are claims by strangers: what leads an item on is recorded, everything else is told and harmless."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from assets.delivery import receipts
+from assets.delivery.answers import CODES, Answers, code_of
+from assets.delivery.receipts import FileReport, ReceiptReport, read_receipts
+from assets.delivery.transports.contract import ReceiptFile, RetryableTransportError
+from tests.delivery.sealed import NOW, Counting, Sealed, Ways, answer
+
+LATER = NOW + timedelta(days=1)
+
+
+@pytest.fixture
+def told(sealed: Sealed) -> Sealed:
+    """Everything approved and delivered."""
+    sealed.step("approved")
+    sealed.step("delivered")
+    return sealed
+
+
+def read(sealed: Sealed, now: datetime = LATER, **ways: Counting) -> ReceiptReport:
+    return read_receipts(
+        sealed.warehouse, sealed.site, Ways(**{"crm": Counting(), "web": Counting(), **ways}), now=now
+    )  # fmt: skip
+
+
+def post(sealed: Sealed, content: bytes, name: str = "a.jsonl", system: str = "crm") -> Path:
+    path = sealed.site.receipts / system / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def only(report: ReceiptReport) -> FileReport:
+    (file,) = report.files
+    return file
+
+
+def stored(sealed: Sealed) -> list[tuple[object, ...]]:
+    return sealed.warehouse.rows(
+        "select item_id, status, receipts.at, detail, until from manifest.receipts order by line"
+    )
+
+
+def everything_stored(sealed: Sealed) -> str:
+    tables = ("receipts", "receipt_files", "events")
+    return "".join(str(sealed.warehouse.rows(f"from manifest.{table}")) for table in tables)
+
+
+def test_answers_move_their_items_on(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, two, three = told.items(manifest)
+    post(
+        told,
+        answer(manifest, one)
+        + answer(manifest, two, "withheld", until="2025-08-01", detail="ORDER-OPEN")
+        + answer(manifest, three, "refused", detail="Business_Open"),
+    )
+    report = only(read(told))
+    assert (report.recorded, report.lines, report.problems) == (3, 3, {})
+    assert told.states(manifest) == ["done", "withheld", "refused"]
+    at = datetime(2025, 2, 3, 10, 0)
+    assert sorted(stored(told), key=str) == sorted(
+        [(one, "done", at, None, None), (two, "withheld", at, "order_open", date(2025, 8, 1)),
+         (three, "refused", at, "business_open", None)], key=str,
+    )  # fmt: skip
+    rows = told.warehouse.rows("select state, reason, until from manifest.item_states where manifest_id = ? order by "
+                               "record_key", [manifest])  # fmt: skip
+    assert rows[1:] == [("withheld", "order_open", date(2025, 8, 1)), ("refused", "business_open", None)]
+
+
+def test_a_file_is_taken_once(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    content = answer(manifest, told.items(manifest)[0])
+    post(told, content)
+    assert only(read(told)).recorded == 1
+    assert read(told).files == ()
+    post(told, content, "again.jsonl")
+    assert read(told).files == ()
+    events = told.warehouse.value("select count(*) from manifest.events where origin = 'receipt'")
+    assert events == 1
+
+
+def test_a_file_that_grows_is_read_again_and_its_old_lines_change_nothing(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, two, _ = told.items(manifest)
+    path = post(told, answer(manifest, one, "queued"))
+    read(told)
+    path.write_bytes(path.read_bytes() + answer(manifest, two))
+    report = only(read(told))
+    assert (report.recorded, report.repeated) == (1, 1)
+
+
+def test_several_answers_to_one_item_are_taken_in_the_order_of_their_instants(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    lines = [answer(manifest, one, status, at=f"2025-02-0{day}T10:00:00+01:00")
+             for status, day in (("done", 5), ("accepted", 3), ("queued", 4))]  # fmt: skip
+    post(told, b"".join(lines))
+    assert only(read(told)).recorded == 3
+    assert told.states(manifest)[0] == "done"
+
+
+def test_backward_steps_are_told_and_change_nothing(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    post(told, answer(manifest, one))
+    read(told)
+    post(told, answer(manifest, one, "accepted", at="2025-02-04T10:00:00Z"), "b.jsonl")
+    report = only(read(told))
+    assert (report.recorded, report.backward) == (0, 1)
+    assert told.states(manifest)[0] == "done"
+    assert len(stored(told)) == 1
+
+
+def test_unknown_items_and_those_of_another_system_are_told_and_change_nothing(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    post(told, answer(manifest, "0" * 32) + answer("2025-02-01-" + "0" * 32, one))
+    post(told, answer(manifest, one), "c.jsonl", "web")
+    first, second = read(told).files
+    assert (first.unknown, second.unknown) == (2, 1)
+    assert stored(told) == []
+    assert set(told.states(manifest)) == {"delivered"}
+
+
+def test_an_answer_before_its_delivery_is_recorded_is_read_again(sealed: Sealed) -> None:
+    sealed.step("approved")
+    manifest = sealed.manifests("crm")[0]
+    post(sealed, answer(manifest, sealed.items(manifest)[0]))
+    assert only(read(sealed)).early == 1
+    assert only(read(sealed)).early == 1
+    sealed.step("delivered")
+    report = only(read(sealed))
+    assert (report.early, report.recorded) == (0, 1)
+
+
+NAME = "Anna Testsson"
+GOOD = {"manifest_id": "2025-02-01-" + "a" * 32, "item_id": "b" * 32, "status": "done", "at": "2025-02-03T10:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\0" * 100,
+        b"\xff\xfe",
+        b"[" * 9_000,
+        b'{"a":' * 1_500 + b"1",
+        b"x" * 5_000_000,
+        b"null",
+        b"[]",
+        b"12",
+        b'"done"',
+        b'{"status": "done", "status": "done"}',
+        *(json.dumps({**GOOD, **change}).encode() for change in (
+            {"manifest_id": 1}, {"manifest_id": None}, {"manifest_id": NAME}, {"item_id": ["x"]}, {"item_id": "b" * 31},
+            {"item_id": "b" * 32 + "\n"}, {"status": NAME}, {"status": {"a": 1}}, {"status": "verified"},
+            {"status": "cancelled"}, {"at": None}, {"at": "yesterday"}, {"at": "2025-02-03"}, {"at": 1738576800},
+            {"at": "2025-02-03T10:00:00"}, {"at": "9999-12-31T23:59:59-12:00"}, {"at": "0001-01-01T00:00:00+12:00"},
+            {"at": "2025-02-30T10:00:00Z"}, {"status": "withheld"}, {"status": "withheld", "until": NAME},
+            {"status": "withheld", "until": "2025-02-30"}, {"until": 7}, {"until": "2025-02-03T10:00:00Z"},
+            {"manifest_id": "2025-02-01-" + "\u0661" * 32},
+        )),
+    ],
+    ids=lambda line: line[-60:].decode("utf-8", "replace"),
+)  # fmt: skip
+def test_a_malformed_line_is_told_and_the_rest_is_read(line: bytes) -> None:
+    import io
+
+    answers = Answers()
+    good = json.dumps(GOOD).encode() + b"\n"
+    rows = list(answers.read(io.BytesIO(line + b"\n" + good)))
+    assert [row[0] for row in rows] == [2]
+    assert answers.malformed == 1
+    ((_, (times, first)),) = answers.problems.items()
+    assert (times, first) == (1, 1)
+    assert NAME not in str(answers.problems)
+
+
+VALUES = st.none() | st.booleans() | st.floats() | st.text(max_size=20)
+MEMBERS = st.sampled_from([*GOOD, "detail", "until", "x"])
+NESTED = st.recursive(
+    VALUES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(MEMBERS, inner, max_size=6),
+    max_leaves=12,
+)
+NEARLY_GOOD = st.fixed_dictionaries({name: st.just(value) | VALUES for name, value in GOOD.items()})
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.binary(max_size=300) | (NESTED | NEARLY_GOOD).map(lambda value: json.dumps(value).encode()))
+def test_no_line_raises_or_is_kept_as_it_stands(line: bytes) -> None:
+    import io
+
+    for _, manifest_id, item_id, status, at, detail, until in Answers().read(io.BytesIO(line + b"\n")):
+        assert (len(manifest_id), len(item_id)) == (43, 32)
+        assert isinstance(at, datetime)
+        assert detail is None or code_of(detail) == detail
+        assert until is None or isinstance(until, date)
+        assert status in ("accepted", "queued", "done", "already_absent", "partly_retained", "refused", "withheld")
+
+
+@pytest.mark.parametrize("detail", ["ORDER_OPEN", "order-open", " Legal_Hold ", "HTTP_409", "E17", *sorted(CODES)])
+def test_codes_of_the_list_are_kept(detail: str) -> None:
+    assert code_of(detail) == detail.strip().lower().replace("-", "_")
+
+
+@pytest.mark.parametrize(
+    "detail",
+    ["ANNA", "ANNA_TESTSSON", "TESTSSON-1979", "A.B.TESTSSON", "201701012393", "E201701012393", "070-1740605",
+     "test@hem.example", "Anna Testsson vill inte", "", "E12345", 17, None, ["ORDER_OPEN"], {"code": "ORDER_OPEN"}],
+)  # fmt: skip
+def test_whatever_could_name_somebody_is_no_code(detail: object) -> None:
+    assert code_of(detail) is None
+
+
+def test_free_text_is_stored_nowhere_and_goes_from_the_file(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, two, _ = told.items(manifest)
+    path = post(
+        told,
+        answer(manifest, one, "refused", detail=f"{NAME} har en öppen order")
+        + answer(manifest, two, "done", detail="LEGAL_HOLD", note=NAME)
+        + f"{NAME}\n".encode(),
+        f"{NAME}.jsonl",
+    )  # fmt: skip
+    report = read(told)
+    assert (only(report).texts, only(report).recorded) == (2, 2)
+    assert list(only(report).problems.values()) == [(1, 3)]
+    assert "Anna" not in str(report)
+    assert "Anna" not in everything_stored(told)
+    kept = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["item_id"], line["detail"]) for line in kept] == [(one, None), (two, "legal_hold")]
+    assert read(told).files == ()  # what was written anew is not news
+
+
+def test_a_crash_before_the_file_is_written_anew_is_made_good(told: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = told.manifests("crm")[0]
+    path = post(told, answer(manifest, told.items(manifest)[0], "refused", detail=NAME))
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(receipts, "write_whole", crash)
+    with pytest.raises(KeyboardInterrupt):
+        read(told)
+    monkeypatch.undo()
+    assert NAME in path.read_text()
+    assert read(told).files == ()
+    assert NAME not in path.read_text()
+    assert read(told).files == ()
+
+
+def test_a_file_that_is_still_being_written_is_read_again(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, two, _ = told.items(manifest)
+    whole = answer(manifest, one) + answer(manifest, two)
+    path = post(told, whole[:-30])
+    report = only(read(told))
+    assert (report.incomplete, report.recorded) == (True, 1)
+    assert path.read_bytes() == whole[:-30]
+    path.write_bytes(whole)
+    report = only(read(told))
+    assert (report.incomplete, report.recorded, report.repeated) == (False, 1, 1)
+
+
+def test_too_many_answers_to_one_item_do_not_hold_up_the_rest(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, two, _ = told.items(manifest)
+    many = b"".join(
+        answer(
+            manifest, one, "withheld", until=f"2025-{3 + n // 28:02}-{1 + n % 28:02}", at=f"2025-02-03T10:00:{n:02}Z"
+        )
+        for n in range(60)
+    )
+    post(told, many + answer(manifest, two))
+    report = only(read(told))
+    assert (report.recorded, report.backward) == (receipts.MOST_ANSWERS + 1, 60 - receipts.MOST_ANSWERS)
+
+
+def test_folders_links_and_pipes_that_belong_to_nobody_are_told(told: Sealed, tmp_path: Path) -> None:
+    import os
+
+    (told.site.receipts / NAME).mkdir()
+    (told.site.receipts / "crm").mkdir()
+    (tmp_path / "elsewhere.jsonl").write_bytes(b"{}\n")
+    (told.site.receipts / "crm" / "link.jsonl").symlink_to(tmp_path / "elsewhere.jsonl")
+    os.mkfifo(told.site.receipts / "crm" / "pipe.jsonl")
+    report = read(told)
+    assert report.files == ()
+    assert sorted(each.code for each in report.unread) == ["unknown_system", "unreadable", "unreadable"]
+    assert NAME not in str(report)
+
+
+def test_answers_come_over_the_transports_too_and_once(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, two, _ = told.items(manifest)
+    crm = Counting(receipts=[ReceiptFile(f"{NAME}.jsonl", "1", answer(manifest, one))])
+    assert only(read(told, crm=crm)).recorded == 1
+    assert read(told, crm=crm).files == ()
+    crm.receipts.append(ReceiptFile("b.jsonl", "1", answer(manifest, two)))
+    assert only(read(told, crm=crm)).recorded == 1
+    assert told.states(manifest)[:2] == ["done", "done"]
+
+
+def test_early_answers_are_fetched_again(sealed: Sealed) -> None:
+    sealed.step("approved")
+    manifest = sealed.manifests("crm")[0]
+    crm = Counting(receipts=[ReceiptFile("a.jsonl", "1", answer(manifest, sealed.items(manifest)[0]))])
+    assert only(read(sealed, crm=crm)).early == 1
+    sealed.step("delivered")
+    assert only(read(sealed, crm=crm)).recorded == 1
+
+
+def test_a_system_that_is_down_keeps_no_other_from_being_read(told: Sealed) -> None:
+    manifest = told.manifests("web")[0]
+    crm = Counting(*[RetryableTransportError("unreachable", "nobody answers")] * 5)
+    web = Counting(receipts=[ReceiptFile("a.jsonl", "1", answer(manifest, told.items(manifest)[0]))])
+    report = read(told, crm=crm, web=web)
+    assert only(report).recorded == 1
+    assert [(each.system, each.code) for each in report.unread] == [("crm", "unreachable")]
+    read(told, crm=crm, web=web)
+    assert crm.tries == 1  # its circuit is open
+    read(told, now=LATER + timedelta(hours=2), crm=crm, web=web)
+    assert crm.tries == 2
+
+
+def test_the_published_table_finds_its_columns(told: Sealed) -> None:
+    from assets.models import SQL
+
+    manifest = told.manifests("crm")[0]
+    post(told, answer(manifest, told.items(manifest)[0]))
+    read(told)
+    query = (SQL / "analytics" / "manifest.receipts.sql").read_text(encoding="utf-8")
+    assert told.warehouse.records(query)[0]["at"] == datetime(2025, 2, 3, 10, 0)
+
+
+def test_the_day_on_which_an_answer_counts_is_the_sites(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    post(told, answer(manifest, told.items(manifest)[0]))
+    read(told, now=datetime(2025, 2, 3, 23, 30, tzinfo=UTC))
+    day = told.warehouse.value("select on_day from manifest.events where origin = 'receipt'")
+    assert day == date(2025, 2, 4)

@@ -1,0 +1,210 @@
+"""Every approved manifest reaches its system once in effect, in its order, whatever happens to the others or to us."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from assets.delivery import circuit
+from assets.delivery.sending import DeliveryReport, Retry, deliver_approved
+from assets.delivery.transports.contract import RetryableTransportError, TerminalTransportError
+from assets.errors import BadInput
+from tests.delivery.sealed import NOW, TODAY, Counting, Sealed, Ways
+
+DOWN = RetryableTransportError("unreachable", "nobody answers")
+REFUSED = TerminalTransportError("http_403", "refused")
+
+
+def send(sealed: Sealed, now=NOW, waits: list[float] | None = None, **ways: Counting) -> DeliveryReport:  # type: ignore[no-untyped-def]
+    slept: list[float] = [] if waits is None else waits
+    return deliver_approved(
+        sealed.warehouse, sealed.policy, sealed.site, Ways(**ways), as_of=TODAY, now=now,
+        retry=Retry(sleep=slept.append), half_open_after=timedelta(hours=1),
+    )  # fmt: skip
+
+
+def test_nothing_that_is_not_approved_is_sent(sealed: Sealed) -> None:
+    crm, web = Counting(), Counting()
+    report = send(sealed, crm=crm, web=web)
+    assert (report.delivered, crm.tries, web.tries) == ((), 0, 0)
+
+
+def test_what_is_approved_is_sent_in_its_order_and_once(sealed: Sealed) -> None:
+    sealed.step("approved")
+    crm, web = Counting(), Counting()
+    report = send(sealed, crm=crm, web=web)
+    assert crm.got == sealed.manifests("crm")
+    assert web.got == sealed.manifests("web")
+    assert len(report.delivered) == 3
+    assert report.waiting == ()
+    assert set(sealed.states(crm.got[0])) == {"delivered"}
+    assert send(sealed, crm=crm, web=web).delivered == ()
+    assert (crm.tries, web.tries) == (2, 1)
+
+
+def test_none_goes_before_an_earlier_one_that_waits(sealed: Sealed) -> None:
+    first, second = sealed.manifests("crm")
+    sealed.step("approved", second)
+    crm = Counting()
+    report = send(sealed, crm=crm)
+    assert crm.tries == 0
+    assert [(each.manifest_id, each.code, each.passes) for each in report.waiting] == [(second, "earlier_waits", False)]
+    sealed.step("approved", first)
+    send(sealed, crm=crm)
+    assert crm.got == [first, second]
+
+
+def test_a_cancelled_one_in_between_is_told_so_that_the_chain_has_no_hole(sealed: Sealed) -> None:
+    first, second = sealed.manifests("crm")
+    sealed.step("cancelled", first)
+    sealed.step("approved", second)
+    crm = Counting()
+    report = send(sealed, crm=crm)
+    assert (crm.told_cancelled, crm.got) == ([first], [second])
+    assert [each.manifest_id for each in report.delivered] == [second]
+    assert set(sealed.states(first)) == {"cancelled"}
+
+
+def test_a_cancelled_one_alone_is_nothing_to_send(sealed: Sealed) -> None:
+    sealed.step("cancelled", *sealed.manifests("crm"))
+    crm = Counting()
+    assert send(sealed, crm=crm).waiting == ()
+    assert crm.tries == 0
+
+
+def test_a_manifest_with_some_items_cancelled_is_not_sent(sealed: Sealed) -> None:
+    from assets.delivery.states import Event, record
+
+    first, second = sealed.manifests("crm")
+    sealed.step("approved", first, second)
+    record(sealed.warehouse, [Event(first, "cancelled", TODAY, "recall", item_id=sealed.items(first)[0])])
+    crm = Counting()
+    report = send(sealed, crm=crm)
+    assert crm.tries == 0
+    assert [each.code for each in report.waiting] == ["partly_cancelled", "earlier_waits"]
+
+
+def test_the_recheck_comes_first_and_what_it_recalls_is_not_sent(sealed: Sealed) -> None:
+    sealed.step("approved", *sealed.manifests("web"))
+    web = Counting()
+
+    def recall(*_: object) -> None:
+        sealed.step("cancelled", *sealed.manifests("web"))
+
+    deliver_approved(
+        sealed.warehouse, sealed.policy, sealed.site, Ways(web=web), as_of=TODAY, now=NOW, recheck=recall
+    )  # fmt: skip
+    assert web.tries == 0
+
+
+def test_what_may_pass_is_tried_again_with_growing_waits(sealed: Sealed) -> None:
+    sealed.step("approved", *sealed.manifests("web"))
+    waits: list[float] = []
+    web = Counting(DOWN, DOWN, DOWN)
+    report = send(sealed, waits=waits, web=web)
+    assert len(report.delivered) == 1
+    assert len(waits) == 3
+    assert 1 <= waits[0] <= 2 <= waits[1] <= 3
+    assert 4 <= waits[2] <= 5
+    assert circuit.open_circuits(sealed.warehouse) == []
+
+
+def test_what_somebody_has_to_mend_is_not_tried_again_and_opens_no_circuit(sealed: Sealed) -> None:
+    sealed.step("approved", *sealed.manifests("crm"))
+    waits: list[float] = []
+    crm = Counting(REFUSED)
+    report = send(sealed, waits=waits, crm=crm)
+    assert (waits, crm.tries) == ([], 1)
+    assert [(each.code, each.passes) for each in report.waiting] == [("http_403", False)] * 2
+    assert circuit.open_circuits(sealed.warehouse) == []
+    assert set(sealed.states(sealed.manifests("crm")[0])) == {"approved"}
+
+
+def test_a_system_that_is_down_delays_nobody_else(sealed: Sealed) -> None:
+    """The other system's manifest arrives while the first one's is still being tried."""
+    sealed.step("approved")
+    arrived = threading.Event()
+
+    class Other(Counting):
+        def put(self, manifest_folder: Path, manifest_id: str) -> None:
+            super().put(manifest_folder, manifest_id)
+            arrived.set()
+
+    class Down(Counting):
+        def put(self, manifest_folder: Path, manifest_id: str) -> None:
+            self.tries += 1
+            assert arrived.wait(20)
+            raise DOWN
+
+    crm, web = Down(), Other()
+    report = send(sealed, crm=crm, web=web)
+    assert web.got == sealed.manifests("web")
+    assert [each.system for each in report.delivered] == ["web"]
+    assert crm.tries == 4  # the second manifest of crm was not tried
+    assert [each.code for each in report.waiting] == ["unreachable"] * 2
+
+
+def test_the_circuit_opens_half_opens_and_closes(sealed: Sealed) -> None:
+    sealed.step("approved", *sealed.manifests("crm"))
+    crm = Counting(*[DOWN] * 5)
+    send(sealed, crm=crm)
+    assert crm.tries == 4
+    (is_open,) = circuit.open_circuits(sealed.warehouse)
+    assert (is_open.system, is_open.code, is_open.opened_at) == ("crm", "unreachable", NOW)
+    report = send(sealed, now=NOW + timedelta(minutes=59), crm=crm)
+    assert crm.tries == 4
+    assert [(each.code, each.passes) for each in report.waiting] == [("circuit_open", True)] * 2
+    send(sealed, now=NOW + timedelta(hours=1), crm=crm)
+    assert crm.tries == 5  # once
+    send(sealed, now=NOW + timedelta(hours=1, minutes=59), crm=crm)
+    assert crm.tries == 5
+    report = send(sealed, now=NOW + timedelta(hours=2), crm=crm)
+    assert len(report.delivered) == 2
+    assert circuit.open_circuits(sealed.warehouse) == []
+
+
+def test_settings_that_are_of_no_use_stop_their_system_alone(sealed: Sealed) -> None:
+    sealed.step("approved")
+
+    class Unset(Ways):
+        def of(self, system: str):  # type: ignore[no-untyped-def]
+            if system == "crm":
+                raise TerminalTransportError("settings", "no address")
+            return super().of(system)
+
+    report = deliver_approved(
+        sealed.warehouse, sealed.policy, sealed.site, Unset(web=Counting()), as_of=TODAY, now=NOW
+    )  # fmt: skip
+    assert [each.system for each in report.delivered] == ["web"]
+    assert {each.code for each in report.waiting} == {"settings"}
+
+
+def test_a_defect_of_a_transport_is_no_failure_to_deliver(sealed: Sealed) -> None:
+    sealed.step("approved", *sealed.manifests("web"))
+
+    class Broken(Counting):
+        def put(self, manifest_folder: Path, manifest_id: str) -> None:
+            raise BadInput("a defect")
+
+    with pytest.raises(BadInput):
+        send(sealed, web=Broken())
+    assert set(sealed.states(sealed.manifests("web")[0])) == {"approved"}
+
+
+def test_killed_at_every_step_the_next_run_delivers_each_once_in_effect(tmp_path: Path) -> None:
+    """In another process, which forks one that is killed at each step in turn; the next run is whole each time."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.delivery.killing", str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert found["wrong"] == []
+    assert found["kills"] >= 20
+    assert found["steps"] == ["answer", "copy", "flush", "record", "rename", "rewrite"]
