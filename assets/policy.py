@@ -22,6 +22,7 @@ from assets.errors import BadInput
 from assets.ingest.contracts import Contracts, canonical, load_contracts
 from assets.models import SQL, Model, Models
 from assets.warehouse import Warehouse
+from assets.yaml_files import read_yaml
 
 SHIPPED_REGISTER = SQL / "purposes" / "register.yaml"
 SHARED_CLOCKS = "*"
@@ -273,7 +274,7 @@ def _fields_pattern(fields: list[str]) -> str:
 
 def _read_register(path: Path) -> Register:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except FileNotFoundError:
         raise BadInput(f"{path} is missing: a policy folder holds a register.yaml.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -19,6 +19,7 @@ from sqlglot.errors import SqlglotError
 
 from assets.models import Model, Models
 from assets.policy import SHARED_CLOCKS, Policy
+from assets.yaml_files import read_yaml
 
 CLAIM_COLUMNS = ("record_type", "row_id", "clock", "starts_on", "ends_on", "ended_by", "missing")
 _PERIOD = re.compile(r"purpose\s*=\s*'([^']+)'\s+and\s+\w+\.clock\s*(?:=\s*'([^']+)'|in\s*\(([^)]*)\))")
@@ -154,7 +155,7 @@ def _scenarios(policy: Policy) -> Iterator[Finding]:
 
 def _purposes_of(path: Path) -> list[str]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except (yaml.YAMLError, UnicodeDecodeError, OSError):
         return []
     listed = content.get("purposes") if isinstance(content, dict) else None

@@ -27,6 +27,7 @@ from pydantic import ValidationError
 
 from assets.errors import BadInput
 from assets.ingest.expressions import ROW, Expression, checked_expression
+from assets.yaml_files import read_yaml
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "expectations" / "contracts"
 
@@ -48,7 +49,6 @@ SHRINK_TOLERANCE = 0.2
 
 ColumnType = Literal["text", "date", "instant", "decimal", "boolean"]
 FileKind = Literal["csv", "jsonl", "parquet", "excel"]
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TYPES: dict[str, ColumnType] = {
     "string": "text", "date": "date", "timestamp": "instant", "number": "decimal", "boolean": "boolean",
 }  # fmt: skip
@@ -277,8 +277,8 @@ def _standard() -> jsonschema.Draft201909Validator:
 
 def _read_document(path: Path, model: Contract | None) -> tuple[OpenDataContractStandard, str]:
     try:
+        document = read_yaml(path)
         content = path.read_bytes()
-        document = yaml.load(content, Loader=_LOADER)  # noqa: S506
     except FileNotFoundError:
         raise BadInput(f"{path} is missing.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

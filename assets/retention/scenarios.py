@@ -22,6 +22,7 @@ from assets.manifests.sealing import seal
 from assets.policy import Policy
 from assets.retention.evaluation import evaluate
 from assets.warehouse import Warehouse
+from assets.yaml_files import read_yaml
 
 Exports = dict[str, list[dict[str, str | None]]]
 ANY_END = "any"
@@ -101,7 +102,7 @@ def read(path: Path) -> Scenario:
         BadInput: it is not a scenario; the message names the file and the place.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_TextLoader)  # noqa: S506  a safe loader, text alone
+        content = read_yaml(path, _TextLoader)
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such scenario file.") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError):
