@@ -21,6 +21,7 @@ from dagster import (
 
 from assets.catalogue.assets import checks_of
 from assets.core.assets import core_assets
+from assets.delivery.assets import delivery_assets
 from assets.erasure.assets import erasure_assets, erasure_checks
 from assets.evidence.assets import evidence_assets
 from assets.ingest.assets import inbox_assets, intake_assets, policy_assets
@@ -34,7 +35,7 @@ from orchestration.jobs import jobs
 from orchestration.opening import load_policy
 from orchestration.resources import resources_of
 from orchestration.schedules import schedules
-from orchestration.sensors import sensors
+from orchestration.sensors import delivery_sensors, sensors
 from orchestration.settings import Settings, chosen_site
 
 
@@ -58,7 +59,7 @@ def build_definitions(
         asset_checks=all_checks(),
         jobs=jobs(),
         schedules=schedules(settings.time_zone),
-        sensors=sensors(chosen),
+        sensors=[*sensors(chosen), *delivery_sensors(chosen)],
         resources={**resources_of(chosen), **(resource_overrides or {})},
         executor=in_process_executor,
     )
@@ -74,6 +75,7 @@ def all_assets(policy: Policy) -> list[AssetsDefinition | AssetSpec]:
         *retention_assets(policy),
         *rights_assets(),
         *manifest_assets(),
+        *delivery_assets(policy),
         *erasure_assets(after=LEDGER),
     ]
     made = {key for each in before if isinstance(each, AssetsDefinition) for key in each.keys}

@@ -6,17 +6,19 @@ run, from the run itself, so that every step and every retry sees the same. Noth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import isodate
 from dagster import ConfigurableResource, Failure, InitResourceContext, resource
 from pydantic import Field
 
 from assets.catalogue.assets import clear_failures
+from assets.delivery.assets import Door
 from assets.erasure.periods import Periods
 from assets.ingest.limits import Limits
 from assets.manifests.signatures import Signer
@@ -25,9 +27,13 @@ from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.opening import load_policy, load_signer, open_warehouse, periods_of
 from orchestration.settings import Settings
+from orchestration.transports import load_transports
 
 #: The tag under which a run keeps its day of evaluation; a re-execution inherits it.
 AS_OF_TAG = "gallring/as_of"
+
+#: The tag under which a run says who launched it.
+BY_TAG = "gallring/by"
 
 
 class SiteResource(ConfigurableResource[Site]):
@@ -154,6 +160,70 @@ class LimitsResource(ConfigurableResource[Limits]):
             return Settings.load(Site(Path(self.path))).limits.in_bytes()
 
 
+class ApprovalResource(ConfigurableResource[Any]):
+    """What may be delivered without a person's approval."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Any:
+        """The settings' approval rules."""
+        with clear_failures():
+            return Settings.load(Site(Path(self.path))).approval
+
+
+class TimeZoneResource(ConfigurableResource[ZoneInfo]):
+    """The time zone in which a day is a date."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> ZoneInfo:
+        """The settings' zone."""
+        with clear_failures():
+            return Settings.load(Site(Path(self.path))).zone
+
+
+class TransportsResource(ConfigurableResource[Any]):
+    """The way to each system."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Any:
+        """The ways that the settings choose."""
+        site = Site(Path(self.path))
+        with clear_failures():
+            return load_transports(site, Settings.load(site), _now)
+
+
+class DoorResource(ConfigurableResource[Door]):
+    """What the last look before a delivery needs to seal a remainder anew."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Door:
+        """The site's approval rules, its signing key, and how long a system has to answer."""
+        site = Site(Path(self.path))
+        with clear_failures():
+            settings = Settings.load(site)
+        response_time = isodate.parse_duration(settings.respond_by)
+        return Door(settings.approval, lambda: load_signer(site), lambda day: (day + response_time - day).days)
+
+
+@resource(description="Tells the instant at which something happens.")
+def clock(context: InitResourceContext) -> Callable[[], datetime]:
+    """The clock, asked by the steps whose doing happens at an instant: approvals, deliveries, answers."""
+    return _now
+
+
+@resource(description="Who launched the run, where its tag gallring/by says so; empty where it does not.")
+def launcher(context: InitResourceContext) -> str:
+    """The name, for four eyes: who launched a run does not approve what it seals."""
+    return str(_run(context).tags.get(BY_TAG, ""))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 def parsed_day(text: str) -> date:
     """`text` as a date.
 
@@ -194,4 +264,10 @@ def resources_of(site: Site) -> dict[str, Any]:
         "smallest_group": SmallestGroupResource(path=path),
         "limits": LimitsResource(path=path),
         "keeping": KeepingResource(path=path),
+        "approval_rules": ApprovalResource(path=path),
+        "time_zone": TimeZoneResource(path=path),
+        "transports": TransportsResource(path=path),
+        "door": DoorResource(path=path),
+        "clock": clock,
+        "launched_by": launcher,
     }

@@ -6,6 +6,7 @@ command line's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -65,8 +66,17 @@ class CycleOutcome:
     blocks: tuple[Block, ...]
 
 
-def run_cycle(site: Site, as_of: date | None = None, *, job: str = "run_cycle") -> CycleOutcome:
+def run_cycle(
+    site: Site,
+    as_of: date | None = None,
+    *,
+    job: str = "run_cycle",
+    by: str | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> CycleOutcome:
     """Run a job on `site` as of a day (default: today in the site's time zone), and wait for its end.
+
+    `by` is who launches it, where a name is given. `config` is the run's, for a job that takes another than the day.
 
     Raises:
         BadInput: the site, its settings, keys or policy cannot be used.
@@ -74,6 +84,7 @@ def run_cycle(site: Site, as_of: date | None = None, *, job: str = "run_cycle") 
     """
     from orchestration.definitions import build_definitions
     from orchestration.history import run_history
+    from orchestration.resources import BY_TAG
 
     settings = Settings.load(require_site(site))
     policy = load_policy(settings)
@@ -81,9 +92,9 @@ def run_cycle(site: Site, as_of: date | None = None, *, job: str = "run_cycle") 
         opened = {"warehouse": warehouse, "policy": policy}
         definitions = build_definitions(site=site.path, policy=policy, resource_overrides=opened)
         result = definitions.resolve_job_def(job).execute_in_process(
-            run_config={"as_of": as_of.isoformat() if as_of else ""},
+            run_config=dict(config) if config is not None else {"as_of": as_of.isoformat() if as_of else ""},
             instance=instance,
-            tags={".dagster/repository": _REPOSITORY},
+            tags={".dagster/repository": _REPOSITORY, **({BY_TAG: by} if by else {})},
             raise_on_error=False,
         )
         return _outcome(result, job, _day_of(instance, result.run_id), warehouse)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
-from dagster import DefaultSensorStatus, RunRequest, SensorDefinition, SkipReason, sensor
+from dagster import (
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    RunRequest,
+    RunStatusSensorContext,
+    SensorDefinition,
+    SkipReason,
+    run_status_sensor,
+    sensor,
+)
 
 from assets.ingest.deliveries import find_deliveries
 from assets.rights.arrivals import arrived as arrived_requests
 from assets.site import Site
+from orchestration.jobs import READ, approve_manifest, delivery_jobs
 
 
 def sensors(site: Site) -> list[SensorDefinition]:
@@ -45,3 +56,44 @@ def sensors(site: Site) -> list[SensorDefinition]:
             yield RunRequest(run_key=sign, tags={"gallring/request": sign})
 
     return [delivery_arrived, request_arrived]
+
+
+def delivery_sensors(site: Site) -> list[SensorDefinition]:
+    """What follows an approval, and what follows an answer."""
+    deliver, _ = delivery_jobs()
+
+    @run_status_sensor(
+        name="approval_given",
+        run_status=DagsterRunStatus.SUCCESS,
+        monitored_jobs=[approve_manifest],
+        request_job=deliver,
+        minimum_interval_seconds=60,
+        default_status=DefaultSensorStatus.STOPPED,
+        description="Delivers as soon as a person has approved, from the web UI or the command line.",
+    )
+    def approval_given(context: RunStatusSensorContext) -> RunRequest:
+        return RunRequest(run_key=context.dagster_run.run_id, tags={"gallring/approval": context.dagster_run.run_id})
+
+    @sensor(
+        name="receipt_arrived",
+        job_name=READ,
+        minimum_interval_seconds=60,
+        default_status=DefaultSensorStatus.STOPPED,
+        description="Reads answers as soon as they are in the site's receipts folder; what other transports hold is "
+        "read by every run.",
+    )
+    def receipt_arrived() -> Iterator[RunRequest | SkipReason]:
+        sign = arrived_receipts(site)
+        yield SkipReason("No answer in the receipts folder.") if sign is None else RunRequest(run_key=sign)
+
+    return [approval_given, receipt_arrived]
+
+
+def arrived_receipts(site: Site) -> str | None:
+    """A sign of the answers that lie in the receipts folder, another one whenever they change; None without any."""
+    found = [
+        (str(path.relative_to(site.receipts)), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(site.receipts.glob("*/*.jsonl"))
+        if path.is_file() and not path.is_symlink()
+    ]
+    return hashlib.sha256(repr(found).encode()).hexdigest() if found else None

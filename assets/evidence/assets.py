@@ -24,6 +24,7 @@ AFTER_TABLES = (
     "manifest.events",
     "manifest.receipts",
     "manifest.verifications",
+    "manifest.item_states",
 )
 
 

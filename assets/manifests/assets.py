@@ -54,7 +54,7 @@ def _proposal() -> AssetsDefinition:
             "manifest.proposal",
             group=GROUP,
             description="The day and the policy that the proposal was made for. One row.",
-            deps=["retention.evaluation", "policy.about"],
+            deps=["retention.evaluation", "policy.about", "manifest.recalls"],  # what fell today is proposed anew
         ),
     ]
 
@@ -84,6 +84,7 @@ def _sealing() -> AssetsDefinition:
         as_of: ResourceParam[date],
         issued_at: ResourceParam[datetime],
         response_time: ResourceParam[Any],
+        launched_by: ResourceParam[str],
     ) -> Iterator[MaterializeResult[Any]]:
         with clear_failures():
             report = seal(
@@ -94,6 +95,7 @@ def _sealing() -> AssetsDefinition:
                 as_of=as_of,
                 issued_at=issued_at,
                 respond_within_days=(as_of + response_time - as_of).days,
+                launched_by=launched_by or None,
             )
         _fail_if_refused(report)
         for result in told_of(warehouse, specs):

@@ -56,6 +56,7 @@ def seal(
     as_of: date,
     issued_at: datetime | None,
     respond_within_days: int = RESPOND_WITHIN_DAYS,
+    launched_by: str | None = None,
 ) -> SealReport:
     """Seal what `manifest.proposed` holds: one manifest per system, signed, in the outbox and the ledger.
 
@@ -72,6 +73,7 @@ def seal(
         issued_at: when this happens, with its time zone; written down and nothing more. None, where there is no site:
             the beginning of the day.
         respond_within_days: how many days after `as_of` the systems have to answer.
+        launched_by: who launched the run, where a name is given: that person does not approve it.
 
     Raises:
         SealingFailed: the outbox cannot be written, or holds manifests that this warehouse never sealed.
@@ -88,7 +90,8 @@ def seal(
     withheld = {refusal.system for refusal in refusals if refusal.withholds_system_only}
     if any(not refusal.withholds_system_only for refusal in refusals):
         return SealReport(as_of, (), tuple(refusals))
-    run = _Run(warehouse, policy, site, signer, as_of, issued_at, as_of + timedelta(days=respond_within_days))
+    respond_by = as_of + timedelta(days=respond_within_days)
+    run = _Run(warehouse, policy, site, signer, as_of, issued_at, respond_by, launched_by)
     systems = [system for (system,) in warehouse.rows("select distinct system from manifest.proposed order by system")]
     sealed = tuple(run.seal_system(system) for system in systems if system not in withheld)
     return SealReport(as_of, sealed, tuple(refusals))
@@ -118,6 +121,7 @@ class _Run:
     as_of: date
     issued_at: datetime
     respond_by: date
+    launched_by: str | None = None
 
     def seal_system(self, system: str) -> SealedManifest:
         """Seal one system's manifest, files first and ledger last."""
@@ -205,7 +209,7 @@ class _Run:
                 )
             self._record_manifest(document, text, signature, sequence)
             for statement in _RECORD:
-                names = {"id": manifest_id, "system": system, "as_of": self.as_of}
+                names = {"id": manifest_id, "system": system, "as_of": self.as_of, "by": self.launched_by}
                 self.warehouse.run(statement, {name: names[name] for name in names if f"${name}" in statement} or None)
 
     def _record_manifest(self, document: dict[str, Any], text: str, signature: str | None, sequence: int) -> None:
@@ -231,8 +235,8 @@ def _state_of_inputs(warehouse: Warehouse) -> list[dict[str, str]]:
 _RECORD = (
     "insert into manifest.items by name select $id as manifest_id, * from manifest.being_sealed",
     # One event speaks for all items of the manifest (assets.delivery.states).
-    "insert into manifest.events (manifest_id, state, on_day, origin, sequence) "
-    "select $id, 'issued', $as_of, 'seal', coalesce(max(sequence), 0) + 1 from manifest.events",
+    "insert into manifest.events (manifest_id, state, on_day, origin, by_whom, sequence) "
+    "select $id, 'issued', $as_of, 'seal', cast($by as varchar), coalesce(max(sequence), 0) + 1 from manifest.events",
     # What the record's own source has now been told, field by field: the last word replaces the one before.
     """
     create or replace table manifest.told_fields as

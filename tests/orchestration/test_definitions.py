@@ -19,7 +19,10 @@ from orchestration.sensors import sensors
 from tests.orchestration.graph import ACCEPTED, drawn
 
 ROOT = Path(__file__).resolve().parents[2]
-FLOW = ["0_policy", "1_intake", "2_core", "3_triggers", "4_purposes", "5_retention", "6_manifests", "7_publication"]
+FLOW = [
+    "0_policy", "1_intake", "2_core", "3_triggers", "4_purposes", "5_retention", "6_manifests", "7_delivery",
+    "7_own_copies", "7_publication", "8_evidence",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

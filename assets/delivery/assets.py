@@ -1,0 +1,284 @@
+"""The life of sealed manifests as Dagster assets: settled, re-checked, approved, delivered, answered, reminded of.
+
+Two steps come before the day's proposal (what exports prove, what fell), the others after the sealing. Each is a table
+of what it did, with counts; what each of them means stands in the module that does it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourceParam, multi_asset
+
+from assets.catalogue.assets import POOL, clear_failures, key_of, numbers, table_spec
+from assets.delivery.approving import Decision, Rules, approve_automatically
+from assets.delivery.receipts import ReceiptReport, read_receipts
+from assets.delivery.rechecking import at_the_door, recall
+from assets.delivery.reminding import fall_due, remind
+from assets.delivery.sending import DeliveryReport, deliver_approved
+from assets.delivery.settling import settle
+from assets.delivery.transports.contract import Transports
+from assets.manifests import ledger
+from assets.manifests.assets import GROUP as MANIFESTS
+from assets.manifests.signatures import Signer
+from assets.policy import Policy
+from assets.site import Site
+from assets.warehouse import Warehouse
+
+GROUP = "7_delivery"
+
+Clock = Callable[[], datetime]
+
+
+def delivery_assets(policy: Policy) -> list[AssetsDefinition]:
+    """Every step of a manifest's life."""
+    return [_settling(policy), _rechecking(), _approving(), _delivering(), _reading(), _reminding()]
+
+
+def _settling(policy: Policy) -> AssetsDefinition:
+    raw = [f"raw.{contract.raw_table}" for contract in policy.contracts.values() if contract.record_type is not None]
+    spec = table_spec(
+        "manifest.verifications",
+        group=MANIFESTS,
+        description="What an export showed of an item: verified, discrepancy, returned. Append-only. Grain: a proof.",
+        deps=[*raw, "intake.blocks", "intake.deliveries", "intake.files", "policy.fields", "policy.records"],
+    )
+
+    @multi_asset(
+        name="settlement", specs=[spec], description="The next full export decides; what falls due is told anew.",
+        pool=POOL,
+    )  # fmt: skip
+    def settlement(
+        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], as_of: ResourceParam[date]
+    ) -> Iterator[MaterializeResult[Any]]:
+        with clear_failures():
+            settled = settle(warehouse, policy, as_of)
+            told_anew = fall_due(warehouse, as_of)
+        counts = Counter[str]()
+        for each in settled:
+            counts[f"items_{each.outcome}"] += each.items
+        yield _told(warehouse, spec, {**counts, "items_told_anew": told_anew})
+
+    return settlement
+
+
+def _rechecking() -> AssetsDefinition:
+    spec = table_spec(
+        "manifest.recalls",
+        group=MANIFESTS,
+        description="Undelivered manifests that were cancelled today because an item no longer stands. "
+        "Grain: a manifest and what it fell by.",
+        deps=["manifest.verifications", "retention.dispositions", "retention.records", "triggers.restricted_records"],
+    )
+
+    @multi_asset(
+        name="recheck", specs=[spec], description="Every item that has not left, against today's dispositions.",
+        pool=POOL,
+    )  # fmt: skip
+    def recheck(
+        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], as_of: ResourceParam[date],
+        issued_at: ResourceParam[datetime],
+    ) -> Iterator[MaterializeResult[Any]]:  # fmt: skip
+        with clear_failures():
+            found = recall(warehouse, policy, as_of, at=issued_at)
+            _write(warehouse, "recalls", "manifest_id varchar, system varchar, reason varchar, items bigint", [
+                (each.manifest_id, each.system, each.reason, each.items) for each in found.fallen
+            ])  # fmt: skip
+        more = {"manifests_recalled": len(found.manifests), "items_fallen": sum(each.items for each in found.fallen)}
+        yield _told(warehouse, spec, more)
+
+    return recheck
+
+
+def _approving() -> AssetsDefinition:
+    spec = table_spec(
+        "manifest.approvals",
+        group=GROUP,
+        description="What became today of the manifests that waited for approval, and why the rest waits for a person. "
+        "Grain: a manifest.",
+        deps=["manifest.manifests", "manifest.items", "manifest.events", "retention.records"],
+    )
+
+    @multi_asset(
+        name="approval", specs=[spec], description="Approves what may go without a person.", pool=POOL
+    )  # fmt: skip
+    def approval(
+        warehouse: ResourceParam[Warehouse], approval_rules: ResourceParam[Any], as_of: ResourceParam[date],
+        clock: ResourceParam[Any],
+    ) -> Iterator[MaterializeResult[Any]]:  # fmt: skip
+        with clear_failures():
+            ledger.prepare(warehouse)
+            decisions = approve_automatically(warehouse, approval_rules, on_day=as_of, at=clock())
+            _write_decisions(warehouse, decisions)
+        yield _told(warehouse, spec, _told_of_decisions(decisions))
+
+    return approval
+
+
+def _delivering() -> AssetsDefinition:
+    spec = table_spec(
+        "manifest.dispatches",
+        group=GROUP,
+        description="Approved manifests that reached their system today, and those that did not, with a code. "
+        "Grain: a manifest.",
+        deps=["manifest.approvals", "retention.dispositions", "triggers.restricted_records"],
+    )
+
+    @multi_asset(
+        name="dispatch", specs=[spec], description="Re-checks at the door, then delivers what is approved.", pool=POOL
+    )  # fmt: skip
+    def dispatch(
+        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], site: ResourceParam[Site],
+        transports: ResourceParam[Any], door: ResourceParam[Any], as_of: ResourceParam[date],
+        clock: ResourceParam[Any],
+    ) -> Iterator[MaterializeResult[Any]]:  # fmt: skip
+        with clear_failures():
+            report = deliver_checked(warehouse, policy, site, transports, door, as_of=as_of, clock=clock)
+            _write_dispatches(warehouse, report)
+        codes = Counter(f"waiting_{each.code}" for each in report.waiting)
+        yield _told(warehouse, spec, {"manifests_delivered": len(report.delivered), **codes})
+
+    return dispatch
+
+
+def deliver_checked(
+    warehouse: Warehouse, policy: Policy, site: Site, transports: Transports, door: Door, *, as_of: date, clock: Clock
+) -> DeliveryReport:
+    """Deliver what is approved, after a last look at the door; a remainder that is sealed anew there can leave too."""
+
+    def at_door(warehouse: Warehouse, policy: Policy, site: Site) -> None:
+        found = at_the_door(
+            warehouse, policy, site, door.signer(), as_of=as_of, issued_at=clock(),
+            respond_within_days=door.respond_within_days(as_of),
+        )  # fmt: skip
+        if found.resealed is not None:
+            approve_automatically(warehouse, door.rules, on_day=as_of, at=clock())
+
+    return deliver_approved(warehouse, policy, site, transports, as_of=as_of, now=clock(), recheck=at_door)
+
+
+def _reading() -> AssetsDefinition:
+    spec = table_spec(
+        "manifest.receipts",
+        group=GROUP,
+        description="The systems' answers: claims, until an export shows them. Append-only. Grain: an answer.",
+        deps=["manifest.dispatches"],
+    )
+
+    @multi_asset(name="answers", specs=[spec], description="Reads the receipts that arrived.", pool=POOL)
+    def answers(
+        warehouse: ResourceParam[Warehouse], site: ResourceParam[Site], transports: ResourceParam[Any],
+        clock: ResourceParam[Any], time_zone: ResourceParam[ZoneInfo],
+    ) -> Iterator[MaterializeResult[Any]]:  # fmt: skip
+        with clear_failures():
+            ledger.prepare(warehouse)
+            report = read_receipts(warehouse, site, transports, now=clock(), zone=time_zone)
+        yield _told(warehouse, spec, _told_of_receipts(report))
+
+    return answers
+
+
+def _reminding() -> AssetsDefinition:
+    reminders = table_spec(
+        "manifest.reminders",
+        group=GROUP,
+        description="What waits for whom and is late, or soon will be. Grain: a manifest, an owner and how late it is.",
+        deps=["manifest.receipts"],
+    )
+    states = table_spec(
+        "manifest.item_states",
+        group=GROUP,
+        description="Where each item stands: its state, since when, until when, why, whose turn it is, the next step. "
+        "Grain: a manifest item.",
+        deps=["manifest.receipts", "manifest.reminders", "manifest.items", "manifest.events"],
+        kinds=("duckdb", "sql"),
+        metadata={"sql": "delivery/item_states.sql"},
+    )
+
+    @multi_asset(
+        name="reminding", specs=[reminders, states], description="What is late, and whose turn it is.", pool=POOL
+    )
+    def reminding(warehouse: ResourceParam[Warehouse], as_of: ResourceParam[date]) -> Iterator[MaterializeResult[Any]]:
+        with clear_failures():
+            late = remind(warehouse, as_of)
+            waiting = dict(warehouse.rows(
+                "select 'waiting_for_' || owner, count(*) from manifest.item_states where is_open "
+                "group by owner order by owner"
+            ))  # fmt: skip
+        lateness = Counter[str]()
+        for each in late:
+            lateness[f"items_{each.lateness}"] += each.items
+        yield _told(warehouse, reminders, dict(lateness))
+        yield _told(warehouse, states, waiting)
+
+    return reminding
+
+
+# -- what is written and told ---------------------------------------------------------------------------------------
+
+
+class Door:
+    """What the last look before a delivery needs to seal a remainder anew."""
+
+    def __init__(self, rules: Rules, signer: Callable[[], Signer], respond_within_days: Callable[[date], int]) -> None:
+        """Hold the site's approval rules, its signing key, and how long a system has to answer from a day on."""
+        self.rules = rules
+        self.signer = signer
+        self.respond_within_days = respond_within_days
+
+
+def _told(warehouse: Warehouse, spec: AssetSpec, more: dict[str, Any]) -> MaterializeResult[Any]:
+    schema, table = spec.key.path
+    return MaterializeResult(
+        asset_key=key_of(f"{schema}.{table}"), metadata={**numbers(warehouse, schema, table), **more}
+    )
+
+
+def _write(warehouse: Warehouse, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    with warehouse.transaction():
+        warehouse.run(f"create or replace table manifest.{table} ({columns})")
+        warehouse.insert(f"manifest.{table}", [column.split()[0] for column in columns.split(", ")], rows)
+
+
+def _write_decisions(warehouse: Warehouse, decisions: list[Decision]) -> None:
+    columns = "manifest_id varchar, system varchar, items bigint, decision varchar, by_whom varchar, concerns varchar"
+    _write(warehouse, "approvals", columns, [
+        (each.manifest_id, each.system, each.items, each.decision, each.by_whom,
+         "; ".join(concern.code for concern in each.concerns) or None)
+        for each in decisions
+    ])  # fmt: skip
+
+
+def _told_of_decisions(decisions: list[Decision]) -> dict[str, Any]:
+    waiting = [each for each in decisions if each.decision == "waits"]
+    return {
+        "manifests_approved_now": len(decisions) - len(waiting),
+        "manifests_waiting_for_approval": len(waiting),
+        "waiting": [f"{each.manifest_id} ({each.system}): {'; '.join(concern.text for concern in each.concerns)}"
+                    for each in waiting],
+    }  # fmt: skip
+
+
+def _write_dispatches(warehouse: Warehouse, report: DeliveryReport) -> None:
+    columns = "manifest_id varchar, system varchar, outcome varchar, code varchar, message varchar"
+    _write(warehouse, "dispatches", columns, [
+        *((each.manifest_id, each.system, "delivered", None, None) for each in report.delivered),
+        *((each.manifest_id, each.system, "waits", each.code, each.message) for each in report.waiting),
+    ])  # fmt: skip
+
+
+def _told_of_receipts(report: ReceiptReport) -> dict[str, Any]:
+    return {
+        "files": len(report.files),
+        "answers_recorded": report.recorded,
+        "answers_repeated": sum(file.repeated for file in report.files),
+        "answers_backward": sum(file.backward for file in report.files),
+        "answers_unknown": sum(file.unknown for file in report.files),
+        "texts_dropped": sum(file.texts for file in report.files),
+        "lines_malformed": sum(count for file in report.files for count, _ in file.problems.values()),
+        "unread": [f"{each.system or 'any system'}: {each.code}" for each in report.unread],
+    }
