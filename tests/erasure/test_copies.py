@@ -1,0 +1,164 @@
+"""The copy register: every file has a purpose and a last day, and a file that is on no line is found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from assets.delivery.states import Event, record
+from assets.erasure.copies import (
+    KINDS,
+    CopyRegister,
+    copy_register,
+    destroy_expired,
+    record_register,
+)
+from assets.erasure.periods import Periods, last_day
+from assets.site import FOLDERS, Site
+from assets.warehouse import Warehouse
+from tests.erasure.house import House, customer
+from tests.ingest.company import Company
+
+DAY = date(2026, 11, 25)
+PERIODS = Periods()
+CUSTOMERS = "customer_id,customer_type,name,national_id,org_number,email,phone,street,postal_code,city,country," \
+    "birth_date,customer_since,relation_ended_at,deceased_on,updated_at\n"  # fmt: skip
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[Company]:
+    made = Company(tmp_path)
+    yield made
+    made.warehouse.close()
+
+
+def written(path: Path, day: date, content: str = "x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content, encoding="utf-8")
+    at = datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp()
+    os.utime(path, (at, at))
+    return path
+
+
+def register(company: Company) -> CopyRegister:
+    return copy_register(company.site, company.warehouse, PERIODS)
+
+
+def days(company: Company) -> dict[str, date | None]:
+    return {str(copy.path): copy.last_day for copy in register(company).copies}
+
+
+@pytest.mark.parametrize(
+    ("since", "period", "until"),
+    [
+        (date(2024, 1, 31), "P1M", date(2024, 2, 29)),
+        (date(2024, 2, 29), "P5Y", date(2029, 2, 28)),
+        (date(2026, 11, 25), "P7D", date(2026, 12, 2)),
+        (date(2026, 12, 31), "P35D", date(2027, 2, 4)),
+        (date(2026, 12, 5), "P0D", date(2026, 12, 5)),
+    ],
+)
+def test_a_last_day_is_calendar_arithmetic(since: date, period: str, until: date) -> None:
+    assert last_day(since, period) == until
+
+
+def test_a_delivery_goes_a_week_after_its_extract_once_it_is_taken_in(company: Company) -> None:
+    company.send("crm", {"customers": CUSTOMERS})
+    company.send("crm", {"nothing": "x\n"}, delivery_id="unknown")
+    kept_out = date(2026, 12, 25)
+    assert days(company) == {"inbox/crm/2026-11-25-full": kept_out, "inbox/crm/unknown": kept_out}
+    company.ingest()
+    on_register = days(company)
+    assert on_register["inbox/crm/2026-11-25-full"] == date(2026, 12, 2)
+    assert on_register["inbox/crm/unknown"] == kept_out
+    assert destroy_expired(company.warehouse, company.site, PERIODS, date(2026, 12, 2)) == 0
+    assert destroy_expired(company.warehouse, company.site, PERIODS, date(2026, 12, 3)) == 1
+    assert [path.name for path in (company.site.inbox / "crm").iterdir()] == ["unknown"]
+    company.ingest()
+    assert company.value("select count(*) from intake.deliveries where status = 'loaded'") == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "until"),
+    [
+        ("quarantine/crm/d1/reason.json", date(2026, 12, 25)),
+        ("reports/retention.html", date(2027, 11, 25)),
+        ("reports/access/K1.html", date(2026, 12, 25)),
+        ("receipts/crm/a.jsonl", date(2031, 11, 25)),
+        ("tmp/half", date(2026, 11, 26)),
+        ("backups/warehouse-2026-11-25T03-00-00-until-2026-12-30.duckdb", date(2026, 12, 30)),
+        ("backups/by-hand.duckdb", date(2026, 12, 30)),
+        ("inbox/crm/still-arriving/customers.csv", date(2026, 12, 25)),
+        ("warehouse.duckdb", None),
+        ("analytics.duckdb", None),
+    ],
+)
+def test_each_kind_has_its_last_day(company: Company, place: str, until: date | None) -> None:
+    path = written(company.site.path / place, DAY)
+    unit = str(Path(place).parent) if place.startswith("inbox/") else place
+    assert days(company) == {unit: until}
+    if until is not None:
+        destroy_expired(company.warehouse, company.site, PERIODS, until)
+        assert path.exists()
+        destroy_expired(company.warehouse, company.site, PERIODS, date.fromordinal(until.toordinal() + 1))
+        assert not path.exists()
+        assert (company.site.path / place.split("/")[0]).is_dir(), "the site's own folders stay"
+
+
+@pytest.mark.parametrize(
+    "place", ["warehouse (copy).duckdb", "inbox/customers.csv", "outbox/notes.txt", "export/people.csv",
+              "inbox/crm/customers.csv"],
+)  # fmt: skip
+def test_a_file_that_is_on_no_line_is_found(company: Company, place: str) -> None:
+    written(company.site.path / place, DAY)
+    assert register(company).strangers == (Path(place),)
+    destroy_expired(company.warehouse, company.site, PERIODS, date(2099, 1, 1))
+    assert (company.site.path / place).exists(), "what nobody knows is for a person to judge"
+
+
+def test_a_link_is_a_stranger_and_is_never_followed(company: Company, tmp_path: Path) -> None:
+    outside = written(tmp_path / "outside" / "file", date(2000, 1, 1))
+    (company.site.reports / "link").symlink_to(outside.parent)
+    (company.site.temporary / "link").symlink_to(outside)
+    assert register(company).strangers == (Path("reports/link"), Path("tmp/link"))
+    destroy_expired(company.warehouse, company.site, PERIODS, date(2099, 1, 1))
+    assert outside.exists()
+
+
+def test_every_folder_of_a_site_has_its_line_or_holds_no_people(company: Company) -> None:
+    lines = {pattern.split("/")[0] for kind in KINDS for pattern in kind.patterns}
+    assert set(FOLDERS) - lines == {"evidence", "dagster", "keys", "policy"}
+    assert register(company) == CopyRegister((), ())
+
+
+def test_what_is_written_down_is_counts(company: Company) -> None:
+    written(company.site.reports / "Anna Exempel.html", DAY)
+    record_register(company.warehouse, register(company))
+    assert company.rows("select kind, copies, bytes, first_last_day from erasure.copies where copies > 0") == [
+        ("report", 1, 1, date(2027, 11, 25))
+    ]
+    assert company.value("select count(*) from erasure.copies as each where cast(each as varchar) like '%Anna%'") == 0
+
+
+def test_a_settled_manifest_goes_after_five_years_and_its_keys_with_it(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    with Warehouse.in_memory(pseudonym_key=b"p") as warehouse:
+        house = House(warehouse, site)
+        (sealed,) = house.seal(DAY, {"crm/customers": [customer("K1")]}).sealed
+        place = Path("outbox/crm") / sealed.manifest_id
+        day_of = {copy.path: copy.last_day for copy in copy_register(site, warehouse, PERIODS).copies}
+        assert day_of == {place: None}, "while an item is open it has no last day"
+        at = datetime(2026, 12, 1, tzinfo=UTC)
+        refused = record(warehouse, [Event(sealed.manifest_id, "cancelled", date(2026, 12, 1), "cancel", at=at)])
+        assert refused == []
+        assert destroy_expired(warehouse, site, PERIODS, date(2031, 12, 1)) == 0
+        assert destroy_expired(warehouse, site, PERIODS, date(2031, 12, 2)) == 1
+        assert not (site.path / place).exists()
+        assert warehouse.value("select count(*) from manifest.items") == 0
+        assert warehouse.value("select count(*) from manifest.manifests") == 1
+        assert house.seal(date(2031, 12, 3), {"crm/customers": []}).sealed == ()
+        assert not (site.path / place).exists(), "it is not written again"

@@ -1,0 +1,253 @@
+"""Erased means erased: what sealed manifests ordered erased leaves the bytes of the warehouse's file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.erasure.erasing import Erasure
+from assets.warehouse import RewriteFailed, Warehouse, WarehouseKeyError
+from tests.erasure.house import CANARY, KEY, House, company, files_with, opened
+
+DAY = date(2026, 11, 25)
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> House:
+    """A house whose file is not encrypted, so that its bytes can be searched."""
+    return House(opened(tmp_path / "plain", key=None))
+
+
+def sealed(house: House) -> House:
+    house.seal(DAY, {"crm/customers": [{**each, "city": CANARY * 40} for each in company()["crm/customers"][:1]]})
+    house.warehouse.checkpoint()
+    return house
+
+
+def test_a_string_that_was_in_the_file_is_in_none_afterwards(plain: House) -> None:
+    folder = plain.warehouse.path.parent  # type: ignore[union-attr]
+    sealed(plain)
+    assert files_with(folder, CANARY) == ["warehouse.duckdb"], "the control: the search can find it"
+    erasure = plain.erase(DAY)
+    plain.warehouse.close()
+    assert files_with(folder, CANARY) == []
+    assert (erasure.reasons, erasure.records) == (("ordered",), 1)
+    assert erasure.fields_erased == 5
+
+
+def test_update_and_checkpoint_would_not_have_done(plain: House) -> None:
+    folder = plain.warehouse.path.parent  # type: ignore[union-attr]
+    sealed(plain)
+    for name in ("name", "email", "street", "city"):
+        plain.warehouse.run(f"update raw.crm_customers set {name} = null")
+    plain.warehouse.checkpoint()
+    plain.warehouse.close()
+    assert files_with(folder, CANARY), "DuckDB keeps what it takes away: if this fails, rewriting is not needed"
+
+
+def test_an_encrypted_file_shows_nothing_before_either(tmp_path: Path) -> None:
+    house = sealed(House(opened(tmp_path / "house")))
+    assert house.warehouse.value("select count(*) from raw.crm_customers where name like ?", [f"%{CANARY}%"]) == 1
+    assert files_with(tmp_path, CANARY) == []
+    house.erase(DAY)
+    house.warehouse.close()
+    assert files_with(tmp_path, CANARY) == []
+    with opened(tmp_path / "house") as again:
+        assert again.rows("select name, email, city, customer_id from raw.crm_customers") == [(None, None, None, "K1")]
+        assert again.value("select withheld from raw.crm_customers") == ["name", "email", "phone", "street", "city"]
+        assert again.value("select name_key from raw.crm_customers") is not None
+
+
+def test_what_stays_is_the_same_row_by_row(tmp_path: Path) -> None:
+    house = House(opened(tmp_path / "house"))
+    house.seal(DAY, company())
+    tables = ["retention.dispositions", "retention.claims", "manifest.items", "manifest.sealed_fields", "core.people"]
+    before = {table: sorted(map(str, house.warehouse.rows(f"from {table}"))) for table in tables}
+    kept = house.warehouse.rows("select * from raw.orders_order_lines where order_line_id = 'L2'")
+    erasure = house.erase(DAY)
+    assert {table: sorted(map(str, house.warehouse.rows(f"from {table}"))) for table in tables} == before
+    untouched = "select * from raw.orders_order_lines where order_line_id = 'L2'"
+    assert house.warehouse.rows(untouched) == kept
+    assert erasure.rows_kept > 0
+    assert erasure.bytes_after > 0
+    assert house.erase(DAY) == Erasure(DAY), "nothing is left to go, so nothing is written"
+
+
+def test_erasing_decides_nothing_anew(tmp_path: Path) -> None:
+    house = House(opened(tmp_path / "house"))
+    house.night(DAY, company())
+    decided = house.dispositions()
+    report = house.seal(DAY, company())
+    assert house.dispositions() == decided
+    assert report.sealed == (), "what is kept out counts as told, and as held"
+
+
+def test_quarantined_rows_leave_after_their_last_day(plain: House) -> None:
+    warehouse = plain.warehouse
+    plain.evaluate(DAY, {"crm/customers": []})
+    warehouse.run("update intake.deliveries set extracted_at = timestamp '2026-11-24 23:30:00'")  # the 25th, locally
+    warehouse.run(
+        "insert into intake.quarantined (source, delivery_id, table_name, file_name, line, rule, row_text) "
+        "select source, delivery_id, 'customers', 'c.csv', 2, 'required', $text from intake.deliveries",
+        {"text": CANARY},
+    )
+    assert plain.erase(date(2026, 12, 25), residue="P1Y").reasons == ()
+    erasure = plain.erase(date(2026, 12, 26), residue="P1Y")
+    assert (erasure.reasons, erasure.quarantined_erased) == (("quarantine",), 1)
+    warehouse.close()
+    assert files_with(warehouse.path.parent, CANARY) == []  # type: ignore[union-attr]
+
+
+def test_a_quarantined_row_of_an_erased_record_loses_its_text_at_once(tmp_path: Path) -> None:
+    house = House(opened(tmp_path / "house"))
+    house.seal(DAY, {"crm/customers": [company()["crm/customers"][0]]})
+    house.warehouse.run(
+        "insert into intake.quarantined (source, delivery_id, table_name, rule, row_text, record_key) "
+        "values ('crm', 'd', 'customers', 'required', 'text', 'K1'), ('crm', 'd', 'customers', 'required', 'x', 'K9')"
+    )
+    assert house.erase(DAY).quarantined_erased == 1
+    assert house.warehouse.rows("select row_text, record_key from intake.quarantined order by record_key") == [
+        (None, "K1"),
+        ("x", "K9"),
+    ]
+
+
+def test_the_address_of_an_answered_request_is_not_stored(tmp_path: Path) -> None:
+    house = House(opened(tmp_path / "house"))
+    request = {"request_id": "R1", "email": "k1@hem.example", "kind": "access", "received_at": "2026-11-01"}
+    house.evaluate(DAY, {"office/requests": [request]})
+    assert house.warehouse.value("select email from raw.office_requests") == "k1@hem.example"
+    house.evaluate(DAY, {"office/requests": [{**request, "answered_at": "2026-11-20"}]})
+    assert house.warehouse.value("select email from raw.office_requests") is None
+    assert house.warehouse.value("select email_key from raw.office_requests") is not None
+
+
+def test_corrected_values_leave_the_file_in_the_end(plain: House) -> None:
+    plain.evaluate(DAY, {"crm/customers": [{"customer_id": "K1", "customer_type": "private", "city": CANARY}]})
+    plain.warehouse.run("update intake.deliveries set extracted_at = timestamp '2026-11-25 02:00:00'")
+    plain.evaluate(DAY, {"crm/customers": [{"customer_id": "K1", "customer_type": "private", "city": "Lund"}]})
+    assert plain.erase(date(2026, 12, 25)).reasons == ()
+    assert plain.erase(date(2026, 12, 26)).reasons == ("residue",)
+    assert plain.erase(date(2027, 6, 1)).reasons == (), "no delivery came since"
+    plain.warehouse.close()
+    assert files_with(plain.warehouse.path.parent, CANARY) == []  # type: ignore[union-attr]
+
+
+# -- what may go wrong -------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_that_does_not_agree_is_thrown_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    house = sealed(House(opened(tmp_path / "house")))
+    whole = Warehouse._checksum
+
+    def falsified(self: Warehouse, relation: str) -> tuple[int, int]:
+        rows, total = whole(self, relation)
+        return (rows, total + 1) if relation == 'copied."raw"."crm_customers"' else (rows, total)
+
+    monkeypatch.setattr(Warehouse, "_checksum", falsified)
+    with pytest.raises(RewriteFailed, match="crm_customers"):
+        house.erase(DAY)
+    assert house.warehouse.value("select name from raw.crm_customers") == f"{CANARY} K1"
+    assert not house.warehouse.rewriting_path.exists()
+
+
+@pytest.mark.parametrize("wrong", ["ff" * 32, None])
+def test_a_wrong_or_missing_key_is_an_error_and_never_a_new_warehouse(tmp_path: Path, wrong: str | None) -> None:
+    sealed(House(opened(tmp_path / "house"))).warehouse.close()
+    path = tmp_path / "house" / "warehouse.duckdb"
+    before = path.read_bytes()
+    with pytest.raises(WarehouseKeyError, match="does not open with this key"):
+        opened(tmp_path / "house", key=wrong)
+    assert path.read_bytes() == before
+
+
+def test_spill_files_left_over_do_not_look_like_a_wrong_key(tmp_path: Path) -> None:
+    sealed(House(opened(tmp_path / "house"))).warehouse.close()
+    spilled = tmp_path / "house" / "tmp" / "duckdb_temp_storage_DEFAULT-0.tmp"
+    spilled.write_bytes(b"spill")
+    with opened(tmp_path / "house") as warehouse:
+        assert warehouse.value("select count(*) from raw.crm_customers") == 1
+        assert warehouse.value("select current_setting('temp_file_encryption')") is True
+        assert not spilled.exists()
+
+
+POINTS = ("filled", "proved", "replaced", "before_replacing")
+_CHILD = f"""
+import os, signal, sys
+from pathlib import Path
+from datetime import date
+from assets import warehouse as module
+from assets.warehouse import Warehouse
+from tests.erasure.house import House, opened
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+folder, point = Path(sys.argv[1]), sys.argv[2]
+house = House(opened(folder, key=None if sys.argv[3] == "plain" else "{KEY}"))
+if point == "filled":
+    Warehouse._read_back = die
+elif point == "proved":
+    module._flush = die
+elif point == "before_replacing":
+    Path.replace = die
+elif point == "replaced":
+    Warehouse._reattach = die
+house.erase(date(2026, 11, 25))
+"""
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_any_point_leaves_a_whole_file(tmp_path: Path, point: str) -> None:
+    sealed(House(opened(tmp_path / "house"))).warehouse.close()
+    done = subprocess.run(
+        [sys.executable, "-c", _CHILD, str(tmp_path / "house"), point, "encrypted"], capture_output=True, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    with opened(tmp_path / "house") as warehouse:
+        name = warehouse.value("select name from raw.crm_customers")
+        assert name == (None if point == "replaced" else f"{CANARY} K1")
+        assert warehouse.value("select count(*) from manifest.items") == 1
+        house = House(warehouse)
+        assert house.erase(DAY).reasons == (() if point == "replaced" else ("ordered",))
+        assert warehouse.value("select name from raw.crm_customers") is None
+        assert warehouse.value("select count(*) from erasure.rewrites") == 1
+    assert {path.name for path in (tmp_path / "house").iterdir()} == {"warehouse.duckdb", "tmp"}
+    assert list((tmp_path / "house" / "tmp").iterdir()) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Any:
+    """A file system that a second copy of the warehouse does not fit on."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system takes root")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs", str(folder)],
+        capture_output=True, check=False,
+    )  # fmt: skip
+    if mounted.returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=False)
+
+
+def test_a_full_disk_changes_nothing_and_says_so(small_disk: Path) -> None:
+    house = sealed(House(opened(small_disk / "house")))
+    used = sum(path.stat().st_size for path in small_disk.rglob("*") if path.is_file())
+    (small_disk / "filler").write_bytes(b"\0" * ((24 << 20) - used - (1 << 20)))
+    with pytest.raises(RewriteFailed, match="Make room"):
+        house.erase(DAY)
+    assert house.warehouse.value("select name from raw.crm_customers") == f"{CANARY} K1"
+    assert not house.warehouse.rewriting_path.exists()
+    (small_disk / "filler").unlink()
+    assert house.erase(DAY).reasons == ("ordered",)
+    house.warehouse.close()
