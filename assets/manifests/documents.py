@@ -66,10 +66,11 @@ def csv_line(item: Mapping[str, Any]) -> str:
         item["item_id"], item["record_type"], next(iter(item["key"].values())), item["action"],
         " ".join(item["fields"]), reasons, item["respond_by"],
     )  # fmt: skip
-    return ",".join(_cell(cell) for cell in cells) + "\n"
+    return ",".join(csv_cell(cell) for cell in cells) + "\n"
 
 
-def _cell(text: str) -> str:
+def csv_cell(text: str) -> str:
+    """A quoted cell that no spreadsheet takes for a formula."""
     guard = "'" if text.lstrip(" \t\r\n").startswith(_FORMULA_STARTS) or text[:1] in ("\t", "\r", "\n") else ""
     return '"' + guard + text.replace('"', '""') + '"'
 

@@ -21,6 +21,7 @@ from typing import IO, Any
 from jsonschema import Draft202012Validator
 from rfc8785 import CanonicalizationError
 
+from assets.errors import CheckFailed
 from assets.manifests import documents
 from assets.manifests.signatures import PublicKey
 
@@ -87,6 +88,19 @@ def verify(folder: Path, public_key: Path | PublicKey, previous: Path | None = N
         folder, _text(document, "manifest_id"), _text(document, "system"), items, chain,
         (*problems, *chain_problems),
     )  # fmt: skip
+
+
+def read_document(folder: Path) -> dict[str, Any]:
+    """The document of a manifest folder, read with the same care but not verified.
+
+    Raises:
+        CheckFailed: it cannot be taken as it is.
+    """
+    try:
+        _expect_folder(folder)
+        return _document(folder)
+    except _Unreadable as problem:
+        raise CheckFailed(f"{folder}: {problem}") from None
 
 
 def _text(document: dict[str, Any], name: str) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import typer
 
 from assets.errors import GallringError
-from orchestration.cli import cycle, evidence, keeping, manifests, policies, records, reporting, rights, sites
+from orchestration.cli import cycle, evidence, keeping, manifests, policies, receiving, records, reporting, rights, sites
 from orchestration.cli.printing import complain
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (sites, cycle, records, policies, manifests, evidence, reporting, rights, keeping):
+for group in (sites, cycle, records, policies, manifests, evidence, reporting, rights, keeping, receiving):
     group.add_to(app)
 
 

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import tenacity  # noqa: F401 - here, so that not every process loads it anew
+
 from assets.delivery import receipts, sending
 from assets.delivery.receipts import read_receipts
 from assets.delivery.sending import deliver_approved
@@ -61,18 +63,21 @@ def _prepare(path: Path) -> None:
 
 
 def _night(path: Path, killed_at: int, note: Path) -> None:
-    """Deliver, let the receiver answer, read the answers; die at the given step (0: at none)."""
+    """Deliver, let the receiver answer, read the answers; die at the given step."""
     with Warehouse.open(path / "warehouse.duckdb", key=None) as warehouse:
-        site = Site(path / "site")
-        ways = Ways(crm=FolderTransport(path / "crm"), web=Counting())
-        if killed_at:
-            _count_steps(killed_at, note)
-        deliver_approved(warehouse, None, site, ways, as_of=TODAY, now=NOW)  # type: ignore[arg-type]
-        answers = site.receipts / "crm" / "answers.jsonl"
-        if not answers.exists():
-            answers.parent.mkdir(exist_ok=True)
-            shutil.copyfile(path / "answers", answers)
-        read_receipts(warehouse, site, ways, now=NOW)
+        _count_steps(killed_at, note)
+        _deliver_and_read(path, warehouse)
+
+
+def _deliver_and_read(path: Path, warehouse: Warehouse) -> None:
+    site = Site(path / "site")
+    ways = Ways(crm=FolderTransport(path / "crm"), web=Counting())
+    deliver_approved(warehouse, None, site, ways, as_of=TODAY, now=NOW)  # type: ignore[arg-type]
+    answers = site.receipts / "crm" / "answers.jsonl"
+    if not answers.exists():
+        answers.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path / "answers", answers)
+    read_receipts(warehouse, site, ways, now=NOW)
 
 
 def _count_steps(killed_at: int, note: Path) -> None:
@@ -117,10 +122,10 @@ def _after(path: Path, problems: Path) -> list[str]:
 
 
 def _look(path: Path, problems: Path) -> None:
-    _night(path, 0, path / "unused")
     wrong = []
     public, manifests = path / "site" / "keys" / "signing.pub.pem", path / "crm" / "manifests"
     with Warehouse.open(path / "warehouse.duckdb", key=None) as warehouse:
+        _deliver_and_read(path, warehouse)
         sealed = [id for (id,) in warehouse.rows("select manifest_id from manifest.manifests where system = 'crm'")]
         there = sorted(each.name for each in manifests.iterdir())
         if there != sorted(sealed):

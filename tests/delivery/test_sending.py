@@ -197,6 +197,7 @@ def test_a_defect_of_a_transport_is_no_failure_to_deliver(sealed: Sealed) -> Non
     assert set(sealed.states(sealed.manifests("web")[0])) == {"approved"}
 
 
+@pytest.mark.slow
 def test_killed_at_every_step_the_next_run_delivers_each_once_in_effect(tmp_path: Path) -> None:
     """In another process, which forks one that is killed at each step in turn; the next run is whole each time."""
     done = subprocess.run(
