@@ -116,7 +116,7 @@ class LimitSettings(_Section):
     """How large what arrives may be before it is refused unread."""
 
     file_size: str = "100GB"
-    line_size: str = "16MB"
+    line_size: str = "2MiB"
     unpacked_size: str = "4GB"
     files_in_a_delivery: Annotated[int, Field(ge=1)] = 10_000
 
@@ -345,7 +345,7 @@ policy = "policy"
 # What arrives is refused unread when a file, a line of it, or what an Excel file unpacks to is larger than this, or when
 # a delivery lists more files.
 # file_size = "100GB"
-# line_size = "16MB"
+# line_size = "2MiB"
 # unpacked_size = "4GB"
 # files_in_a_delivery = 10000
 

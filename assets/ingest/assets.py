@@ -10,6 +10,7 @@ from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourcePara
 
 from assets.catalogue.assets import OWNERS, POOL, clear_failures, table_spec, told_of
 from assets.ingest.contracts import Contract
+from assets.ingest.limits import Limits
 from assets.ingest.loading import ingest
 from assets.policy import Policy
 from assets.site import Site
@@ -83,10 +84,10 @@ def intake_assets(policy: Policy) -> list[AssetsDefinition]:
     @multi_asset(name="intake", specs=specs, description="Takes in the deliveries that arrived.", pool=POOL)
     def intake(
         warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], site: ResourceParam[Site],
-        as_of: ResourceParam[date],
+        as_of: ResourceParam[date], limits: ResourceParam[Limits],
     ) -> Iterator[MaterializeResult[Any]]:  # fmt: skip
         with clear_failures():
-            ingest(warehouse, policy, site, as_of=as_of)
+            ingest(warehouse, policy, site, as_of=as_of, limits=limits)
         yield from told_of(warehouse, specs)
 
     return [intake]

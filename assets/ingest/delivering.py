@@ -17,6 +17,7 @@ from pathlib import Path
 from assets.errors import BadInput, BadUsage
 from assets.ingest.contracts import Contract, Contracts, Lookup
 from assets.ingest.deliveries import DESCRIPTION, MODES, is_safe_delivery_id, is_safe_name, sha256_of
+from assets.ingest.limits import NO_MORE_THAN, Limits
 from assets.ingest.reading import FileRefused, Reading
 from assets.ingest.tables import HasContracts
 from assets.ingest.writing import flush_folder, write_whole
@@ -33,6 +34,7 @@ def deliver(
     mode: str,
     extracted_at: datetime,
     delivery_id: str | None = None,
+    limits: Limits = NO_MORE_THAN,
 ) -> Path:
     """Wrap `files` as a delivery of `source` and put it into the site's inbox.
 
@@ -44,6 +46,7 @@ def deliver(
         mode: `full` or `delta`.
         extracted_at: when the source wrote them; with a time zone.
         delivery_id: the folder's name; by default the instant of the extract.
+        limits: how large files may be.
 
     Returns:
         The delivery's folder.
@@ -67,7 +70,7 @@ def deliver(
     partial = _empty_folder(final.parent / f".{name}.partial")
     for path in files:
         _copy(path, partial / path.name)
-    described = _describe(partial, targets, site, deletions=mode == "delta")
+    described = _describe(partial, targets, site, limits, deletions=mode == "delta")
     content = {
         "source": source, "delivery_id": name, "extracted_at": moment.isoformat().replace("+00:00", "Z"), "mode": mode,
         "files": described,
@@ -125,11 +128,11 @@ def _copy(path: Path, target: Path) -> None:
 
 
 def _describe(
-    folder: Path, targets: Sequence[tuple[Path, Contract | Lookup]], site: Site, *, deletions: bool
+    folder: Path, targets: Sequence[tuple[Path, Contract | Lookup]], site: Site, limits: Limits, *, deletions: bool
 ) -> list[dict[str, str | int]]:
     described: list[dict[str, str | int]] = []
     site.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with Warehouse.in_memory() as warehouse, Reading(warehouse, site.temporary) as reading:
+    with Warehouse.in_memory() as warehouse, Reading(warehouse, site.temporary, limits) as reading:
         for path, target in targets:
             copy = folder / path.name
             try:

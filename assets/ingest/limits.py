@@ -12,9 +12,12 @@ class Limits:
     """The largest file, line and unpacked Excel file that is taken in, in bytes, and the most files of a delivery."""
 
     file_bytes: int = 100 * 10**9
-    line_bytes: int = 16 * 10**6
+    line_bytes: int = 2 * 2**20
     unpacked_bytes: int = 4 * 10**9
     files: int = 10_000
+
+
+NO_MORE_THAN = Limits()
 
 
 def bytes_of(size: str) -> int:

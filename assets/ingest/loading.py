@@ -19,6 +19,7 @@ from assets.errors import BadInput
 from assets.ingest.blocking import refresh_blocks
 from assets.ingest.contracts import DELETED, Contract, Contracts
 from assets.ingest.deliveries import DeliveredFile, Delivery, DeliveryRefused, find_deliveries, prove_files
+from assets.ingest.limits import NO_MORE_THAN, Limits
 from assets.ingest.reading import JSON_LINE, FileRefused, Reading, json_scan
 from assets.ingest.staging import FileOutcome, Input, load_table
 from assets.ingest.tables import HasContracts, prepare
@@ -61,7 +62,9 @@ class IngestReport:
         return sum(file.quarantined for each in self.deliveries for file in each.files)
 
 
-def ingest(warehouse: Warehouse, policy: HasContracts, site: Site, *, as_of: date) -> IngestReport:
+def ingest(
+    warehouse: Warehouse, policy: HasContracts, site: Site, *, as_of: date, limits: Limits = NO_MORE_THAN
+) -> IngestReport:
     """Take in every complete delivery of the inbox that is not in yet, oldest extract first.
 
     Args:
@@ -69,6 +72,7 @@ def ingest(warehouse: Warehouse, policy: HasContracts, site: Site, *, as_of: dat
         policy: whose contracts apply.
         site: whose inbox is looked into.
         as_of: the day on which missing and stale tables are judged.
+        limits: how large files may be.
 
     Returns:
         What was loaded and what was rejected. Bad deliveries do not raise: they are recorded, quarantined and block.
@@ -77,7 +81,7 @@ def ingest(warehouse: Warehouse, policy: HasContracts, site: Site, *, as_of: dat
     outcomes = []
     with _unordered(warehouse):
         for delivery in find_deliveries(site):
-            outcome = _take_in(warehouse, policy.contracts, site, delivery)
+            outcome = _take_in(warehouse, policy.contracts, site, delivery, limits)
             outcomes += [outcome] if outcome else []
     refresh_blocks(warehouse, policy, as_of)
     return IngestReport(tuple(outcomes))
@@ -96,13 +100,17 @@ def _unordered(warehouse: Warehouse) -> Iterator[None]:
 # -- one delivery ------------------------------------------------------------------------------------------------------
 
 
-def _take_in(warehouse: Warehouse, contracts: Contracts, site: Site, delivery: Delivery) -> DeliveryOutcome | None:
+def _take_in(
+    warehouse: Warehouse, contracts: Contracts, site: Site, delivery: Delivery, limits: Limits
+) -> DeliveryOutcome | None:
     if _is_loaded(warehouse, delivery):
         return None
     try:
+        if len(delivery.files) > limits.files:
+            raise DeliveryRefused("it lists more files than files_in_a_delivery under [limits] in gallring.toml allows")
         _check_description(warehouse, contracts, delivery)
         prove_files(delivery)
-        with warehouse.transaction(), Reading(warehouse, _temporary(site)) as reading:
+        with warehouse.transaction(), Reading(warehouse, _temporary(site), limits) as reading:
             files = _load(warehouse, contracts, reading, delivery)
             if delivery.source == "office":
                 merge_registers(warehouse)  # what the site keeps itself goes before an export

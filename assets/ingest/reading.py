@@ -10,6 +10,7 @@ import codecs
 import csv
 import os
 import tempfile
+import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -19,10 +20,12 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from assets.ingest.contracts import DELETED, Contract, Format, Lookup
+from assets.ingest.limits import NO_MORE_THAN, Limits
 from assets.ingest.projecting import Scan, cleaned, literal
 from assets.warehouse import Warehouse, WarehouseError, extension_path, identifier
 
 CHUNK = 1 << 20
+MOST_PARTS = 10_000
 _MARK = "\ufeff"
 JSON_LINE = "_json_line"
 _scan_numbers = count(1)
@@ -35,10 +38,11 @@ class FileRefused(Exception):
 class Reading:
     """Files of one delivery while they are read; removes what it wrote into the temporary folder."""
 
-    def __init__(self, warehouse: Warehouse, temporary: Path | None) -> None:
+    def __init__(self, warehouse: Warehouse, temporary: Path | None, limits: Limits = NO_MORE_THAN) -> None:
         """Read with `warehouse`; `temporary` is where files in other encodings are rewritten."""
         self._warehouse = warehouse
         self._temporary = temporary
+        self._limits = limits
         self._stack = ExitStack()
         self._rewritten: dict[tuple[Path, str], Path] = {}
 
@@ -96,6 +100,8 @@ class Reading:
     ) -> Scan:
         if set("*?") & set(str(path)):
             raise FileRefused("the path of the site holds * or ?, which the reader takes for a pattern")
+        if path.stat().st_size > self._limits.file_bytes:
+            raise FileRefused("the file is larger than file_size under [limits] in gallring.toml allows")
         match file_format.kind:
             case "csv":
                 scan = self._csv(self._as_utf8(path, file_format.encoding), file_format, wanted, listed)
@@ -121,12 +127,13 @@ class Reading:
         return Scan(
             relation=(
                 "read_csv($path, columns = $columns, delim = $delimiter, quote = $quote, escape = $quote, "
-                "header = $header, auto_detect = false, compression = 'none', store_rejects = true, "
+                "header = $header, auto_detect = false, compression = 'none', max_line_size = $longest, "
+                "store_rejects = true, "
                 f"rejects_table = '{rejects}', rejects_scan = '{rejects}_scan')"
             ),
             params={
                 "path": str(path), "columns": dict.fromkeys(columns, "VARCHAR"), "delimiter": file_format.delimiter,
-                "quote": file_format.quote, "header": file_format.header,
+                "quote": file_format.quote, "header": file_format.header, "longest": self._limits.line_bytes,
             },
             columns={name: identifier(name) for name in columns if name in wanted},
             rejects=rejects,
@@ -137,10 +144,10 @@ class Reading:
     def _json_lines(self, path: Path, wanted: Sequence[str]) -> Scan:
         lines = (
             f"(select * from read_csv($path, columns = {{'{JSON_LINE}': 'VARCHAR'}}, delim = '\x01', quote = '', "
-            "escape = '', header = false, auto_detect = false, compression = 'none', max_line_size = 16777216) "
+            "escape = '', header = false, auto_detect = false, compression = 'none', max_line_size = $longest) "
             f"where {JSON_LINE} is not null)"
         )
-        params = {"path": str(path)}
+        params = {"path": str(path), "longest": self._limits.line_bytes}
         names = self._rows(
             f"select distinct unnest(json_keys({JSON_LINE})) from {lines} where {_is_object(JSON_LINE)}", params
         )
@@ -157,6 +164,7 @@ class Reading:
         )
 
     def _excel(self, path: Path, file_format: Format, wanted: Sequence[str], listed: tuple[str, ...]) -> Scan:
+        refuse_bomb(path, self._limits.unpacked_bytes)
         self._warehouse.run(f"load {literal(str(extension_path('excel')))}")
         sheet = f", sheet = {literal(file_format.sheet)}" if file_format.sheet else ""
         header = str(file_format.header).lower()
@@ -190,6 +198,21 @@ class Reading:
             folder = self._stack.enter_context(tempfile.TemporaryDirectory(dir=self._temporary, prefix="reading-"))
             self._rewritten[path, encoding] = rewrite_as_utf8(path, encoding, Path(folder) / "utf8")
         return self._rewritten[path, encoding]
+
+
+def refuse_bomb(path: Path, largest: int) -> None:
+    """Look at what a zip (an Excel file is one) says it unpacks to, without unpacking it.
+
+    Raises:
+        FileRefused: it is no zip, has more parts than any workbook, or unpacks to more than `largest` bytes.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        raise FileRefused("the file is not of the format that its contract declares") from None
+    if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > largest:
+        raise FileRefused("the file unpacks to more than unpacked_size under [limits] in gallring.toml allows")
 
 
 def rewrite_as_utf8(path: Path, encoding: str, target: Path) -> Path:

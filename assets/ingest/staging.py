@@ -8,6 +8,7 @@ first in sorted order. The others are quarantined, whatever their place, so neit
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from assets.warehouse import Warehouse, identifier
 _TABLE = "staged_rows"
 _DUPLICATE = ("duplicate_key",)
 _MOST_NAMED = 5
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
 _QUARANTINED = "source, delivery_id, table_name, file_name, line, rule, column_name, row_text"
 
 
@@ -217,6 +219,7 @@ def _forget_rejects(warehouse: Warehouse, scan: Scan) -> None:
 def _warning(scan: Scan) -> str | None:
     if not scan.unknown:
         return None
-    named = ", ".join(name[:60] for name in scan.unknown[:_MOST_NAMED])
-    more = f" and {len(scan.unknown) - _MOST_NAMED} more" if len(scan.unknown) > _MOST_NAMED else ""
-    return f"columns that no contract reads, not stored: {named}{more}"
+    # A header may hold anything, a row of data too: what does not look like a column's name is counted, not named.
+    plain = [name for name in scan.unknown if _PLAIN_NAME.fullmatch(name)][:_MOST_NAMED]
+    more = f" {'and ' if plain else ''}{len(scan.unknown) - len(plain)} more" if len(scan.unknown) > len(plain) else ""
+    return f"columns that no contract reads, not stored: {', '.join(plain)}{more}"

@@ -130,7 +130,8 @@ def deliver(
     at = _instant(extracted_at, files)
     named = delivery_id or at.strftime("%Y-%m-%dT%H-%M")
     folder = wrap(
-        chosen, Policy.load(settings.policy), source, files, mode=mode, extracted_at=at, delivery_id=named
+        chosen, Policy.load(settings.policy), source, files, mode=mode, extracted_at=at, delivery_id=named,
+        limits=settings.limits.in_bytes(),
     )  # fmt: skip
     say(f"{folder} holds the delivery. Next: gallring run --site {chosen.path}")
 
@@ -192,6 +193,7 @@ def _tell_where_to_look(folder: Path) -> None:
             [f"gallring status --site {folder}", "how the site stands"],
             [f"gallring ui --site {folder}", "the asset graph, runs and checks in Dagster's web UI"],
             [f"ls {folder}/outbox/*/*", "the sealed manifests as the systems get them"],
+            [f"{folder}/reports/index.html", "the retention report, for a browser"],
             [f"{folder}/analytics.duckdb", "what analysts may read, without direct identifiers"],
         ],
     )
