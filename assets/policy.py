@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from assets.errors import BadInput
 from assets.ingest.contracts import Contracts, canonical, load_contracts
 from assets.models import SQL, Model, Models
+from assets.statements import check_select
 from assets.warehouse import Warehouse
 from assets.yaml_files import read_yaml
 
@@ -166,7 +167,7 @@ class Policy:
         """One model for each purpose of the register: the policy's own file, else the shipped one.
 
         Raises:
-            BadInput: a purpose has no SQL file.
+            BadInput: a purpose has no SQL file, or one that is more than a SELECT over the evaluation's tables.
         """
         found = []
         for purpose in self.register.purposes:
@@ -175,6 +176,8 @@ class Policy:
                 raise BadInput(
                     f"{self.register_path.name}: purpose {purpose} has no file purposes/{purpose}.sql. Add it."
                 )
+            if path.parent == self.purpose_folder:
+                check_select(path)
             found.append(Model(schema="purposes", path=path))
         return tuple(found)
 

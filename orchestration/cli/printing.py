@@ -6,6 +6,7 @@ Knows nothing of what it prints. NO_COLOR and dumb terminals are rich's to respe
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -15,15 +16,23 @@ from typing import Any
 
 import typer
 
+#: Control characters but for line ends and tabs, and marks that turn the direction of what follows.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
 
 def say(text: str = "") -> None:
     """One paragraph on standard output."""
-    typer.echo(text)
+    typer.echo(harmless(text))
 
 
 def complain(message: str) -> None:
     """What is wrong, on standard error."""
-    typer.echo(f"gallring: {message}", err=True)
+    typer.echo(f"gallring: {harmless(message)}", err=True)
+
+
+def harmless(text: str) -> str:
+    """`text` without what a terminal obeys: a file's name from outside must not clear the screen or fake a line."""
+    return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def heading(text: str) -> None:
@@ -38,7 +47,7 @@ def heading(text: str) -> None:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Rows under their columns; numbers to the right, nothing for None."""
-    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    cells = [["" if value is None else harmless(str(value)) for value in row] for row in rows]
     numeric = [bool(rows) and all(isinstance(row[at], int | None) for row in rows) for at in range(len(columns))]
     if sys.stdout.isatty():
         _rich_table(columns, cells, numeric)
