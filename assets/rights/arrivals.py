@@ -8,19 +8,19 @@ from assets.ingest.deliveries import find_deliveries
 from assets.ingest.writing import write_whole
 from assets.site import Site
 
-FOLDER = "requests"
+FOLDER = "arrived-requests"
 
 
 def announce(site: Site, sign: str) -> None:
     """Leave the sign; the same one again changes nothing."""
-    folder = site.path / "arrived" / FOLDER
+    folder = site.dagster / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_whole(folder / sign, b"")
 
 
 def arrived(site: Site) -> Iterator[str]:
     """A key for each request that was entered at the site, and each delivery that brings the office's requests."""
-    folder = site.path / "arrived" / FOLDER
+    folder = site.dagster / FOLDER
     if folder.is_dir():
         yield from (f"request {path.name}" for path in sorted(folder.iterdir()) if not path.name.startswith("."))
     for delivery in find_deliveries(site):

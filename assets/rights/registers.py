@@ -1,9 +1,10 @@
-"""The registers that the office keeps at the site itself: holds, requests, decisions on matches, copies that were made.
+"""The registers that the office keeps at the site itself: holds, requests, decisions on possible matches.
 
 They stand in `office.*` of the encrypted warehouse, and are laid over `raw.office_holds` and `raw.office_requests` by
 key: what is kept here goes before what the office's export says, column by column, and a row that was entered here
 stays whatever an export leaves out. `merge` runs in the transaction of every office delivery and of every entry, so
-that an evaluation never sees the one without the other. Decides nothing; days and instants come in as arguments.
+that an evaluation never sees the one without the other. Of an address the keyed hash alone is kept. Decides nothing;
+days and instants come in as arguments.
 
 `office.events` is the journal, append-only: what was done with which entry, when; codes alone.
 """
@@ -23,13 +24,12 @@ REQUESTS = "requests"
 _TABLES = {
     "holds": "hold_id varchar, hold_group varchar, own boolean, record_type varchar, record_key varchar, "
     "fields varchar, placed_at date, released_at date, reason varchar, reviewer varchar, review_on date",
-    "requests": "request_id varchar, own boolean, customer_id varchar, contact_id varchar, email varchar, "
-    "email_key uuid, kind varchar, scope varchar, received_at date, identity_asked_at date, "
+    "requests": "request_id varchar, own boolean, customer_id varchar, contact_id varchar, email_key uuid, "
+    "kind varchar, scope varchar, received_at date, identity_asked_at date, "
     "identity_verified_at date, extended_at date, answered_at date, notice_given_at date",
     "events": "sequence bigint, happened_at timestamp, register varchar, entry_id varchar, event varchar, code varchar",
     "matches": "first_type varchar, first_key varchar, second_type varchar, second_key varchar, same boolean, "
     "decided_at date",
-    "copies": "copy_id varchar, kind varchar, path varchar, made_at timestamp, expires_on date, removed_on date",
 }
 #: The columns of the raw registers that an entry of the site goes before.
 _LAID_OVER = {
@@ -80,11 +80,6 @@ def _lay_over(warehouse: Warehouse, register: str) -> None:
         f"from office.{register} as kept where kept.own "
         f"and not exists (select 1 from {raw} as known where known.{key} = kept.{key})"
     )
-    if register == REQUESTS:  # an address is stored while its request is open; then its keyed hash is enough
-        warehouse.run(
-            f"update {raw} as known set email = case when known.answered_at is null then coalesce(kept.email, "
-            f"known.email) end from office.requests as kept where known.request_id = kept.request_id"
-        )
 
 
 def next_id(warehouse: Warehouse, register: str) -> str:

@@ -72,7 +72,7 @@ def add(
     number = next_id(warehouse, REQUESTS)
     row = {
         "request_id": number, "customer_id": customer, "contact_id": contact,
-        "email": email.strip() if email is not None else None, "kind": kind, "scope": scope,
+        "kind": kind, "scope": scope,
         "received_at": received_on, "identity_verified_at": verified_on,
         "email_key": warehouse.value("select pseudonym(normalised_email(?))", [email]) if email is not None else None,
     }  # fmt: skip
@@ -136,7 +136,7 @@ def extend(warehouse: Warehouse, request_id: str, on: date, at: datetime) -> Req
 def answered(
     warehouse: Warehouse, request_id: str, on: date, at: datetime, *, notice_given_on: date | None = None
 ) -> Request:
-    """Note the day on which the answer went out. From then on the address alone stays, as its keyed hash.
+    """Note the day on which the answer went out.
 
     Raises:
         BadInput: no such request, or answered already.
@@ -148,7 +148,7 @@ def answered(
             f"Answering {request_id} lifts a restriction: tell the person first (GDPR Art 18(3)), then say when with "
             "--notice-given."
         )
-    changes: dict[str, object] = {"answered_at": on, "email": None}
+    changes: dict[str, object] = {"answered_at": on}
     if notice_given_on is not None:
         changes["notice_given_at"] = notice_given_on
     amend(warehouse, Entry(REQUESTS, request_id), changes, at, "answered", request.kind)

@@ -1,4 +1,4 @@
-"""The office's registers, and what a person can ask: `hold` and `request`."""
+"""The office's registers, and what a person can ask: `hold`, `request` and `access-report`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from assets.rights.requests import Request
     from assets.site import Site
     from assets.warehouse import Warehouse
+    from orchestration.settings import Settings
 
 holds = typer.Typer(help="Legal holds: what stays, whatever the clocks say.", no_args_is_help=True,
                     rich_markup_mode=None)  # fmt: skip
@@ -32,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
     app.add_typer(holds, name="hold")
     app.add_typer(requests, name="request")
+    app.command("access-report")(access_report)
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Desk:
     """A site's warehouse, open to write in its registers. `now` is UTC, `today` the day in the site's time zone."""
 
     site: Site
+    settings: Settings
     policy: Policy
     warehouse: Warehouse
     now: datetime
@@ -58,7 +61,7 @@ def desk(path: Path | None, policy: Path | None = None) -> Iterator[Desk]:
         prepare(warehouse, rules)
         if not warehouse.exists("policy", "records"):
             rules.publish(warehouse)
-        yield Desk(chosen, rules, warehouse, now, now.astimezone(settings.zone).date())
+        yield Desk(chosen, settings, rules, warehouse, now, now.astimezone(settings.zone).date())
 
 
 def given_day(text: str | None, option: str) -> date | None:
@@ -295,3 +298,91 @@ def _tell_requests(found: list[Request]) -> None:
           each.standing.due_on, each.standing.state, each.standing.extension, each.clock.answered_on]
          for each in found],
     )  # fmt: skip
+
+
+@requests.command("answer")
+def answer_request(
+    request: Annotated[str, typer.Argument(metavar="ID")],
+    sent: Annotated[str | None, typer.Option("--sent", metavar="DATE", help="The answer went out on this day.")] = None,
+    notice_given: Annotated[
+        str | None, typer.Option("--notice-given", metavar="DATE", help="The person was told that a restriction ends.")
+    ] = None,
+    site: SiteOption = None,
+    policy: PolicyOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Draft the answer, in Swedish and English, as text and page; with --sent: note that it went out.
+
+    Exit code 4 when something speaks against sending the draft as it is.
+    """
+    from assets.errors import NeedsPerson
+    from assets.rights.letters import draft
+    from assets.rights.requests import answered
+
+    day, told = given_day(sent, "--sent"), given_day(notice_given, "--notice-given")
+    with desk(site, policy) as at:
+        if day is not None:
+            closed = answered(at.warehouse, request, day, at.now, notice_given_on=told)
+            say(f"{request} is answered: {closed.standing.state.replace('_', ' ')} (due {closed.standing.due_on}).")
+            return
+        written = draft(at.warehouse, at.policy, at.site, request, at.today, at.policy.register_path.parent)
+    if json:
+        as_json(written)
+    else:
+        say(f"{written.folder} holds the draft: {', '.join(written.files)}. Read it, send it, then: "
+            f"gallring request answer {request} --sent DATE --site {at.site.path}")  # fmt: skip
+    if written.warnings:
+        raise NeedsPerson(" ".join(written.warnings))
+
+
+# -- access ------------------------------------------------------------------------------------------------------------
+
+
+def access_report(
+    customer: Annotated[str | None, typer.Option("--customer", metavar="KEY", help="A customer's key.")] = None,
+    contact: Annotated[str | None, typer.Option("--contact", metavar="KEY", help="A contact's key.")] = None,
+    email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="An address.")] = None,
+    checked: Annotated[
+        list[str] | None,
+        typer.Option("--checked", metavar="RECORD/KEY/FIELD",
+                     help="A field that was held back and that a person has found to be this person's own; repeat it."),
+    ] = None,
+    site: SiteOption = None,
+    policy: PolicyOption = None,
+    json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Everything that is held on a person, for that person: JSON, a page in each language, and what is portable.
+
+    Fields that are or may be about someone else are held back and listed. The files expire; the nightly cycle destroys
+    them.
+    """
+    from assets.erasure.periods import last_day
+    from assets.rights.access import gather
+    from assets.rights.people import find_person
+    from assets.rights.registers import Entry, note
+    from assets.rights.reports import write_report
+    from orchestration.opening import periods_of
+
+    looked_at = frozenset(_field_named(each) for each in checked or ())
+    with desk(site, policy) as at:
+        from assets.retention.explaining import require_evaluation
+
+        require_evaluation(at.warehouse, at.policy)
+        person = find_person(at.warehouse, customer=customer, contact=contact, email=email)
+        expires_on = last_day(at.today, periods_of(at.settings).access_reports)
+        report = gather(at.warehouse, at.policy, person, made_at=at.now, expires_on=expires_on, checked=looked_at)
+        written = write_report(at.site, report, at.policy.register_path.parent)
+        note(at.warehouse, [Entry("access_reports", written.folder.name)], at.now, "made", None)
+    if json:
+        as_json(written)
+        return
+    say(f"{written.folder} holds {', '.join(written.files)}: {written.records} records, {written.held_back} fields "
+        f"held back, kept through {written.expires_on}.")  # fmt: skip
+
+
+def _field_named(text: str) -> tuple[str, str, str]:
+    record_type, _, rest = text.partition("/")
+    key, _, field = rest.rpartition("/")
+    if not (record_type and key and field):
+        raise BadUsage(f"--checked {text!r}: write it as RECORD/KEY/FIELD, such as interaction/T9001/body.")
+    return record_type, key, field

@@ -1,0 +1,387 @@
+"""Everything that is held on one person (Art 15), and of it what they gave on consent or contract (Art 20).
+
+Gathers: the person's records with their fields, why each is held and until when, who has got it, what is held back
+because it is someone else's. Decides nothing that the evaluation has not decided; writes no file (`reports` does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from assets.ingest.contracts import Column, Contract
+from assets.retention.explaining import require_evaluation
+from assets.rights.others import Own, digits, known_names, names_another
+from assets.rights.people import Person, records_of
+from assets.warehouse import Warehouse, identifier
+
+if TYPE_CHECKING:
+    from assets.policy import Policy
+
+SCHEMA = "gallring-access-report/1"
+PORTABILITY_SCHEMA = "gallring-portability/1"
+FIELDS = Path(__file__).with_name("fields.yaml")
+#: Record types whose rows are people: their own names, addresses and numbers.
+_PEOPLE = ("customer", "contact", "subscriber")
+_FOLLOW_THE_NAME = frozenset({"identity", "email", "phone", "address", "national_id"})
+_SOMEONE_ELSE = "someone_else"
+_MAY_NAME_SOMEONE = "may_name_someone_else"
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A record of the person's with its values; `contract` says what they are."""
+
+    contract: Contract
+    row_id: int
+    values: Mapping[str, Any]
+
+    @property
+    def record_type(self) -> str:
+        """The rules' word for it."""
+        return self.contract.record_type or ""
+
+    @property
+    def record_key(self) -> str:
+        """The source's own key."""
+        return str(self.values[self.contract.key])
+
+
+@cache
+def field_meanings() -> Mapping[str, Any]:
+    """`fields.yaml`: names, prose, labels, keys, given."""
+    found: Mapping[str, Any] = yaml.safe_load(FIELDS.read_text(encoding="utf-8"))
+    return found
+
+
+def gather(
+    warehouse: Warehouse,
+    policy: Policy,
+    person: Person,
+    *,
+    made_at: datetime,
+    expires_on: date,
+    checked: frozenset[tuple[str, str, str]] = frozenset(),
+) -> dict[str, Any]:
+    """The access report of a person, as plain values for JSON (`schemas/access-report-1.json`).
+
+    Args:
+        warehouse: evaluated under `policy`.
+        policy: whose purposes and contracts apply.
+        person: whose data.
+        made_at: when the report is made, UTC.
+        expires_on: its last day.
+        checked: fields (record type, key, field) that a person has looked at and found to be the person's own.
+
+    Raises:
+        CheckFailed: the warehouse has not been evaluated under this policy.
+    """
+    as_of = require_evaluation(warehouse, policy)
+    _choose_records(warehouse, person)
+    rows = list(_rows(warehouse, policy))
+    own = _own(warehouse, person, rows)
+    claims = _claims(warehouse)
+    decided = _dispositions(warehouse)
+    others = _Others(warehouse, person, rows, own, checked)
+    records = [_record(row, others, claims, decided) for row in rows]
+    about = warehouse.rows("select policy, version, controller from policy.about")[0]
+    report: dict[str, Any] = _plain({
+        "schema": SCHEMA, "controller": about[2], "policy": {"name": about[0], "version": about[1]}, "as_of": as_of,
+        "made_at": f"{made_at:%Y-%m-%dT%H:%M:%SZ}", "expires_on": expires_on,
+        "person": [{"record_type": row.record_type, "record_key": row.record_key} for row in person.rows],
+        "sources": sorted({row.contract.source for row in rows}),
+        "records": records,
+        "purposes": list(_purposes(warehouse, claims)),
+        "recipients": _recipients(warehouse),
+        "requests": _requests(warehouse, person),
+        "held_back": [
+            {"source": record["source"], "record_type": record["record_type"], "record_key": record["record_key"],
+             "field": field["field"], "reason": field["held_back"]}
+            for record in records for field in record["fields"] if field["held_back"]
+        ],
+    })  # fmt: skip
+    return report
+
+
+def portable(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an access report, what the person gave on consent or contract and what is held on that ground still."""
+    given = field_meanings()["given"]
+    only_contact = all(row["record_type"] == "contact" for row in report["person"])
+    records = []
+    for record in report["records"]:
+        categories = {
+            claim["data_category"] for claim in record["claims"]
+            if claim["active"] and _is_portable(claim["legal_basis"], of_company=only_contact)
+        }  # fmt: skip
+        wanted = given.get(record["record_type"], ())
+        fields = {
+            field["field"]: field["value"] for field in record["fields"]
+            if field["field"] in wanted and not field["held_back"]
+            and (field["data_category"] in categories or (field["data_category"] is None and categories))
+        }  # fmt: skip
+        if fields:
+            records.append({name: record[name] for name in ("source", "record_type", "record_key")} | {"data": fields})
+    kept = ("controller", "as_of", "made_at", "expires_on")
+    return {"schema": PORTABILITY_SCHEMA, **{name: report[name] for name in kept}, "records": records}
+
+
+def _is_portable(legal_basis: list[str], *, of_company: bool) -> bool:
+    """Consent or contract; a company's contact is no party to its contract (Art 6(1)(f) then)."""
+    return any("A6-1-a" in basis or ("A6-1-b" in basis and not of_company) for basis in legal_basis)
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _choose_records(warehouse: Warehouse, person: Person) -> None:
+    """The person's records as the temporary table `persons_records`."""
+    records = records_of(warehouse, person)
+    warehouse.run("create or replace temp table persons_records (record_type varchar, row_id bigint)")
+    warehouse.insert("persons_records", ("record_type", "row_id"), records)
+
+
+def _rows(warehouse: Warehouse, policy: Policy) -> Iterator[_Row]:
+    for contract in policy.contracts.values():
+        if contract.record_type is None:
+            continue
+        names = [column.name for column in contract.columns]
+        for row in warehouse.records(
+            f"select known.row_id, {', '.join(f'known.{identifier(name)}' for name in names)} "
+            f"from raw.{identifier(contract.raw_table)} as known inner join persons_records as chosen "
+            f"on chosen.record_type = ? and chosen.row_id = known.row_id where known.in_source "
+            f"order by known.{identifier(contract.key)}",
+            [contract.record_type],
+        ):
+            yield _Row(contract, row.pop("row_id"), row)
+
+
+def _own(warehouse: Warehouse, person: Person, rows: list[_Row]) -> Own:
+    own = Own()
+    for row in rows:
+        if row.record_type not in _PEOPLE:
+            continue
+        for column in row.contract.columns:
+            value = row.values[column.name]
+            if value is not None and column.name == "name":
+                own.add_name(str(value))
+            elif value is not None and column.category == "email":
+                own.emails.add(str(value).strip().casefold())
+            elif value is not None and column.category in ("phone", "national_id"):
+                own.numbers.add(digits(str(value)))
+            elif value is not None and column.category in ("address", "identity"):
+                own.add_words(str(value))
+    for (company,) in warehouse.rows(
+        "select distinct company.name from raw.crm_contacts as contact inner join raw.crm_customers as company "
+        "on contact.customer_id = company.customer_id where company.customer_type = 'company' "
+        "and company.name is not null and list_contains($keys, contact.contact_id)",
+        {"keys": sorted(person.keys("contact"))},
+    ):
+        own.add_words(company)
+    return own
+
+
+_CLAIMS = """
+    select claims.record_type, claims.row_id, claims.data_category, claims.purpose, claims.starts_on, claims.keep_until,
+        claims.open_ended, claims.is_active, claims.missing, purposes.class, purposes.legal_basis, purposes.title_sv,
+        purposes.title_en, purposes.law, purposes.position
+    from retention.claims as claims
+    inner join persons_records as chosen
+        on claims.record_type = chosen.record_type and claims.row_id = chosen.row_id
+    inner join retention.records as records
+        on claims.record_type = records.record_type and claims.row_id = records.row_id
+    inner join policy.purposes as purposes on claims.purpose = purposes.purpose
+    where claims.is_active or claims.missing is not null
+    order by purposes.position, claims.record_type, claims.row_id, claims.data_category
+"""
+
+Claims = dict[tuple[str, int], list[dict[str, Any]]]
+
+
+def _claims(warehouse: Warehouse) -> Claims:
+    found: Claims = {}
+    for row in warehouse.records(_CLAIMS):
+        row["legal_basis"] = row["legal_basis"].split(" | ")
+        found.setdefault((row["record_type"], row["row_id"]), []).append(row)
+    return found
+
+
+def _dispositions(warehouse: Warehouse) -> dict[tuple[str, int, str], tuple[str, date | None]]:
+    return {
+        (record_type, row_id, category): (disposition, keep_until)
+        for record_type, row_id, category, disposition, keep_until in warehouse.rows(
+            "select decided.record_type, decided.row_id, decided.data_category, decided.disposition, "
+            "decided.keep_until from retention.dispositions as decided inner join persons_records as chosen "
+            "on decided.record_type = chosen.record_type and decided.row_id = chosen.row_id"
+        )
+    }
+
+
+def _recipients(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """Who has got what: disclosures that the office wrote down, and partners that deliveries went with."""
+    return warehouse.records(
+        """
+        select coalesce(partner.name, given.partner_id) as partner, partner.role, records.record_type,
+            records.record_key, given.fields, given.disclosed_on
+        from (
+            select partner_id, record_type, record_key, fields, disclosed_at as disclosed_on from raw.office_disclosures
+            where in_source
+            union all
+            select partner_id, 'delivery', delivery_id, null, null from raw.orders_deliveries
+            where in_source and partner_id is not null and not exists (
+                select 1 from raw.office_disclosures as told where told.in_source and told.record_type = 'delivery'
+                    and told.record_key = raw.orders_deliveries.delivery_id
+                    and told.partner_id = raw.orders_deliveries.partner_id
+            )
+        ) as given
+        inner join retention.records as records
+            on lower(given.record_type) = records.record_type and given.record_key = records.record_key
+        inner join persons_records as chosen
+            on records.record_type = chosen.record_type and records.row_id = chosen.row_id
+        left join raw.office_partners as partner on given.partner_id = partner.partner_id
+        order by all
+        """
+    )
+
+
+def _requests(warehouse: Warehouse, person: Person) -> list[dict[str, Any]]:
+    """What the person has asked for before."""
+    return warehouse.records(
+        """
+        select request_id, kind, scope, received_at as received_on, answered_at as answered_on
+        from raw.office_requests
+        where in_source and (
+            list_contains($customers, customer_id) or list_contains($contacts, contact_id)
+            or (customer_id is null and contact_id is null and email_key in (
+                select node.email_key from core.person_nodes as node
+                inner join core.people as person on node.node_id = person.node_id
+                where person.person_id = $person
+            ))
+        )
+        order by received_on, request_id
+        """,
+        {"customers": sorted(person.keys("customer")), "contacts": sorted(person.keys("contact")),
+         "person": person.person_id},
+    )  # fmt: skip
+
+
+# -- what is held back -----------------------------------------------------------------------------------------------
+
+
+class _Others:
+    """Which of the person's fields are, or may be, someone else's."""
+
+    def __init__(
+        self, warehouse: Warehouse, person: Person, rows: list[_Row], own: Own, checked: frozenset[tuple[str, str, str]]
+    ) -> None:
+        meanings = field_meanings()
+        self._person, self._own, self._checked = person, own, checked
+        self._names, self._keys = meanings["names"], meanings["keys"]
+        self._prose, self._labels = meanings["prose"], meanings["labels"]
+        texts = [
+            str(row.values[column.name]) for row in rows for column in row.contract.columns
+            if row.values[column.name] is not None and self._kind(row, column) is not None
+        ]  # fmt: skip
+        self._full, self._first = known_names(warehouse, texts)
+
+    def reason(self, row: _Row, column: Column) -> str | None:
+        """Why a field is held back, or None."""
+        value = row.values[column.name]
+        if value is None or (row.record_type, row.record_key, column.name) in self._checked:
+            return None
+        if column.name in self._keys and column.name != row.contract.key:
+            return self._foreign_key(column.name, str(value))
+        if row.record_type in _PEOPLE:
+            return None
+        if column.category in _FOLLOW_THE_NAME and self._is_about_someone_else(row, column):
+            return _SOMEONE_ELSE
+        kind = self._kind(row, column)
+        if kind and names_another(str(value), self._own, self._full, self._first, prose=kind == "prose"):
+            return _MAY_NAME_SOMEONE
+        return None
+
+    def _foreign_key(self, name: str, value: str) -> str | None:
+        kind = self._keys[name]
+        # the company that a contact works for is no person
+        return None if kind == "customer" or value in self._person.keys(kind) else _SOMEONE_ELSE
+
+    def _is_about_someone_else(self, row: _Row, column: Column) -> bool:
+        value = str(row.values[column.name])
+        if column.category == "email":
+            return value.strip().casefold() not in self._own.emails
+        if column.category in ("phone", "national_id") and digits(value) in self._own.numbers:
+            return False
+        name = row.values.get(self._names.get(row.record_type, ""))
+        if name is None:
+            return column.category == "identity"
+        return not self._own.is_name(str(name))
+
+    def _kind(self, row: _Row, column: Column) -> str | None:
+        """`prose`, `label`, or None: what sort of free text a field is. Text that nobody has classed is prose."""
+        if column.type != "text" or row.record_type in _PEOPLE:
+            return None
+        if column.name in self._labels.get(row.record_type, ()):
+            return "label"
+        if column.name in self._prose.get(row.record_type, ()) or column.category == "content":
+            return "prose"
+        return None
+
+
+# -- telling ---------------------------------------------------------------------------------------------------------
+
+
+def _record(
+    row: _Row, others: _Others, claims: Claims, decided: Mapping[tuple[str, int, str], tuple[str, date | None]]
+) -> dict[str, Any]:
+    fields = []
+    for column in row.contract.columns:
+        value = row.values[column.name]
+        if value is None or column.name == row.contract.key:
+            continue
+        reason = others.reason(row, column)
+        disposition, until = decided.get((row.record_type, row.row_id, column.category or ""), (None, None))
+        fields.append({
+            "field": column.name, "data_category": column.category, "value": None if reason else value,
+            "held_back": reason, "disposition": disposition, "keep_until": until,
+        })  # fmt: skip
+    return {
+        "source": row.contract.source, "record_type": row.record_type, "record_key": row.record_key, "fields": fields,
+        "claims": [
+            {"purpose": claim["purpose"], "data_category": claim["data_category"], "legal_basis": claim["legal_basis"],
+             "starts_on": claim["starts_on"], "keep_until": claim["keep_until"], "open_ended": claim["open_ended"],
+             "active": claim["is_active"], "unclear": claim["missing"]}
+            for claim in claims.get((row.record_type, row.row_id), ())
+        ],
+    }  # fmt: skip
+
+
+def _purposes(warehouse: Warehouse, claims: Claims) -> Iterator[dict[str, Any]]:
+    """The purposes that hold something of the person's now, in the register's order."""
+    active = [claim for found in claims.values() for claim in found if claim["is_active"]]
+    for purpose in sorted({(claim["position"], claim["purpose"]) for claim in active}):
+        held = [claim for claim in active if claim["purpose"] == purpose[1]]
+        open_ended = any(claim["open_ended"] or claim["keep_until"] is None for claim in held)
+        yield {
+            "purpose": purpose[1], "title_sv": held[0]["title_sv"], "title_en": held[0]["title_en"],
+            "class": held[0]["class"], "legal_basis": held[0]["legal_basis"], "law": held[0]["law"],
+            "keep_until": None if open_ended else max(claim["keep_until"] for claim in held), "open_ended": open_ended,
+            "data_categories": sorted({claim["data_category"] for claim in held}),
+            "record_types": sorted({claim["record_type"] for claim in held}),
+        }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """Plain values for JSON: days in ISO 8601, amounts as they are written."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, Decimal):
+        return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
+    return value.isoformat() if isinstance(value, date) else value

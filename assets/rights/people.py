@@ -1,0 +1,134 @@
+"""Who asks: the one person behind a customer, a contact or an address, and the records that are that person's.
+
+People are those of `core.people`; their records are what a restriction of that person would reach, found by the same
+SQL that the evaluation runs (rules.md, *A person's records*), so that a report never tells of more or less than the
+rules act on. Reads; what it builds for the asking is rolled back.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from assets.errors import BadInput, BadUsage, NeedsPerson
+from assets.models import Models
+from assets.warehouse import Warehouse
+
+#: What a restriction of a person reaches, and what that is built from.
+_REACHED = ("customer_records", "restricted_records")
+_KEYS = {"customer": ("crm_customers", "customer_id"), "contact": ("crm_contacts", "contact_id"),
+         "subscriber": ("mailing_subscribers", "subscriber_id")}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PersonRow:
+    """A row that is the person: its type (`customer`, `contact`, `subscriber`), surrogate and key."""
+
+    record_type: str
+    row_id: int
+    record_key: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """One natural person: every certain row."""
+
+    person_id: int
+    rows: tuple[PersonRow, ...]
+
+    def keys(self, record_type: str) -> set[str]:
+        """The keys of the person's rows of a type."""
+        return {row.record_key for row in self.rows if row.record_type == record_type}
+
+
+def find_person(
+    warehouse: Warehouse, *, customer: str | None = None, contact: str | None = None, email: str | None = None
+) -> Person:
+    """The person that a key or an address names. `core.*` must be built.
+
+    Raises:
+        BadUsage: not exactly one of the three was given.
+        BadInput: nobody is named so, or a company is.
+        NeedsPerson: the address is that of several people, who may or may not be one.
+    """
+    if sum(given is not None for given in (customer, contact, email)) != 1:
+        raise BadUsage("Name the person by exactly one of --customer, --contact and --email.")
+    if email is not None:
+        return _by_address(warehouse, email)
+    record_type, key = ("customer", customer) if customer is not None else ("contact", contact)
+    table, column = _KEYS[record_type]
+    found = warehouse.rows(
+        f"select person.person_id from raw.{table} as known left join core.people as person "
+        f"on person.node_type = ? and person.row_id = known.row_id where known.{column} = ?",
+        [record_type, key],
+    )
+    if not found:
+        raise BadInput(f"No {record_type} with the key {key!r} has been delivered: check the key.")
+    if found[0][0] is None:
+        raise BadInput(f"{record_type} {key!r} is a company: name the --contact who asks.")
+    return person_of(warehouse, found[0][0])
+
+
+def _by_address(warehouse: Warehouse, email: str) -> Person:
+    found = [
+        person_id
+        for (person_id,) in warehouse.rows(
+            "select distinct person.person_id from core.person_nodes as node inner join core.people as person "
+            "on node.node_id = person.node_id where node.email_key = pseudonym(normalised_email(?)) order by all",
+            [email],
+        )
+    ]
+    if not found:
+        raise BadInput("Nobody with that address has been delivered: check it, or name a customer or contact.")
+    if len(found) > 1:
+        people = "; ".join(
+            ", ".join(f"{row.record_type} {row.record_key}" for row in person_of(warehouse, person_id).rows)
+            for person_id in found[:10]
+        )
+        raise NeedsPerson(
+            f"{len(found)} people have that address, and it is not certain that they are one: {people}. Find out who "
+            "asks, then name the customer or contact; `gallring people review` decides on the match."
+        )
+    return person_of(warehouse, found[0])
+
+
+def person_of(warehouse: Warehouse, person_id: int) -> Person:
+    """A person by number, with every row that was ever delivered."""
+    rows = []
+    for record_type, (table, column) in _KEYS.items():
+        rows += [
+            PersonRow(record_type, row_id, key)
+            for row_id, key in warehouse.rows(
+                f"select known.row_id, cast(known.{column} as varchar) from core.people as person "
+                f"inner join raw.{table} as known on person.row_id = known.row_id "
+                "where person.node_type = ? and person.person_id = ? order by all",
+                [record_type, person_id],
+            )
+        ]
+    return Person(person_id, tuple(rows))
+
+
+class _Undone(Exception):
+    """Leaves a transaction without keeping what was done in it."""
+
+
+def records_of(warehouse: Warehouse, person: Person) -> list[tuple[str, int]]:
+    """The person's records as (record type, surrogate), those that have left the sources too.
+
+    `triggers.*` must be built. Nothing that is built here is kept.
+    """
+    as_of = warehouse.value("select as_of from retention.evaluation")
+    found: list[tuple[Any, ...]] = []
+    with suppress(_Undone), warehouse.transaction():
+        warehouse.run(
+            "create or replace table triggers.restricted_people as select cast(? as bigint) as person_id",
+            [person.person_id],
+        )
+        warehouse.run("delete from triggers.held_customers")
+        for model in Models.of("triggers").ordered:
+            if model.name in _REACHED:
+                model.build(warehouse, {"as_of": as_of})
+        found = warehouse.rows("select record_type, row_id from triggers.restricted_records order by all")
+        raise _Undone
+    return [(record_type, row_id) for record_type, row_id in found]

@@ -1,0 +1,171 @@
+"""What a person is shown of themselves: everything certain, nothing of others, and what they gave."""
+
+from __future__ import annotations
+
+import json
+import stat
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.errors import BadInput, BadUsage, CheckFailed, NeedsPerson
+from assets.rights.access import gather, portable
+from assets.rights.others import Own, names_another
+from assets.rights.people import find_person, records_of
+from assets.rights.reports import require_form, write_report
+from assets.site import Site
+from assets.warehouse import Warehouse
+from tests.rights.company import DAY, NOW, company, evaluated, policy
+
+EXPIRES = date(2026, 12, 25)
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Warehouse:
+    return evaluated(company())
+
+
+def report_on(
+    warehouse: Warehouse, checked: frozenset[tuple[str, str, str]] = frozenset(), **who: str
+) -> dict[str, Any]:
+    person = find_person(warehouse, **who)
+    return gather(warehouse, policy(), person, made_at=NOW, expires_on=EXPIRES, checked=checked)
+
+
+def shown(report: dict[str, Any]) -> dict[tuple[str, str, str], Any]:
+    return {
+        (record["record_type"], record["record_key"], field["field"]): field["value"]
+        for record in report["records"] for field in record["fields"] if not field["held_back"]
+    }  # fmt: skip
+
+
+def held(report: dict[str, Any]) -> set[tuple[str, str, str]]:
+    return {(each["record_type"], each["record_key"], each["field"]) for each in report["held_back"]}
+
+
+def test_everything_in_every_source_is_there(warehouse: Warehouse) -> None:
+    report = report_on(warehouse, customer="C1")
+    records = {(each["record_type"], each["record_key"]) for each in report["records"]}
+    assert records == {
+        ("customer", "C1"), ("interaction", "T1"), ("interaction", "T2"), ("consent", "S1"), ("order", "O1"),
+        ("order_line", "L1"), ("delivery", "D1"), ("invoice", "I1"), ("subscriber", "N1"),
+    }  # fmt: skip
+    assert report["sources"] == ["crm", "mailing", "orders"]
+    assert shown(report)["customer", "C1", "national_id"] == "199006022397"
+    assert {each["purpose"] for each in report["purposes"]} >= {"order_fulfilment", "accounting", "newsletter"}
+    (recipient,) = report["recipients"]
+    assert (recipient["partner"], recipient["fields"]) == ("Fraktbolaget AB", "contact_name;street")
+
+
+def test_nobody_elses_data_is_there(warehouse: Warehouse) -> None:
+    report = report_on(warehouse, customer="C1")
+    text = json.dumps(report, ensure_ascii=False)
+    for other in ("Egil", "Fiktivsson", "Granne", "Grannvägen", "070-1740643", "Olle", "Vega"):
+        assert other not in text
+    assert held(report) == {
+        ("interaction", "T2", "body"), ("delivery", "D1", "contact_name"), ("delivery", "D1", "phone"),
+        ("delivery", "D1", "street"), ("delivery", "D1", "city"),
+    }  # fmt: skip
+
+
+def test_a_contact_is_shown_without_their_colleagues_and_what_names_them(warehouse: Warehouse) -> None:
+    report = report_on(warehouse, contact="K1")
+    records = {(each["record_type"], each["record_key"]) for each in report["records"]}
+    assert records == {("contact", "K1"), ("interaction", "T3"), ("order", "O3"), ("order_line", "L3")}
+    assert ("interaction", "T3", "body") in held(report)  # a number that is not theirs
+    assert "Walter" not in json.dumps(report)
+
+
+def test_what_a_person_has_checked_is_shown(warehouse: Warehouse) -> None:
+    report = report_on(warehouse, frozenset({("interaction", "T2", "body")}), customer="C1")
+    assert "Egil" in shown(report)["interaction", "T2", "body"]
+    assert ("interaction", "T2", "body") not in held(report)
+
+
+def test_only_what_was_given_on_consent_or_contract_is_portable(warehouse: Warehouse) -> None:
+    found = portable(report_on(warehouse, customer="C1"))
+    require_form(found, "portability-1.json")
+    data = {(each["record_type"], each["record_key"]): each["data"] for each in found["records"]}
+    assert data["customer", "C1"]["name"] == "Disa Testman"
+    assert data["subscriber", "N1"]["email"] == "disa@hem.example"
+    assert not {kind for kind, _ in data} & {"interaction", "invoice", "payment", "claim_event"}
+    assert "Granne" not in json.dumps(found)
+    assert portable(report_on(warehouse, contact="K1"))["records"] == []
+
+
+def test_an_address_of_two_people_is_for_a_person_to_sort_out(warehouse: Warehouse) -> None:
+    with pytest.raises(NeedsPerson, match="customer C3") as raised:
+        find_person(warehouse, email="disa@hem.example")
+    assert "disa" not in raised.value.message.lower()
+    assert find_person(warehouse, email=" Egil@HEM.example ").keys("customer") == {"C2"}
+
+
+@pytest.mark.parametrize(
+    ("who", "kind"),
+    [({"customer": "C9"}, BadInput), ({"customer": "F"}, BadInput), ({"email": "x@y.example"}, BadInput),
+     ({}, BadUsage),
+     ({"customer": "C1", "email": "x@y.example"}, BadUsage)],
+)  # fmt: skip
+def test_nobody_is_nobody(warehouse: Warehouse, who: dict[str, str], kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        find_person(warehouse, **who)
+
+
+def test_asking_leaves_no_trace_in_the_evaluation(warehouse: Warehouse) -> None:
+    before = warehouse.rows("select * from triggers.restricted_records")
+    assert records_of(warehouse, find_person(warehouse, customer="C1"))
+    assert warehouse.rows("select * from triggers.restricted_records") == before == []
+
+
+def test_without_an_evaluation_there_is_no_report() -> None:
+    bare = company()
+    with pytest.raises(CheckFailed, match="gallring run"):
+        gather(bare, policy(), None, made_at=NOW, expires_on=EXPIRES)  # type: ignore[arg-type]
+
+
+def test_the_files_are_the_persons_alone_and_self_contained(warehouse: Warehouse, tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    written = write_report(site, report_on(warehouse, customer="C1"), None)
+    assert written.folder.parent == site.reports / "access"
+    assert set(written.files) == {
+        "access-report.json", "portability.json", "access-report.sv.html", "access-report.en.html",
+    }  # fmt: skip
+    for name in written.files:
+        path = written.folder / name
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        text = path.read_text(encoding="utf-8")
+        assert not any(other in text for other in ("Egil", "Granne", "http://", "<script", "<img", "<link"))
+    page = (written.folder / "access-report.sv.html").read_text(encoding="utf-8")
+    assert "Integritetsskyddsmyndigheten" in page
+    assert "Disa Testman" in page
+    assert DAY.isoformat() in page
+
+
+def test_values_are_text_and_never_markup(tmp_path: Path) -> None:
+    nasty = "<script>alert(1)</script>"
+    warehouse = evaluated(company({"crm/customers": [
+        {"customer_id": "C1", "customer_type": "private", "name": nasty, "customer_since": "2026-03-01"},
+    ]}))  # fmt: skip
+    written = write_report(Site(tmp_path), report_on(warehouse, customer="C1"), None)
+    page = (written.folder / "access-report.en.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "is_sign"),
+    [
+        ("Undrade om fler kopior.", False), ("Ringde. Vill ha 20 band.", False), ("Disa ringde om sin order.", False),
+        ("Klart 2026-10-01.", False), ("Bor på Provvägen i Testinge.", False), ("Talade med Karin om filmen.", True),
+        ("Karin ringde.", True), ("Nås på 070-1740699.", True), ("Nås på 070-174 06 40.", False),
+        ("Skriv till karin@hem.example", True), ("Skriv till disa@hem.example", False),
+        ("hans granne egil fiktivsson", True),
+    ],
+)  # fmt: skip
+def test_a_sign_of_someone_else_is_enough(text: str, is_sign: bool) -> None:
+    own = Own(emails={"disa@hem.example"}, numbers={"701740640"})
+    own.add_name("Disa Testman")
+    own.add_words("Provvägen 4 Testinge")
+    assert names_another(text, own, {"egil fiktivsson", "disa testman"}, {"karin", "disa"}, prose=True) is is_sign
