@@ -17,8 +17,8 @@ from assets.rights.clocks import Clock, standing
 from assets.site import Site
 from assets.warehouse import Warehouse
 
-#: States of a manifest item after which nobody has anything left to do.
-SETTLED = ("verified", "already_absent", "cancelled")
+#: States of a manifest item after which its system has nothing left to answer.
+SETTLED = ("done", "verified", "already_absent", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,18 @@ class OverdueItems:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """Whose turn it is with how many items of a system, on what, and by when at the earliest."""
+
+    owner: str
+    system: str
+    state: str
+    items: int
+    due_on: date | None
+    next_step: str
+
+
+@dataclass(frozen=True)
 class OverdueRequest:
     """A person's request that should have been answered by now."""
 
@@ -87,6 +99,7 @@ class Status:
     manifests: tuple[ManifestState, ...]
     overdue_items: tuple[OverdueItems, ...]
     overdue_requests: tuple[OverdueRequest, ...]
+    turns: tuple[Turn, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: days and instants in ISO 8601."""
@@ -115,6 +128,7 @@ def status(site: Site, today: date) -> Status:
             manifests=tuple(_manifests(published)),
             overdue_items=tuple(_overdue_items(published, today)),
             overdue_requests=tuple(_overdue_requests(published, today)),
+            turns=tuple(_turns(published)),
         )
 
 
@@ -162,6 +176,14 @@ def _overdue_items(published: Warehouse, today: date) -> Iterator[OverdueItems]:
         {"today": today, "settled": list(SETTLED)},
     ):
         yield OverdueItems(*row)
+
+
+def _turns(published: Warehouse) -> Iterator[Turn]:
+    for row in published.rows(
+        "select owner, system, state, count(*), min(due_on), next_step from site.manifest.items "
+        "where owner <> 'nobody' group by all order by all"
+    ):
+        yield Turn(*row)
 
 
 def _overdue_requests(published: Warehouse, today: date) -> Iterator[OverdueRequest]:

@@ -1,4 +1,4 @@
-"""Looking ahead: `forecast`. Reads what the last run published, so it can be asked while one is under way."""
+"""Looking ahead and showing: `forecast`, `report`. Both read what the last run published, also during another run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from orchestration.cli.printing import as_json, say, table
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
     app.command("forecast")(forecast)
+    app.command("report")(report)
 
 
 def forecast(
@@ -37,3 +38,19 @@ def forecast(
         [[f"{line.month:%Y-%m}", line.system, line.purpose, line.records, line.categories] for line in found.lines],
     )
     say(f"Later: {found.later}. Without an end yet: {found.without_end}.")
+
+
+def report(site: SiteOption = None, json: JsonOption = False) -> None:
+    """Write the retention report anew.
+
+    Every run writes it; this does so without a run, from what the last one published.
+    """
+    chosen, _ = existing_site(site)
+    from assets.publication.report.building import build_report
+
+    written = build_report(chosen)
+    if json:
+        as_json(written)
+        return
+    say(f"{written.page} tells how things stand on {written.as_of}; beside it: "
+        f"{', '.join(path.name for path in written.files if path != written.page)}.")  # fmt: skip

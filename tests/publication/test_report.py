@@ -1,0 +1,265 @@
+"""The retention report: every number is what its printed query says, and the page stands on its own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from assets.errors import CheckFailed
+from assets.publication.answering import due_on
+from assets.publication.history import remember_standing
+from assets.publication.report.asking import Answers, Language, ask, published, questions, sections
+from assets.publication.report.building import Report, build_report
+from assets.publication.report.rendering import PAGES, Page, drawn, render, words
+from assets.site import Site
+from assets.warehouse import Warehouse
+from tests.publication.reported import Element, decided_site, read_page
+
+LANGUAGES: tuple[Language, Language] = ("en", "sv")
+
+
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Warehouse]]:
+    site, warehouse = decided_site(tmp_path_factory.mktemp("reported") / "site")
+    with warehouse:
+        yield site, warehouse
+
+
+@pytest.fixture(scope="module")
+def site(decided: tuple[Site, Warehouse]) -> Site:
+    return decided[0]
+
+
+@pytest.fixture(scope="module")
+def report(site: Site) -> Report:
+    return build_report(site)
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def page(request: pytest.FixtureRequest, site: Site, report: Report) -> Element:
+    return read_page(site.reports / PAGES[request.param])
+
+
+@pytest.fixture(scope="module")
+def answers(site: Site, report: Report) -> Answers:
+    return ask(site)
+
+
+def printed(page: Element) -> dict[str, str]:
+    """The queries on the page, by the element that holds them."""
+    return {code.attributes["id"]: code.text for code in page.all("code") if "id" in code.attributes}
+
+
+def rows_shown(table: Element) -> list[list[str]]:
+    """The raw values of a table's cells that come from its query."""
+    body = table.all("tbody")[0]
+    return [
+        [cell.attributes["data-v"] for cell in row.all("th", "td") if "data-computed" not in cell.attributes]
+        for row in body.all("tr")
+    ]
+
+
+def test_every_number_is_what_its_printed_query_says(page: Element, site: Site) -> None:
+    queries = printed(page)
+    shown = [element for element in page.every() if "data-query" in element.attributes]
+    assert {element.attributes["data-query"].removeprefix("query-") for element in shown} == {q.id for q in questions()}
+    with published(site) as reader:
+        for element in shown:
+            rows = reader.rows(queries[element.attributes["data-query"]])
+            found = [["" if value is None else str(value) for value in row] for row in rows]
+            if element.tag == "table":
+                assert rows_shown(element) == found
+            elif element.tag == "strong":
+                assert [[element.attributes["data-v"]]] == found
+            else:
+                assert (element.attributes["class"], found) == ("nothing", [])
+
+
+def test_every_shown_number_reads_as_its_raw_value(page: Element) -> None:
+    numbers = [each for each in page.every() if each.attributes.get("class", "").split()[:1] == ["number"]]
+    checked = 0
+    for cell in numbers:
+        raw = cell.attributes.get("data-v", "")
+        if raw and "data-computed" not in cell.attributes:
+            assert int(re.sub(r"[,\u00a0]", "", cell.text).replace("−", "-")) == int(raw)
+            checked += 1
+    assert checked > 100
+
+
+def test_the_keys_behind_the_numbers_are_as_many(site: Site) -> None:
+    with published(site) as reader:
+        for question in questions():
+            if question.keys is None:
+                continue
+            listed = reader.value(f"select count(*) from ({question.keys})")
+            total = question.total or next(iter(re.findall(r"as (\w+)\n", question.sql)))
+            counted = reader.value(f"select coalesce(sum({total}), 0) from ({question.sql})")
+            assert listed == counted, question.id
+
+
+def test_something_stands_in_every_part(answers: Answers) -> None:
+    empty = {question.id for question in questions() if not answers.rows[question.id]}
+    assert empty <= {"blocks", "failed_expectations", "history", "uncovered_fields", "free_text_hits"}
+
+
+def test_the_parts_agree_with_each_other(answers: Answers) -> None:
+    due = answers.rows["glance_due"][0][0]
+    assert due == sum(row[1] for row in answers.rows["due_by_system"]) > 0
+    assert due == sum(row[4] for row in answers.rows["dispositions_by_system"])
+    assert answers.rows["glance_waiting"][0][0] == sum(row[5] for row in answers.rows["waiting"])
+    assert answers.rows["glance_review"][0][0] <= sum(row[3] for row in answers.rows["unknown_triggers"])
+    kept = sum(row[1] + row[2] for row in answers.rows["dispositions_by_system"])
+    ending = sum(row[3] for row in answers.rows["forecast_purposes"])
+    assert kept == ending + sum(row[2] for row in answers.rows["without_end"])
+
+
+def test_what_waits_comes_oldest_first(answers: Answers) -> None:
+    since = [row[0] for row in answers.rows["waiting"]]
+    assert since == sorted(since)
+    received = [row[2] for row in answers.rows["open_requests"]]
+    assert received == sorted(received)
+
+
+def test_the_clock_of_a_request_is_that_of_the_calendar(answers: Answers, page: Element) -> None:
+    table = next(each for each in page.all("table") if each.attributes["id"] == "open_requests")
+    for row, known in zip(table.all("tbody")[0].all("tr"), answers.rows["open_requests"], strict=True):
+        due, left = (cell.attributes["data-v"] for cell in row.all("td") if "data-computed" in cell.attributes)
+        expected = due_on(known[2], known[5])
+        assert (due, left) == (str(expected), str((expected - answers.as_of).days))
+
+
+def test_a_late_request_is_said_to_be_late_in_words(answers: Answers) -> None:
+    late = replace(answers, rows={**answers.rows, "open_requests": (
+        ("R1", "access", date(2026, 9, 1), None, None, None), ("R2", "erasure", date(2026, 11, 1), date(2026, 11, 2),
+        None, None), ("R3", "access", None, None, None, None),
+    )})  # fmt: skip
+    question = next(each for each in questions() if each.id == "open_requests")
+    first, paused, undated = Page(late, {}, "en").table(question).rows
+    assert (first[-1].shown, first[-1].alarm) == ("Late 52", True)
+    assert (paused[-2].shown, paused[-1].shown) == ("—", "paused")
+    assert undated[-1].shown == "—"
+
+
+def test_the_same_file_gives_the_same_bytes(site: Site, report: Report) -> None:
+    before = {path.name: path.read_bytes() for path in report.files}
+    assert {path.name: path.read_bytes() for path in build_report(site).files} == before
+    assert sorted(before) == ["index.html", "index.sv.html", "register.csv", "register.jsonld"]
+
+
+def test_nothing_is_asked_of_the_outside(page: Element) -> None:
+    for element in page.every():
+        assert element.tag not in {"script", "iframe", "object", "embed", "form", "base", "img"}
+        assert not any(name.startswith("on") for name in element.attributes)
+        for name in ("href", "src", "xlink:href", "action"):
+            value = element.attributes.get(name, "")
+            assert value in {"", "data:,", *PAGES.values(), "register.csv", "register.jsonld"} or value.startswith("#")
+        style = element.text if element.tag == "style" else element.attributes.get("style", "")
+        assert "url(" not in style
+        assert "@import" not in style
+
+
+def test_every_link_leads_somewhere(page: Element, report: Report) -> None:
+    ids = [element.attributes["id"] for element in page.every() if "id" in element.attributes]
+    assert len(ids) == len(set(ids))
+    files = {path.name for path in report.files}
+    for link in page.all("a"):
+        target = link.attributes["href"]
+        assert target.removeprefix("#") in ids if target.startswith("#") else target in files
+
+
+def test_the_page_can_be_walked_by_ear(page: Element) -> None:
+    levels = [int(heading.tag[1]) for heading in page.all("h1", "h2", "h3")]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    for landmark in ("header", "nav", "main", "footer"):
+        assert len(page.all(landmark)) == 1
+    for table in page.all("table"):
+        assert table.all("caption")[0].text.strip()
+        assert all(cell.attributes.get("scope") for cell in table.all("th"))
+    for drawing in page.all("svg"):
+        assert drawing.attributes["aria-hidden"] == "true"
+    assert all(picture.attributes.get("aria-label") for picture in page.every()
+               if picture.attributes.get("role") == "img")  # fmt: skip
+
+
+def test_what_the_file_says_is_escaped(answers: Answers) -> None:
+    nasty = '<script>alert("x")</script>&'
+    hostile = replace(answers, controller=nasty, deliveries=(nasty,), policy=nasty, rows={
+        **answers.rows,
+        "quarantined_rows": ((nasty, nasty, nasty, nasty, 1),),
+        "forecast_months": ((date(2026, 12, 1), nasty, 3),),
+        "dispositions_by_system": ((nasty, 1, 2, 3, 4),),
+    })  # fmt: skip
+    for language in LANGUAGES:
+        text = render(hostile, drawn(hostile), language)
+        assert "<script" not in text
+        assert "&lt;script&gt;" in text
+
+
+def test_every_code_has_words_in_both_languages(answers: Answers) -> None:
+    for group, entries in words().items():
+        for code, entry in entries.items():
+            assert set(entry) == {"sv", "en"}, (group, code)
+    for question in questions():
+        for at, column in enumerate(question.columns):
+            if column.kind != "code" or column.group == "purpose":
+                continue
+            for row in answers.rows[question.id]:
+                known = str(row[at]).rpartition(": ")[2]
+                assert known in words()[column.group] or row[at] is None, (question.id, row[at])
+
+
+def test_both_languages_say_everything(report: Report) -> None:
+    for section in sections():
+        for each in (section.title, section.lead, *(question.title for question in section.tables)):
+            assert each is None or set(each) == {"sv", "en"}
+    english, swedish = (read_page(report.page.with_name(PAGES[language])) for language in LANGUAGES)
+    assert [each.tag for each in english.every()] == [each.tag for each in swedish.every()]
+    assert (english.all("html")[0].attributes["lang"], swedish.all("html")[0].attributes["lang"]) == ("en", "sv")
+
+
+def test_the_register_is_whole_in_every_form(site: Site, page: Element, answers: Answers) -> None:
+    names = [purpose["purpose"] for purpose in answers.purposes]
+    assert [each.all("code")[0].text for each in page.all("article")] == names
+    lines = list(csv.DictReader(io.StringIO((site.reports / "register.csv").read_bytes().decode("utf-8-sig"))))
+    assert [line["purpose"] for line in lines] == names
+    assert all(line["legal_basis"] and line["periods"] and line["law"] and line["covers"] for line in lines)
+    linked = json.loads((site.reports / "register.jsonld").read_bytes())
+    processes = linked["dpv:hasProcess"]
+    assert [process["dct:identifier"] for process in processes] == names
+    accounting = processes[names.index("accounting")]
+    assert accounting["dpv:hasLegalBasis"] == [{"@id": "eu-gdpr:A6-1-c"}]
+    assert accounting["dpv:hasStorageCondition"][0]["dpv:hasDuration"]["@value"] == "P84M"
+
+
+def test_a_month_is_compared_with_the_one_before(decided: tuple[Site, Warehouse]) -> None:
+    site, warehouse = decided
+    from assets.policy import Policy
+    from assets.publication.analytics import publish
+
+    earlier = [("2026-10-20", 3), ("2026-10-22", 5), ("2026-11-01", 7)]
+    rows = [(day, "crm", "review", number) for day, number in earlier]
+    warehouse.insert("publication.standings", ["as_of", "source", "disposition", "categories"], rows)
+    remember_standing(warehouse)
+    publish(warehouse, Policy.load(), site)
+    compared = {row[1:3]: row for row in ask(site).rows["history"]}
+    day, _, _, before, now, difference = compared["crm", "review"]
+    assert (day, before, difference) == (date(2026, 10, 22), 5, now - 5)
+    assert warehouse.value("select count(*) from publication.standings where as_of > date '2026-11-01'") < 30
+    warehouse.run("delete from publication.standings where as_of < date '2026-11-22'")
+    publish(warehouse, Policy.load(), site)
+
+
+def test_before_the_first_run_it_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match="gallring run"):
+        build_report(Site(tmp_path))
