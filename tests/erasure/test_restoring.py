@@ -1,0 +1,281 @@
+"""A backup brings nothing back that was ordered erased since, and a key can be changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+
+import pytest
+
+from assets.erasure.restoring import NotReplayed, back_up, require_restorable, unknown_manifests
+from assets.errors import BadInput, BadUsage
+from assets.manifests import folders
+from assets.site import Site
+from assets.warehouse import Warehouse, WarehouseKeyError, WarehouseLocked
+from orchestration.cli import main
+from orchestration.initialising import make_site
+from orchestration.opening import open_warehouse, require_private_inbox
+from orchestration.restoring import replay_here, restore_file
+from orchestration.rotating import rotate_key
+from orchestration.settings import Settings
+from tests.erasure.house import CANARY, House, company, customer
+
+DAY = date(2026, 11, 25)
+LATER = date(2026, 11, 27)
+AT = datetime(2026, 11, 25, 3, 0, 0)
+NIGHT = {"crm/customers": [customer("K3", customer_since="2026-01-01")]}
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("GALLRING_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    made = make_site(tmp_path / "site")
+    made.settings.write_text("[warehouse]\nwait_seconds = 0\n", encoding="utf-8")  # and the shipped policy
+    return made
+
+
+def settings(site: Site) -> Settings:
+    return Settings.load(site)
+
+
+def opened(site: Site) -> Warehouse:
+    return open_warehouse(site, settings(site))
+
+
+def with_backup(site: Site) -> Path:
+    """A site whose backup knows K1, and whose outbox has ordered K1 erased since."""
+    with opened(site) as warehouse:
+        house = House(warehouse, site)
+        house.evaluate(DAY, company())
+        written, until = back_up(warehouse, site, made_at=AT, period="P35D")
+        assert until == date(2026, 12, 30)
+        house.night(DAY, company())
+        house.night(LATER, company())
+    return written.path
+
+
+def test_a_backup_is_an_encrypted_copy_with_its_last_day_in_its_name(site: Site) -> None:
+    file = with_backup(site)
+    assert file.name == "warehouse-2026-11-25T03-00-00-until-2026-12-30.duckdb"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert CANARY.encode() not in file.read_bytes()
+    with pytest.raises(WarehouseKeyError):
+        Warehouse.open(file, key="ff" * 32)
+
+
+def test_after_a_restore_nothing_that_was_ordered_erased_is_there(site: Site) -> None:
+    file = with_backup(site)
+    with opened(site) as warehouse:
+        ordered = warehouse.rows("select record_type, record_key, field from manifest.ordered_fields order by all")
+        before = warehouse.rows("select manifest_id, digest, sequence from manifest.manifests order by all")
+    replayed, erased = restore_file(site, settings(site), file, DAY)
+    assert replayed.manifests == len(before) >= 2
+    assert replayed.items > 3
+    assert erased.reasons == ("ordered",)
+    with opened(site) as warehouse:
+        assert warehouse.value(f"select count(*) from raw.crm_customers where name like '{CANARY} K1'") == 0
+        assert warehouse.value(f"select count(*) from raw.crm_customers where name like '{CANARY} K2'") == 1
+        again = warehouse.rows("select record_type, record_key, field from manifest.ordered_fields order by all")
+        assert set(ordered) <= set(again)
+        assert warehouse.rows("select manifest_id, digest, sequence from manifest.manifests order by all") == before
+        house = House(warehouse, site)
+        assert house.seal(LATER, company()).sealed == (), "nobody is told twice"
+    assert not list(site.path.glob("*.restoring*"))
+
+
+def test_the_ledger_is_replayed_byte_for_byte(site: Site) -> None:
+    file = with_backup(site)
+    bytes_before = {path: path.read_bytes() for path in site.outbox.rglob("*") if path.is_file()}
+    restore_file(site, settings(site), file, DAY)
+    shutil.rmtree(site.outbox / "crm")
+    with opened(site) as warehouse:
+        folders.restore(warehouse, site)
+    assert {path: path.read_bytes() for path in site.outbox.rglob("*") if path.is_file()} == bytes_before
+
+
+def test_a_warehouse_older_than_its_outbox_is_not_read(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    file = with_backup(site)
+    shutil.copyfile(file, site.warehouse)  # as somebody does by hand
+    with pytest.raises(NotReplayed, match="does not know"):
+        opened(site)
+    assert main(["run", "--site", str(site.path), "--as-of", str(LATER)]) == 3
+    assert "gallring restore --replay" in capsys.readouterr().err
+    replay_here(site, settings(site), LATER)
+    with opened(site) as warehouse:
+        assert unknown_manifests(warehouse, site) == []
+        assert warehouse.value(f"select count(*) from raw.crm_customers where name like '{CANARY} K1'") == 0
+
+
+def test_a_missing_warehouse_is_no_reason_to_begin_a_new_one(site: Site) -> None:
+    file = with_backup(site)
+    site.warehouse.unlink()
+    with pytest.raises(BadInput, match="gallring restore FILE"):
+        opened(site)
+    assert not site.warehouse.exists()
+    restore_file(site, settings(site), file, DAY)
+    opened(site).close()
+
+
+def test_a_restore_that_fails_leaves_the_warehouse_as_it_was(site: Site) -> None:
+    file = with_backup(site)
+    before = site.warehouse.read_bytes()
+    tampered = next(site.outbox.glob("crm/*/items.jsonl"))
+    tampered.write_bytes(tampered.read_bytes().replace(b"K1", b"K7"))
+    with pytest.raises(BadInput, match="does not verify"):
+        restore_file(site, settings(site), file, DAY)
+    assert site.warehouse.read_bytes() == before
+    assert not list(site.path.glob("*.restoring*"))
+
+
+def test_a_manifest_missing_in_the_chain_is_found(site: Site) -> None:
+    with opened(site) as warehouse:
+        house = House(warehouse, site)
+        house.evaluate(DAY, company())
+        file = back_up(warehouse, site, made_at=AT, period="P35D")[0].path
+        first = house.seal(DAY, company()).sealed
+        house.seal(LATER, {"crm/customers": [*company()["crm/customers"], customer("K3", customer_since="2015-01-01")]})
+    crm = next(manifest for manifest in first if manifest.system == "crm")
+    shutil.rmtree(site.outbox / "crm" / crm.manifest_id)
+    with pytest.raises(BadInput, match=r"follows a manifest|does not verify"):
+        restore_file(site, settings(site), file, DAY)
+
+
+def test_an_expired_or_foreign_file_is_refused(site: Site, tmp_path: Path) -> None:
+    expired = tmp_path / "warehouse-2026-01-01T00-00-00-until-2026-02-05.duckdb"
+    expired.touch()
+    with pytest.raises(BadInput, match="was to be destroyed after 2026-02-05"):
+        require_restorable(expired, date(2026, 2, 6))
+    require_restorable(expired, date(2026, 2, 5))
+    with pytest.raises(BadInput, match="no backup"):
+        require_restorable(site.settings, DAY)
+
+
+def test_a_run_at_work_is_not_pulled_away_under(site: Site) -> None:
+    file = with_backup(site)
+    holder = subprocess.Popen(
+        [sys.executable, "-c",
+         "import sys; from pathlib import Path; from assets.site import Site; from orchestration.opening import *\n"
+         "from orchestration.settings import Settings\n"
+         "site = Site(Path(sys.argv[1])); w = open_warehouse(site, Settings.load(site)); print('open', flush=True)\n"
+         "sys.stdin.read()", str(site.path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"open\n"
+        with pytest.raises(WarehouseLocked):
+            restore_file(site, settings(site), file, DAY)
+    finally:
+        holder.communicate(b"")
+
+
+# -- keys --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_rotated_key_opens_everything_and_the_old_one_nothing(site: Site) -> None:
+    file = with_backup(site)
+    old = (site.keys / "warehouse.key").read_text().strip()
+    found = rotate_key(site, settings(site))
+    assert (found.backups, found.in_environment) == (1, False)
+    assert (site.keys / "warehouse.key").read_text().strip() != old
+    assert [path.name for path in site.keys.iterdir() if "next" in path.name] == []
+    for path in (site.warehouse, file):
+        with pytest.raises(WarehouseKeyError):
+            Warehouse.open(path, key=old)
+    with opened(site) as warehouse:
+        assert warehouse.value("select count(*) from raw.crm_customers") == 2
+    restore_file(site, settings(site), file, DAY)
+
+
+def test_a_rotation_cut_off_after_the_swap_is_finished_at_the_next_opening(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(site) as warehouse:
+        House(warehouse, site).evaluate(DAY, company())
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orchestration.rotating.promote_next_key", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        rotate_key(site, settings(site))
+    assert (site.keys / "warehouse.key.next").exists()
+    with opened(site) as warehouse:
+        assert warehouse.value("select count(*) from raw.crm_customers") == 2
+    assert not (site.keys / "warehouse.key.next").exists()
+
+
+def test_a_rotation_cut_off_before_the_swap_goes_on_with_the_same_next_key(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = with_backup(site)
+
+    def cut_off(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Warehouse, "swap_in", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        rotate_key(site, settings(site))
+    monkeypatch.undo()
+    opened(site).close()
+    assert rotate_key(site, settings(site)).backups == 0, "the backup had been written anew already"
+    restore_file(site, settings(site), file, DAY)
+
+
+def test_a_key_from_the_environment_is_rotated_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GALLRING_WAREHOUSE_KEY", "1a" * 32)
+    opened(site).close()
+    with pytest.raises(BadUsage, match="GALLRING_NEXT_WAREHOUSE_KEY"):
+        rotate_key(site, settings(site))
+    monkeypatch.setenv("GALLRING_NEXT_WAREHOUSE_KEY", "2b" * 32)
+    assert rotate_key(site, settings(site)).in_environment
+    opened(site).close()
+    monkeypatch.setenv("GALLRING_WAREHOUSE_KEY", "2b" * 32)
+    monkeypatch.delenv("GALLRING_NEXT_WAREHOUSE_KEY")
+    opened(site).close()
+
+
+@pytest.mark.parametrize("name", ["warehouse.key", "pseudonym.key"])
+def test_a_key_that_others_can_read_is_refused(site: Site, name: str) -> None:
+    (site.keys / name).chmod(0o644)
+    with pytest.raises(BadInput, match="chmod 600"):
+        opened(site)
+
+
+def test_an_inbox_that_everybody_can_read_is_refused(site: Site) -> None:
+    site.inbox.chmod(0o755)
+    require_private_inbox(site)  # nobody else gets into the site's folder
+    site.path.chmod(0o711)
+    with pytest.raises(BadInput, match="chmod o-rwx"):
+        opened(site)
+    site.inbox.chmod(0o770)
+    opened(site).close()
+
+
+def test_the_verbs_say_what_they_did(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    with_backup(site)
+    run: Callable[..., int] = lambda *words: main([*words, "--site", str(site.path)])  # noqa: E731
+    assert run("backup") == 0
+    assert "proved equal" in capsys.readouterr().out
+    assert run("copies") == 0
+    assert "warehouse.duckdb" in capsys.readouterr().out
+    (site.path / "people.csv").touch()
+    assert run("copies") == 1
+    assert "people.csv is not on the register" in capsys.readouterr().err
+    assert run("rotate-key") == 0
+    assert "2 backups" in capsys.readouterr().out
+    assert run("restore") == 2
+    newest = sorted(site.backups.iterdir())[-1]
+    assert run("restore", str(newest)) == 0
+    assert "Replayed 0 manifests" in capsys.readouterr().out
