@@ -38,11 +38,15 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    made = make_site(tmp_path / "site")
+def new_site(path: Path) -> Site:
+    made = make_site(path)
     made.settings.write_text("[warehouse]\nwait_seconds = 0\n", encoding="utf-8")  # and the shipped policy
     return made
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return new_site(tmp_path / "site")
 
 
 def settings(site: Site) -> Settings:
@@ -53,20 +57,28 @@ def opened(site: Site) -> Warehouse:
     return open_warehouse(site, settings(site))
 
 
-def with_backup(site: Site) -> Path:
-    """A site whose backup knows K1, and whose outbox has ordered K1 erased since."""
+@pytest.fixture(scope="module")
+def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site whose backup knows K1, and whose outbox has ordered K1 erased since. Made once, copied by each test."""
+    site = new_site(tmp_path_factory.mktemp("lived_in") / "site")
     with opened(site) as warehouse:
         house = House(warehouse, site)
         house.evaluate(DAY, company())
-        written, until = back_up(warehouse, site, made_at=AT, period="P35D")
-        assert until == date(2026, 12, 30)
+        assert back_up(warehouse, site, made_at=AT, period="P35D")[1] == date(2026, 12, 30)
         house.night(DAY, company())
-        house.night(LATER, company())
-    return written.path
+        house.night(LATER, {**company(), "office/fiscal_years": [{"starts_on": "2025-05-01", "ends_on": "2026-04-30"}]})
+    return site
 
 
-def test_a_backup_is_an_encrypted_copy_with_its_last_day_in_its_name(site: Site) -> None:
-    file = with_backup(site)
+@pytest.fixture
+def file(site: Site, lived_in: Site) -> Path:
+    """The backup of `site`, which has become a copy of the site that has been lived in."""
+    shutil.rmtree(site.path)
+    shutil.copytree(lived_in.path, site.path)
+    return next(site.backups.iterdir())
+
+
+def test_a_backup_is_an_encrypted_copy_with_its_last_day_in_its_name(site: Site, file: Path) -> None:
     assert file.name == "warehouse-2026-11-25T03-00-00-until-2026-12-30.duckdb"
     assert file.stat().st_mode & 0o777 == 0o600
     assert CANARY.encode() not in file.read_bytes()
@@ -74,8 +86,7 @@ def test_a_backup_is_an_encrypted_copy_with_its_last_day_in_its_name(site: Site)
         Warehouse.open(file, key="ff" * 32)
 
 
-def test_after_a_restore_nothing_that_was_ordered_erased_is_there(site: Site) -> None:
-    file = with_backup(site)
+def test_after_a_restore_nothing_that_was_ordered_erased_is_there(site: Site, file: Path) -> None:
     with opened(site) as warehouse:
         ordered = warehouse.rows("select record_type, record_key, field from manifest.ordered_fields order by all")
         before = warehouse.rows("select manifest_id, digest, sequence from manifest.manifests order by all")
@@ -94,8 +105,7 @@ def test_after_a_restore_nothing_that_was_ordered_erased_is_there(site: Site) ->
     assert not list(site.path.glob("*.restoring*"))
 
 
-def test_the_ledger_is_replayed_byte_for_byte(site: Site) -> None:
-    file = with_backup(site)
+def test_the_ledger_is_replayed_byte_for_byte(site: Site, file: Path) -> None:
     bytes_before = {path: path.read_bytes() for path in site.outbox.rglob("*") if path.is_file()}
     restore_file(site, settings(site), file, DAY)
     shutil.rmtree(site.outbox / "crm")
@@ -104,8 +114,9 @@ def test_the_ledger_is_replayed_byte_for_byte(site: Site) -> None:
     assert {path: path.read_bytes() for path in site.outbox.rglob("*") if path.is_file()} == bytes_before
 
 
-def test_a_warehouse_older_than_its_outbox_is_not_read(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    file = with_backup(site)
+def test_a_warehouse_older_than_its_outbox_is_not_read(
+    site: Site, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copyfile(file, site.warehouse)  # as somebody does by hand
     with pytest.raises(NotReplayed, match="does not know"):
         opened(site)
@@ -117,8 +128,7 @@ def test_a_warehouse_older_than_its_outbox_is_not_read(site: Site, capsys: pytes
         assert warehouse.value(f"select count(*) from raw.crm_customers where name like '{CANARY} K1'") == 0
 
 
-def test_a_missing_warehouse_is_no_reason_to_begin_a_new_one(site: Site) -> None:
-    file = with_backup(site)
+def test_a_missing_warehouse_is_no_reason_to_begin_a_new_one(site: Site, file: Path) -> None:
     site.warehouse.unlink()
     with pytest.raises(BadInput, match="gallring restore FILE"):
         opened(site)
@@ -127,8 +137,7 @@ def test_a_missing_warehouse_is_no_reason_to_begin_a_new_one(site: Site) -> None
     opened(site).close()
 
 
-def test_a_restore_that_fails_leaves_the_warehouse_as_it_was(site: Site) -> None:
-    file = with_backup(site)
+def test_a_restore_that_fails_leaves_the_warehouse_as_it_was(site: Site, file: Path) -> None:
     before = site.warehouse.read_bytes()
     tampered = next(site.outbox.glob("crm/*/items.jsonl"))
     tampered.write_bytes(tampered.read_bytes().replace(b"K1", b"K7"))
@@ -161,8 +170,7 @@ def test_an_expired_or_foreign_file_is_refused(site: Site, tmp_path: Path) -> No
         require_restorable(site.settings, DAY)
 
 
-def test_a_run_at_work_is_not_pulled_away_under(site: Site) -> None:
-    file = with_backup(site)
+def test_a_run_at_work_is_not_pulled_away_under(site: Site, file: Path) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c",
          "import sys; from pathlib import Path; from assets.site import Site; from orchestration.opening import *\n"
@@ -183,8 +191,7 @@ def test_a_run_at_work_is_not_pulled_away_under(site: Site) -> None:
 # -- keys --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_rotated_key_opens_everything_and_the_old_one_nothing(site: Site) -> None:
-    file = with_backup(site)
+def test_a_rotated_key_opens_everything_and_the_old_one_nothing(site: Site, file: Path) -> None:
     old = (site.keys / "warehouse.key").read_text().strip()
     found = rotate_key(site, settings(site))
     assert (found.backups, found.in_environment) == (1, False)
@@ -217,9 +224,8 @@ def test_a_rotation_cut_off_after_the_swap_is_finished_at_the_next_opening(
 
 
 def test_a_rotation_cut_off_before_the_swap_goes_on_with_the_same_next_key(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = with_backup(site)
 
     def cut_off(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -263,8 +269,7 @@ def test_an_inbox_that_everybody_can_read_is_refused(site: Site) -> None:
     opened(site).close()
 
 
-def test_the_verbs_say_what_they_did(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    with_backup(site)
+def test_the_verbs_say_what_they_did(site: Site, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run: Callable[..., int] = lambda *words: main([*words, "--site", str(site.path)])  # noqa: E731
     assert run("backup") == 0
     assert "proved equal" in capsys.readouterr().out
