@@ -31,19 +31,26 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(
-    as_of: AsOfOption = None, site: SiteOption = None, policy: PolicyOption = None, json: JsonOption = False
+    as_of: AsOfOption = None,
+    site: SiteOption = None,
+    policy: PolicyOption = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="NAME", help="Who launches it, and so approves none of its manifests.")
+    ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Run the whole cycle.
 
-    Takes in what arrived, evaluates, checks, seals and publishes.
+    Takes in what arrived, evaluates, checks, seals, delivers what is approved, reads answers and publishes.
 
-    Exit codes: 0 the cycle is complete; 1 a critical check said no; 3 a delivery was rejected, or a source blocks.
+    Exit codes: 0 the cycle is complete, also when manifests now wait for approval; 1 a critical check said no;
+    3 a delivery was rejected, or a source blocks.
     """
     chosen, settings = existing_site(site, policy)
     on = day(as_of)
     from orchestration.running import run_cycle
 
-    outcome = run_cycle(chosen, on)
+    outcome = run_cycle(chosen, on, by=by)
     from orchestration.cli.summary import read_summary
 
     with warehouse_of(chosen, settings) as warehouse:
@@ -76,6 +83,7 @@ def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption =
     tell_rows("Latest delivery of each source", found.deliveries)
     tell_rows("What blocks", found.blocks)
     tell_rows("Manifest items by system and state", found.manifests)
+    tell_rows("Whose turn it is", found.turns)
     tell_rows("Overdue manifest items", found.overdue_items)
     tell_rows("Overdue requests", found.overdue_requests)
 
@@ -160,9 +168,10 @@ def tell_manifests(summary: Summary) -> None:
         say("None.")
         return
     table(
-        ["manifest", "system", "as of", "respond by", "items", "actions"],
+        ["manifest", "system", "as of", "respond by", "items", "actions", "states"],
         [
-            [each.manifest_id[:16], each.system, each.as_of, each.respond_by, each.items, counted(each.actions)]
+            [each.manifest_id[:16], each.system, each.as_of, each.respond_by, each.items, counted(each.actions),
+             counted(each.states)]
             for each in summary.manifests
         ],
     )

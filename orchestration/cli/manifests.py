@@ -1,16 +1,22 @@
-"""Sealed manifests: `manifest list`, `show` and `verify`."""
+"""Sealed manifests: `manifest list`, `show`, `approve`, `cancel`, `recipients` and `verify`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from assets.errors import CheckFailed
 from orchestration.cli.options import JsonOption, SiteOption, existing_site, warehouse_of
 from orchestration.cli.printing import as_json, heading, say, table
+
+if TYPE_CHECKING:
+    from assets.delivery.approving import Preview
+
+ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
 
 verbs = typer.Typer(help="The sealed deletion manifests.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -53,19 +59,27 @@ def show(
     site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:
-    """One manifest: its document, and its first items with the reasons for them."""
+    """One manifest: what to look at before approving it, and its first items with the reasons for them.
+
+    Counts by record type and purpose, what changed against that system's manifest before, ten examples under
+    pseudonyms, and why it waits for a person.
+    """
     chosen, settings = existing_site(site)
+    from assets.delivery.approving import preview
     from assets.manifests.ledger import show as read
     from orchestration.cli.cycle import counted
 
     with warehouse_of(chosen, settings) as warehouse:
         found = read(warehouse, manifest_id, items)
+        review = preview(warehouse, settings.approval, found.summary.manifest_id)
     if json:
-        as_json(found)
+        as_json({**vars(found), "review": review})
         return
     summary = found.summary
     say(f"{summary.manifest_id}\n{summary.system}, as of {summary.as_of}, to be answered by {summary.respond_by}, "
         f"{'signed' if found.signed else 'NOT signed'}: {counted(summary.actions)}")  # fmt: skip
+    say(f"States: {counted(summary.states)}")
+    _tell_review(review, waits="issued" in summary.states)
     heading(f"The first {len(found.preview)} of {summary.items} items")
     table(
         ["record", "key", "action", "fields", "because", "state"],
@@ -74,6 +88,88 @@ def show(
             for item in found.preview
         ],
     )
+
+
+@verbs.command()
+def approve(
+    manifest_id: Annotated[str, typer.Argument(metavar="ID", help="The manifest's id, or how it begins.")],
+    by: ByOption,
+    reason: ReasonOption,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Approve a manifest for delivery, after a look at `manifest show`.
+
+    Exit code 4: someone else has to, because the run that sealed it was launched by the same person.
+    """
+    _decide("approve_manifest", "approval_of_a_person", manifest_id, by, reason, site, json)
+
+
+@verbs.command()
+def cancel(
+    manifest_id: Annotated[str, typer.Argument(metavar="ID", help="The manifest's id, or how it begins.")],
+    by: ByOption,
+    reason: ReasonOption,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Cancel a manifest that was not delivered; the next run proposes anew what still stands."""
+    _decide("cancel_manifest", "cancellation_by_a_person", manifest_id, by, reason, site, json)
+
+
+def _decide(job: str, step: str, manifest_id: str, by: str, reason: str, site: Path | None, json: bool) -> None:
+    """Run the job that the web UI's launchpad runs, and say where the manifest stands then."""
+    chosen, settings = existing_site(site)
+    from assets.errors import GallringError
+    from assets.manifests.ledger import show as read
+    from orchestration.cli.cycle import counted
+    from orchestration.running import run_cycle
+
+    warehouse_of(chosen, settings).close()
+    config = {"ops": {step: {"config": {"manifest_id": manifest_id, "by": by, "reason": reason}}}}
+    outcome = run_cycle(chosen, job=job, config=config)
+    for failure in outcome.failures:
+        raise GallringError(failure.message, 1 if failure.exit_code is None else failure.exit_code)
+    with warehouse_of(chosen, settings) as warehouse:
+        summary = read(warehouse, manifest_id, 0).summary
+    if json:
+        as_json(summary)
+        return
+    say(f"{summary.manifest_id} ({summary.system}): {counted(summary.states)}.")
+    if job == "approve_manifest":
+        say("The next run delivers it: `gallring run`, the job deliver_manifests, or the sensor approval_given.")
+
+
+@verbs.command()
+def recipients(
+    record: Annotated[str, typer.Argument(metavar="RECORD", help="customer, contact, order, delivery, ...")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The record's key in its source system.")],
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Who received the data of a record, were they told to let go of it, and what did they answer?
+
+    Of a customer, everything that hangs on it is looked at.
+    """
+    chosen, settings = existing_site(site)
+    from assets.manifests.ledger import recipients as read
+
+    with warehouse_of(chosen, settings) as warehouse:
+        found = read(warehouse, record, key)
+    if json:
+        as_json(found)
+        return
+    if not found:
+        say("No partner is on record for it.")
+        return
+    table(
+        ["partner", "role", "record", "key", "given on", "fields", "told on", "state", "answered on"],
+        [
+            [each.partner_id, each.role, each.record_type, each.record_key, each.given_on, ", ".join(each.fields),
+             each.told_on, each.state, each.answered_on]
+            for each in found
+        ],
+    )  # fmt: skip
 
 
 @verbs.command()
@@ -108,3 +204,26 @@ def verify(
 def _why(because: Sequence[Mapping[str, Any]]) -> str:
     """The purposes that ended, and when."""
     return "; ".join(f"{reason.get('purpose', '')} {reason.get('ended_on') or ''}".strip() for reason in because)
+
+
+def _tell_review(review: Preview, *, waits: bool) -> None:
+    """What a person looks at before approving."""
+    heading("Items by record type, ended purpose and action")
+    table(["record", "purpose", "action", "items"],
+          [[each.record_type, each.purpose, each.action, each.items] for each in review.counts])  # fmt: skip
+    heading("Against the manifest before")
+    table(["record", "action", "items", "before"],
+          [[each.record_type, each.action, each.items, each.items_before] for each in review.changes])  # fmt: skip
+    heading(f"{len(review.examples)} examples, under pseudonyms")
+    table(
+        ["record", "action", "fields", "because", "kept for"],
+        [
+            [f"{each.record_type} {each.pseudonym[:8]}", each.action, ", ".join(each.fields), _why(each.because),
+             ", ".join(str(kept.get("purpose")) for kept in each.kept)]
+            for each in review.examples
+        ],
+    )  # fmt: skip
+    if waits:
+        heading("Waits for a person")
+        for concern in review.concerns:
+            say(f"- {'ANOMALY: ' if concern.is_anomaly else ''}{concern.text}.")

@@ -1,0 +1,169 @@
+"""Approving from the command line and in Dagster: the same jobs, the same history, the same answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import DagsterInstance, build_run_status_sensor_context, build_sensor_context
+
+from assets.sample.generating import generate, telling_cases
+from assets.site import Site
+from orchestration.cli import main
+from orchestration.definitions import build_definitions
+from orchestration.initialising import make_site
+from orchestration.running import run_cycle
+
+DAY = date(2026, 11, 22)
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("GALLRING_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A sample site after one cycle that B. Runner launched."""
+    site = make_site(tmp_path_factory.mktemp("commands") / "site")
+    generate(site.inbox, customers=10, seed=7, day=DAY, cases=telling_cases())
+    assert run_cycle(site, DAY, by="B. Runner").success
+    return site
+
+
+@pytest.fixture
+def asked(site: Site, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Calls the command on the site; its exit code and what it printed."""
+
+    def ask(*arguments: str) -> tuple[int, str, str]:
+        code = main([*arguments, "--site", str(site.path)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return ask
+
+
+def manifest_of(asked: Any, system: str) -> dict[str, Any]:
+    code, out, _ = asked("manifest", "list", "--system", system, "--json")
+    assert code == 0
+    found = json.loads(out)[0]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_what_waits_is_shown_with_why_and_whose_turn_it_is(asked: Any) -> None:
+    manifest_id = manifest_of(asked, "web")["manifest_id"]
+    code, out, _ = asked("manifest", "show", manifest_id, "--items", "0")
+    assert code == 0
+    assert "Waits for a person" in out
+    assert "Every manifest is approved by a person" in out
+    code, out, _ = asked("manifest", "show", manifest_id, "--json")
+    review = json.loads(out)["review"]
+    assert review["counts"]
+    assert 0 < len(review["examples"]) <= 10
+    code, out, _ = asked("status", "--json", "--as-of", DAY.isoformat())
+    turns = json.loads(out)["turns"]
+    assert {(turn["owner"], turn["state"]) for turn in turns} == {("approver", "issued")}
+
+
+def test_who_launched_the_run_is_sent_to_somebody_else(asked: Any) -> None:
+    manifest_id = manifest_of(asked, "web")["manifest_id"]
+    code, _, err = asked("manifest", "approve", manifest_id, "--by", "b. runner", "--reason", "x")
+    assert code == 4
+    assert "four eyes" in err
+
+
+def test_an_approval_is_delivered_by_the_job_that_follows_it(site: Site, asked: Any) -> None:
+    manifest_id = manifest_of(asked, "web")["manifest_id"]
+    code, out, _ = asked("manifest", "approve", manifest_id[:24], "--by", "A. Prover", "--reason", "looked at it")
+    assert code == 0
+    assert f"{manifest_id} (web)" in out
+    assert " approved" in out
+    code, _, err = asked("manifest", "approve", manifest_id, "--by", "A. Prover", "--reason", "again")
+    assert code == 1
+    assert "waits for no approval" in err
+    assert run_cycle(site, DAY, job="deliver_manifests").success
+    assert set(manifest_of(asked, "web")["states"]) == {"delivered"}
+    code, _, err = asked("manifest", "cancel", manifest_id, "--by", "A. Prover", "--reason", "too late")
+    assert code == 1
+    assert "cannot be cancelled" in err
+
+
+def test_an_answer_is_read_and_told(site: Site, asked: Any) -> None:
+    manifest_id = manifest_of(asked, "web")["manifest_id"]
+    items = (site.outbox / "web" / manifest_id / "items.jsonl").read_text(encoding="utf-8").splitlines()
+    answers = [
+        {"manifest_id": manifest_id, "item_id": json.loads(line)["item_id"], "status": "done",
+         "at": "2026-11-23T08:00:00Z"}
+        for line in items
+    ]  # fmt: skip
+    folder = site.receipts / "web"
+    folder.mkdir(exist_ok=True)
+    (folder / "answers.jsonl").write_text("".join(json.dumps(answer) + "\n" for answer in answers), encoding="utf-8")
+    assert run_cycle(site, DAY, job="read_receipts").success
+    assert manifest_of(asked, "web")["states"] == {"done": len(items)}
+
+
+def test_a_cancelled_manifest_is_proposed_anew(site: Site, asked: Any) -> None:
+    before = manifest_of(asked, "mailing")
+    code, out, _ = asked("manifest", "cancel", before["manifest_id"], "--by", "A. Prover", "--reason", "wrong week")
+    assert (code, "cancelled" in out) == (0, True)
+    assert run_cycle(site, DAY, job="seal_manifests").success
+    code, out, _ = asked("manifest", "list", "--system", "mailing", "--json")
+    old, new = json.loads(out)
+    assert (old["states"], new["states"]) == ({"cancelled": old["items"]}, {"issued": old["items"]})
+    assert new["actions"] == old["actions"]
+
+
+def test_the_ledger_answers_who_received_a_record(asked: Any) -> None:
+    code, out, _ = asked("manifest", "recipients", "delivery", "none")
+    assert (code, out.strip()) == (0, "No partner is on record for it.")
+
+
+def test_an_unknown_manifest_is_bad_usage(asked: Any) -> None:
+    assert asked("manifest", "approve", "ffff", "--by", "A. Prover", "--reason", "x")[0] == 2
+    assert asked("manifest", "approve", "", "--by", "A. Prover", "--reason", "x")[0] == 2
+
+
+def test_an_approval_starts_one_delivery(site: Site) -> None:
+    definitions = build_definitions(site=site.path)
+    repository = definitions.get_repository_def()
+    watch: Any = next(each for each in repository.sensor_defs if each.name == "approval_given")
+    with DagsterInstance.from_config(str(site.dagster)) as instance:
+        run = next(each for each in instance.get_runs() if each.job_name == "approve_manifest" and each.is_success)
+        event = instance.get_run_record_by_id(run.run_id)
+        assert event is not None
+        (entry,) = [
+            record.dagster_event
+            for record in instance.all_logs(run.run_id)
+            if record.dagster_event is not None and record.dagster_event.event_type_value == "PIPELINE_SUCCESS"
+        ]
+        context = build_run_status_sensor_context("approval_given", entry, instance, run)
+        request = watch(context)
+    assert (request.run_key, request.tags["gallring/approval"]) == (run.run_id, run.run_id)
+
+
+def test_arrived_answers_start_one_reading_until_they_change(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    repository = build_definitions(site=site.path).get_repository_def()
+    watch = next(each for each in repository.sensor_defs if each.name == "receipt_arrived")
+
+    def keys() -> list[str | None]:
+        return [request.run_key for request in watch.evaluate_tick(build_sensor_context()).run_requests or []]
+
+    assert keys() == []
+    (site.receipts / "crm").mkdir()
+    answers = site.receipts / "crm" / "answers.jsonl"
+    answers.write_text("{}\n", encoding="utf-8")
+    first = keys()
+    assert first == keys()
+    assert len(first) == 1
+    answers.write_text("{}\n{}\n", encoding="utf-8")
+    assert keys() != first
