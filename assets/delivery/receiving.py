@@ -144,7 +144,7 @@ def _require_next(
         )
     raise CheckFailed(
         f"A manifest before {found.manifest_id} is missing: a link of the chain was lost, or held back. Receive that "
-        "one first; where this system begins in the middle of a chain, name the folder of the one before with --previous."
+        "one first; where this system begins in mid-chain, name the folder of the one before with --previous."
     )
 
 
@@ -186,7 +186,7 @@ class _State:
         self._path = path
         try:
             self._systems: dict[str, list[dict[str, Any]]] = json.loads(path.read_bytes()) if path.exists() else {}
-            for system in self._systems:
+            for system in self._systems.keys():  # noqa: SIM118 - what is no object has none
                 self.of(system)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise BadInput(

@@ -12,7 +12,18 @@ from collections.abc import Sequence
 import typer
 
 from assets.errors import GallringError
-from orchestration.cli import cycle, evidence, keeping, manifests, policies, receiving, records, reporting, rights, sites
+from orchestration.cli import (
+    cycle,
+    evidence,
+    keeping,
+    manifests,
+    policies,
+    receiving,
+    records,
+    reporting,
+    rights,
+    sites,
+)
 from orchestration.cli.printing import complain
 
 app = typer.Typer(

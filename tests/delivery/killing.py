@@ -53,7 +53,7 @@ def _prepare(path: Path) -> None:
     """A site with everything approved, and a receiver's folder that will answer for its first manifest."""
     with Warehouse.open(path / "warehouse.duckdb", key=None) as warehouse:
         sealed = Sealed(path / "site", warehouse)
-        sealed.step("approved", *sealed.manifests("crm"))
+        sealed.step("approved", sealed.manifests("crm")[0])
         first = sealed.manifests("crm")[0]
         items = sealed.items(first)
         (path / "crm").mkdir()
@@ -126,16 +126,16 @@ def _look(path: Path, problems: Path) -> None:
     public, manifests = path / "site" / "keys" / "signing.pub.pem", path / "crm" / "manifests"
     with Warehouse.open(path / "warehouse.duckdb", key=None) as warehouse:
         _deliver_and_read(path, warehouse)
-        sealed = [id for (id,) in warehouse.rows("select manifest_id from manifest.manifests where system = 'crm'")]
+        first = warehouse.value("select manifest_id from manifest.manifests where system = 'crm' and sequence = 1")
         there = sorted(each.name for each in manifests.iterdir())
-        if there != sorted(sealed):
+        if there != [first]:
             wrong.append(f"the receiver holds {len(there)} manifests")
         wrong += [f"{name} does not verify" for name in there if not verify(manifests / name, public).ok]
         delivered = [
             id for (id,) in warehouse.rows("select manifest_id from manifest.events where state = 'delivered'")
         ]
-        if sorted(delivered) != sorted(sealed):
-            wrong.append("not every manifest is recorded as delivered once")
+        if delivered != [first]:
+            wrong.append(f"{len(delivered)} deliveries are recorded")
         answers = warehouse.rows("select status, count(*) from manifest.receipts group by all order by all")
         events = warehouse.rows(
             "select state, count(*) from manifest.events where origin = 'receipt' group by all order by all"

@@ -350,3 +350,11 @@ def test_the_day_on_which_an_answer_counts_is_the_sites(told: Sealed) -> None:
     read(told, now=datetime(2025, 2, 3, 23, 30, tzinfo=UTC))
     day = told.warehouse.value("select on_day from manifest.events where origin = 'receipt'")
     assert day == date(2025, 2, 4)
+
+
+def test_the_codes_stand_on_the_page_for_receivers() -> None:
+    import re
+
+    page = (Path(__file__).resolve().parents[2] / "docs" / "manifest-format.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"\*\*Codes\*\* for `detail`, in any case: (.*?); besides", page, re.DOTALL)
+    assert set(re.findall(r"`([a-z_]+)`", listed)) == CODES
