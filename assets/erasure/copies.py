@@ -65,7 +65,7 @@ class Copy:
     """A file, or a delivery's or a manifest's folder, that can hold personal data. `last_day` None: no end of its own.
 
     Attributes:
-        path: from the site's folder. A file name can be personal: it goes into no message and no table.
+        path: from the site's folder. A file name can be personal: it goes into no table, log or metadata.
         kind: the register's line.
         purpose: what it is kept for.
         last_day: the last day on which it may be there.

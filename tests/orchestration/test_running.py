@@ -87,6 +87,19 @@ def test_the_history_holds_nothing_personal(ran: tuple[Site, CycleOutcome]) -> N
     assert [value for value in personal if value in history] == []
 
 
+def test_own_copies_are_erased_within_the_run(ran: tuple[Site, CycleOutcome]) -> None:
+    site, _ = ran
+    with open_warehouse(site, Settings.load(site)) as warehouse:
+        ordered = "(select record_key from manifest.ordered_fields where record_type = 'customer' and field = 'name')"
+        erased = warehouse.rows(f"select name, withheld from raw.crm_customers where customer_id in {ordered}")
+        assert len(erased) > 5
+        assert all(name is None and "name" in withheld for name, withheld in erased)
+        assert warehouse.value("select count(*) from raw.crm_customers where name is not null") > 5  # the others stay
+        assert [row[1:3] for row in warehouse.rows("from erasure.rewrites")] == [(DAY, "ordered")]
+        assert warehouse.value("select copies from erasure.copies where kind = 'delivery'") == 5
+    assert list(site.path.glob("*.rewriting*")) == []
+
+
 def test_a_second_run_of_the_day_seals_nothing_more(ran: tuple[Site, CycleOutcome]) -> None:
     site, _ = ran
     before = manifests_of(site)
