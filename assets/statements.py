@@ -25,9 +25,9 @@ _FORBIDDEN: tuple[type[exp.Expr], ...] = (
 )  # fmt: skip
 #: Functions that reach further than their arguments.
 _REACHING = frozenset({
-    "current_setting", "getenv", "getvariable", "glob", "json_execute_serialized_sql", "nextval", "query", "query_table",
-    "random", "read_blob", "read_json", "read_json_auto", "read_ndjson", "read_text", "read_xlsx", "set_seed",
-    "setseed", "sniff_csv", "sql_auto_complete", "today", "now", "version", "which_secret", "write_log",
+    "current_setting", "getenv", "getvariable", "glob", "json_execute_serialized_sql", "nextval", "query",
+    "query_table", "random", "read_blob", "read_json", "read_json_auto", "read_ndjson", "read_text", "read_xlsx",
+    "set_seed", "setseed", "sniff_csv", "sql_auto_complete", "today", "now", "version", "which_secret", "write_log",
 })  # fmt: skip
 
 
