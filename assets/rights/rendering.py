@@ -25,6 +25,8 @@ Language = Literal["sv", "en"]
 LANGUAGES: tuple[Language, ...] = ("sv", "en")
 TEMPLATES = Path(__file__).with_name("templates")
 WORDS = Path(__file__).with_name("words.yaml")
+#: Fields whose values are codes of the contracts.
+CODED = frozenset({"customer_type", "purchase_capacity", "status", "channel", "kind", "purpose", "event"})
 _ARTICLE = re.compile(r"^eu-gdpr:A(?P<article>[0-9]+)-(?P<paragraph>[0-9]+)-(?P<letter>[a-z])(?:-|$)")
 
 
@@ -86,7 +88,7 @@ def _filters(language: Language) -> dict[str, Callable[..., Any]]:
         "until": lambda day: known["until"].format(day=day) if day else known["open_ended"],
         "article": partial(_article, known),
         "groupby_record": _by_record_type,
-        "shown": lambda value: _shown(value, language),
+        "shown": lambda field: _shown(field, known, language),
     }
 
 
@@ -105,7 +107,10 @@ def _by_record_type(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, lis
     return [(kind, list(found)) for kind, found in groupby(records, key=lambda record: record["record_type"])]
 
 
-def _shown(value: Any, language: Language) -> str:
+def _shown(field: Mapping[str, Any], known: Mapping[str, Any], language: Language) -> str:
+    value = field["value"]
+    if field["field"] in CODED:
+        return _word(known["values"], value)
     if isinstance(value, bool):
         return {"sv": ("nej", "ja"), "en": ("no", "yes")}[language][value]
     return str(value)

@@ -1,0 +1,131 @@
+"""The office at its desk: a request, a hold, the cycle, the answer drafted, the report handed out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.ingest.delivering import deliver
+from assets.policy import Policy
+from assets.site import Site
+from orchestration.cli import main
+from orchestration.initialising import make_site
+from orchestration.running import run_cycle
+from tests.rights.company import EXPORTS
+
+pytestmark = pytest.mark.slow
+TODAY = datetime.now(UTC).date()
+YESTERDAY = TODAY - timedelta(days=1)
+Say = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Say:
+    for name in [name for name in os.environ if name.startswith(("GALLRING_", "DAGSTER_"))]:
+        monkeypatch.delenv(name)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def delivered(site: Site, source: str, at: datetime) -> None:
+    """Every table of a source as a full delivery; those that nobody fills are empty."""
+    policy = Policy.load()
+    files = []
+    for contract in policy.contracts.of_source(source):
+        path = site.path / "tmp" / f"{contract.table}.csv"
+        with path.open("w", newline="", encoding="utf-8") as target:
+            writer = csv.DictWriter(target, [column.name for column in contract.columns], restval="")
+            writer.writeheader()
+            writer.writerows(EXPORTS.get(f"{source}/{contract.table}", []))
+        files.append(path)
+    deliver(site, policy, source, files, mode="full", extracted_at=at)
+    for path in files:
+        path.unlink()
+
+
+def dispositions(site: Site, record_type: str, key: str, field: str) -> Any:
+    from assets.publication.analytics import attached
+    from assets.warehouse import Warehouse
+
+    with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=True):
+        return reader.value(
+            "select disposition from site.retention.field_dispositions "
+            "where record_type = ? and record_key = ? and field = ?",
+            [record_type, key, field],
+        )
+
+
+def test_the_office_at_its_desk(say: Say, tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    at = f"--site={site.path}"
+    for source in ("crm", "orders", "mailing", "web", "office"):
+        delivered(site, source, datetime.now(UTC) - timedelta(hours=2))
+    assert run_cycle(site, YESTERDAY).success
+    assert dispositions(site, "subscriber", "N1", "email") == "retain"
+
+    # a request for erasure, doubted and then verified
+    code, out, _ = say("request", "add", "--kind", "erasure", "--customer", "C1", "--received",
+                       str(TODAY - timedelta(days=2)), "--json", at)  # fmt: skip
+    assert code == 0
+    number = json.loads(out)["request_id"]
+    assert number == "site-r1"
+    assert say("request", "verify", number, "--asked", "--on", str(YESTERDAY), at)[0] == 0
+    assert "paused" in say("request", "list", at)[1]
+    assert say("request", "verify", number, "--on", str(YESTERDAY), at)[0] == 0
+    assert say("request", "extend", number, at)[0] == 0
+    code, out, _ = say("request", "list", "--json", at)
+    assert json.loads(out)[0]["standing"]["extension"] == "in_time"
+    assert (
+        say("request", "add", "--kind", "access", "--email", "egil@hem.example", "--received", "2026-01-02", at)[0] == 0
+    )
+    code, _, err = say("request", "list", at)
+    assert (code, "site-r2" in err) == (1, True)
+
+    # holds: on a customer, and on what a query names
+    hold = ("hold", "place", "--reason", "dispute", "--reviewer", "jurist", at)
+    assert say(*hold, "--customer", "C2", "--on", "2026-01-01")[0] == 0
+    query = "select record_type, record_key from retention.dispositions where record_type = 'interaction'"
+    code, out, _ = say(*hold, "--query", query, "--field", "body")
+    assert (code, "site-h2 holds 3 record(s)" in out) == (0, True)
+    assert say(*hold, "--record", "interaction", "T99")[0] == 3
+    assert say(*hold)[0] == 2
+    assert len(json.loads(say("hold", "list", "--json", at)[1])) == 4
+    code, _, err = say("hold", "review", at)
+    assert (code, "site-h1" in err) == (4, True)
+    assert say("hold", "review", "site-h1", at)[0] == 0
+    assert say("hold", "review", at)[0] == 0
+
+    # the office's own export comes again, the cycle runs, and everything entered here counts
+    delivered(site, "office", datetime.now(UTC) - timedelta(hours=1))
+    outcome = run_cycle(site, TODAY)
+    assert outcome.success
+    assert [(check.name, check.severity, check.unexpected) for check in outcome.failed_checks
+            if check.name == "requests_answered_in_time"] == [("requests_answered_in_time", "critical", 1)]  # fmt: skip
+    assert dispositions(site, "subscriber", "N1", "email") == "erase"
+    assert dispositions(site, "interaction", "T1", "body") == "restrict"
+
+    # the answer, the report, and the end of it
+    code, out, err = say("request", "answer", number, at)
+    assert (code, err) == (0, "")
+    letter = (site.reports / "access-answers" / number / "answer.sv.txt").read_text(encoding="utf-8")
+    assert "Prenumerationer på nyhetsbrev (1) i nyhetsbrevssystemet" in letter
+    assert "Tvist (legal hold)" in letter
+    assert say("request", "answer", number, "--sent", str(TODAY), at)[0] == 0
+    code, out, _ = say("access-report", "--customer", "C1", "--json", at)
+    assert (code, json.loads(out)["held_back"]) == (0, 5)
+    assert say("access-report", "--email", "disa@hem.example", at)[0] == 4
+    assert say("access-report", "--customer", "C1", "--checked", "nonsense", at)[0] == 2
+    assert say("hold", "release", "site-h2", at)[0] == 0
+    assert len(json.loads(say("hold", "list", "--json", at)[1])) == 4  # today is the released ones' last day
