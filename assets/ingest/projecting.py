@@ -290,7 +290,8 @@ def _day_of_instant(text: str) -> str:
     The local clock is one or two hours ahead of UTC: before 22 o'clock UTC it is the same day there, and the time
     zone's history need not be asked.
     """
-    utc, aware = f"try_cast(upper({text}) as timestamp)", f"try_cast(upper({text}) as timestamptz)"
+    aware = f"try_cast(upper({text}) as timestamptz)"
+    utc = f"make_timestamp(epoch_us({aware}))"
     return (
         f"case when extract(hour from {utc}) < 22 then cast({utc} as date) "
         f"else cast(timezone('{LOCAL_ZONE}', {aware}) as date) end"
