@@ -1,17 +1,26 @@
-"""The policy itself: `policy check` and `policy register`."""
+"""The policy itself: `policy check`, `policy register`, `policy diff`; and `simulate`, which rehearses another one."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from assets.errors import CheckFailed
-from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, chosen_policy
-from orchestration.cli.printing import as_json, heading, say, table
+from assets.errors import CheckFailed, NeedsPerson
+from orchestration.cli.options import (
+    JsonOption,
+    PolicyOption,
+    SiteOption,
+    chosen_policy,
+    existing_site,
+    warehouse_of,
+)
+from orchestration.cli.printing import as_json, complain, heading, say, table
 
 if TYPE_CHECKING:
     from assets.policy import Policy
+    from assets.retention.simulating import Simulation
 
 verbs = typer.Typer(help="Check a policy, print its register.", no_args_is_help=True, rich_markup_mode=None)
 Language = Annotated[Literal["sv", "en"], typer.Option("--language", help="Swedish or English titles.")]
@@ -20,6 +29,7 @@ Language = Annotated[Literal["sv", "en"], typer.Option("--language", help="Swedi
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
     app.add_typer(verbs, name="policy")
+    app.command("simulate")(simulate)
 
 
 @verbs.command()
@@ -62,6 +72,81 @@ def register(
     for entry in entries:
         heading(f"{entry['title']} ({entry['purpose']})")
         table(["", ""], [[name, _text(entry[name])] for name in list(entry)[2:]])
+
+
+@verbs.command("diff")
+def difference(
+    before: Annotated[Path, typer.Argument(metavar="DIR_A", help="A policy folder.")],
+    after: Annotated[Path, typer.Argument(metavar="DIR_B", help="Another one.")],
+    json: JsonOption = False,
+) -> None:
+    """What differs between two policies, in words.
+
+    Purposes, periods, grounds, coverage, rules and contracts. Exit code 0 whatever it finds.
+    """
+    from assets.policy import Policy
+    from assets.policy_diff import diff
+
+    found = diff(Policy.load(before), Policy.load(after))
+    if json:
+        as_json(found)
+        return
+    for each in found:
+        say(each.sentence)
+    if not found:
+        say("The two policies are the same.")
+
+
+def simulate(
+    policy: Annotated[Path, typer.Option("--policy", metavar="DIR", help="The policy folder to rehearse.")],
+    site: SiteOption = None,
+    examples: Annotated[int, typer.Option("--examples", min=0, help="How many examples of each direction.")] = 3,
+    json: JsonOption = False,
+) -> None:
+    """Rehearse another policy over the site's data.
+
+    What it would decide otherwise than the last run did: by system, purpose, direction and the year in which it falls
+    due, with examples. Nothing of the site is changed.
+
+    Exit codes: 0 nothing would be erased at once; 4 something would, and a person has to decide.
+    """
+    from assets.policy import Policy
+    from assets.retention.simulating import simulate as rehearse
+
+    chosen, settings = existing_site(site)
+    from orchestration.opening import load_policy
+
+    other = Policy.load(policy)
+    with warehouse_of(chosen, settings) as warehouse:
+        found = rehearse(warehouse, load_policy(settings), other, examples=examples)
+    if json:
+        as_json(found)
+    else:
+        _tell_simulation(found)
+    if found.erased_at_once:
+        raise NeedsPerson(f"THIS POLICY WOULD ERASE {found.erased_at_once} FIELDS AT ONCE. Decide before it is merged.")
+
+
+def _tell_simulation(found: Simulation) -> None:
+    say(f"{found.other} instead of {found.policy}, on {found.as_of}: {found.fields} fields decided otherwise.")
+    if found.erased_at_once:
+        complain(f"!!! {found.erased_at_once} FIELDS WOULD BE ERASED AT ONCE !!!")
+    if not found.flips:
+        return
+    heading("What changes, by direction, system, purpose and the year in which it falls due")
+    table(
+        ["direction", "system", "purpose", "year", "fields"],
+        [[flip.direction.replace("_", " "), flip.system, flip.purpose, flip.year, flip.fields] for flip in found.flips],
+    )
+    heading("Examples")
+    table(
+        ["direction", "record", "key", "category", "today", "until", "then", "until", "why"],
+        [
+            [each.direction.replace("_", " "), each.record_type, each.record_key, each.data_category, each.before,
+             each.before_until, each.after, each.after_until, each.reason]
+            for each in found.examples
+        ],
+    )  # fmt: skip
 
 
 def _entry(rules: Policy, name: str, language: str) -> dict[str, Any]:
