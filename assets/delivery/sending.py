@@ -234,7 +234,7 @@ def _ready(
     steps = steps[: last + 1]
     try:
         if position == "open":
-            raise RetryableTransportError("circuit_open", f"{system} did not answer lately and is left alone for now.")
+            raise RetryableTransportError("circuit_open", "It did not answer lately, and is left alone for now.")
         return _Queue(system, transports.of(system), steps, retry.once() if position == "half_open" else retry)
     except TransportError as error:
         waiting += _not_delivered(system, steps, error)

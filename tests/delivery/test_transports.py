@@ -439,9 +439,14 @@ def test_an_address_that_is_none_is_told_without_being_shown(parcels: Sealed, ro
     assert "secret" not in str(caught.value)
 
 
-def test_secrets_are_in_no_representation() -> None:
-    shown = repr(Route("sftp", "x", password="hush", access_key="hush", secret_key="hush", token="hush"))
-    assert "hush" not in shown
+def test_secrets_are_in_no_representation(parcels: Sealed) -> None:
+    shown = (
+        Route("sftp", "x", password="hush", access_key="hush", secret_key="hush", token="hush"),
+        SftpAccess("sftp://u@files.example/in", "ssh-ed25519 AAAA", password="hush"),
+        S3Access("s3://bucket", access_key="hush", secret_key="hush"),
+        HttpsAccess("https://crm.example", parcels.office.signer, now, token="hush"),
+    )
+    assert "hush" not in repr(shown)
 
 
 def test_secrets_come_from_the_environment_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

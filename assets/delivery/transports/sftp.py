@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -52,7 +52,7 @@ class SftpAccess:
     address: str
     host_key: str
     key_file: Path | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     timeout: float = TIMEOUT
 
 
