@@ -106,7 +106,7 @@ def prepare(warehouse: Warehouse) -> None:
     warehouse.run("create schema if not exists manifest")
     warehouse.run(
         "create table if not exists manifest.receipts (manifest_id varchar, item_id varchar, status varchar, "
-        "\"at\" timestamp, detail varchar, until date, system varchar, file_sha256 varchar, line bigint, "
+        '"at" timestamp, detail varchar, until date, system varchar, file_sha256 varchar, line bigint, '
         "received_at timestamp)"
     )
     warehouse.run(
@@ -324,7 +324,7 @@ class _Reading:
     def _stage(self, answers: Answers, file: IO[bytes]) -> None:
         self.warehouse.run(
             "create or replace temp table arriving (line bigint, manifest_id varchar, item_id varchar, "
-            "status varchar, \"at\" timestamp, detail varchar, until date)"
+            'status varchar, "at" timestamp, detail varchar, until date)'
         )
         columns = ("line", "manifest_id", "item_id", "status", "at", "detail", "until")
         batch: list[tuple[Any, ...]] = []
