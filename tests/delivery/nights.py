@@ -159,7 +159,7 @@ class System:
     def _do(self, item: dict[str, Any], key: str, part: bool) -> None:
         _, table, _ = RECORD_TABLES[item["record_type"]]
         rows = self.tables.get(table, {})
-        self.erased.append((item["item_id"], item["record_type"], key))
+        self.erased.append((item["item_id"], f"{item['action']} {item['record_type']}", key))
         if item["action"] == "erase" and not part:
             rows.pop(key, None)
             return
