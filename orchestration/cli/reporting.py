@@ -1,11 +1,16 @@
-"""Looking ahead and showing: `forecast`, `report`. Both read what the last run published, also during another run."""
+"""Looking ahead, showing and examining: `forecast`, `report`, `doctor`.
+
+The first two read what the last run published, also during another run.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from assets.errors import CheckFailed
 from orchestration.cli.options import JsonOption, SiteOption, existing_site
 from orchestration.cli.printing import as_json, say, table
 
@@ -14,6 +19,7 @@ def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
     app.command("forecast")(forecast)
     app.command("report")(report)
+    app.command("doctor")(doctor)
 
 
 def forecast(
@@ -54,3 +60,24 @@ def report(site: SiteOption = None, json: JsonOption = False) -> None:
         return
     say(f"{written.page} tells how things stand on {written.as_of}; beside it: "
         f"{', '.join(path.name for path in written.files if path != written.page)}.")  # fmt: skip
+
+
+def doctor(site: SiteOption = None, json: JsonOption = False) -> None:
+    """Examine a site, and say how to mend it.
+
+    Keys, modes, policy, versions, disk, runs that died, clocks, transports. Exit code 1 when something is wrong.
+    """
+    from orchestration.doctor import examine
+    from orchestration.settings import chosen_site
+
+    found = examine(chosen_site(site), datetime.now(UTC))
+    wrong = [each for each in found if each.verdict == "error"]
+    if json:
+        as_json(found)
+    else:
+        table(["", "subject", "found"], [[each.verdict, each.subject, each.found] for each in found])
+        for each in found:
+            if each.mend:
+                say(f"\n{each.verdict}: {each.subject}: {each.found}\n  {each.mend}")
+    if wrong:
+        raise CheckFailed(f"{len(wrong)} of {len(found)} things are wrong with this site: see above.")

@@ -17,7 +17,7 @@ VERBS = [
     ("init",), ("demo",), ("generate",), ("deliver",), ("run",), ("ui",), ("status",), ("explain",), ("scenario",),
     ("policy", "check"), ("policy", "register"), ("manifest", "list"), ("manifest", "show"), ("manifest", "verify"),
     ("evidence", "export"), ("evidence", "verify"),
-    ("forecast",), ("report",), ("simulate",), ("policy", "diff"),
+    ("forecast",), ("report",), ("simulate",), ("policy", "diff"), ("doctor",),
 ]  # fmt: skip
 
 

@@ -1,0 +1,278 @@
+"""Examines a site: keys, modes, versions, disk, what died half way, clocks, transports; says how to mend each.
+
+Looks and tells; mends nothing itself. The instant that it is asked at is an argument. No key, path of a person's file
+or value of a record is told.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from assets.errors import GallringError
+from assets.manifests.signatures import PublicKey
+from assets.policy import Policy
+from assets.policy_check import check as policy_findings
+from assets.site import FOLDERS, Site
+from assets.warehouse import REWRITING, WarehouseLocked, extension_path
+from orchestration.opening import (
+    PSEUDONYM_KEY,
+    PUBLIC_KEY,
+    WAREHOUSE_KEY,
+    load_policy,
+    load_signer,
+    open_warehouse,
+    read_key,
+)
+from orchestration.settings import Settings
+
+Verdict = Literal["ok", "warning", "error"]
+#: Beside room for a second copy of the warehouse, which a rewrite needs.
+SPARE_BYTES = 1_000_000_000
+_PYTHON = (3, 11)
+_PORTS = {"sftp": 22, "https": 443, "s3": 443}
+_CONNECT_SECONDS = 3.0
+_ARRIVING = timedelta(days=1)
+_PROBE = b"do these two keys fit?"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing that was looked at. `mend` says what to do about it, and is empty where it is well."""
+
+    subject: str
+    verdict: Verdict
+    found: str
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class _Case:
+    site: Site
+    settings: Settings
+    now: datetime
+
+
+def examine(site: Site, now: datetime) -> list[Examined]:
+    """Everything that was looked at, in order; what the settings decide is left out where they cannot be read."""
+    found = [*_versions(), *_folders(site)]
+    try:
+        settings = Settings.load(site)
+    except GallringError as error:
+        return [*found, Examined("settings", "error", "cannot be used", error.message)]
+    found.append(Examined("settings", "ok", "readable"))
+    case = _Case(site, settings, now)
+    parts: tuple[Callable[[_Case], Iterator[Examined]], ...] = (
+        _keys, _modes, _policy, _disk, _warehouse, _leftovers, _arriving, _clock, _transports
+    )  # fmt: skip
+    for part in parts:
+        found += part(case)
+    return found
+
+
+def _versions() -> Iterator[Examined]:
+    if sys.version_info[:2] == _PYTHON:
+        yield Examined("Python", "ok", f"{sys.version_info[0]}.{sys.version_info[1]}")
+    else:
+        yield Examined("Python", "error", f"{sys.version_info[0]}.{sys.version_info[1]}", "Run it with Python 3.11.")
+    for name in ("httpfs", "excel"):
+        try:
+            extension_path(name)
+        except GallringError as error:
+            yield Examined(f"DuckDB extension {name}", "error", "does not fit", error.message)
+        else:
+            yield Examined(f"DuckDB extension {name}", "ok", "fits")
+
+
+def _folders(site: Site) -> Iterator[Examined]:
+    missing = [name for name in FOLDERS if not (site.path / name).is_dir()]
+    mend = f"Run `gallring init {site.path}`: it makes what is missing and leaves the rest."
+    if missing or not site.settings.is_file():
+        gone = [*missing, *([] if site.settings.is_file() else [site.settings.name])]
+        yield Examined("site", "error", f"missing: {', '.join(gone)}", mend)
+    else:
+        yield Examined("site", "ok", str(site.path))
+
+
+def _keys(case: _Case) -> Iterator[Examined]:
+    given = {WAREHOUSE_KEY: case.settings.warehouse_key, PSEUDONYM_KEY: case.settings.pseudonym_key}
+    for name, secret in given.items():
+        try:
+            read_key(case.site, name, secret)
+        except GallringError as error:
+            yield Examined(name, "error", "cannot be used", error.message)
+        else:
+            yield Examined(name, "ok", "from the environment" if secret is not None else "there and well formed")
+    try:
+        fits = PublicKey.load(case.site.keys / PUBLIC_KEY).fits(load_signer(case.site).sign(_PROBE), _PROBE)
+    except GallringError as error:
+        yield Examined("signing key", "error", "cannot be used", error.message)
+        return
+    mend = f"Restore {PUBLIC_KEY} and signing.pem from the same backup: receivers would refuse what is signed now."
+    yield Examined("signing key", "ok", "fits its public half") if fits else Examined(
+        "signing key", "error", "does not fit its public half", mend)  # fmt: skip
+
+
+def _modes(case: _Case) -> Iterator[Examined]:
+    """What holds keys or personal data is for the site's own account alone."""
+    site = case.site
+    private = [site.path, site.keys, *sorted(site.keys.glob("*")), site.inbox, site.quarantine, site.temporary,
+               site.warehouse, site.analytics]  # fmt: skip
+    loose = [path for path in private if path.exists() and path.name != PUBLIC_KEY and _open_to_others(path)]
+    for path in loose:
+        yield Examined("modes", "error", f"{path} is open to other accounts", f"chmod go= {path}")
+    if not loose:
+        yield Examined("modes", "ok", "keys and personal data are for this account alone")
+    foreign = [path for path in private if path.exists() and path.stat().st_uid != os.geteuid()]
+    for path in foreign:
+        yield Examined("owner", "warning", f"{path} belongs to another account",
+                       "Run Gallring as that account, or give the folder to this one.")  # fmt: skip
+
+
+def _open_to_others(path: Path) -> bool:
+    return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
+def _policy(case: _Case) -> Iterator[Examined]:
+    try:
+        policy: Policy = load_policy(case.settings)
+        errors = [finding for finding in policy_findings(policy) if finding.severity == "error"]
+    except GallringError as error:
+        yield Examined("policy", "error", "cannot be read", error.message)
+        return
+    if errors:
+        yield Examined("policy", "error", f"{len(errors)} errors", "`gallring policy check` tells each.")
+    else:
+        yield Examined("policy", "ok", f"{policy.register.policy} {policy.version}")
+
+
+def _disk(case: _Case) -> Iterator[Examined]:
+    """A rewrite of the warehouse needs room for a second one."""
+    if not case.site.path.is_dir():
+        return
+    size = case.site.warehouse.stat().st_size if case.site.warehouse.exists() else 0
+    free, needed = shutil.disk_usage(case.site.path).free, 2 * size + SPARE_BYTES
+    told = f"{free / 1e9:.1f} GB free, {needed / 1e9:.1f} GB wanted"
+    if free >= needed:
+        yield Examined("disk", "ok", told)
+    else:
+        yield Examined("disk", "error", told, "Make room: a run rewrites the warehouse and needs a second copy of it.")
+
+
+def _warehouse(case: _Case) -> Iterator[Examined]:
+    if not case.site.warehouse.exists():
+        yield Examined("warehouse", "ok", "none yet: the first `gallring run` makes it")
+        return
+    at_once = case.settings.warehouse.model_copy(update={"wait_seconds": 0})
+    try:
+        with open_warehouse(case.site, case.settings.model_copy(update={"warehouse": at_once})):
+            pass
+    except WarehouseLocked:
+        yield Examined("warehouse", "ok", "in use by a run or a web UI")
+        return
+    except GallringError as error:
+        yield Examined("warehouse", "error", "does not open", error.message)
+        return
+    yield Examined("warehouse", "ok", "opens with its key")
+    yield from _dead_runs(case.site)
+
+
+def _dead_runs(site: Site) -> Iterator[Examined]:
+    """Runs that count as under way though nobody has the warehouse open: they hold up those that wait for them."""
+    if not (site.dagster / "dagster.yaml").is_file():
+        yield Examined("run history", "error", "dagster.yaml is missing", f"Run `gallring init {site.path}`.")
+        return
+    from dagster import DagsterRunStatus, RunsFilter
+
+    from orchestration.history import run_history
+
+    under_way = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    with run_history(site) as history:
+        dead = [run.run_id for run in history.get_runs(RunsFilter(statuses=under_way))]
+    for run_id in dead:
+        mend = "Terminate it in the web UI (`gallring ui`, Runs, force termination): others wait for it."
+        yield Examined("run history", "warning", f"run {run_id[:8]} counts as under way, and is not", mend)
+    if not dead:
+        yield Examined("run history", "ok", "no run that died is still waited for")
+
+
+def _leftovers(case: _Case) -> Iterator[Examined]:
+    """A rewriting that nobody works on any more; opening the warehouse removes one, so this one could not be opened."""
+    left = case.site.warehouse.with_name(case.site.warehouse.name + REWRITING)
+    if left.exists() and not case.site.warehouse.exists():
+        mend = "Bring back the warehouse with `gallring restore`; do not rename the half-written file."
+        yield Examined("leftovers", "error", f"{left.name} without {case.site.warehouse.name}", mend)
+    else:
+        yield Examined("leftovers", "ok", "nothing half written")
+
+
+def _arriving(case: _Case) -> Iterator[Examined]:
+    """Deliveries that never got their delivery.json."""
+    stuck = [
+        folder for folder in sorted(case.site.inbox.glob("*/*"))
+        if folder.is_dir() and not (folder / "delivery.json").exists()
+        and case.now - datetime.fromtimestamp(folder.stat().st_mtime, UTC) > _ARRIVING
+    ]  # fmt: skip
+    for folder in stuck:
+        mend = "It has no delivery.json and is never read: deliver it again, then remove the folder."
+        found = f"{folder.parent.name}/{folder.name} has been arriving for over a day"
+        yield Examined("inbox", "warning", found, mend)
+    if not stuck:
+        yield Examined("inbox", "ok", "no delivery is stuck")
+
+
+def _clock(case: _Case) -> Iterator[Examined]:
+    """A clock that is behind what it has already written, or ahead of which a source writes."""
+    today = case.now.astimezone(case.settings.zone).date()
+    if not case.site.analytics.exists():
+        yield Examined("clock", "ok", f"{today} in {case.settings.time_zone}")
+        return
+    from assets.publication.report.asking import published
+
+    with published(case.site) as reader:
+        as_of = reader.value("select as_of from about")
+        newest = reader.value("select max(extracted_at) from quality.deliveries")
+    if as_of > today:
+        yield Examined("clock", "error", f"today is {today}, yet the last run was as of {as_of}",
+                       "Set the machine's clock (timedatectl), or run as of a day that has come.")  # fmt: skip
+    elif newest is not None and newest.replace(tzinfo=UTC) > case.now + _ARRIVING:
+        yield Examined("clock", "warning", f"a delivery says that it was extracted at {newest:%Y-%m-%d %H:%M} UTC",
+                       "The source's clock, or this machine's, is wrong: `timedatectl` shows this one.")  # fmt: skip
+    else:
+        yield Examined("clock", "ok", f"{today} in {case.settings.time_zone}")
+
+
+def _transports(case: _Case) -> Iterator[Examined]:
+    for system, transport in sorted(case.settings.transports.items()):
+        subject = f"transport to {system}"
+        if transport.kind == "folder":
+            path = case.site.path / transport.to
+            well = path.is_dir() and os.access(path, os.W_OK)
+            mend = f"Make the folder {path} and let this account write there, or mend [transports.{system}]."
+        else:
+            address = transport.endpoint or ("" if transport.kind == "s3" else transport.to)
+            if not address:
+                yield Examined(subject, "ok", "not tried: an S3 bucket without an endpoint of its own")
+                continue
+            well = _reachable(address, _PORTS[transport.kind])
+            mend = f"Check the network, and `to` in [transports.{system}] of {case.site.settings.name}."
+        yield Examined(subject, "ok", "reachable") if well else Examined(subject, "error", "not reachable", mend)
+
+
+def _reachable(address: str, port: int) -> bool:
+    """Whether something answers at the address's host and port; nothing is sent."""
+    parts = urlsplit(address if "//" in address else f"//{address}")
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or port), timeout=_CONNECT_SECONDS):
+            return True
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,200 @@
+"""A site that is well has nothing to mend; each thing that is wrong is found, alone, with what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from assets.site import Site
+from assets.warehouse import Warehouse
+from orchestration.cli import main
+from orchestration.doctor import Examined, examine
+from orchestration.history import run_history
+from orchestration.initialising import make_site
+from orchestration.opening import PUBLIC_KEY, SIGNING_KEY, WAREHOUSE_KEY, open_warehouse
+from orchestration.settings import Settings
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with a warehouse and a run history, to be copied."""
+    site = make_site(tmp_path_factory.mktemp("whole") / "site")
+    settings = Settings.load(site)
+    open_warehouse(site, settings).close()
+    with run_history(site):
+        pass
+    return site.path
+
+
+@pytest.fixture
+def site(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    for name in ("GALLRING_SITE", "GALLRING_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    shutil.copytree(whole, tmp_path / "site")
+    return Site(tmp_path / "site")
+
+
+def complaints(site: Site) -> list[Examined]:
+    return [each for each in examine(site, NOW) if each.verdict != "ok"]
+
+
+def test_a_site_that_is_well_has_nothing_to_mend(site: Site) -> None:
+    found = examine(site, NOW)
+    assert [each for each in found if each.verdict != "ok" or each.mend] == []
+    assert {"warehouse", "clock", "disk", "modes", "policy", "signing key", "run history"} <= {
+        each.subject for each in found
+    }
+
+
+def lose_a_key(site: Site) -> None:
+    (site.keys / WAREHOUSE_KEY).unlink()
+
+
+def another_warehouse_key(site: Site) -> None:
+    (site.keys / WAREHOUSE_KEY).write_text("0" * 64)
+
+
+def another_public_key(site: Site) -> None:
+    other = make_site(site.path.with_name("other"))
+    (site.keys / PUBLIC_KEY).write_bytes((other.keys / PUBLIC_KEY).read_bytes())
+
+
+def open_the_keys(site: Site) -> None:
+    site.keys.chmod(0o755)
+
+
+def open_the_signing_key(site: Site) -> None:
+    (site.keys / SIGNING_KEY).chmod(0o644)
+
+
+def break_the_settings(site: Site) -> None:
+    site.settings.write_text("time_zone = 'Mars/Olympus'\n")
+
+
+def break_the_register(site: Site) -> None:
+    (site.policy / "register.yaml").write_text("purposes: [")
+
+
+def take_a_purpose_away(site: Site) -> None:
+    path = site.policy / "register.yaml"
+    path.write_text(path.read_text().replace("  web_security:", "  web_safety:"))
+
+
+def lose_a_folder(site: Site) -> None:
+    site.receipts.rmdir()
+
+
+def lose_dagsters_settings(site: Site) -> None:
+    (site.dagster / "dagster.yaml").unlink()
+
+
+def leave_a_delivery_half_way(site: Site) -> None:
+    folder = site.inbox / "crm" / "2026-11-01"
+    folder.mkdir(parents=True)
+    then = (NOW - timedelta(days=3)).timestamp()
+    os.utime(folder, (then, then))
+
+
+def leave_a_rewriting(site: Site) -> None:
+    site.warehouse.rename(site.warehouse.with_name("warehouse.duckdb.rewriting"))
+
+
+def send_nowhere(site: Site) -> None:
+    with site.settings.open("a") as file:
+        file.write('\n[transports.crm]\nkind = "folder"\nto = "not/there"\n')
+
+
+@pytest.mark.parametrize(
+    ("harm", "subject", "verdict", "mend"),
+    [
+        (lose_a_key, "warehouse.key", "error", "restore it from the backup of the keys"),
+        (another_warehouse_key, "warehouse", "error", "check the warehouse key"),
+        (another_public_key, "signing key", "error", "from the same backup"),
+        (open_the_keys, "modes", "error", "chmod go="),
+        (open_the_signing_key, "modes", "error", "chmod go="),
+        (break_the_settings, "settings", "error", "time_zone"),
+        (break_the_register, "policy", "error", "register.yaml"),
+        (take_a_purpose_away, "policy", "error", "gallring policy check"),
+        (lose_a_folder, "site", "error", "gallring init"),
+        (lose_dagsters_settings, "run history", "error", "gallring init"),
+        (leave_a_delivery_half_way, "inbox", "warning", "deliver it again"),
+        (leave_a_rewriting, "leftovers", "error", "gallring restore"),
+        (send_nowhere, "transport to crm", "error", "[transports.crm]"),
+    ],
+)
+def test_what_is_wrong_is_found_with_what_to_do(
+    site: Site, harm: Callable[[Site], None], subject: str, verdict: str, mend: str
+) -> None:
+    harm(site)
+    found = [each for each in complaints(site) if each.subject == subject]
+    assert [each.verdict for each in found] == [verdict]
+    assert mend in found[0].mend
+
+
+def test_a_clock_that_runs_behind_is_found(site: Site) -> None:
+    site.analytics.touch()
+    site.analytics.unlink()
+    with Warehouse.open(site.analytics, key=None) as published:
+        published.run("create table about as select date '2026-11-27' as as_of")
+        published.run("create schema quality")
+        published.run("create table quality.deliveries as select timestamp '2026-12-24 12:00:00' as extracted_at")
+    behind = next(each for each in complaints(site) if each.subject == "clock")
+    assert (behind.verdict, "2026-11-27" in behind.found) == ("error", True)
+    later = {each.subject: each for each in examine(site, NOW + timedelta(days=5))}
+    assert (later["clock"].verdict, "2026-12-24" in later["clock"].found) == ("warning", True)
+
+
+def test_a_run_that_died_is_found(site: Site) -> None:
+    from dagster import DagsterRunStatus
+
+    with run_history(site) as history:
+        history.create_run_for_job(job_def=_job(), status=DagsterRunStatus.STARTED)
+    found = [each for each in complaints(site) if each.subject == "run history"]
+    assert [each.verdict for each in found] == ["warning"]
+
+
+def _job():  # type: ignore[no-untyped-def]
+    from dagster import job, op
+
+    @op
+    def nothing() -> None: ...
+
+    @job
+    def dead() -> None:
+        nothing()
+
+    return dead
+
+
+def test_an_address_is_tried(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with site.settings.open("a") as file:
+            file.write(f'\n[transports.crm]\nkind = "sftp"\nto = "sftp://127.0.0.1:{port}/in"\n')
+        assert complaints(site) == []
+    assert [each.subject for each in complaints(site)] == ["transport to crm"]
+
+
+def test_no_key_is_told(site: Site) -> None:
+    key = (site.keys / WAREHOUSE_KEY).read_text().strip()
+    another_public_key(site)
+    open_the_keys(site)
+    assert not any(key in each.found + each.mend for each in examine(site, NOW))
+
+
+def test_the_command_says_no_when_something_is_wrong(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--site", str(site.path)]) == 0
+    open_the_keys(site)
+    assert main(["doctor", "--site", str(site.path)]) == 1
+    told = capsys.readouterr()
+    assert "chmod go=" in told.out
+    assert "1 of" in told.err
+    assert main(["doctor", "--site", str(site.path / "nowhere")]) == 1
