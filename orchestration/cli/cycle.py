@@ -135,12 +135,21 @@ def tell_outcome(outcome: CycleOutcome) -> None:
         complain(f"{failure.step}: {failure.message}")
     for check in outcome.failed_checks:
         complain(f"{check.severity} check {check.name} on {check.table}: {check.unexpected} rows break its claim.")
-    for block in outcome.blocks:
-        why = f"{block.reason}: {block.detail}" if block.detail else block.reason
+    for (source, why), tables in _blocks_alike(outcome).items():
+        named = f"{source}/{tables[0]}" if len(tables) == 1 else f"{source} ({', '.join(tables)})"
         complain(
-            f"{block.source}/{block.table} blocks ({why}): nothing that depends on it is sealed. "
+            f"{named} blocks ({why}): nothing that depends on it is sealed. "
             "Deliver it again; quarantine/ holds what was rejected."
         )
+
+
+def _blocks_alike(outcome: CycleOutcome) -> dict[tuple[str, str], list[str]]:
+    """The tables that block, by their source and the reason they share."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for block in outcome.blocks:
+        why = f"{block.reason}: {block.detail}" if block.detail else block.reason
+        alike.setdefault((block.source, why), []).append(block.table)
+    return alike
 
 
 def tell_rows(title: str, lines: Sequence[Any]) -> None:
