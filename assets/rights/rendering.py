@@ -47,16 +47,17 @@ def render(template: str, language: Language, policy_folder: Path | None, **give
 
     environment = _environment(language, policy_folder)
     css = (TEMPLATES / "page.css").read_text(encoding="utf-8")
+    drawn = {"drawing": _Markup(given.pop("drawing"))} if "drawing" in given else {}
     try:
-        return environment.get_template(template).render(language=language, css=_Style(css), **given)
+        return environment.get_template(template).render(language=language, css=_Markup(css), **drawn, **given)
     except TemplateError as error:
         line = getattr(error, "lineno", None)
         where = f", line {line}" if line else ""
         raise BadInput(f"The template {template}{where} cannot be used: {type(error).__name__}.") from None
 
 
-class _Style(str):
-    """Our own style sheet, which is no text to escape."""
+class _Markup(str):
+    """Our own style sheet or drawing, which is no text to escape."""
 
     __slots__ = ()
 

@@ -26,6 +26,7 @@ from assets.site import Site
 SCHEMAS = Path(__file__).with_name("schemas")
 FOLDER = "access"
 LETTERS = "access-answers"
+TIMELINES = "access-timelines"
 
 
 @dataclass(frozen=True)

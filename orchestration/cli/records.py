@@ -40,6 +40,7 @@ def explain(
     key: Annotated[str, typer.Argument(metavar="KEY", help="Its key, as the source system writes it.")],
     as_of: AsOfOption = None,
     language: Annotated[Literal["sv", "en"], typer.Option("--language", help="Swedish or English.")] = "en",
+    whole: Annotated[bool, typer.Option("--whole", help="A customer with every record of theirs.")] = False,
     site: SiteOption = None,
     policy: PolicyOption = None,
     json: JsonOption = False,
@@ -55,6 +56,12 @@ def explain(
     from assets.retention.explaining import render
 
     rules = Policy.load(settings.policy)
+    if whole:
+        from orchestration.cli.rights import explain_whole
+
+        with warehouse_of(chosen, settings) as warehouse, _looked_at(warehouse, rules, on):
+            explain_whole(chosen, warehouse, rules, record, key, language, json=json)
+        return
     with warehouse_of(chosen, settings) as warehouse, _looked_at(warehouse, rules, on):
         explanation = explain_record(warehouse, rules, record, key, language)
     as_json(explanation) if json else say(render(explanation))

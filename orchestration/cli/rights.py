@@ -1,4 +1,4 @@
-"""The office's registers, and what a person can ask: `hold`, `request` and `access-report`."""
+"""The office's registers, and what a person can ask: `hold`, `request`, `people`, `access-report`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -27,12 +27,14 @@ holds = typer.Typer(help="Legal holds: what stays, whatever the clocks say.", no
                     rich_markup_mode=None)  # fmt: skip
 requests = typer.Typer(help="What people asked for, and until when it is to be answered.", no_args_is_help=True,
                        rich_markup_mode=None)  # fmt: skip
+people = typer.Typer(help="Who may be one person.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
     app.add_typer(holds, name="hold")
     app.add_typer(requests, name="request")
+    app.add_typer(people, name="people")
     app.command("access-report")(access_report)
 
 
@@ -386,3 +388,78 @@ def _field_named(text: str) -> tuple[str, str, str]:
     if not (record_type and key and field):
         raise BadUsage(f"--checked {text!r}: write it as RECORD/KEY/FIELD, such as interaction/T9001/body.")
     return record_type, key, field
+
+
+def explain_whole(
+    site: Site,
+    warehouse: Warehouse,
+    policy: Policy,
+    record: str,
+    key: str,
+    language: Literal["sv", "en"],
+    *,
+    json: bool,
+) -> None:
+    """Everything about one customer in sentences, and as a page with a drawn timeline beside the access reports."""
+    import hashlib
+
+    from assets.rights.reports import TIMELINES, write_folder
+    from assets.rights.timeline import as_page, as_text, timeline
+
+    if record != "customer":
+        raise BadUsage("--whole explains a customer: gallring explain customer KEY --whole.")
+    found = timeline(warehouse, policy, key, language)
+    if json:
+        as_json(found)
+        return
+    name = f"{found.as_of}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    page = as_page(found, policy.register_path.parent).encode()
+    folder = write_folder(site.reports / TIMELINES / name, {f"timeline.{language}.html": page})
+    say(as_text(found))
+    say(f"\n{folder} holds the page.")
+
+
+# -- people ------------------------------------------------------------------------------------------------------------
+
+
+@people.command("review")
+def review_people(
+    same: Annotated[str | None, typer.Option("--yes", metavar="PAIR", help="They are one person.")] = None,
+    different: Annotated[str | None, typer.Option("--no", metavar="PAIR", help="They are not.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="The decided ones too.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show.")] = 50,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Rows that may be one person, with what speaks for it; --yes and --no are remembered, and merge nothing.
+
+    Exit code 4 while some are undecided.
+    """
+    from assets.errors import NeedsPerson
+    from assets.rights.matches import decide, matches
+
+    if same is not None and different is not None:
+        raise BadUsage("Decide one pair at a time: --yes or --no.")
+    with desk(site) as at:
+        pair = same or different
+        if pair is not None:
+            decide(at.warehouse, pair, same=same is not None, on=at.today, at=at.now)
+            say("Remembered. Nothing is merged: " + ("give both rows the same personnummer, or the same address and "
+                "name, in the source." if same is not None else "they stay two people."))  # fmt: skip
+            return
+        found = matches(at.warehouse, every=every)
+    if json:
+        as_json(found)
+    else:
+        table(
+            ["pair", "e-mail", "phone", "born", "names", "decided"],
+            [[each.pair, _agreement(each.same_email), _agreement(each.same_phone), _agreement(each.same_birth_date),
+              each.name_similarity, each.decided] for each in found[:limit]],
+        )  # fmt: skip
+    undecided = sum(each.decided is None for each in found)
+    if undecided:
+        raise NeedsPerson(f"{undecided} possible matches: look them up, then `gallring people review --yes|--no PAIR`.")
+
+
+def _agreement(same: bool | None) -> str:
+    return "" if same is None else "same" if same else "other"

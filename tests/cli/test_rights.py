@@ -126,6 +126,13 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path) -> None:
     code, out, _ = say("access-report", "--customer", "C1", "--json", at)
     assert (code, json.loads(out)["held_back"]) == (0, 5)
     assert say("access-report", "--email", "disa@hem.example", at)[0] == 4
+    code, out, _ = say("explain", "customer", "C1", "--whole", "--language", "sv", at)
+    assert (code, "Varför har ni kvar det här?" in out) == (0, True)
+    assert len(list((site.reports / "access-timelines").glob("*/timeline.sv.html"))) == 1
+    assert say("explain", "order", "O1", "--whole", at)[0] == 2
+    assert say("people", "review", at)[0] == 4
+    assert say("people", "review", "--no", "customer/C1+customer/C3", at)[0] == 0
+    assert say("people", "review", at)[0] == 0
     assert say("access-report", "--customer", "C1", "--checked", "nonsense", at)[0] == 2
     assert say("hold", "release", "site-h2", at)[0] == 0
     assert len(json.loads(say("hold", "list", "--json", at)[1])) == 4  # today is the released ones' last day

@@ -1,0 +1,255 @@
+"""Everything about one customer at once: why it is still here, when it goes, who else has it.
+
+Gathers what the evaluation has decided over all records of the customer, and tells it in sentences (`words.yaml`) and
+as a page with a drawn timeline. Speaks of purposes, kinds of records and days; no field's value is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assets.errors import BadInput
+from assets.models import Models
+from assets.retention.explaining import require_evaluation
+from assets.rights.people import find_person, records_of
+from assets.rights.rendering import Language, render, words
+from assets.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from assets.policy import Policy
+
+
+@dataclass(frozen=True)
+class PurposeLine:
+    """One purpose over the customer's records. `standing`: `active`, `later`, `unclear` or `ended`."""
+
+    purpose: str
+    title: str
+    purpose_class: str
+    law: str
+    standing: str
+    starts_on: date | None
+    ends_on: date | None
+    ended_by: str | None
+    records: int
+    record_types: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Going:
+    """Data categories of a kind of record with one disposition and one last day."""
+
+    record_type: str
+    disposition: str
+    keep_until: date | None
+    categories: int
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Somebody who has a copy: from when, of how many records."""
+
+    partner: str
+    since: date | None
+    records: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A customer's data on a day."""
+
+    record_key: str
+    as_of: date
+    language: Language
+    records: int
+    purposes: tuple[PurposeLine, ...]
+    going: tuple[Going, ...]
+    recipients: tuple[Recipient, ...]
+
+
+def timeline(warehouse: Warehouse, policy: Policy, customer: str, language: Language = "sv") -> Timeline:
+    """The timeline of a customer, a company's too, as the warehouse was last evaluated.
+
+    Raises:
+        BadInput: no such customer has been delivered.
+        CheckFailed: the warehouse has not been evaluated under this policy.
+    """
+    as_of = require_evaluation(warehouse, policy)
+    warehouse.run("create or replace temp table customers_records (record_type varchar, row_id bigint)")
+    warehouse.insert("customers_records", ("record_type", "row_id"), _records(warehouse, customer, as_of))
+    return Timeline(
+        customer, as_of, language,
+        int(warehouse.value("select count(*) from retention.records as known inner join customers_records as chosen "
+                            "on known.record_type = chosen.record_type and known.row_id = chosen.row_id")),
+        tuple(_line(row) for row in warehouse.rows(_PURPOSES, {"language": language})),
+        tuple(Going(*row) for row in warehouse.rows(_GOING)),
+        tuple(Recipient(*row) for row in warehouse.rows(_RECIPIENTS)),
+    )  # fmt: skip
+
+
+def _line(row: tuple[Any, ...]) -> PurposeLine:
+    told: Any = (*row[:-1], tuple(row[-1]))
+    return PurposeLine(*told)
+
+
+def _records(warehouse: Warehouse, customer: str, as_of: date) -> list[tuple[str, int]]:
+    found = warehouse.rows("select row_id, customer_type from raw.crm_customers where customer_id = ?", [customer])
+    if not found:
+        raise BadInput(f"No customer with the key {customer!r} has been delivered: check the key.")
+    row_id, kind = found[0]
+    if kind != "company":
+        return records_of(warehouse, find_person(warehouse, customer=customer))
+    records: list[tuple[Any, ...]] = []
+    with suppress(_Undone), warehouse.transaction():
+        warehouse.run("delete from triggers.restricted_people")
+        warehouse.run("delete from triggers.held_customers")
+        warehouse.run("insert into triggers.held_customers by name select null as hold_id, ? as customer_id", [row_id])
+        model = next(each for each in Models.of("triggers").ordered if each.name == "customer_records")
+        model.build(warehouse, {"as_of": as_of})
+        records = warehouse.rows("select distinct record_type, row_id from triggers.customer_records order by all")
+        raise _Undone
+    return [(record_type, record) for record_type, record in records]
+
+
+class _Undone(Exception):
+    """Leaves a transaction without keeping what was done in it."""
+
+
+_PURPOSES = """
+    select purposes.purpose, case $language when 'sv' then purposes.title_sv else purposes.title_en end,
+        purposes.class, purposes.law,
+        case when bool_or(claims.is_active) then 'active' when bool_or(claims.missing is not null) then 'unclear'
+            when bool_or(claims.starts_on > evaluation.as_of) then 'later' else 'ended' end as standing,
+        min(claims.starts_on),
+        case when not bool_or(claims.is_active and (claims.open_ended or claims.keep_until is null))
+            then max(claims.keep_until) end,
+        case when not bool_or(claims.is_active) then max(claims.ended_by) end,
+        count(distinct (claims.record_type, claims.row_id)),
+        list_sort(list(distinct claims.record_type))
+    from retention.claims as claims
+    cross join retention.evaluation
+    inner join customers_records as chosen
+        on claims.record_type = chosen.record_type and claims.row_id = chosen.row_id
+    inner join retention.records as records
+        on claims.record_type = records.record_type and claims.row_id = records.row_id
+    inner join policy.purposes as purposes on claims.purpose = purposes.purpose
+    group by all
+    order by min(purposes.position)
+"""
+_GOING = """
+    select decided.record_type, decided.disposition, decided.keep_until, count(*) as categories
+    from retention.dispositions as decided
+    inner join customers_records as chosen
+        on decided.record_type = chosen.record_type and decided.row_id = chosen.row_id
+    where decided.disposition <> 'not_personal'
+    group by decided.record_type, decided.disposition, decided.keep_until
+    order by decided.disposition = 'erase' desc, decided.keep_until nulls last, decided.record_type, decided.disposition
+"""
+_RECIPIENTS = """
+    select coalesce(partner.name, given.partner_id), min(given.disclosed_at), count(distinct given.record_key)
+    from raw.office_disclosures as given
+    inner join retention.records as records
+        on lower(given.record_type) = records.record_type and given.record_key = records.record_key
+    inner join customers_records as chosen
+        on records.record_type = chosen.record_type and records.row_id = chosen.row_id
+    left join raw.office_partners as partner on given.partner_id = partner.partner_id
+    where given.in_source
+    group by all
+    order by all
+"""
+
+
+# -- telling -----------------------------------------------------------------------------------------------------------
+
+
+def sentences(found: Timeline) -> Iterator[tuple[str, list[str]]]:
+    """The three questions with their answers, in the timeline's language."""
+    said = words(found.language)["timeline"]
+    yield said["why"], [_purpose(line, found) for line in found.purposes] or [said["nothing"]]
+    yield said["when"], [_going(line, found) for line in found.going] or [said["nothing"]]
+    yield (
+        said["who"],
+        [
+            said["recipient"].format(partner=each.partner, since=each.since or "?", records=each.records)
+            for each in found.recipients
+        ]
+        or [said["nobody"]],
+    )
+
+
+def as_text(found: Timeline) -> str:
+    """The timeline in plain sentences."""
+    said = words(found.language)["timeline"]
+    lines = [said["heading"].format(key=found.record_key, as_of=found.as_of, records=found.records)]
+    for question, answers in sentences(found):
+        lines += ["", question, *(f"- {answer}" for answer in answers)]
+    return "\n".join(lines)
+
+
+def as_page(found: Timeline, policy_folder: Path | None) -> str:
+    """The timeline as a page that stands by itself, with its drawing."""
+    return render(
+        "timeline.html.j2", found.language, policy_folder, timeline=found, answers=list(sentences(found)),
+        drawing=_drawing(found), heading=words(found.language)["timeline"],
+    )  # fmt: skip
+
+
+def _purpose(line: PurposeLine, found: Timeline) -> str:
+    known = words(found.language)
+    what = ", ".join(known["record_types"].get(kind, kind).lower() for kind in line.record_types)
+    until = known["until"].format(day=line.ends_on) if line.ends_on else known["open_ended"]
+    since = known["timeline"]["since"].format(day=line.starts_on) if line.starts_on else ""
+    said: str = known["timeline"][line.standing].format(
+        title=line.title, what=what, until=until, law=line.law, since=since, start=line.starts_on or "?",
+        day=line.ends_on or "?",
+    )  # fmt: skip
+    return said
+
+
+def _going(line: Going, found: Timeline) -> str:
+    known = words(found.language)
+    when = known["timeline"]["goes"] if line.keep_until else known["timeline"]["no_day"]
+    said = known["timeline"]["dispositions"].get(line.disposition, when)
+    what = known["record_types"].get(line.record_type, line.record_type)
+    after = line.keep_until + timedelta(days=1) if line.keep_until else ""
+    kinds = known["timeline"]["categories"].format(number=line.categories)
+    return f"{what} ({kinds}): {said.format(day=after)}."
+
+
+def _drawing(found: Timeline) -> str:
+    """Each purpose as a bar from its start to its end, by Altair, rendered in this process; empty without a bar."""
+    import altair
+    import vl_convert
+
+    alt: Any = altair
+
+    ends = [line.ends_on for line in found.purposes if line.ends_on is not None]
+    last = max([*ends, found.as_of + timedelta(days=365)])
+    first = min([line.starts_on for line in found.purposes if line.starts_on is not None], default=found.as_of)
+    bars = [
+        {"title": line.title, "start": (line.starts_on or first).isoformat(), "end": (line.ends_on or last).isoformat(),
+         "standing": line.standing}
+        for line in found.purposes
+    ]  # fmt: skip
+    if not bars:
+        return ""
+    order = list(dict.fromkeys(bar["title"] for bar in bars))
+    colours = alt.Scale(
+        domain=["active", "later", "unclear", "ended"], range=["#24507a", "#8fb3d6", "#c98a2b", "#c3cad3"]
+    )
+    drawn = alt.Chart(alt.Data(values=bars)).mark_bar(height=12).encode(
+        x=alt.X("start:T", title=None), x2="end:T",
+        y=alt.Y("title:N", sort=order, title=None, axis=alt.Axis(labelLimit=300, ticks=False)),
+        color=alt.Color("standing:N", scale=colours, legend=None),
+    )  # fmt: skip
+    today = alt.Chart(alt.Data(values=[{"day": found.as_of.isoformat()}])).mark_rule(color="#a02020").encode(x="day:T")
+    chart = (drawn + today).properties(
+        width=500, height=alt.Step(24), padding={"left": 40, "right": 10, "top": 5, "bottom": 5}
+    )
+    svg: str = vl_convert.vegalite_to_svg(chart.to_json())
+    return svg

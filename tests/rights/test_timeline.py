@@ -1,0 +1,47 @@
+"""The three questions about a whole customer, answered in both languages, with a drawing."""
+
+from __future__ import annotations
+
+import pytest
+
+from assets.errors import BadInput
+from assets.rights.timeline import as_page, as_text, timeline
+from assets.warehouse import Warehouse
+from tests.rights.company import company, evaluated, policy
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Warehouse:
+    return evaluated(company())
+
+
+def test_the_three_questions_are_answered(warehouse: Warehouse) -> None:
+    swedish = as_text(timeline(warehouse, policy(), "C1", "sv"))
+    assert (
+        "Bokföring, moms och skatteunderlag: fakturor, beställda produkter, sedan 2025-09-02, t.o.m. 2032-12-31"
+        in swedish
+    )
+    assert "Fakturor (3 slags uppgifter): försvinner 2033-01-01." in swedish
+    assert "Fraktbolaget AB, sedan 2026-09-05 (1 poster)." in swedish
+    english = as_text(timeline(warehouse, policy(), "C1", "en"))
+    assert "Why do you still have this?" in english
+    assert "Newsletter (consent): consents, newsletter subscriptions, since 2026-02-01, through 2028-02-01" in english
+    assert not any(value in swedish + english for value in ("Disa", "disa@", "1740640", "199006"))
+
+
+def test_a_company_is_told_of_with_its_contacts_and_orders(warehouse: Warehouse) -> None:
+    found = timeline(warehouse, policy(), "F", "en")
+    assert {"contact", "order", "interaction"} <= {kind for line in found.purposes for kind in line.record_types}
+    assert warehouse.value("select count(*) from triggers.held_customers") == 0
+
+
+def test_the_page_stands_by_itself_and_is_drawn(warehouse: Warehouse) -> None:
+    page = as_page(timeline(warehouse, policy(), "C1", "sv"), None)
+    assert page.count("<svg") == 1
+    assert "Nyhetsbrev (samtycke)" in page
+    assert not any(mark in page for mark in ("<script", "<link", "url(http", "Disa"))
+
+
+def test_an_unknown_customer_is_refused(warehouse: Warehouse) -> None:
+    with pytest.raises(BadInput):
+        timeline(warehouse, policy(), "C99")
