@@ -116,8 +116,7 @@ class _Undone(Exception):
 def records_of(warehouse: Warehouse, person: Person) -> list[tuple[str, int]]:
     """The person's records as (record type, surrogate), those that have left the sources too.
 
-    `triggers.*` must be built. Nothing that is built here is kept, unless a caller has a transaction open: call it outside
-    of one.
+    `triggers.*` must be built. Nothing that is built here is kept; not to be called inside a transaction that is.
     """
     as_of = warehouse.value("select as_of from retention.evaluation")
     found: list[tuple[Any, ...]] = []

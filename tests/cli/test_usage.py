@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 VERBS = [
     ("init",), ("demo",), ("generate",), ("deliver",), ("run",), ("ui",), ("status",), ("explain",), ("scenario",),
     ("policy", "check"), ("policy", "register"), ("manifest", "list"), ("manifest", "show"), ("manifest", "verify"),
-    ("evidence", "export"), ("evidence", "verify"),
+    ("hold", "place"), ("hold", "release"), ("hold", "list"), ("hold", "review"), ("request", "add"),
+    ("request", "verify"), ("request", "extend"), ("request", "answer"), ("request", "list"), ("people", "review"),
+    ("access-report",), ("evidence", "export"), ("evidence", "verify"),
     ("forecast",), ("report",), ("simulate",), ("policy", "diff"), ("doctor",),
 ]  # fmt: skip
 
