@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from assets.policy import Policy
 
 FOLDER = SQL / "analytics"
+MACROS = SQL / "published_macros.sql"
 CATALOG = "published"
 #: The file is without direct identifiers, but still personal data: readable by the site's own account alone.
 FILE_MODE = 0o600
@@ -37,6 +38,7 @@ FILE_MODE = 0o600
 SMALLEST_GROUP = 10
 
 _COLUMN = re.compile(r"^-- - (?P<name>[a-z_0-9]+) (?P<type>[a-z]+(?:\([0-9]+, ?[0-9]+\))?(?:\[\])?): (?P<comment>.+)$")
+_MACRO = re.compile(r"^-- - (\w+): (.+)$", re.MULTILINE)
 _EARLIER = re.compile(rf"\b{CATALOG}\.([a-z_]+\.[a-z_]+)")
 
 
@@ -132,6 +134,7 @@ def publish(
             rows = {table.name: _build(warehouse, table, smallest_group) for table in published_tables()}
             _require_every_field(warehouse, rows["retention.field_dispositions"])
             warehouse.run(f"checkpoint {CATALOG}")
+        _add_macros(building)
         building.chmod(mode)
         size = building.stat().st_size
         _swap(building, site.analytics)
@@ -165,6 +168,17 @@ def _build(warehouse: Warehouse, table: PublishedTable, smallest_group: int) -> 
         where = f"{table.sql_name}.{identifier(column.name)}"
         warehouse.run(f"comment on column {where} is {_literal(column.comment)}")
     return int(warehouse.value(f"select count(*) from {table.sql_name}"))
+
+
+def _add_macros(building: Path) -> None:
+    """Put the common questions into the file, so that whoever opens it can call them."""
+    with Warehouse.in_memory() as writer, attached(writer, building, CATALOG):
+        writer.run(f"use {CATALOG}")
+        writer.script(MACROS)
+        for name, comment in _MACRO.findall(MACROS.read_text(encoding="utf-8")):
+            writer.run(f"comment on macro table {identifier(name)} is {_literal(comment)}")
+        writer.run("use memory")
+        writer.run(f"checkpoint {CATALOG}")
 
 
 def _require_every_field(warehouse: Warehouse, published: int) -> None:

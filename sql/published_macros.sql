@@ -1,0 +1,62 @@
+-- The common questions, as table macros of analytics.duckdb. Run with the published file as the default database.
+-- - what_holds: Each field of a record: what holds, until when, and why. what_holds(record_type, record_key)
+-- - due_before: What is kept now and falls due before a day. due_before(date)
+-- - held_for: What one purpose holds now. held_for(purpose)
+-- - ended: The claims on a record that have ended, and what ended them. ended(record_type, record_key)
+-- - told: What systems were told about a record, and where that stands. told(record_type, record_key)
+create macro what_holds(kind, key) as table
+    select
+        field,
+        disposition,
+        keep_until,
+        purposes
+    from retention.field_dispositions
+    where record_type = kind and record_key = key
+    order by field;
+
+create macro due_before(day) as table
+    select
+        source,
+        record_type,
+        record_key,
+        data_category,
+        keep_until,
+        purposes
+    from retention.dispositions
+    where disposition in ('retain', 'restrict') and keep_until < day
+    order by keep_until, source, record_type, record_key, data_category;
+
+create macro held_for(reason) as table
+    select
+        source,
+        record_type,
+        record_key,
+        data_category,
+        starts_on,
+        keep_until
+    from retention.claims
+    where purpose = reason and is_active
+    order by source, record_type, record_key, data_category;
+
+create macro ended(kind, key) as table
+    select
+        data_category,
+        purpose,
+        keep_until,
+        ended_by
+    from retention.claims
+    where record_type = kind and record_key = key and not is_active and missing is null
+    order by data_category, keep_until, purpose;
+
+create macro told(kind, key) as table
+    select
+        system,
+        action,
+        fields,
+        as_of,
+        state,
+        due_on,
+        next_step
+    from manifest.items
+    where record_type = kind and record_key = key
+    order by as_of, system, action;
