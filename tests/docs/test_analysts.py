@@ -81,7 +81,7 @@ def test_every_macro_is_told_of_and_answers(reader: duckdb.DuckDBPyConnection) -
 
 
 def test_an_open_reader_keeps_its_file_and_a_new_one_sees_the_new(
-    decided: tuple[Site, Warehouse], tmp_path: Path
+    decided: tuple[Site, Warehouse],
 ) -> None:
 
     site, warehouse = decided
