@@ -20,6 +20,7 @@ VERBS = [
     ("request", "verify"), ("request", "extend"), ("request", "answer"), ("request", "list"), ("people", "review"),
     ("access-report",), ("evidence", "export"), ("evidence", "verify"),
     ("forecast",), ("report",), ("simulate",), ("policy", "diff"), ("doctor",),
+    ("backup",), ("restore",), ("rotate-key",), ("copies",),
 ]  # fmt: skip
 
 
