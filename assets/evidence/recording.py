@@ -74,7 +74,8 @@ _REFERENCE = "cast(pseudonym('evidence:' || record_type || ':' || record_key) as
 
 def _news(warehouse: Warehouse, chain: Chain) -> Iterator[dict[str, Any]]:
     last = {(entry["kind"], entry["subject"]): canonical(entry["facts"]) for entry in chain.entries}
-    sources = (_decided(warehouse), _checked(warehouse), _sealed(warehouse), _happened(warehouse), _erased(warehouse))
+    sources = (_decided(warehouse), _checked(warehouse), _sealed(warehouse), _happened(warehouse), _erased(warehouse),
+               _office(warehouse))  # fmt: skip
     for source in sources:
         for kind, subject, facts in source:
             if last.get((kind, subject)) != canonical(facts):
@@ -197,3 +198,19 @@ def _erased(warehouse: Warehouse) -> Iterator[Told]:
     for row in rows:
         as_of = str(row["as_of"])
         yield "erased", f"{as_of}/{row['sequence']}", {**row, "as_of": as_of}
+
+
+def _office(warehouse: Warehouse) -> Iterator[Told]:
+    """What the office did at the site: holds, requests, decisions on matches, and each reading of a person's data.
+
+    An entry of the site's own is named by its number; a delivered one is not: the office may write anything there.
+    """
+    if not warehouse.exists("office", "events"):
+        return
+    rows = warehouse.records(
+        "select sequence, strftime(happened_at, '%Y-%m-%dT%H:%M:%SZ') as happened_at, register, event, code, "
+        "case when regexp_full_match(entry_id, 'site-[hr][0-9]+([.][0-9]+)?') then entry_id end as entry "
+        "from office.events order by sequence"
+    )
+    for row in rows:
+        yield "office", f"office/{row['sequence']}", row
