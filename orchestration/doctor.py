@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from assets.erasure.copies import copy_register
 from assets.errors import GallringError
 from assets.manifests.signatures import PublicKey
 from assets.policy import Policy
@@ -31,6 +32,7 @@ from orchestration.opening import (
     load_policy,
     load_signer,
     open_warehouse,
+    periods_of,
     read_key,
 )
 from orchestration.settings import Settings
@@ -174,8 +176,8 @@ def _warehouse(case: _Case) -> Iterator[Examined]:
         return
     at_once = case.settings.warehouse.model_copy(update={"wait_seconds": 0})
     try:
-        with open_warehouse(case.site, case.settings.model_copy(update={"warehouse": at_once})):
-            pass
+        with open_warehouse(case.site, case.settings.model_copy(update={"warehouse": at_once})) as warehouse:
+            strangers = len(copy_register(case.site, warehouse, periods_of(case.settings)).strangers)
     except WarehouseLocked:
         yield Examined("warehouse", "ok", "in use by a run or a web UI")
         return
@@ -183,6 +185,11 @@ def _warehouse(case: _Case) -> Iterator[Examined]:
         yield Examined("warehouse", "error", "does not open", error.message)
         return
     yield Examined("warehouse", "ok", "opens with its key")
+    if strangers:
+        mend = "`gallring copies` names them: move them away, or destroy them."
+        yield Examined("copies", "warning", f"{strangers} files are not on the copy register", mend)
+    else:
+        yield Examined("copies", "ok", "every file is on the copy register")
     yield from _dead_runs(case.site)
 
 
