@@ -193,7 +193,7 @@ def record(warehouse: Warehouse, events: Iterable[Event]) -> list[Event]:
     if not wanted:
         return []
     with warehouse.transaction():
-        standing = _standing(warehouse, {event.manifest_id for event in wanted})
+        standing = _standing(warehouse, wanted)
         taken = [event for event in wanted if _take(standing, event)]
         first = _next_sequence(warehouse)
         warehouse.insert("manifest.events", _COLUMNS, [
@@ -286,10 +286,20 @@ class _Standing:
             self.of_manifest.setdefault(key[0], []).append(key)
 
 
-def _standing(warehouse: Warehouse, manifests: set[str]) -> _Standing:
+def _standing(warehouse: Warehouse, events: Sequence[Event]) -> _Standing:
+    """The items that are named, one by one; of the others in their manifests only which states there are."""
+    params = {
+        "manifests": sorted({event.manifest_id for event in events}),
+        "items": sorted({event.item_id for event in events if event.item_id is not None}),
+    }
     rows = warehouse.rows(
-        "select manifest_id, item_id, state from manifest.item_states where list_contains($ids, manifest_id)",
-        {"ids": sorted(manifests)},
+        "select manifest_id, item_id, state from manifest.item_states "
+        "where list_contains(cast($manifests as varchar[]), manifest_id) "
+        "and item_id in (select unnest(cast($items as varchar[]))) "
+        "union all select distinct manifest_id, 'any other in ' || state, state from manifest.item_states "
+        "where list_contains(cast($manifests as varchar[]), manifest_id) "
+        "and item_id not in (select unnest(cast($items as varchar[])))",
+        params,
     )
     return _Standing({(manifest_id, item_id): state for manifest_id, item_id, state in rows})
 

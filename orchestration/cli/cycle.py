@@ -183,7 +183,7 @@ def tell_manifests(summary: Summary) -> None:
              counted(each.states)]
             for each in summary.manifests
         ],
-    )
+    )  # fmt: skip
 
 
 def counted(counts: dict[str, int]) -> str:
