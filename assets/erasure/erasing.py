@@ -14,6 +14,7 @@ from datetime import date
 
 from assets.erasure.periods import last_day
 from assets.ingest.contracts import Column, Contract, Contracts
+from assets.ingest.merging import stored_while_open
 from assets.ingest.projecting import LOCAL_ZONE, literal
 from assets.ingest.tables import HasContracts
 from assets.policy import months_and_days
@@ -32,8 +33,9 @@ class Erasure:
 
     Attributes:
         as_of: the day.
-        reasons: `ordered` (by a sealed manifest), `answered` (an address of an answered request), `quarantine` (past
-            its last day, or of an ordered record), `residue` (corrected values that the file may still hold).
+        reasons: `ordered` (by a sealed manifest), `answered` (an address of an answered request, the
+            reason of a released hold), `quarantine` (past its last day, or of an ordered record), `residue` (corrected
+            values that the file may still hold).
         fields_erased: values of records that were erased.
         records: the records they belonged to.
         quarantined_erased: quarantined rows that were erased, or lost their text.
@@ -125,11 +127,11 @@ def _find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, quarantin
             fields, records = fields + held, records + of_records
             if held:
                 selections[f"raw.{contract.raw_table}"] = _without_ordered(warehouse, contract)
-        elif column := _answered_address(contract):
-            addresses = _count_answered(warehouse, contract, column)
-            answered += addresses
-            if addresses:
-                selections[f"raw.{contract.raw_table}"] = _without_answered(warehouse, contract, column)
+        elif open_alone := stored_while_open(contract):
+            closed = _count_answered(warehouse, contract, *open_alone)
+            answered += closed
+            if closed:
+                selections[f"raw.{contract.raw_table}"] = _without_answered(warehouse, contract, *open_alone)
     quarantined = _count_quarantined(warehouse, as_of, quarantine)
     if quarantined:
         selections["intake.quarantined"] = _staying_quarantined(as_of, quarantine)
@@ -202,28 +204,21 @@ def _withheld(contract: Contract) -> str:
     )
 
 
-# -- addresses of answered requests ------------------------------------------------------------------------------------
+# -- addresses of answered requests, reasons of released holds ---------------------------------------------------------
 
 
-def _answered_address(contract: Contract) -> Column | None:
-    """The column of an office register whose keyed hash is enough once the request is answered."""
-    if contract.record_type is not None or "answered_at" not in {column.name for column in contract.columns}:
-        return None
-    return next((column for column in contract.columns if column.pseudonymised), None)
-
-
-def _count_answered(warehouse: Warehouse, contract: Contract, column: Column) -> int:
+def _count_answered(warehouse: Warehouse, contract: Contract, column: Column, closed_on: str) -> int:
     return int(
         warehouse.value(
             f"select count({identifier(column.name)}) from raw.{identifier(contract.raw_table)} "
-            "where answered_at is not null"
+            f"where {identifier(closed_on)} is not null"
         )
     )
 
 
-def _without_answered(warehouse: Warehouse, contract: Contract, column: Column) -> str:
+def _without_answered(warehouse: Warehouse, contract: Contract, column: Column, closed_on: str) -> str:
     parts = [
-        f"case when answered_at is null then {identifier(name)} end as {identifier(name)}"
+        f"case when {identifier(closed_on)} is null then {identifier(name)} end as {identifier(name)}"
         if name == column.name
         else identifier(name)
         for name in warehouse.columns("raw", contract.raw_table)

@@ -93,7 +93,7 @@ def _arrivals(staging: Staging, raw: str) -> str:
         for column in contract.columns if column.pseudonymised
     ]  # fmt: skip
     parts += [
-        f"{_remembered(column, f'new.{identifier(column.name)}', f'known_{column.name}')}"
+        f"{_remembered(column, _memorable(column), f'known_{column.name}')}"
         for column in contract.columns if column.remembered
     ]  # fmt: skip
     return f"""
@@ -112,18 +112,34 @@ def _arrivals(staging: Staging, raw: str) -> str:
 def _stored(contract: Contract, column: Column) -> str:
     """The value that is stored: none where a sealed manifest ordered the field erased, though the source has it still.
 
-    An office register's address is stored while its request is open; after that its keyed hash is enough.
+    An office register's address or reason is stored while its entry is open; after that its keyed hash, or its days,
+    are enough.
     """
     value = f"new.{identifier(column.name)}"
     if column.category is not None and contract.record_type is not None:
         return f"case when {_is_ordered(column)} then null else {value} end"
-    if contract.record_type is None and column.pseudonymised and _can_be_answered(contract):
-        return f"case when new.answered_at is null then {value} end"
+    open_alone = stored_while_open(contract)
+    if open_alone is not None and column.name == open_alone[0].name:
+        return f"case when new.{identifier(open_alone[1])} is null then {value} end"
     return value
 
 
-def _can_be_answered(contract: Contract) -> bool:
-    return any(column.name == "answered_at" for column in contract.columns)
+def stored_while_open(contract: Contract) -> tuple[Column, str] | None:
+    """The personal column of an office register that is kept while an entry is open, and the day that closes one."""
+    if contract.record_type is not None:
+        return None
+    columns = {column.name: column for column in contract.columns}
+    if "answered_at" in columns:
+        return next(((column, "answered_at") for column in contract.columns if column.pseudonymised), None)
+    return (columns["reason"], "released_at") if {"reason", "released_at"} <= columns.keys() else None
+
+
+def _memorable(column: Column) -> str:
+    """What may be remembered of a value: of a text without a closed list a code of three letters (a currency) alone."""
+    value = f"new.{identifier(column.name)}"
+    if column.type != "text" or column.enum:
+        return value
+    return f"case when regexp_full_match({value}, '[A-Z]{{3}}') then {value} end"
 
 
 def _withheld(contract: Contract) -> str:

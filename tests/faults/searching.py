@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _LARGEST = 1 << 26
+_CHUNK = 1 << 14
 _DEPTH = 3
 #: Where packed bytes may begin: zlib, gzip, a zip's member.
 _PACKED = re.compile(rb"\x78[\x01\x5e\x9c\xda]|\x1f\x8b\x08|PK\x03\x04")
@@ -49,6 +50,7 @@ def _encoded(needle: str) -> Iterator[bytes]:
 
 
 def _unpacked(content: bytes) -> Iterator[bytes]:
+    view = memoryview(content)
     for match in _PACKED.finditer(content):
         start, bits = match.start(), 15
         if match.group().startswith(b"PK"):
@@ -57,9 +59,19 @@ def _unpacked(content: bytes) -> Iterator[bytes]:
             bits = -15
         elif match.group().startswith(b"\x1f"):
             bits = 31
-        try:
-            inner = zlib.decompressobj(bits).decompress(content[start:], _LARGEST)
-        except zlib.error:
-            continue
+        inner = _inflated(view[start:], bits)
         if inner:
             yield inner
+
+
+def _inflated(packed: memoryview, bits: int) -> bytes:
+    """What unpacks, up to where it is no packed stream any more."""
+    stream, found = zlib.decompressobj(bits), bytearray()
+    for at in range(0, len(packed), _CHUNK):
+        try:
+            found += stream.decompress(packed[at : at + _CHUNK])
+        except zlib.error:
+            break
+        if stream.eof or len(found) > _LARGEST:
+            break
+    return bytes(found)
