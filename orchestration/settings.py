@@ -342,8 +342,8 @@ policy = "policy"
 # smallest_group = 10
 
 [limits]
-# What arrives is refused unread when a file, a line of it, or what an Excel file unpacks to is larger than this, or when
-# a delivery lists more files.
+# What arrives is refused unread when a file, a line of it, or what an Excel file unpacks to is larger than this, or
+# when a delivery lists more files.
 # file_size = "100GB"
 # line_size = "2MiB"
 # unpacked_size = "4GB"

@@ -239,7 +239,8 @@ def _tables() -> list[str]:
         columns = ", ".join(f"{name} varchar" for name in (key_field, *fields))
         extra = ", partner_id varchar, delivered_at date" if record_type == "delivery" else ""
         statements.append(
-            f"create table raw.{source}_{table} (row_id bigint, in_source boolean, withheld varchar[], {columns}{extra})"
+            f"create table raw.{source}_{table} "
+            f"(row_id bigint, in_source boolean, withheld varchar[], {columns}{extra})"
         )
         statements.append(f"insert into policy.records values ('{record_type}', '{source}', '{table}', '{key_field}')")
         position = 0
