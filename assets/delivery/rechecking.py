@@ -118,6 +118,6 @@ def _require_day(warehouse: Warehouse, as_of: date) -> None:
     evaluated = warehouse.value("select as_of from retention.evaluation") if known else None
     if evaluated != as_of:
         raise CheckFailed(
-            f"Nothing is delivered: the warehouse is evaluated as of {evaluated or 'no day'}, the re-check is as of "
-            f"{as_of}. Run `gallring run --as-of {as_of}` first."
+            f"Nothing was sealed or delivered: the warehouse is evaluated as of {evaluated or 'no day'}, "
+            f"the re-check is as of {as_of}. Run `gallring run --as-of {as_of}` first."
         )

@@ -89,7 +89,7 @@ def test_a_restricted_persons_record_falls_though_its_disposition_lags(company: 
 
 def test_another_day_says_nothing_about_this_one(company: Company) -> None:
     company.night(DAY, erase("C0"))
-    with pytest.raises(CheckFailed, match="Nothing is delivered"):
+    with pytest.raises(CheckFailed, match="Nothing was sealed or delivered"):
         recheck(company.warehouse, POLICY, None, NEXT)
 
 
