@@ -31,6 +31,7 @@ from orchestration.settings import Settings
 from tests.faults.birds import Birds
 from tests.faults.searching import holds, places_of
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 FIRST, LAST, AFTER = date(2026, 11, 25), date(2045, 1, 2), date(2045, 3, 15)
 ERASES = importlib.util.find_spec("assets.erasure.assets") is not None
