@@ -42,7 +42,7 @@ class PurposeLine:
 
 @dataclass(frozen=True)
 class Going:
-    """Data categories of a kind of record with one disposition and one last day."""
+    """Data categories of a kind of record with one last day. `disposition`: `keep`, `review` or `erase`."""
 
     record_type: str
     disposition: str
@@ -142,13 +142,15 @@ _PURPOSES = """
     order by min(purposes.position)
 """
 _GOING = """
-    select decided.record_type, decided.disposition, decided.keep_until, count(*) as categories
+    select decided.record_type,
+        case when decided.disposition in ('erase', 'review') then decided.disposition else 'keep' end as fate,
+        decided.keep_until, count(*) as categories
     from retention.dispositions as decided
     inner join customers_records as chosen
         on decided.record_type = chosen.record_type and decided.row_id = chosen.row_id
     where decided.disposition <> 'not_personal'
-    group by decided.record_type, decided.disposition, decided.keep_until
-    order by decided.disposition = 'erase' desc, decided.keep_until nulls last, decided.record_type, decided.disposition
+    group by all
+    order by min(decided.disposition <> 'erase'), decided.keep_until nulls last, decided.record_type, fate
 """
 _RECIPIENTS = """
     select coalesce(partner.name, given.partner_id), min(given.disclosed_at), count(distinct given.record_key)

@@ -21,8 +21,8 @@ def test_the_three_questions_are_answered(warehouse: Warehouse) -> None:
         "Bokföring, moms och skatteunderlag: fakturor, beställda produkter, sedan 2025-09-02, t.o.m. 2032-12-31"
         in swedish
     )
-    assert "Fakturor (3 slags uppgifter): försvinner 2033-01-01." in swedish
-    assert "Fraktbolaget AB, sedan 2026-09-05 (1 poster)." in swedish
+    assert "Fakturor (uppgiftsslag: 3): försvinner 2033-01-01." in swedish
+    assert "Fraktbolaget AB, sedan 2026-09-05 (poster: 1)." in swedish
     english = as_text(timeline(warehouse, policy(), "C1", "en"))
     assert "Why do you still have this?" in english
     assert "Newsletter (consent): consents, newsletter subscriptions, since 2026-02-01, through 2028-02-01" in english
