@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -204,6 +205,30 @@ def test_status_tells_what_was_taken_in(demo: Demo) -> None:
     assert found["waiting"] == []
     assert [line["source"] for line in found["deliveries"]] == ["crm", "mailing", "office", "orders", "web"]
     assert demo.ask("status").code == 0
+
+
+def test_the_run_left_a_report_and_a_forecast(demo: Demo) -> None:
+    assert {path.name for path in demo.folder.glob("reports/*")} >= {"index.html", "index.sv.html", "register.csv"}
+    before = (demo.folder / "reports" / "index.html").read_bytes()
+    assert demo.ask("report").code == 0
+    assert (demo.folder / "reports" / "index.html").read_bytes() == before
+    looked = demo.ask("forecast", "--months", "3", "--json").data
+    assert {line["month"] for line in looked["lines"]} <= {"2026-11", "2026-12", "2027-01"}
+    assert looked["later"] > 0
+
+
+def test_a_policy_that_erases_at_once_is_shouted(demo: Demo, tmp_path: Path) -> None:
+    other = tmp_path / "policy"
+    shutil.copytree(demo.folder / "policy", other)
+    assert demo.ask("simulate", "--policy", str(other)).code == 0
+    register = (other / "register.yaml").read_text(encoding="utf-8")
+    (other / "register.yaml").write_text(register.replace("{followup: P1Y}", "{followup: P6M}"), encoding="utf-8")
+    answer = demo.ask("simulate", "--policy", str(other), "--json")
+    assert answer.code == 4
+    assert answer.data["erased_at_once"] > 0
+    assert "ERASE" in answer.err
+    told = say("policy", "diff", str(demo.folder / "policy"), str(other))
+    assert told.out == "Purpose quote_followup, clock followup: P1Y becomes P6M, which is shorter.\n"
 
 
 def test_an_earlier_demo_is_remade_and_the_new_one_summed_up(demo: Demo) -> None:
