@@ -46,6 +46,7 @@ KINDS = (
          "what the rules read, encrypted; rewritten without what is ordered erased"),
     Kind("backup", ("backups/*",), "bringing the warehouse back, encrypted"),
     Kind("analytics", ("analytics.duckdb",), "analysis under pseudonyms; replaced by each run"),
+    Kind("mark", ("outbox/*/*.delivered", "outbox/*/*.cancelled"), "that a manifest may be acted on, or never may"),
     Kind("manifest", ("outbox/*/*/*", "outbox/.sealing/**"), "what each system was ordered; keys of records alone"),
     Kind("parcel", ("exchange/**",), "manifests on their way to a system"),
     Kind("receipt", ("receipts/**",), "what each system answered"),
@@ -235,6 +236,8 @@ class _Dates:
                 return self._deliveries.get(unit) or last_day(self._written(unit), self._periods.quarantine)
             case "manifest":
                 return self._manifests.get(unit)
+            case "mark":
+                return self._manifests.get(unit.with_suffix(""))
             case "backup":
                 named = BACKUP_NAME.fullmatch(unit.name)
                 return (
