@@ -12,8 +12,8 @@ source's word.
 
 Restrictions, lifts and notices leave no trace in an export; their acknowledgement is the last that is heard of them.
 
-A record that its source merged into another would be followed where an export named its successor; no contract has a
-column for that, so such a record counts as any that left, and its successor by its own rules.
+A record that its source merged into another is followed to the one that is left, where a contract has the column
+`merged_into`: what the ordered fields hold there is what became of them, so that merging a record away proves nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from assets.delivery.states import record_selected
+from assets.ingest.contracts import SUCCESSOR
 from assets.manifests import ledger
 from assets.manifests.changes import find_held_fields
 from assets.models import SQL, Model
@@ -31,7 +32,7 @@ from assets.warehouse import Warehouse, identifier
 
 _PROVABLE = Model("manifest", SQL / "delivery" / "provable_items.sql")
 
-STILL_THERE, PARTLY_THERE, BACK = "still_there", "partly_there", "there_again"
+STILL_THERE, PARTLY_THERE, BACK, MERGED = "still_there", "partly_there", "there_again", "merged_into_another"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def settle(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Settlement
         warehouse.run(f"create or replace table manifest.provable as {_PROVABLE.statement}")
         warehouse.run(
             "create or replace table manifest.export_rows (record_type varchar, record_key varchar, row_id bigint, "
-            "in_source boolean, said_in varchar)"
+            "in_source boolean, said_in varchar, is_successor boolean)"
         )
         for record_type, source, table, key in _tables(warehouse):
             _look_up(warehouse, record_type, f"{source}_{table}", key)
@@ -78,16 +79,33 @@ def _tables(warehouse: Warehouse) -> list[tuple[str, str, str, str]]:
 
 
 def _look_up(warehouse: Warehouse, record_type: str, raw_table: str, key: str) -> None:
-    """How the provable records of one type stand in their raw table."""
+    """How the provable records of one type stand in their raw table, or the records that they were merged into.
+
+    Records that were merged in a circle are settled by nothing.
+    """
+    merged = SUCCESSOR in warehouse.columns("raw", raw_table)
+    successor = f"cast(source_row.{SUCCESSOR} as varchar)" if merged else "cast(null as varchar)"
     warehouse.run(
         f"""
         insert into manifest.export_rows
-        select distinct $record_type, provable.record_key, source_row.row_id, source_row.in_source,
-            source_row.in_delivery
-        from raw.{identifier(raw_table)} as source_row
-        inner join manifest.provable as provable
-            on provable.record_type = $record_type
-            and provable.record_key = cast(source_row.{identifier(key)} as varchar)
+        with recursive stored as (
+            select cast(source_row.{identifier(key)} as varchar) as record_key, source_row.row_id, source_row.in_source,
+                source_row.in_delivery, {successor} as successor
+            from raw.{identifier(raw_table)} as source_row
+        ),
+        followed as (
+            select stored.record_key as first_key, stored.*
+            from stored
+            where stored.record_key in (select record_key from manifest.provable where record_type = $record_type)
+            union
+            select followed.first_key, stored.*
+            from followed
+            inner join stored on stored.record_key = followed.successor
+        )
+        select $record_type, followed.first_key, followed.row_id, followed.in_source, followed.in_delivery,
+            followed.first_key <> followed.record_key
+        from followed
+        where not exists (select 1 from stored where stored.record_key = followed.successor)
         """,
         {"record_type": record_type},
     )
@@ -110,7 +128,7 @@ with fulls as (
 ),
 compared as (
     select provable.manifest_id, provable.item_id, provable.system, provable.record_type, provable.record_key,
-        provable.state, fulls.delivery_id, export_rows.in_source,
+        provable.state, fulls.delivery_id, export_rows.in_source, export_rows.is_successor,
         not export_rows.in_source or said.extracted_at > provable.delivered_at as is_said,
         count(*) as fields, count(held.field) as held
     from manifest.provable as provable
@@ -131,11 +149,12 @@ compared as (
 select *,
     case
         when held = 0 and state <> 'verified' then 'verified'
-        when held > 0 and state = 'verified' then 'returned'
+        when held > 0 and state = 'verified' and not is_successor then 'returned'
         when held > 0 and state in ('done', 'already_absent') then 'discrepancy'
         when held = fields and state = 'partly_retained' then 'discrepancy'
     end as outcome,
     case
+        when held > 0 and is_successor then '{MERGED}'
         when held > 0 and state = 'verified' then '{BACK}'
         when held = fields then '{STILL_THERE}'
         when held > 0 then '{PARTLY_THERE}'

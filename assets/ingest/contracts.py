@@ -44,6 +44,8 @@ CATEGORIES = frozenset(
     {"identity", "email", "phone", "address", "national_id", "content", "transaction", "consent", "behaviour", "device"}
 )
 DELETED = "_deleted"
+#: An extra column in which an export names, by its key, the record that another one was merged into.
+SUCCESSOR = "merged_into"
 FRESHNESS_DAYS = 3
 SHRINK_TOLERANCE = 0.2
 
@@ -506,7 +508,7 @@ def _extra_columns(path: Path, extra: Mapping[str, Column]) -> list[Column]:
         reserved = name in ("row_id", "in_source", "in_delivery") or name.endswith("_key") or name.startswith("known_")
         if reserved or not name.isidentifier() or name != name.lower() or name.startswith("_"):
             raise BadInput(f"{path}: an extra column cannot be called {name}. Use small letters, digits and _.")
-        if column.category is None:
+        if column.category is None and name != SUCCESSOR:
             raise BadInput(f"{path}: {name} is no canonical column: give it a dataCategory, or leave it out.")
     return list(extra.values())
 

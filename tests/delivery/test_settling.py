@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from assets.delivery.settling import settle
+from assets.ingest.contracts import CONTRACTS
+from assets.policy import SHIPPED_REGISTER, Policy
 from tests.delivery.nights import POLICY, Nights, System, name_of
 
 DAY = date(2026, 11, 1)
@@ -142,3 +145,44 @@ def test_a_redaction_is_proven_by_its_fields_alone(made: Made) -> None:
     assert crm.tables["customers"]["T1"]["name"] == name_of("T1")
     assert "verified" in nights.states("T1")
     assert "discrepancy" in nights.states("L1")
+
+
+@pytest.fixture
+def following(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Policy:
+    """A company whose CRM says into which customer it merged another one."""
+    folder = tmp_path / "policy"
+    shutil.copytree(CONTRACTS, folder / "contracts")
+    shutil.copy(SHIPPED_REGISTER, folder / "register.yaml")
+    contract = folder / "contracts" / "crm_customers.yaml"
+    text = contract.read_text(encoding="utf-8")
+    contract.write_text(
+        text.replace("slaProperties:", "      - name: merged_into\n        logicalType: string\nslaProperties:"),
+        encoding="utf-8",
+    )
+    policy = Policy.load(folder)
+    monkeypatch.setattr("tests.delivery.nights.POLICY", policy)
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("chain", "left", "state"),
+    [
+        ({"T1": "K000"}, "K000", "discrepancy"),
+        ({"T1": "T2", "T2": "K000"}, "K000", "discrepancy"),
+        ({"T1": "X99"}, "K000", "verified"),  # its successor is in no export: it went, as far as anyone can see
+        ({"T1": "T2", "T2": "T1"}, "K000", "done"),  # merged in a circle: the export contradicts itself
+    ],
+)
+def test_a_record_that_was_merged_away_is_followed(
+    following: Policy, made: Made, chain: dict[str, str], left: str, state: str
+) -> None:
+    nights = made("T1", "T2", kept=1)
+    customers = nights.systems["crm"].tables["customers"]
+    for key, successor in chain.items():
+        customers[key] = {"customer_type": "private", "merged_into": successor}
+    assert left in customers
+    nights.export("crm", day(1))
+    nights.take_in(day(1))
+    assert nights.states("T1") == [state]
+    reasons = nights.warehouse.rows("select distinct reason from manifest.item_states where state = 'discrepancy'")
+    assert reasons == ([("merged_into_another",)] if state == "discrepancy" else [])
