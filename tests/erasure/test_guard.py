@@ -44,7 +44,7 @@ def sums(house: House) -> list[tuple[Any, ...]]:
 
 
 def test_sums_are_the_same_over_a_year_of_nights(house: House) -> None:
-    """Every night the source delivers everything, obeys at last, restores a backup, and obeys again."""
+    """A night every fortnight: the source is deaf at first, obeys, restores an old backup, and obeys again."""
     exports = company()
     house.seal(DAY, exports)
     counted, before = sums(house), canaries(house)
@@ -58,10 +58,11 @@ def test_sums_are_the_same_over_a_year_of_nights(house: House) -> None:
         "orders/order_lines": exports["orders/order_lines"][1:],
         "mailing/subscribers": [],
     }
-    for months, arriving in enumerate((exports, exports, obeyed, obeyed, exports, obeyed)):
-        house.night(DAY + timedelta(days=61 * months), arriving)
-        assert sums(house) == counted
-        if arriving is exports and months == 0:
+    fortnights = [*[exports] * 8, *[obeyed] * 8, *[exports] * 3, *[obeyed] * 8]
+    for number, arriving in enumerate(fortnights):
+        house.night(DAY + timedelta(days=14 * number), arriving)
+        assert sums(house) == counted, f"night {number}"
+        if number == 0:
             assert house.dispositions() == decided
     people_left = house.warehouse.value(f"select count(*) from raw.crm_customers where name like '%{CANARY} K1%'")
     assert people_left == 0
