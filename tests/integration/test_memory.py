@@ -24,7 +24,7 @@ Exports = dict[str, list[dict[str, Any]]]
 Decisions = dict[tuple[str, str, str], tuple[str, date | None]]
 
 POLICY = Policy.load()
-SEEDS = range(int(os.environ.get("GALLRING_TEST_SEEDS", "4")))
+SEEDS = range(int(os.environ.get("GALLRING_TEST_SEEDS", "3")))
 TABLES = {contract.record_type: contract for contract in POLICY.contracts.values() if contract.record_type}
 
 

@@ -17,7 +17,7 @@ from assets.warehouse import Warehouse
 from tests.oracle.companies import random_company
 from tests.oracle.evaluator import evaluate as evaluate_row_by_row
 
-SEEDS = range(int(os.environ.get("GALLRING_TEST_SEEDS", "25")))
+SEEDS = range(int(os.environ.get("GALLRING_TEST_SEEDS", "16")))
 
 
 def decided_by_sql(policy: Policy, exports: dict, days: list[date]) -> Iterator[tuple[date, dict]]:
