@@ -93,14 +93,18 @@ def _judge(warehouse: Warehouse, contract: Contract, history: list[_Full], as_of
 
 
 def _ordered_away(warehouse: Warehouse, contract: Contract, latest: _Full) -> int:
-    """Rows that left with the latest delivery because a sealed manifest had ordered it."""
+    """Rows that left with the latest delivery because a sealed manifest had ordered the whole record erased.
+
+    One that was told to lose some of its fields was not told to leave: it counts as lost.
+    """
     if contract.record_type is None:
         return 0
     return int(
         warehouse.value(
             f"select count(*) from raw.{identifier(contract.raw_table)} as gone "
             f"where not gone.in_source and gone.in_delivery = ? and cast(gone.{identifier(contract.key)} as varchar) "
-            "in (select record_key from manifest.ordered_fields where record_type = ?)",
+            "in (select record_key from manifest.sealed_fields "
+            "where record_type = ? and state = 'erase' and action = 'erase')",
             [latest.delivery_id, contract.record_type],
         )
     )

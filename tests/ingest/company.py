@@ -75,12 +75,12 @@ class Company:
         """The first value of a query."""
         return self.warehouse.value(sql)
 
-    def order_erased(self, record_type: str, key: str, *fields: str) -> None:
-        """A sealed manifest has ordered these fields erased."""
+    def order_erased(self, record_type: str, key: str, *fields: str, action: str = "erase") -> None:
+        """A sealed manifest has ordered these fields erased, with the whole record or (`redact`) alone."""
         self.warehouse.insert(
             "manifest.sealed_fields",
-            ("record_type", "record_key", "field", "state"),
-            [(record_type, key, field, "erase") for field in fields],
+            ("record_type", "record_key", "field", "state", "action"),
+            [(record_type, key, field, "erase", action) for field in fields],
         )
 
     def blocks(self, source: str) -> list[tuple[str, str]]:

@@ -444,6 +444,17 @@ def test_rows_that_a_manifest_ordered_away_do_not_count_as_shrinking(company: An
     assert "customers" not in dict(company.blocks("crm"))
 
 
+def test_rows_that_were_only_to_lose_a_field_count_as_shrinking(company: Any) -> None:
+    many = [customer(f"K{number:03}") for number in range(100)]
+    company.send("crm", {"customers": customers(*many)}, day="2026-11-24")
+    company.ingest()
+    for number in range(50, 100):
+        company.order_erased("customer", f"K{number:03}", "name", action="redact")
+    company.send("crm", {"customers": customers(*many[:50])})
+    company.ingest()
+    assert dict(company.blocks("crm"))["customers"] == "shrunk"
+
+
 def test_a_small_table_may_lose_any_share(company: Any) -> None:
     company.send("crm", {"customers": customers(*[customer(f"K{number}") for number in range(19)])}, day="2026-11-24")
     company.send("crm", {"customers": customers()})
