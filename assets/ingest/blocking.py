@@ -1,6 +1,8 @@
 """What keeps manifests from being sealed: tables that are missing, stale or shrunk, and deliveries that were rejected.
 
-Judged as of a given day from what was recorded; reads no clock and no inbox.
+Judged as of a given day from what was recorded; reads no clock and no inbox. A table that shrank stays blocked until it
+is as large again as it was before, or until a person says that it is right: that a second export is as short as the
+first one proves nothing, a source can be cut off two nights running.
 """
 
 from __future__ import annotations
@@ -83,17 +85,45 @@ def _judge(warehouse: Warehouse, contract: Contract, history: list[_Full], as_of
     age = (as_of - latest.extracted_on).days if latest.extracted_on else 0
     if contract.freshness_days is not None and age > contract.freshness_days:
         yield "stale", f"the latest full delivery is {age} days old, at most {contract.freshness_days} are allowed"
-    if len(history) > 1 and contract.shrink_tolerance is not None and history[1].rows >= SMALLEST_COMPARED:
-        lost = history[1].rows - latest.rows - _ordered_away(warehouse, contract, latest)
-        if lost > contract.shrink_tolerance * history[1].rows:
+    if contract.shrink_tolerance is not None:
+        before, lost = _shrinkage(warehouse, contract, history)
+        if lost:
             yield (
                 "shrunk",
-                f"{latest.rows} rows after {history[1].rows}; {lost} left without having been ordered erased",
+                f"{latest.rows} rows after {before}; {lost} left without having been ordered erased: deliver it "
+                f"whole, or say that it is right with gallring accept {contract.source} {contract.table}",
             )
 
 
-def _ordered_away(warehouse: Warehouse, contract: Contract, latest: _Full) -> int:
-    """Rows that left with the latest delivery because a sealed manifest had ordered the whole record erased.
+def _shrinkage(warehouse: Warehouse, contract: Contract, history: list[_Full]) -> tuple[int, int]:
+    """How many rows the last whole table had, and how many too many the latest one lost; 0 if that one is whole.
+
+    A delivery counts as whole when it is the first one, lost no more than the tolerance against the whole one before
+    it, or was accepted by a person.
+    """
+    whole, since, lost = history[-1], list[_Full](), 0
+    for full in reversed(history[:-1]):
+        since.append(full)
+        lost = whole.rows - full.rows
+        allowed = whole.rows if whole.rows < SMALLEST_COMPARED else (contract.shrink_tolerance or 0) * whole.rows
+        if lost > allowed:
+            lost -= _ordered_away(warehouse, contract, since)
+        if lost <= allowed or _is_accepted(warehouse, contract, full):
+            whole, since, lost = full, [], 0
+    return whole.rows, lost
+
+
+def _is_accepted(warehouse: Warehouse, contract: Contract, full: _Full) -> bool:
+    return bool(
+        warehouse.value(
+            "select count(*) from intake.acceptances where source = ? and table_name = ? and delivery_id = ?",
+            [contract.source, contract.table, full.delivery_id],
+        )
+    )
+
+
+def _ordered_away(warehouse: Warehouse, contract: Contract, since: list[_Full]) -> int:
+    """Rows that left with these deliveries because a sealed manifest had ordered the whole record erased.
 
     One that was told to lose some of its fields was not told to leave: it counts as lost.
     """
@@ -102,10 +132,10 @@ def _ordered_away(warehouse: Warehouse, contract: Contract, latest: _Full) -> in
     return int(
         warehouse.value(
             f"select count(*) from raw.{identifier(contract.raw_table)} as gone "
-            f"where not gone.in_source and gone.in_delivery = ? and cast(gone.{identifier(contract.key)} as varchar) "
-            "in (select record_key from manifest.sealed_fields "
+            "where not gone.in_source and list_contains(?, gone.in_delivery) "
+            f"and cast(gone.{identifier(contract.key)} as varchar) in (select record_key from manifest.sealed_fields "
             "where record_type = ? and state = 'erase' and action = 'erase')",
-            [latest.delivery_id, contract.record_type],
+            [[full.delivery_id for full in since], contract.record_type],
         )
     )
 

@@ -14,6 +14,7 @@ import typer
 from assets.errors import GallringError
 from orchestration.cli import (
     cycle,
+    deliveries,
     evidence,
     keeping,
     manifests,
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (sites, cycle, records, policies, manifests, evidence, reporting, rights, keeping, receiving):
+for group in (sites, deliveries, cycle, records, policies, manifests, evidence, reporting, rights, keeping, receiving):
     group.add_to(app)
 
 

@@ -21,7 +21,7 @@ VERBS = [
     ("access-report",), ("evidence", "export"), ("evidence", "verify"),
     ("forecast",), ("report",), ("simulate",), ("policy", "diff"), ("doctor",),
     ("backup",), ("restore",), ("rotate-key",), ("copies",),
-    ("manifest", "approve"), ("manifest", "cancel"), ("manifest", "recipients"), ("receive",),
+    ("manifest", "approve"), ("manifest", "cancel"), ("manifest", "recipients"), ("receive",), ("accept",),
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from assets.errors import BadInput
 from assets.ingest import loading
+from assets.ingest.accepting import accept_shrunk_table
 from assets.ingest.contracts import canonical
 from assets.ingest.loading import ingest, load_rows
 from assets.ingest.tables import prepare, raw_columns
@@ -422,15 +423,55 @@ def test_a_full_delivery_gets_stale_as_the_day_of_evaluation_moves_on(company: A
     assert dict(company.blocks("crm"))["customers"] == "stale"
 
 
-def test_a_table_that_shrank_too_much_blocks_until_the_next_full_delivery_confirms_it(company: Any) -> None:
+def test_a_table_that_shrank_too_much_blocks_however_often_it_comes_as_short(company: Any) -> None:
     many = [customer(f"K{number:03}") for number in range(100)]
-    company.send("crm", {"customers": customers(*many)}, day="2026-11-23")
-    company.send("crm", {"customers": customers(*many[:79])}, day="2026-11-24")
-    company.ingest()
-    assert dict(company.blocks("crm"))["customers"] == "shrunk"
-    company.send("crm", {"customers": customers(*many[:78])}, day="2026-11-25")
+    company.send("crm", {"customers": customers(*many)}, day="2026-11-22")
+    for day, rows in (("2026-11-23", 79), ("2026-11-24", 79), ("2026-11-25", 78)):
+        company.send("crm", {"customers": customers(*many[:rows])}, day=day)
+        company.ingest()
+        assert dict(company.blocks("crm"))["customers"] == "shrunk"
+
+
+def test_a_table_that_is_whole_again_no_longer_blocks(company: Any) -> None:
+    many = [customer(f"K{number:03}") for number in range(100)]
+    for day, rows in (("2026-11-22", 100), ("2026-11-23", 50), ("2026-11-24", 50), ("2026-11-25", 81)):
+        company.send("crm", {"customers": customers(*many[:rows])}, day=day)
     company.ingest()
     assert "customers" not in dict(company.blocks("crm"))
+
+
+def test_small_losses_never_add_up_to_a_block(company: Any) -> None:
+    many = [customer(f"K{number:03}") for number in range(100)]
+    for day, rows in (("2026-11-22", 100), ("2026-11-23", 85), ("2026-11-24", 70), ("2026-11-25", 60)):
+        company.send("crm", {"customers": customers(*many[:rows])}, day=day)
+    company.ingest()
+    assert "customers" not in dict(company.blocks("crm"))
+
+
+def test_a_person_may_say_that_a_shrunk_table_is_right(company: Any) -> None:
+    many = [customer(f"K{number:03}") for number in range(100)]
+    company.send("crm", {"customers": customers(*many)}, day="2026-11-22")
+    company.send("crm", {"customers": customers(*many[:40])}, day="2026-11-23")
+    company.ingest()
+    at = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+    accepted = accept_shrunk_table(
+        company.warehouse, "crm", "customers", by="Data protection", reason="a division was sold", at=at
+    )
+    assert accepted == "2026-11-23-full"
+    company.ingest()
+    assert "customers" not in dict(company.blocks("crm"))
+    company.send("crm", {"customers": customers(*many[:20])}, day="2026-11-24")
+    company.ingest()
+    assert dict(company.blocks("crm"))["customers"] == "shrunk", "what was accepted is one delivery, not the next one"
+
+
+def test_only_a_table_that_is_blocked_as_shrunk_can_be_accepted(company: Any) -> None:
+    company.send("crm", {"customers": customers(customer("K1"))})
+    company.ingest()
+    with pytest.raises(BadInput, match="crm customers is not blocked"):
+        accept_shrunk_table(
+            company.warehouse, "crm", "customers", by="Someone", reason="none", at=datetime(2026, 11, 25, tzinfo=UTC)
+        )
 
 
 def test_rows_that_a_manifest_ordered_away_do_not_count_as_shrinking(company: Any) -> None:
