@@ -15,7 +15,7 @@ select
     case
         when draw(n, 'giant', 10000) = 0 then 600
         when draw(n, 'giant', 10000) < 100 then 25
-        else one_of([0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8], n, 'orders')
+        else one_of('order_counts', n, 'orders')
     end as orders
 from range(1, cast(getvariable('customers') as bigint) + 1) as numbers (n);
 
@@ -27,7 +27,7 @@ select
     case
         when kind = 'company'
             then
-                one_of(['Provtryck', 'Låtsasfilm', 'Mönsterbygg', 'Attrappskolan', 'Fiktiva Bageriet'], n, 'firm')
+                one_of('firms', n, 'firm')
                 || ' ' || cast(n as varchar) || ' AB'
         else sample_name(n)
     end as name
@@ -43,7 +43,7 @@ select
     customer.since,
     customer.active_until,
     sample_name(customer.n * 10 + customer.i) as name,
-    sample_email(sample_name(customer.n * 10 + customer.i), customer.n * 10 + customer.i, 'foretag') as email,
+    sample_email(customer.n * 10 + customer.i, '@foretag.example') as email,
     case
         when draw(customer.n * 10 + customer.i, 'left', 100) < 20
             then customer.since + cast(draw(customer.n * 10 + customer.i, 'left on', 2000) as integer)
@@ -125,8 +125,8 @@ select
     case when kind = 'company' then customer_id || '-1' end as contact_id,
     case when kind = 'company' then sample_name(n * 10 + 1) else name end as name,
     case
-        when kind = 'company' then sample_email(sample_name(n * 10 + 1), n * 10 + 1, 'foretag')
-        else sample_email(name, n, 'hem')
+        when kind = 'company' then sample_email(n * 10 + 1, '@foretag.example')
+        else sample_email(n, '@hem.example')
     end as email,
     since + cast(draw(n, 'subscribed', 60) as integer) as subscribed_on,
     case

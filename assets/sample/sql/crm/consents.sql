@@ -14,7 +14,7 @@ select
     'SW' || cast(n as varchar) as consent_id,
     customer_id,
     null as contact_id,
-    sample_email(name, n, 'hem') as email,
+    sample_email(n, '@hem.example') as email,
     'web_statistics' as purpose,
     moment(active_until - cast(draw(n, 'cookies', 100) as integer), n, 'cookies at') as given_at,
     null as withdrawn_at,

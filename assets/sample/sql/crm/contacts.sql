@@ -5,7 +5,7 @@ select
     name,
     email,
     sample_phone(c) as phone,
-    one_of(['Inköpare', 'Rektor', 'Marknadsansvarig', 'Ekonom'], c, 'title') as job_title,
+    one_of('job_titles', c, 'title') as job_title,
     moment(role_ended_on, c, 'role ended') as role_ended_at,
     moment(active_until, c, 'updated') as updated_at
 from sample_contacts

@@ -4,10 +4,10 @@ select
     soiled(kind, 'hushåll', n, 'customer kind') as customer_type,
     name,
     cast(null as varchar) as national_id,
-    case when kind = 'company' then one_of(['202100-5489', '202100-5448', '202100-0050'], n, 'org number') end
-        as org_number,
+    case when kind = 'company' then one_of('org_numbers', n, 'org number') end as org_number,
     case
-        when kind = 'company' then 'info.' || cast(n as varchar) || '@foretag.example' else sample_email(name, n, 'hem')
+        when kind = 'company' then 'info.' || cast(n as varchar) || '@foretag.example'
+        else sample_email(n, '@hem.example')
     end as email,
     sample_phone(n) as phone,
     sample_street(n) as street,

@@ -19,7 +19,7 @@ select
     'T' || cast(t as varchar) as interaction_id,
     customer_id,
     case when kind = 'company' then customer_id || '-1' end as contact_id,
-    one_of(['note', 'email', 'meeting', 'phone'], t, 'channel') as channel,
+    one_of('channels', t, 'channel') as channel,
     moment(occurred_on, t, 'talked at') as occurred_at,
     case
         when
@@ -27,6 +27,6 @@ select
             then moment(occurred_on + cast(draw(t, 'case closed', 30) as integer), t, 'closed at')
     end
         as case_closed_at,
-    one_of(['Fråga om leverans', 'Pris, "paket" och porto', 'Återkoppling'], t, 'subject') as subject,
-    one_of(['Vill ha fler kopior; ring upp.', 'Nöjd, tack.', 'Undrar över moms, format och färg.'], t, 'body') as body
+    one_of('subjects', t, 'subject') as subject,
+    one_of('bodies', t, 'body') as body
 from spread

@@ -9,9 +9,9 @@ select
     case
         when requested_on + 2 > sample_day() then 'requested'
         when requested_on + 32 >= sample_day() then 'sent'
-        else one_of(['accepted', 'declined', 'expired', 'withdrawn', 'sent'], q, 'status')
+        else one_of('quote_ends', q, 'status')
     end as status,
-    one_of(['Offert på 50 digitaliserade band', 'Skolfilm, 3 klasser', 'Bröllopsfilm'], q, 'request') as request_text,
+    one_of('quote_requests', q, 'request') as request_text,
     money(100000 + draw(q, 'amount', 4000000)) as amount,
     'SEK' as currency
 from sample_quotes

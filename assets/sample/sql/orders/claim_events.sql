@@ -12,8 +12,7 @@ union all
 select
     'H' || number || '-2' as claim_event_id,
     invoice_id,
-    one_of(['demand_returned', 'acknowledged', 'commissioned', 'assigned', 'written_off', 'judgment'], o, 'outcome')
-        as event,
+    one_of('claim_outcomes', o, 'outcome') as event,
     moment(due_on + 90, o, 'outcome at') as occurred_at,
     'inkasso' as partner_id,
     'Efter påminnelse' as note

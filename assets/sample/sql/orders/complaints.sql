@@ -6,6 +6,6 @@ select
     case when draw(o, 'complaint closed', 5) > 0 then moment(delivered_on + 40, o, 'complaint closed at') end
         as closed_at,
     'email' as channel,
-    one_of(['Bilden flimrar', 'Fel antal', 'Skadad vid ankomst'], o, 'fault') as description
+    one_of('faults', o, 'fault') as description
 from sample_orders
 where not is_cancelled and delivered_on + 10 <= sample_day() and draw(o, 'complaint', 50) = 0

@@ -6,7 +6,7 @@ select
     case
         when kind = 'company' then 'business'
         when kind = 'private' then 'private'
-        else one_of(['business', 'business', 'business', 'private', null], o, 'capacity')
+        else one_of('capacities', o, 'capacity')
     end as purchase_capacity,
     soiled(moment(placed_on, o, 'placed at'), 'i tisdags', o, 'placed at') as placed_at,
     case
@@ -20,7 +20,7 @@ select
         when draw(o, 'closing day lost', 100) > 0 then moment(delivered_on + 14, o, 'closed at')
     end as closed_at,
     buyer as buyer_name,
-    case when kind = 'company' then sample_email(buyer, person, 'foretag') else sample_email(name, n, 'hem') end
+    case when kind = 'company' then sample_email(person, '@foretag.example') else sample_email(n, '@hem.example') end
         as buyer_email,
     sample_phone(person) as buyer_phone,
     sample_street(n) as invoice_street,

@@ -5,8 +5,8 @@ select
     'c' || cast(n as varchar) as cookie_id,
     '192.0.2.' || cast(draw(n + i, 'ip', 250) as varchar) as ip,
     'Mozilla/5.0 (exempel)' as user_agent,
-    one_of(['page_view', 'add_to_cart', 'login'], n + i, 'kind') as kind,
-    '/' || one_of(['vhs', 'skolfoto', 'kontakt', 'pris?q="film, bild"'], n + i, 'url') as url,
+    one_of('visit_kinds', n + i, 'kind') as kind,
+    one_of('visit_pages', n + i, 'url') as url,
     draw(n, 'statistics', 10) < 6 as statistics_consent,
     moment(sample_day() - cast(draw(n * 10 + i, 'visited', 500) as integer), n + i, 'visited at')
         as occurred_at
