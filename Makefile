@@ -21,11 +21,11 @@ help: ## list the targets
 
 setup: $(STAMP) ## make .venv with gallring in it, from hash-pinned requirements
 
-$(STAMP): requirements/development.txt pyproject.toml
+$(STAMP): requirements/development.txt requirements/datasets.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; v == (3, 11) or sys.exit(f"Python 3.11 is needed, {v[0]}.{v[1]} was found: make PYTHON=/path/to/python3.11")'
 	@echo "Setting up $(VENV): a few minutes the first time."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes --requirement requirements/development.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --require-hashes --requirement requirements/development.txt --requirement requirements/datasets.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -14,7 +14,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,9 +199,11 @@ class Warehouse:
         self._use(self._connection)
 
     def _use(self, connection: duckdb.DuckDBPyConnection) -> None:
-        path = "memory.main" if self.catalog == "memory" else f"{self.catalog}.main,memory.main"
-        connection.execute(f"set search_path = '{path}'")
+        connection.execute(f"set search_path = '{self._search_path()}'")
         connection.execute("set timezone = 'Europe/Stockholm'")
+
+    def _search_path(self) -> str:
+        return "memory.main" if self.catalog == "memory" else f"{self.catalog}.main,memory.main"
 
     # -- statements --------------------------------------------------------------------------------------------
 
@@ -305,6 +307,28 @@ class Warehouse:
         cursor = self._connection.cursor()
         self._use(cursor)
         return cursor
+
+    @contextmanager
+    def aside(self, schema: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A second connection for a library that makes tables of its own, in `schema` of the connection's memory.
+
+        What it makes there never touches the file, spills encrypted as everything does, and is gone at the end. It
+        finds the tables of the warehouse as far as they are committed.
+
+        Raises:
+            WarehouseError: a statement of the library's failed.
+        """
+        home = f"memory.{identifier(schema)}"
+        self.run(f"create schema if not exists {home}")
+        cursor = self.cursor()
+        try:
+            cursor.execute(f"set search_path = 'memory.{schema},{self._search_path()}'")
+            yield cursor
+        except duckdb.Error as error:
+            raise _failure(f"what works aside in {schema}", error) from None
+        finally:
+            cursor.close()
+            self.run(f"drop schema {home} cascade")
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file."""
@@ -457,6 +481,90 @@ class Warehouse:
                 return self._connection.execute(sql, params) if params is not None else self._connection.execute(sql)
             except duckdb.Error as error:
                 raise _failure(sql, error) from None
+
+
+class StatementParser:
+    """DuckDB's own reading of a statement, without running it. May be shared between threads."""
+
+    def __init__(self) -> None:
+        """Open an empty database in memory to read with."""
+        self._connection = duckdb.connect(":memory:")
+        self._lock = threading.Lock()
+
+    def select_tree(self, sql: str) -> Any:
+        """The syntax tree of one or more SELECT statements, as JSON has it; None for anything else."""
+        with self._lock:
+            try:
+                found = self._connection.execute("select json_serialize_sql(?)", [sql]).fetchone()
+                tree = json.loads(found[0]) if found else {"error": True}
+            except (duckdb.Error, RecursionError, ValueError):
+                return None
+        return None if tree["error"] else tree["statements"]
+
+
+class ReadServer:
+    """A plain database file, served to other DuckDB processes on this machine by the extension `quack`.
+
+    By itself the extension lets a client write, and read the server's files. So the file is open read-only, nothing
+    else can be reached from it, no setting can be changed any more, and every statement is asked about beforehand.
+    """
+
+    def __init__(self, path: Path, *, memory_limit: str = "", threads: int = 0) -> None:
+        """Open the file at `path`; with empty and 0, DuckDB may use what the machine has.
+
+        Raises:
+            WarehouseError: the file or the extension cannot be opened.
+        """
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "temp_directory": "",
+            **({"memory_limit": memory_limit} if memory_limit else {}),
+            **({"threads": threads} if threads else {}),
+        }
+        self._uri = ""
+        try:
+            self._connection = duckdb.connect(str(path), read_only=True, config=config)
+            for extension in ("httpfs", "quack"):  # httpfs brings the cryptography of the other
+                self._connection.execute(f"load {_quoted(str(extension_path(extension)))}")
+            self._connection.execute("set enable_external_access = false")
+        except duckdb.Error as error:
+            raise _opening_error(path, error) from None
+
+    def table_macros(self) -> frozenset[str]:
+        """The questions that the file itself brings, by name."""
+        sql = "select function_name from duckdb_functions() where not internal and function_type = 'table_macro'"
+        return frozenset(name for (name,) in self._connection.execute(sql).fetchall())
+
+    def start(self, port: int, token: str, may_run: Callable[[str], bool]) -> str:
+        """Listen on this machine's own address alone; the address for clients.
+
+        `may_run` says of each statement whether a client may run it.
+
+        Raises:
+            WarehouseError: the port is taken.
+        """
+        uri = f"quack:localhost:{port}"
+        try:
+            self._connection.create_function("may_run", lambda _, sql: may_run(sql), [str, str], bool)
+            self._connection.execute("set global quack_authorization_function = 'may_run'")
+            self._connection.execute(f"call quack_serve({_quoted(uri)}, token = {_quoted(token)})")
+            self._connection.execute("set lock_configuration = true")
+        except duckdb.Error:
+            raise WarehouseError(f"Port {port} cannot be listened on: take another with --port.") from None
+        self._uri = uri
+        return uri
+
+    def busy(self) -> int:
+        """How many clients wait for an answer."""
+        found = self._connection.execute("select count(*) from quack_active_connections() where state = 'active'")
+        return int((found.fetchone() or (0,))[0])
+
+    def stop(self) -> None:
+        """Listen no longer."""
+        if self._uri:
+            self._connection.execute(f"call quack_stop({_quoted(self._uri)})")
+            self._uri = ""
 
 
 def _hmac_pads(key: bytes) -> tuple[str, str]:

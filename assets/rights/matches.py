@@ -1,35 +1,67 @@
 """Rows that may be one person, for a person to look at: the evidence side by side, and what was decided, remembered.
 
-Only the rules make two rows one person. A yes here changes nothing by itself: the source is where it is mended. What is
-told is which attributes agree; no value of any.
+Only the rules make two rows one person. A yes here changes nothing by itself: the source is where it is mended. What a
+list tells is which attributes agree; the values of one pair are read when they are asked for (`side_by_side`), and that
+is a reading which the evidence tells of (`readings`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from assets.errors import BadInput, CheckFailed
 from assets.models import SQL, Model
+from assets.rights.matching import LEAST_WEIGHT, compared, levels
 from assets.rights.registers import Entry, note, prepare
-from assets.warehouse import Warehouse
+from assets.warehouse import Warehouse, identifier
 
 POSSIBLE_MATCHES = Model("rights", SQL / "rights" / "possible_matches.sql")
 _DECISIONS = "first_type", "first_key", "second_type", "second_key", "same", "decided_at"
+#: From which weight a pair is called so; below the last: an address alone.
+STRENGTHS = ((12.0, "very likely"), (6.0, "likely"), (LEAST_WEIGHT, "possible"))
+#: What a level of a comparison says, in words: for one person, or against.
+_SPEAKS_FOR = {
+    ("given_name", "same"): "same given name", ("given_name", "alike"): "given names alike",
+    ("given_name", "swapped"): "names swapped", ("family_name", "same"): "same family name",
+    ("family_name", "alike"): "family names alike", ("born", "same"): "born the same day",
+    ("born", "alike"): "birth dates a digit apart", ("address", "same"): "same address",
+    ("address", "alike"): "addresses alike", ("address", "same_street"): "same street",
+    ("address", "same_postal_code"): "same postal code", ("email", "same"): "same e-mail",
+    ("phone", "same"): "same phone", ("national_id", "same"): "same personnummer",
+    ("organisation", "same"): "same company",
+}  # fmt: skip
+_SPEAKS_AGAINST = {
+    "given_name": "other given name", "family_name": "other family name", "born": "born another day",
+    "address": "other address", "email": "other e-mail", "phone": "other phone", "national_id": "other personnummer",
+    "organisation": "other company",
+}  # fmt: skip
+#: In which order the attributes are told.
+_ORDER = ("email", "phone", "national_id", "given_name", "family_name", "born", "address", "organisation")
+#: What is read of a row when a pair is shown; a personal number only as far as the two agree.
+_SHOWN = {
+    "customer": ("crm", "customers", ("name", "birth_date", "email", "phone", "street", "postal_code", "city")),
+    "contact": ("crm", "contacts", ("name", "email", "phone", "job_title", "customer_id")),
+    "subscriber": ("mailing", "subscribers", ("name", "email")),
+}
 
 
 @dataclass(frozen=True)
 class Match:
-    """Two rows that may be one person. Agreement is None where one of them has no value."""
+    """Two rows that may be one person.
+
+    `weight`: the base-2 logarithm of the odds that they are. `agreement`: of each comparison the level that the rows
+    come to, `unknown` where one of them has no value.
+    """
 
     first_type: str
     first_key: str
     second_type: str
     second_key: str
-    same_email: bool | None
-    same_phone: bool | None
-    same_birth_date: bool | None
-    name_similarity: float | None
+    weight: float
+    agreement: Mapping[str, str]
     decided: str | None
 
     @property
@@ -37,9 +69,32 @@ class Match:
         """How the pair is named on the command line."""
         return f"{self.first_type}/{self.first_key}+{self.second_type}/{self.second_key}"
 
+    @property
+    def strength(self) -> str:
+        """What the weight comes to in words."""
+        return next((word for least, word in STRENGTHS if self.weight >= least), "same e-mail alone")
 
-def matches(warehouse: Warehouse, *, every: bool = False) -> list[Match]:
-    """The possible matches that nobody has decided yet; with `every`, the decided ones too.
+    @property
+    def speaks_for(self) -> tuple[str, ...]:
+        """What speaks for one person, in words."""
+        found = [_SPEAKS_FOR.get((name, self.agreement[name])) for name in _ORDER]
+        if "same given name" in found and "same family name" in found:
+            found = ["same name" if word == "same given name" else word for word in found if word != "same family name"]
+        return tuple(word for word in found if word is not None)
+
+    @property
+    def speaks_against(self) -> tuple[str, ...]:
+        """What speaks against it, in words."""
+        return tuple(_SPEAKS_AGAINST[name] for name in _ORDER if self.agreement[name] == "other")
+
+
+def matches(warehouse: Warehouse, *, every: bool = False, pair: str | None = None) -> list[Match]:
+    """The possible matches that nobody has decided yet, the likeliest first; with `every`, the decided ones too.
+
+    Args:
+        warehouse: with `raw.*` and `core.people` in it.
+        every: the decided ones too.
+        pair: look at no other pair.
 
     Raises:
         CheckFailed: nothing has been run yet.
@@ -47,15 +102,30 @@ def matches(warehouse: Warehouse, *, every: bool = False) -> list[Match]:
     if not warehouse.exists("core", "people"):
         raise CheckFailed("Nobody has been resolved yet: `gallring run` does it.")
     prepare(warehouse)
-    rows = warehouse.rows(
-        f"select found.*, case decided.same when true then 'yes' when false then 'no' end "
-        f"from ({POSSIBLE_MATCHES.statement}) as found left join office.matches as decided "
-        "on found.first_type = decided.first_type and found.first_key = decided.first_key "
-        "and found.second_type = decided.second_type and found.second_key = decided.second_key "
-        "order by found.same_email desc nulls last, found.similarity desc nulls last, found.first_type, "
-        "found.first_key, found.second_type, found.second_key"
-    )
-    return [match for row in rows if (match := Match(*row)).decided is None or every]
+    with compared(warehouse, pair):
+        rows = warehouse.rows(POSSIBLE_MATCHES.statement, {"pair": pair, "least": LEAST_WEIGHT})
+    return [match for row in rows if (match := _match(row)).decided is None or every]
+
+
+def _match(row: tuple[Any, ...]) -> Match:
+    first_type, first_key, second_type, second_key, weight, *numbers, decided = row
+    agreement = {
+        name: "unknown" if number == -1 else levels()[name][number]
+        for name, number in zip(levels(), numbers, strict=True)
+    }
+    return Match(first_type, first_key, second_type, second_key, weight, agreement, decided)
+
+
+def find_match(warehouse: Warehouse, pair: str) -> Match:
+    """The possible match of that name, decided or not.
+
+    Raises:
+        BadInput: there is none.
+    """
+    found = matches(warehouse, every=True, pair=pair)
+    if not found:
+        raise BadInput(f"There is no possible match {pair!r}: `gallring people review` lists them.")
+    return found[0]
 
 
 def decide(warehouse: Warehouse, pair: str, *, same: bool, on: date, at: datetime) -> Match:
@@ -64,15 +134,32 @@ def decide(warehouse: Warehouse, pair: str, *, same: bool, on: date, at: datetim
     Raises:
         BadInput: there is no such pair.
     """
-    found = next((match for match in matches(warehouse, every=True) if match.pair == pair), None)
-    if found is None:
-        raise BadInput(f"There is no possible match {pair!r}: `gallring people review` lists them.")
+    found = find_match(warehouse, pair)
     sides = (found.first_type, found.first_key, found.second_type, found.second_key)
     with warehouse.transaction():
-        warehouse.run(
-            "delete from office.matches where first_type = ? and first_key = ? and second_type = ? and second_key = ?",
-            sides,
-        )
+        for first_type, first_key, second_type, second_key in (sides, (*sides[2:], *sides[:2])):
+            warehouse.run(
+                "delete from office.matches "
+                "where first_type = ? and first_key = ? and second_type = ? and second_key = ?",
+                [first_type, first_key, second_type, second_key],
+            )
         warehouse.insert("office.matches", _DECISIONS, [(*sides, same, on)])
         note(warehouse, [Entry("matches", pair)], at, "decided", "same" if same else "different")
     return found
+
+
+def side_by_side(warehouse: Warehouse, match: Match) -> list[tuple[str, str | None, str | None]]:
+    """What the two rows of a match hold, attribute by attribute: personal data, for the one who decides."""
+    first = _values(warehouse, match.first_type, match.first_key)
+    second = _values(warehouse, match.second_type, match.second_key)
+    return [(name, first.get(name), second.get(name)) for name in dict.fromkeys([*first, *second])]
+
+
+def _values(warehouse: Warehouse, record_type: str, key: str) -> dict[str, str | None]:
+    source, table, fields = _SHOWN[record_type]
+    found = warehouse.records(
+        f"select {', '.join(f'cast({field} as varchar) as {field}' for field in fields)} "
+        f"from raw.{identifier(f'{source}_{table}')} where {identifier(f'{record_type}_id')} = ?",
+        [key],
+    )
+    return found[0]

@@ -81,7 +81,7 @@ def timeline(warehouse: Warehouse, policy: Policy, customer: str, language: Lang
     """
     as_of = require_evaluation(warehouse, policy)
     warehouse.run("create or replace temp table customers_records (record_type varchar, row_id bigint)")
-    warehouse.insert("customers_records", ("record_type", "row_id"), _records(warehouse, customer, as_of))
+    warehouse.insert("customers_records", ("record_type", "row_id"), records_of_customer(warehouse, customer))
     return Timeline(
         customer, as_of, language,
         int(warehouse.value("select count(*) from retention.records as known inner join customers_records as chosen "
@@ -97,7 +97,13 @@ def _line(row: tuple[Any, ...]) -> PurposeLine:
     return PurposeLine(*told)
 
 
-def _records(warehouse: Warehouse, customer: str, as_of: date) -> list[tuple[str, int]]:
+def records_of_customer(warehouse: Warehouse, customer: str) -> list[tuple[str, int]]:
+    """The records of a customer, or of the person that the customer is, as (record type, surrogate).
+
+    Raises:
+        BadInput: no such customer has been delivered.
+    """
+    as_of = warehouse.value("select as_of from retention.evaluation")
     found = warehouse.rows("select row_id, customer_type from raw.crm_customers where customer_id = ?", [customer])
     if not found:
         raise BadInput(f"No customer with the key {customer!r} has been delivered: check the key.")

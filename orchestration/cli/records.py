@@ -56,15 +56,32 @@ def explain(
     from assets.retention.explaining import render
 
     rules = Policy.load(settings.policy)
-    if whole:
-        from orchestration.cli.rights import explain_whole
+    with warehouse_of(chosen, settings) as warehouse:
+        _note(warehouse, record, key, whole=whole)
+        with _looked_at(warehouse, rules, on):
+            if whole:
+                from orchestration.cli.rights import explain_whole
 
-        with warehouse_of(chosen, settings) as warehouse, _looked_at(warehouse, rules, on):
-            explain_whole(chosen, warehouse, rules, record, key, language, json=json)
-        return
-    with warehouse_of(chosen, settings) as warehouse, _looked_at(warehouse, rules, on):
-        explanation = explain_record(warehouse, rules, record, key, language)
+                explain_whole(chosen, warehouse, rules, record, key, language, json=json)
+                return
+            explanation = explain_record(warehouse, rules, record, key, language)
     as_json(explanation) if json else say(render(explanation))
+
+
+def _note(warehouse: Warehouse, record: str, key: str, *, whole: bool) -> None:
+    """Note the reading of a restricted person's record, before it is told of."""
+    from datetime import UTC, datetime
+
+    from assets.rights.readings import note_reading, records_named
+    from assets.rights.timeline import records_of_customer
+
+    if not warehouse.exists("triggers", "restricted_records"):
+        return  # nothing has been decided yet, and so nothing is told
+    about = records_named(warehouse, [(record, key)])
+    if whole and record == "customer":
+        about = records_of_customer(warehouse, key)
+    reading: Literal["timeline_made", "explained"] = "timeline_made" if whole else "explained"
+    note_reading(warehouse, reading, f"{record}/{key}", about, datetime.now(UTC).replace(microsecond=0))
 
 
 def scenario(

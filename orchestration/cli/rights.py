@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from assets.errors import BadUsage, CheckFailed
+from assets.errors import BadUsage, CheckFailed, NeedsPerson
 from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, existing_site
 from orchestration.cli.printing import as_json, heading, say, table
 
 if TYPE_CHECKING:
     from assets.policy import Policy
     from assets.rights.holds import Record
+    from assets.rights.matches import Match
     from assets.rights.requests import Request
     from assets.site import Site
     from assets.warehouse import Warehouse
@@ -178,7 +179,6 @@ def review_holds(
 
     Exit code 4 while a review is due.
     """
-    from assets.errors import NeedsPerson
     from assets.rights.holds import fallen_due, review
     from assets.rights.holds import holds as read
 
@@ -317,8 +317,9 @@ def answer_request(
 
     Exit code 4 when something speaks against sending the draft as it is.
     """
-    from assets.errors import NeedsPerson
-    from assets.rights.letters import draft
+    from assets.rights.letters import draft, people_of
+    from assets.rights.people import records_of
+    from assets.rights.readings import note_reading
     from assets.rights.requests import answered
 
     day, told = given_day(sent, "--sent"), given_day(notice_given, "--notice-given")
@@ -328,6 +329,8 @@ def answer_request(
             say(f"{request} is answered: {closed.standing.state.replace('_', ' ')} (due {closed.standing.due_on}).")
             return
         written = draft(at.warehouse, at.policy, at.site, request, at.today, at.policy.register_path.parent)
+        about = [record for person in people_of(at.warehouse, request) for record in records_of(at.warehouse, person)]
+        note_reading(at.warehouse, "answer_drafted", request, about, at.now)
     if json:
         as_json(written)
     else:
@@ -360,7 +363,8 @@ def access_report(
     """
     from assets.erasure.periods import last_day
     from assets.rights.access import gather
-    from assets.rights.people import find_person
+    from assets.rights.people import find_person, records_of
+    from assets.rights.readings import RESTRICTED, any_restricted
     from assets.rights.registers import Entry, note
     from assets.rights.reports import write_report
     from orchestration.opening import periods_of
@@ -374,7 +378,9 @@ def access_report(
         expires_on = last_day(at.today, periods_of(at.settings).access_reports)
         report = gather(at.warehouse, at.policy, person, made_at=at.now, expires_on=expires_on, checked=looked_at)
         written = write_report(at.site, report, at.policy.register_path.parent)
-        note(at.warehouse, [Entry("access_reports", written.folder.name)], at.now, "made", None)
+        restricted = any_restricted(at.warehouse, records_of(at.warehouse, person))
+        made = Entry("access_reports", written.folder.name)
+        note(at.warehouse, [made], at.now, "made", RESTRICTED if restricted else None)
     if json:
         as_json(written)
         return
@@ -400,7 +406,10 @@ def explain_whole(
     *,
     json: bool,
 ) -> None:
-    """Everything about one customer in sentences, and as a page with a drawn timeline beside the access reports."""
+    """Everything about one customer in sentences, and as a page with a drawn timeline beside the access reports.
+
+    Nothing is noted here of the reading: the warehouse may be one that is looked at for another day.
+    """
     import hashlib
 
     from assets.rights.reports import TIMELINES, write_folder
@@ -426,21 +435,28 @@ def explain_whole(
 def review_people(
     same: Annotated[str | None, typer.Option("--yes", metavar="PAIR", help="They are one person.")] = None,
     different: Annotated[str | None, typer.Option("--no", metavar="PAIR", help="They are not.")] = None,
+    show: Annotated[
+        str | None,
+        typer.Option("--show", metavar="PAIR", help="What both rows hold, side by side: personal data, on the screen "
+                     "alone; the evidence tells that it was read."),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="The decided ones too.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show.")] = 50,
     site: SiteOption = None,
     json: JsonOption = False,
-) -> None:
+) -> None:  # fmt: skip
     """Rows that may be one person, with what speaks for it; --yes and --no are remembered, and merge nothing.
 
     Exit code 4 while some are undecided.
     """
-    from assets.errors import NeedsPerson
     from assets.rights.matches import decide, matches
 
-    if same is not None and different is not None:
-        raise BadUsage("Decide one pair at a time: --yes or --no.")
+    if sum(given is not None for given in (same, different, show)) > 1:
+        raise BadUsage("One pair at a time: --show, --yes or --no.")
     with desk(site) as at:
+        if show is not None:
+            _show_pair(at, show, json=json)
+            return
         pair = same or different
         if pair is not None:
             decide(at.warehouse, pair, same=same is not None, on=at.today, at=at.now)
@@ -448,18 +464,55 @@ def review_people(
                 "name, in the source." if same is not None else "they stay two people."))  # fmt: skip
             return
         found = matches(at.warehouse, every=every)
-    if json:
-        as_json(found)
-    else:
-        table(
-            ["pair", "e-mail", "phone", "born", "names", "decided"],
-            [[each.pair, _agreement(each.same_email), _agreement(each.same_phone), _agreement(each.same_birth_date),
-              each.name_similarity, each.decided] for each in found[:limit]],
-        )  # fmt: skip
+        _note_matches(at, "matches_listed", "list", found if json else found[:limit])
+    as_json([_told(match) for match in found]) if json else _tell_matches(found[:limit])
     undecided = sum(each.decided is None for each in found)
     if undecided:
-        raise NeedsPerson(f"{undecided} possible matches: look them up, then `gallring people review --yes|--no PAIR`.")
+        raise NeedsPerson(
+            f"{undecided} possible matches: look at one with `gallring people review --show PAIR`, then say --yes or "
+            "--no PAIR."
+        )
 
 
-def _agreement(same: bool | None) -> str:
-    return "" if same is None else "same" if same else "other"
+def _told(match: Match) -> dict[str, object]:
+    """A match for a machine: what agrees, no value of it."""
+    return {
+        "pair": match.pair, "weight": match.weight, "strength": match.strength, "for": match.speaks_for,
+        "against": match.speaks_against, "agreement": match.agreement, "decided": match.decided,
+    }  # fmt: skip
+
+
+def _tell_matches(found: Sequence[Match]) -> None:
+    table(
+        ["pair", "how likely", "weight", "what speaks for it", "what against", "decided"],
+        [[each.pair, each.strength, each.weight, ", ".join(each.speaks_for), ", ".join(each.speaks_against),
+          each.decided] for each in found],
+    )  # fmt: skip
+
+
+def _show_pair(at: Desk, pair: str, *, json: bool) -> None:
+    """One pair, side by side; the reading is noted before anything is shown."""
+    from assets.rights.matches import find_match, side_by_side
+    from assets.rights.readings import READINGS, RESTRICTED, any_restricted, records_named
+    from assets.rights.registers import Entry, note
+
+    match = find_match(at.warehouse, pair)
+    sides = [(match.first_type, match.first_key), (match.second_type, match.second_key)]
+    restricted = any_restricted(at.warehouse, records_named(at.warehouse, sides))
+    note(at.warehouse, [Entry(READINGS, pair)], at.now, "match_shown", RESTRICTED if restricted else None)
+    rows = side_by_side(at.warehouse, match)
+    if json:
+        as_json({**_told(match), "values": [dict(zip(("attribute", "first", "second"), row, strict=True))
+                                            for row in rows]})  # fmt: skip
+        return
+    table(["", *(f"{record_type} {key}" for record_type, key in sides)], rows)
+    say(f"{match.strength.capitalize()} (weight {match.weight}). For: {', '.join(match.speaks_for) or 'nothing'}. "
+        f"Against: {', '.join(match.speaks_against) or 'nothing'}.")  # fmt: skip
+
+
+def _note_matches(at: Desk, reading: Literal["matches_listed"], subject: str, found: Sequence[Match]) -> None:
+    from assets.rights.readings import note_reading, records_named
+
+    sides = {side for match in found for side in ((match.first_type, match.first_key),
+                                                  (match.second_type, match.second_key))}  # fmt: skip
+    note_reading(at.warehouse, reading, subject, records_named(at.warehouse, sides), at.now)

@@ -1,113 +1,102 @@
--- Rows that may be the same person and are not certain to be: one address under two names, or one telephone number or
--- birth date under names that are nearly equal. Grain: two people, with the rows that resemble each other most.
--- similarity: Jaro-Winkler of the folded names, 0 to 1. Nothing is decided here: a person looks.
-with nodes as (
+-- Rows that may be the same person and are not certain to be. Grain: two people, with the rows that resemble each other
+-- most. weight: the model's match weight, the base-2 logarithm of the odds that they are one. The rest: which level of
+-- each comparison the two rows come to, by number (assets/rights/matching_model.json). Nothing is decided here.
+-- One address under two names is always told (rules.md, Same person), whatever the weight.
+-- Reads what splink has scored, in memory; $pair: null, or the one pair that is asked for; $least: the least weight.
+with scored as (
     select
-        'customer' as record_type,
-        customers.row_id,
-        cast(customers.customer_id as varchar) as record_key,
-        normalised_name(customers.name) as name,
-        customers.email_key,
-        customers.phone_key,
-        customers.birth_date
-    from raw.crm_customers as customers
-    where customers.in_source and customers.customer_type <> 'company'
-    union all
-    select
-        'contact' as record_type,
-        contacts.row_id,
-        cast(contacts.contact_id as varchar) as record_key,
-        normalised_name(contacts.name) as name,
-        contacts.email_key,
-        contacts.phone_key,
-        null as birth_date
-    from raw.crm_contacts as contacts
-    where contacts.in_source
-    union all
-    select
-        'subscriber' as record_type,
-        subscribers.row_id,
-        cast(subscribers.subscriber_id as varchar) as record_key,
-        normalised_name(subscribers.name) as name,
-        subscribers.email_key,
-        null as phone_key,
-        null as birth_date
-    from raw.mailing_subscribers as subscribers
-    where subscribers.in_source
-),
-
-people as (
-    select
-        nodes.*,
-        people.person_id
-    from nodes
-    inner join core.people
-        on nodes.record_type = people.node_type and nodes.row_id = people.row_id
-),
-
--- What more than fifty rows share (a switchboard, an office's address) points at nobody.
-shared as (
-    select
-        people.*,
-        'email ' || cast(people.email_key as varchar) as mark
-    from people
-    where people.email_key is not null
-    union all
-    select
-        people.*,
-        'phone ' || cast(people.phone_key as varchar) as mark
-    from people
-    where people.phone_key is not null
-    union all
-    select
-        people.*,
-        'born ' || cast(people.birth_date as varchar) as mark
-    from people
-    where people.birth_date is not null
-),
-
-telling as (
-    select shared.mark
-    from shared
-    group by shared.mark
-    having count(*) <= 50
+        scores.match_weight as weight,
+        scores.gamma_given_name,
+        scores.gamma_family_name,
+        scores.gamma_born,
+        scores.gamma_address,
+        scores.gamma_email,
+        scores.gamma_phone,
+        scores.gamma_national_id,
+        scores.gamma_organisation,
+        one.record_type || '/' || one.record_key <= other.record_type || '/' || other.record_key as is_in_order,
+        one.record_type as one_type,
+        one.record_key as one_key,
+        one_person.person_id as one_person,
+        other.record_type as other_type,
+        other.record_key as other_key,
+        other_person.person_id as other_person
+    from memory.matching.scores as scores
+    inner join memory.matching.everybody as one on scores.node_id_l = one.node_id
+    inner join memory.matching.everybody as other on scores.node_id_r = other.node_id
+    inner join core.people as one_person on one.node_id = one_person.node_id
+    inner join core.people as other_person on other.node_id = other_person.node_id
+    where one_person.person_id <> other_person.person_id
 ),
 
 pairs as (
     select
-        one.record_type as first_type,
-        one.record_key as first_key,
-        other.record_type as second_type,
-        other.record_key as second_key,
-        one.person_id as first_person,
-        other.person_id as second_person,
-        one.email_key = other.email_key as same_email,
-        one.phone_key = other.phone_key as same_phone,
-        one.birth_date = other.birth_date as same_birth_date,
-        round(jaro_winkler_similarity(one.name, other.name), 2) as similarity
-    from shared as one
-    inner join telling on one.mark = telling.mark
-    inner join shared as other
-        on one.mark = other.mark and one.person_id < other.person_id
+        scored.*,
+        case when scored.is_in_order then scored.one_type else scored.other_type end as first_type,
+        case when scored.is_in_order then scored.one_key else scored.other_key end as first_key,
+        case when scored.is_in_order then scored.other_type else scored.one_type end as second_type,
+        case when scored.is_in_order then scored.other_key else scored.one_key end as second_key,
+        least(scored.one_person, scored.other_person) as low_person,
+        greatest(scored.one_person, scored.other_person) as high_person
+    from scored
+    where scored.weight >= $least or scored.gamma_email = 1
+),
+
+named as (
+    select
+        pairs.*,
+        pairs.first_type || '/' || pairs.first_key || '+' || pairs.second_type || '/' || pairs.second_key as pair
+    from pairs
+),
+
+best as (
+    select named.*
+    from named
+    where cast($pair as varchar) is null or named.pair = $pair
+    qualify row_number() over (
+        partition by named.low_person, named.high_person
+        order by
+            named.weight desc, named.first_type asc, named.first_key asc, named.second_type asc, named.second_key asc
+    ) = 1
+),
+
+-- What a person said of any two rows holds for the two people they are; the last word counts.
+decided as (
+    select
+        least(first_person.person_id, second_person.person_id) as low_person,
+        greatest(first_person.person_id, second_person.person_id) as high_person,
+        matches.same
+    from office.matches as matches
+    inner join memory.matching.candidates as first_row
+        on matches.first_type = first_row.record_type and matches.first_key = first_row.record_key
+    inner join memory.matching.candidates as second_row
+        on matches.second_type = second_row.record_type and matches.second_key = second_row.record_key
+    inner join core.people as first_person on first_row.node_id = first_person.node_id
+    inner join core.people as second_person on second_row.node_id = second_person.node_id
+    qualify row_number() over (
+        partition by
+            least(first_person.person_id, second_person.person_id),
+            greatest(first_person.person_id, second_person.person_id)
+        order by matches.decided_at desc, matches.same asc, matches.first_key asc, matches.second_key asc
+    ) = 1
 )
 
 select
-    pairs.first_type,
-    pairs.first_key,
-    pairs.second_type,
-    pairs.second_key,
-    pairs.same_email,
-    pairs.same_phone,
-    pairs.same_birth_date,
-    pairs.similarity
-from pairs
-where coalesce(pairs.same_email, false) or pairs.similarity >= 0.9
-qualify row_number() over (
-    partition by pairs.first_person, pairs.second_person
-    order by
-        pairs.similarity desc nulls last,
-        pairs.first_type asc,
-        pairs.first_key asc,
-        pairs.second_type asc,
-        pairs.second_key asc
-) = 1
+    best.first_type,
+    best.first_key,
+    best.second_type,
+    best.second_key,
+    round(best.weight, 1) as weight,
+    best.gamma_given_name,
+    best.gamma_family_name,
+    best.gamma_born,
+    best.gamma_address,
+    best.gamma_email,
+    best.gamma_phone,
+    best.gamma_national_id,
+    best.gamma_organisation,
+    case when decided.same then 'yes' when not decided.same then 'no' end as decided
+from best
+left join decided on best.low_person = decided.low_person and best.high_person = decided.high_person
+order by
+    round(best.weight, 1) desc, best.first_type asc, best.first_key asc, best.second_type asc, best.second_key asc
