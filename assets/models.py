@@ -1,7 +1,8 @@
 """SQL models: a folder of SELECT files as tables, built in the order of the references they make.
 
 Knows nothing of what the tables mean. A file holds one SELECT in the portable subset; its folder is the schema, its
-name the table. Parameters are named (`$as_of`), and each statement is given only those it uses.
+name the table. Parameters are named (`$as_of`), and each statement is given only those it uses. A file whose header
+begins with `A view` is kept as one: nothing is written, and whoever reads it reads what stands beneath.
 """
 
 from __future__ import annotations
@@ -20,6 +21,15 @@ SQL = Path(__file__).resolve().parents[1] / "sql"
 _REFERENCE = re.compile(r"\b(?:from|join)\s+([a-z_]+)\.([a-z_0-9]+)", re.IGNORECASE)
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _COMMENT = re.compile(r"--[^\n]*")
+
+
+def make_view(warehouse: Warehouse, name: str, statement: str) -> None:
+    """(Re)make the view `schema.name`; a table that an earlier version kept under the name makes way."""
+    schema, _, relation = name.partition(".")
+    tables = "select count(*) from duckdb_tables() where database_name = ? and schema_name = ? and table_name = ?"
+    if warehouse.value(tables, [warehouse.catalog, schema, relation]):
+        warehouse.run(f"drop table {name}")
+    warehouse.run(f"create or replace view {name} as {statement}")
 
 
 @dataclass(frozen=True)
@@ -69,8 +79,16 @@ class Model:
         """The names of the parameters that the SELECT takes."""
         return frozenset(_PARAMETER.findall(self.statement))
 
+    @property
+    def is_view(self) -> bool:
+        """Whether the file asks to be a view. One that takes parameters cannot be."""
+        return self.header.startswith("A view")
+
     def build(self, warehouse: Warehouse, params: Mapping[str, Any]) -> None:
-        """(Re)make the table from its SELECT."""
+        """(Re)make the table, or the view, from its SELECT."""
+        if self.is_view:
+            make_view(warehouse, self.table, self.statement)
+            return
         used = {name: params[name] for name in sorted(self.parameters)}
         warehouse.run(f"create or replace table {self.table} as {self.statement}", used or None)
 

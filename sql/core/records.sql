@@ -1,4 +1,5 @@
--- Every record of every source under its own key. Grain: a record that is, or once was, in a source.
+-- A view: every record of every source under its own key. Grain: a record that is, or once was, in a source.
+-- Nothing is copied: seventeen tables of keys are as quickly read where they stand.
 -- not_personal: a company's own customer record, which no retention rule is about.
 select
     'customer' as record_type,

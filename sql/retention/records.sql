@@ -1,4 +1,4 @@
--- The records that are in the sources now. Grain: a record.
+-- A view: the records that are in the sources now. Grain: a record.
 select
     record.record_type,
     described.source,

@@ -190,12 +190,22 @@ def _by_ending(warehouse_columns: str, name: str) -> str:
 
 @contextmanager
 def _spoiled(warehouse: Warehouse, table: str, fault: str) -> Iterator[None]:
-    """A table with a fault in it, put right afterwards."""
+    """A table with a fault in it, put right afterwards. A view becomes a table meanwhile."""
+    schema, _, name = table.partition(".")
+    views = "select sql from duckdb_views() where schema_name = ? and view_name = ?"
+    view = warehouse.value(views, [schema, name])
     warehouse.run("create schema if not exists saved")
     warehouse.run(f"create or replace table saved.it as from {table}")
+    if view:
+        warehouse.run(f"drop view {table}")
+        warehouse.run(f"create table {table} as from saved.it")
     try:
         warehouse.run(fault.format(table))
         yield
     finally:
-        warehouse.run(f"delete from {table}")
-        warehouse.run(f"insert into {table} from saved.it")
+        if view:
+            warehouse.run(f"drop table {table}")
+            warehouse.run(view)
+        else:
+            warehouse.run(f"delete from {table}")
+            warehouse.run(f"insert into {table} from saved.it")
