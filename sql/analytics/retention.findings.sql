@@ -1,9 +1,11 @@
--- A finding about the data's quality: what a person should look at. No values.
+-- A finding about the data's quality: what a person should look at, what people wrote into free text among it. No
+-- values.
 -- - finding varchar: the finding's code
 -- - source varchar: the system that delivers the record; null: the record has gone
 -- - record_type varchar: what the record is; request and hold are those of the office's registers
 -- - record_key varchar: the source system's own key of the record; null: the record has gone
 -- - detail varchar: the column or rule that it is about
+-- - hits bigint: how often, where it is counted: in free text
 with keys as (
     select
         records.source,
@@ -32,9 +34,19 @@ select
     keys.source,
     findings.record_type,
     keys.record_key,
-    findings.detail
+    findings.detail,
+    cast(null as bigint) as hits
 from retention.findings as findings
 left join keys
     on
         findings.record_type = keys.record_type
         and findings.row_id = keys.row_id
+union all
+select
+    'free_text_' || free_text.kind as finding,
+    free_text.source,
+    free_text.record_type,
+    free_text.record_key,
+    free_text.field as detail,
+    free_text.hits
+from rights.free_text as free_text

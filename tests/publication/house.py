@@ -89,6 +89,8 @@ _TABLES = {
     "retention.dispositions": "record_type varchar, row_id bigint, data_category varchar, disposition varchar, "
     "keep_until date, reasons varchar[]",
     "retention.findings": "finding varchar, record_type varchar, row_id bigint, detail varchar",
+    "rights.free_text": "source varchar, record_type varchar, record_key varchar, field varchar, kind varchar, "
+    "hits bigint",
 }
 
 
@@ -186,4 +188,5 @@ def _decided() -> dict[str, list[tuple[object, ...]]]:
             ("possible_match", "customer", 2, "email"),
             ("hold_without_record", "hold", 3, "record_key"),
         ],
+        "rights.free_text": [("orders", "complaint", "Q1", "description", "phone_numbers", 2)],
     }  # fmt: skip

@@ -17,6 +17,7 @@ from assets.policy import Policy
 from assets.publication.analytics import publish
 from assets.publication.history import remember_standing
 from assets.retention.evaluation import evaluate
+from assets.rights.freetext import scan
 from assets.sample.generating import SAMPLE_DAY, generate, telling_cases
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -39,6 +40,7 @@ def decided_site(folder: Path, customers: int = 12) -> tuple[Site, Warehouse]:
     ingest(warehouse, policy, site, as_of=SAMPLE_DAY)
     build(warehouse)
     evaluate(warehouse, policy, SAMPLE_DAY)
+    scan(warehouse)
     propose(warehouse, policy, SAMPLE_DAY)
     seal(warehouse, policy, None, None, as_of=SAMPLE_DAY, issued_at=ISSUED)
     remember_standing(warehouse)
