@@ -1,34 +1,34 @@
 """Writes a sample company's exports into an inbox: generated rows of any number, and hand-written telling cases.
 
-DuckDB streams the generated rows from arithmetic over a seed (`sql/`); nothing here holds them. Everyone is invented,
-and the same seed, number and day always give the same bytes. Nothing here takes anything in.
+The generated rows are drawn range by range (`drawing`) and put one behind another; nothing here holds them. Everyone is
+invented, and the same seed, number and day always give the same bytes. Nothing here takes anything in.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
-import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
-from functools import cache
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from assets.errors import BadInput
-from assets.warehouse import Warehouse
+from assets.ingest.writing import write_whole
+from assets.sample.drawing import Drawn, Mode, Night, drawn, tables
 
 #: The day that the sample company is told as of, and the hour at which its exports were taken.
 SAMPLE_DAY = date(2026, 11, 22)
 EXPORTED_AT = time(2, 0, tzinfo=UTC)
 
-FOLDER = Path(__file__).resolve().parent
-SQL = FOLDER / "sql"
-CASES = FOLDER / "cases.yaml"
+CASES = Path(__file__).resolve().parent / "cases.yaml"
+_BLOCK = 1 << 20
 
 Cases = Mapping[str, Sequence[Mapping[str, str]]]
 
@@ -41,12 +41,6 @@ class Written:
     table: str
     rows: int
     bytes: int
-
-
-@cache
-def tables() -> tuple[tuple[str, str], ...]:
-    """Source and table of every export that the sample company has, in order."""
-    return tuple(sorted((path.parent.name, path.stem) for path in SQL.glob("*/*.sql")))
 
 
 def telling_cases() -> Cases:
@@ -63,72 +57,118 @@ def generate(
     Raises:
         BadInput: the inbox already holds a delivery of that moment.
     """
-    exported_at = datetime.combine(day, EXPORTED_AT)
-    delivery_id = exported_at.strftime("%Y-%m-%dT%H-%M")
-    sources = sorted({source for source, _ in tables()})
-    for source in sources:
-        if (inbox / source / delivery_id).exists():
+    return _write(inbox, Night(customers, seed, day), day, cases or {})
+
+
+def generate_next_night(
+    inbox: Path, *, customers: int, percent: float, mode: Mode = "full", seed: int = 1, day: date = SAMPLE_DAY,
+    cases: Cases | None = None,
+) -> list[Written]:  # fmt: skip
+    """Write the night after `generate`'s: the same company, with news of `percent` % of its customers.
+
+    News is an interaction and one of an order, a payment of what is open, a move, an exit, a withdrawal, a visit, and
+    visits forgotten. Where `mode` is `full` every row is told, that of `cases` too; where it is `delta`, the rows alone
+    that are new, changed or gone, of the tables that have any.
+
+    Raises:
+        BadInput: the inbox already holds a delivery of that moment.
+    """
+    night = Night(customers, seed, day, news_share=round(percent * 100), mode=mode)
+    return _write(inbox, night, day + timedelta(days=1), (cases or {}) if mode == "full" else {})
+
+
+def _write(inbox: Path, night: Night, on_day: date, cases: Cases) -> list[Written]:
+    extracted_at = datetime.combine(on_day, EXPORTED_AT)
+    folders = {source: inbox / source / extracted_at.strftime("%Y-%m-%dT%H-%M") for source, _ in tables()}
+    for folder in folders.values():
+        if folder.exists():
             raise BadInput(
-                f"{inbox / source / delivery_id} is there already: a delivery is never rewritten. "
+                f"{folder} is there already: a delivery is never rewritten. "
                 f"Generate into a new site, or remove that folder first."
             )
-    written = []
-    with Warehouse.in_memory() as warehouse:
-        _prepare(warehouse, customers, seed, day)
-        for source in sources:
-            folder = inbox / source / delivery_id
-            folder.mkdir(mode=0o700, parents=True)
-            files = [
-                _export(warehouse, source, table, folder, cases or {}) for origin, table in tables() if origin == source
-            ]
-            _control(folder, source, delivery_id, exported_at, files)
-            written += files
-    return written
+    for folder in folders.values():
+        folder.mkdir(mode=0o700, parents=True)
+    exports = {table: _Export(table[1], folders[table[0]] / f"{table[1]}.csv") for table in tables()}
+    with tempfile.TemporaryDirectory(prefix=".generating-", dir=inbox) as parts:
+        for part in drawn(night, Path(parts)):
+            for table, rows in part.items():
+                exports[table].append(rows)
+    for (source, name), export in exports.items():
+        export.finish(cases.get(f"{source}/{name}", ()))
+    return [
+        written
+        for source, folder in folders.items()
+        for written in _describe(
+            folder, source, extracted_at, night.mode, [each for table, each in exports.items() if table[0] == source]
+        )
+    ]
 
 
-def _prepare(warehouse: Warehouse, customers: int, seed: int, day: date) -> None:
-    warehouse.run("set variable customers = $value", {"value": customers})
-    warehouse.run("set variable seed = $value", {"value": seed})
-    warehouse.run("set variable day = $value", {"value": day})
-    warehouse.script(SQL / "draws.sql")
-    warehouse.script(SQL / "company.sql")
+class _Export:
+    """One export file in the making: rows are put behind each other, and hashed on the way."""
+
+    def __init__(self, table: str, path: Path) -> None:
+        self.table = table
+        self.path = path
+        self.rows = 0
+        self.bytes = 0
+        self._columns: list[str] = []
+        self._digest = hashlib.sha256()
+        self._file = path.open("xb")
+
+    def append(self, part: Drawn) -> None:
+        """Put a part's rows behind those that are there, and take the part away."""
+        with part.path.open("rb") as content:
+            if not self._columns:
+                self._columns = next(csv.reader([content.readline().decode()]))
+                content.seek(0)
+            while block := content.read(_BLOCK):
+                self._put(block)
+        self.rows += part.rows
+        part.path.unlink()
+
+    def finish(self, told: Sequence[Mapping[str, str]]) -> None:
+        """Put hand-written rows behind all others; nothing more comes."""
+        text = io.StringIO(newline="")
+        csv.DictWriter(text, self._columns, lineterminator="\n").writerows(told)
+        self._put(text.getvalue().encode())
+        self.rows += len(told)
+        self._file.close()
+
+    @property
+    def sha256(self) -> str:
+        """Of what was written, in hexadecimal."""
+        return self._digest.hexdigest()
+
+    def _put(self, block: bytes) -> None:
+        self._digest.update(block)
+        self._file.write(block)
+        self.bytes += len(block)
 
 
-def _export(warehouse: Warehouse, source: str, table: str, folder: Path, cases: Cases) -> Written:
-    """Write one CSV file: the generated rows, streamed, then the hand-written ones."""
-    path = folder / f"{table}.csv"
-    select = (SQL / source / f"{table}.sql").read_text(encoding="utf-8")
-    generated = warehouse.value(f"copy (\n{select}\n) to $path (format csv, header)", {"path": str(path)})
-    told = cases.get(f"{source}/{table}", ())
-    with path.open("r+", encoding="utf-8", newline="") as file:
-        columns = next(csv.reader([file.readline()]))
-        file.seek(0, os.SEEK_END)
-        csv.DictWriter(file, columns, lineterminator="\n").writerows(told)
-    return Written(source, table, int(generated) + len(told), path.stat().st_size)
+def _describe(
+    folder: Path, source: str, extracted_at: datetime, mode: Mode, exports: Sequence[_Export]
+) -> list[Written]:
+    """Write `delivery.json` with the control totals, whole and last: before it the folder is still arriving.
 
-
-def _control(folder: Path, source: str, delivery_id: str, exported_at: datetime, files: Sequence[Written]) -> None:
-    """Write `delivery.json` with the control totals, whole and last: before it the folder is still arriving."""
-    names = [f"{file.table}.csv" for file in files]
+    A delta lists the tables that have news; a source without any delivers nothing.
+    """
+    told = [export for export in exports if export.rows or mode == "full"]
+    for export in exports:
+        if export not in told:
+            export.path.unlink()
+    if not told:
+        folder.rmdir()
+        return []
     content: dict[str, Any] = {
         "source": source,
-        "delivery_id": delivery_id,
-        "extracted_at": exported_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "mode": "full",
+        "delivery_id": folder.name,
+        "extracted_at": extracted_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "mode": mode,
         "files": [
-            {"name": name, "table": file.table, "rows": file.rows, "sha256": _sha256(folder / name)}
-            for name, file in zip(names, files, strict=True)
+            {"name": export.path.name, "table": export.table, "rows": export.rows, "sha256": export.sha256}
+            for export in told
         ],
     }
-    half = folder / ".delivery.json"
-    with half.open("w", encoding="utf-8") as stream:
-        json.dump(content, stream, indent=2)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    half.replace(folder / "delivery.json")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    write_whole(folder / "delivery.json", json.dumps(content, indent=2).encode() + b"\n")
+    return [Written(source, export.table, export.rows, export.bytes) for export in told]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -87,6 +87,19 @@ def generate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The site's folder.")],
     customers: Annotated[int, typer.Option("--customers", min=1, help="How many customers.")],
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another company.")] = 1,
+    change: Annotated[
+        float | None,
+        typer.Option(
+            "--change",
+            metavar="PERCENT",
+            min=0.01,
+            max=100,
+            help="The next night instead: so many customers have news.",
+        ),
+    ] = None,
+    mode: Annotated[
+        Literal["full", "delta"], typer.Option("--mode", help="The next night's every row, or changed rows.")
+    ] = "full",
     json: JsonOption = False,
 ) -> None:
     """Write an invented company's exports.
@@ -94,15 +107,21 @@ def generate(
     Any size, streamed into the site's inbox; the same seed always gives the same bytes.
     """
     site, _ = existing_site(folder)
-    from assets.sample.generating import SAMPLE_DAY
+    from assets.sample.generating import SAMPLE_DAY, generate_next_night
     from assets.sample.generating import generate as write_exports
 
-    written = write_exports(site.inbox, customers=customers, seed=seed)
+    if change is None and mode == "delta":
+        raise BadUsage("A first night has every row: --mode delta goes with --change PERCENT.")
+    if change is None:
+        day, written = SAMPLE_DAY, write_exports(site.inbox, customers=customers, seed=seed)
+    else:
+        day = SAMPLE_DAY + timedelta(days=1)
+        written = generate_next_night(site.inbox, customers=customers, seed=seed, percent=change, mode=mode)
     if json:
         as_json(written)
         return
     table(["source", "table", "rows", "bytes"], [[file.source, file.table, file.rows, file.bytes] for file in written])
-    say(f"Next: gallring run --site {folder} --as-of {SAMPLE_DAY}")
+    say(f"Next: gallring run --site {folder} --as-of {day}")
 
 
 def deliver(

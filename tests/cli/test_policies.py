@@ -143,3 +143,7 @@ def test_generate_fills_the_inbox_once(site: Path, capsys: pytest.CaptureFixture
     assert "gallring run" in capsys.readouterr().out
     assert len(list((site / "inbox").glob("*/*/delivery.json"))) == 5
     assert main(["generate", "site", "--customers", "5"]) == 3
+    capsys.readouterr()
+    assert main(["generate", "site", "--customers", "5", "--seed", "3", "--change", "100", "--mode", "delta"]) == 0
+    assert "--as-of 2026-11-23" in capsys.readouterr().out
+    assert (site / "inbox" / "crm" / "2026-11-23T02-00" / "delivery.json").is_file()

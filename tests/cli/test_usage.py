@@ -62,10 +62,11 @@ def test_help_imports_nothing_heavy() -> None:
         ["run", "--as-of", "yesterday"],
         ["run", "--nonsense"],
         ["generate", "x", "--customers", "0"],
+        ["generate", "site", "--customers", "5", "--mode", "delta"],
     ],
 )
 def test_bad_usage_exits_with_2(arguments: list[str], nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if arguments[:1] == ["run"]:
+    if arguments[:1] == ["run"] or "site" in arguments:
         assert main(["init", "site"]) == 0
     assert main(arguments) == 2
     said = capsys.readouterr().err

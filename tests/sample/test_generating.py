@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from assets.errors import BadInput
-from assets.ingest.contracts import TABLES, canonical
-from assets.sample.generating import generate, tables, telling_cases
+from assets.ingest.contracts import DELETED, TABLES, canonical
+from assets.sample import drawing
+from assets.sample.drawing import tables
+from assets.sample.generating import generate, generate_next_night, telling_cases
 
 OFFICIAL_TEST_NUMBERS = {
     "7001012393", "9006022397", "9107172380", "0002292399", "2402292383", "9001019802", "2601612381",
@@ -119,3 +121,78 @@ def test_a_delivery_is_never_written_over(inbox: Path) -> None:
 def test_money_has_two_decimals(inbox: Path) -> None:
     amounts = [row["amount"] for row in rows_of(inbox, "orders", "invoices") if row["amount"] != "tolv kronor"]
     assert all(re.fullmatch(r"[0-9]+\.[0-9]{2}", amount) for amount in amounts)
+
+
+def test_neither_the_size_of_a_range_nor_the_number_of_cores_is_seen_in_the_rows(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "RANGE", 90)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    generate(tmp_path, customers=300, seed=7, cases=telling_cases())
+    for source, table in tables():
+        assert sorted(map(str, rows_of(tmp_path, source, table))) == sorted(map(str, rows_of(inbox, source, table)))
+    for path in tmp_path.glob("crm/*/customers.csv"):
+        assert path.read_bytes() == next(inbox.glob("crm/*/customers.csv")).read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A company's first night, and the next one told in full and as a delta: news of three customers in ten."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in ("first", "full", "delta")}
+    generate(folders["first"], customers=800, seed=3)
+    generate_next_night(folders["full"], customers=800, seed=3, percent=30)
+    generate_next_night(folders["delta"], customers=800, seed=3, percent=30, mode="delta")
+    return folders
+
+
+def exported(inbox: Path, source: str, table: str) -> dict[str, dict[str, str]]:
+    """The rows of a table by key; none where it was not delivered. Rows without a key are left out."""
+    key = canonical()[source, table].key
+    if not list(inbox.glob(f"{source}/*/{table}.csv")):
+        return {}
+    return {row[key]: row for row in rows_of(inbox, source, table) if row[key]}
+
+
+@pytest.mark.parametrize(("source", "table"), TABLES)
+def test_the_delta_of_a_night_is_what_lies_between_the_two_fulls(
+    nights: dict[str, Path], source: str, table: str
+) -> None:
+    first, full, delta = (exported(nights[name], source, table) for name in ("first", "full", "delta"))
+    for key, row in delta.items():
+        if row.pop(DELETED) == "true":
+            assert first.pop(key) == row
+        else:
+            assert first.get(key) != row
+            first[key] = row
+    assert first == full
+
+
+def test_a_night_brings_every_kind_of_news(nights: dict[str, Path]) -> None:
+    delta = {place: exported(nights["delta"], *place) for place in TABLES}
+    first = {place: exported(nights["first"], *place) for place in TABLES}
+    for place in (("crm", "interactions"), ("orders", "orders"), ("orders", "payments"), ("web", "events")):
+        assert delta[place].keys() - first[place].keys(), place
+    assert any(row[DELETED] == "true" for row in delta["web", "events"].values())
+    moved, left = [], []
+    for key, row in delta["crm", "customers"].items():
+        moved.append(row["street"] != first["crm", "customers"][key]["street"])
+        left.append(row["relation_ended_at"] != first["crm", "customers"][key]["relation_ended_at"])
+    assert any(moved)
+    assert any(left)
+    assert any(row["withdrawn_at"].startswith("2026-11-22") for row in delta["crm", "consents"].values())
+
+
+def test_the_next_night_is_a_delivery_of_the_next_day_with_its_control_totals(nights: dict[str, Path]) -> None:
+    for mode in ("full", "delta"):
+        deliveries = sorted(nights[mode].glob("*/*/delivery.json"))
+        assert deliveries
+        for path in deliveries:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            assert (content["mode"], content["extracted_at"]) == (mode, "2026-11-23T02:00:00Z")
+            assert {file["name"] for file in content["files"]} == {each.name for each in path.parent.glob("*.csv")}
+            for file in content["files"]:
+                data = (path.parent / file["name"]).read_bytes()
+                assert file["sha256"] == hashlib.sha256(data).hexdigest()
+                assert file["rows"] == len(rows_of(nights[mode], content["source"], file["table"]))
+    assert not list(nights["delta"].glob("office/*"))

@@ -1,6 +1,8 @@
 -- The sample company that the exports are cut from: one view a kind of thing, on the draws of draws.sql.
--- Nothing is stored: each export computes what it needs, so that any size streams through. Every trait is a function of
--- a customer's number (and an order's place among theirs), so the exports agree with each other without a join.
+-- Every trait is a function of a customer's number (and an order's place among theirs), so the exports agree with each
+-- other without a join. Customers and orders, which many exports read, are worked out once for a range of customers.
+-- Variables: that range from `first` to `last`; `seed`, `day`; `news_share`, how many customers in ten thousand have news
+-- on the day; `news_told`, whether the exports tell it; `news_alone`, whether they tell of nobody else.
 
 -- Customers: 60 % private persons, 15 % sole traders, 25 % companies; twelve years; a few giants and a long tail.
 create or replace view customer_numbers as
@@ -16,10 +18,15 @@ select
         when draw(n, 'giant', 10000) = 0 then 600
         when draw(n, 'giant', 10000) < 100 then 25
         else one_of('order_counts', n, 'orders')
-    end as orders
-from range(1, cast(getvariable('customers') as bigint) + 1) as numbers (n);
+    end as orders,
+    case
+        when getvariable('news_told') and draw(n, 'news', 10000) < getvariable('news_share')
+            then one_of('kinds_of_news', n, 'which news')
+    end as news
+from range(cast(getvariable('first') as bigint), cast(getvariable('last') as bigint) + 1) as numbers (n)
+where not getvariable('news_alone') or draw(n, 'news', 10000) < getvariable('news_share');
 
-create or replace view sample_customers as
+create or replace temp table sample_customers as
 select
     *,
     least(since + lasting, sample_day() - 1) as active_until,
@@ -30,7 +37,8 @@ select
                 one_of('firms', n, 'firm')
                 || ' ' || cast(n as varchar) || ' AB'
         else sample_name(n)
-    end as name
+    end as name,
+    case when news = 'move' then -n else n end as home
 from customer_numbers;
 
 -- Contact persons: one to three for each company.
@@ -56,7 +64,8 @@ from (
     where kind = 'company'
 ) as customer;
 
--- Orders, spread over the time in which their customer was active; `o` is an order's number for drawing.
+-- Orders, spread over the time in which their customer was active; news brings one on the day. `o` is an order's number
+-- for drawing.
 create or replace view order_numbers as
 select
     customer.n * 1000 + customer.i as o,
@@ -65,18 +74,22 @@ select
     customer.kind,
     customer.name,
     customer.n,
+    customer.news,
     case when customer.kind = 'company' then customer.n * 10 + 1 else customer.n end as person,
-    customer.since + cast(
-        draw(
-            customer.n * 1000 + customer.i, 'placed', 1 + date_diff('day', customer.since, customer.active_until)
-        ) as integer
-    ) as placed_on
+    case
+        when customer.i > customer.orders then sample_day()
+        else customer.since + cast(
+            draw(
+                customer.n * 1000 + customer.i, 'placed', 1 + date_diff('day', customer.since, customer.active_until)
+            ) as integer
+        )
+    end as placed_on
 from (select
     *,
-    unnest(range(1, 1 + orders)) as i
+    unnest(range(1, 1 + orders + case when news = 'order' then 1 else 0 end)) as i
 from sample_customers) as customer;
 
-create or replace view sample_orders as
+create or replace temp table sample_orders as
 select
     *,
     case
@@ -96,7 +109,8 @@ select
     *,
     'F' || number as invoice_id,
     issued_on + 30 as due_on,
-    issued_on + cast(3 + draw(o, 'paid', 45) as integer) as paid_on
+    issued_on + cast(3 + draw(o, 'paid', 45) as integer) as paid_on,
+    coalesce(news = 'payment', false) as is_paid_tonight
 from sample_orders
 where not is_cancelled and issued_on <= sample_day();
 
@@ -137,7 +151,12 @@ select
                     since + cast(draw(n, 'subscribed', 60) as integer)
                 )
     end as opened_on,
-    case when draw(n, 'unsubscribed', 100) < 15 then since + cast(60 + draw(n, 'unsubscribed on', 900) as integer) end
-        as left_on
+    coalesce(
+        case
+            when draw(n, 'unsubscribed', 100) < 15
+                then moment(since + cast(60 + draw(n, 'unsubscribed on', 900) as integer), n, 'left at')
+        end,
+        case when news = 'withdrawal' then tonight(n, 'left at') end
+    ) as left_at
 from sample_customers
 where draw(n, 'newsletter', 100) < 35;

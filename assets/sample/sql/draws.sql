@@ -20,6 +20,9 @@ set variable office_minutes = (
 create or replace macro moment(d, thing, trait) as case
     when d < sample_day() then cast(d as varchar) || getvariable('office_minutes')[1 + draw(thing, trait, 600)]
 end;
+-- An instant of the day itself, which the next night's exports tell.
+create or replace macro tonight(thing, trait) as
+    cast(sample_day() as varchar) || getvariable('office_minutes')[1 + draw(thing, trait, 600)];
 create or replace macro come(d) as case when d < sample_day() then d end;
 -- One row in a thousand is dirty: `worse` instead of `value`.
 create or replace macro soiled(value, worse, thing, trait) as case
@@ -69,6 +72,10 @@ set variable cities = ['Provköping', 'Fiktivstad', 'Testinge', 'Exempelvik'];
 create or replace macro sample_city(thing) as one_of('cities', thing, 'city');
 
 -- What the exports choose from.
+set variable kinds_of_news = [
+    'order', 'order', 'order', 'order', 'order', 'order', 'visit', 'visit', 'visit', 'visit', 'move', 'move', 'move',
+    'move', 'payment', 'payment', 'payment', 'forgotten', 'withdrawal', 'exit'
+];
 set variable order_counts = [0, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8];
 set variable firms = ['Provtryck', 'Låtsasfilm', 'Mönsterbygg', 'Attrappskolan', 'Fiktiva Bageriet'];
 set variable job_titles = ['Inköpare', 'Rektor', 'Marknadsansvarig', 'Ekonom'];

@@ -6,7 +6,7 @@ select
     email,
     'newsletter' as purpose,
     moment(subscribed_on, n, 'subscribed at') as given_at,
-    moment(left_on, n, 'left at') as withdrawn_at,
+    left_at as withdrawn_at,
     'formulär v' || cast(1 + draw(n, 'form', 4) as varchar) as evidence
 from sample_subscriptions
 union all

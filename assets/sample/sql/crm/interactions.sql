@@ -1,9 +1,10 @@
--- Notes, mails, meetings and calls: none to two for each customer. Grain: an interaction.
+-- Notes, mails, meetings and calls: none to two for each customer, and one with all news. Grain: an interaction.
 with spread as (
     select
         customer.n * 10 + customer.i as t,
         customer.customer_id,
         customer.kind,
+        customer.i > draw(customer.n, 'interactions', 3) as is_tonight,
         customer.since + cast(
             draw(
                 customer.n * 10 + customer.i, 'talked', 1 + date_diff('day', customer.since, customer.active_until)
@@ -11,7 +12,7 @@ with spread as (
         ) as occurred_on
     from (select
         *,
-        unnest(range(1, 1 + draw(n, 'interactions', 3))) as i
+        unnest(range(1, 1 + draw(n, 'interactions', 3) + case when news is not null then 1 else 0 end)) as i
     from sample_customers) as customer
 )
 
@@ -20,10 +21,10 @@ select
     customer_id,
     case when kind = 'company' then customer_id || '-1' end as contact_id,
     one_of('channels', t, 'channel') as channel,
-    moment(occurred_on, t, 'talked at') as occurred_at,
+    case when is_tonight then tonight(t, 'talked at') else moment(occurred_on, t, 'talked at') end as occurred_at,
     case
         when
-            draw(t, 'case', 100) < 60
+            draw(t, 'case', 100) < 60 and not is_tonight
             then moment(occurred_on + cast(draw(t, 'case closed', 30) as integer), t, 'closed at')
     end
         as case_closed_at,

@@ -7,6 +7,6 @@ select
     name,
     'nyhetsbrev' as list,
     moment(subscribed_on, n, 'subscribed at') as subscribed_at,
-    moment(left_on, n, 'left at') as unsubscribed_at,
+    left_at as unsubscribed_at,
     moment(opened_on, n, 'opened at') as last_opened_at
 from sample_subscriptions

@@ -6,3 +6,4 @@ from (
     ('inkasso', 'Påhittad Inkasso AB', 'controller', 'partner:inkasso'),
     ('skatt', 'Exempelmyndigheten', 'authority', null)
 ) as partners (partner_id, name, role, system)
+where getvariable('first') = 1

@@ -8,7 +8,10 @@ select
         when kind = 'private' then 'private'
         else one_of('capacities', o, 'capacity')
     end as purchase_capacity,
-    soiled(moment(placed_on, o, 'placed at'), 'i tisdags', o, 'placed at') as placed_at,
+    soiled(
+        case when placed_on = sample_day() then tonight(o, 'placed at') else moment(placed_on, o, 'placed at') end,
+        'i tisdags', o, 'placed at'
+    ) as placed_at,
     case
         when is_cancelled then 'cancelled'
         when delivered_on + 14 <= sample_day() then 'closed'

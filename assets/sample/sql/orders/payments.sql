@@ -1,9 +1,11 @@
--- Payments: one for each invoice that was neither left unpaid nor credited. Grain: a payment.
+-- Payments: one for each invoice that was neither left unpaid nor credited; news pays what is open. Grain: a payment.
 select
     'B' || number as payment_id,
     invoice_id,
-    moment(paid_on, o, 'paid at') as paid_at,
+    case
+        when is_unpaid or paid_on > sample_day() then tonight(o, 'paid at') else moment(paid_on, o, 'paid at')
+    end as paid_at,
     soiled(amount, '12,50,00', o, 'payment amount') as amount,
     buyer as payer_name
 from sample_invoices
-where not is_unpaid and not is_credited and paid_on <= sample_day()
+where not is_credited and (is_paid_tonight or (not is_unpaid and paid_on <= sample_day()))
