@@ -19,6 +19,7 @@ from dagster import (
     in_process_executor,
 )
 
+from assets.assurance.assets import review_assets, review_checks, verification_checks
 from assets.catalogue.assets import checks_of
 from assets.core.assets import core_assets
 from assets.delivery.assets import delivery_assets
@@ -35,7 +36,7 @@ from orchestration.jobs import jobs
 from orchestration.opening import load_policy
 from orchestration.resources import resources_of
 from orchestration.schedules import schedules
-from orchestration.sensors import delivery_sensors, sensors
+from orchestration.sensors import sensors
 from orchestration.settings import Settings, chosen_site
 
 
@@ -58,8 +59,8 @@ def build_definitions(
         assets=all_assets(policy or load_policy(settings)),
         asset_checks=all_checks(),
         jobs=jobs(),
-        schedules=schedules(settings.time_zone),
-        sensors=[*sensors(chosen), *delivery_sensors(chosen)],
+        schedules=schedules(settings.time_zone, settings.automation.running),
+        sensors=sensors(chosen, settings.automation.running),
         resources={**resources_of(chosen), **(resource_overrides or {})},
         executor=in_process_executor,
     )
@@ -80,12 +81,18 @@ def all_assets(policy: Policy) -> list[AssetsDefinition | AssetSpec]:
     ]
     made = {key for each in before if isinstance(each, AssetsDefinition) for key in each.keys}
     published = publication_assets(made)
-    return [*before, *published, *evidence_assets(made)]
+    return [*before, *published, *evidence_assets(made), *review_assets()]
 
 
 def all_checks() -> list[AssetChecksDefinition]:
     """What must be true: one step a stop, one check an expectation."""
-    return [*(checks_of(stop) for stop in STOPS), *rights_checks(), *erasure_checks()]
+    return [
+        *(checks_of(stop) for stop in STOPS),
+        *rights_checks(),
+        *erasure_checks(),
+        *review_checks(),
+        *verification_checks(),
+    ]
 
 
 @definitions

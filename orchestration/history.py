@@ -11,9 +11,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from dagster import DagsterInstance
+from dagster import DagsterEventType, DagsterInstance, RunStatusChangeRecordsFilter
+from dagster._core.event_api import RunStatusChangeEventType
 from dagster._core.instance.ref import InstanceRef
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -54,3 +56,37 @@ def _files_kept_open() -> Iterator[None]:
         event.remove(Engine, "connect", hold)
         for connection in held.values():
             connection.close()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that ended. `place` grows from one ended run to the next."""
+
+    place: int
+    run_id: str
+    success: bool
+    timestamp: float
+
+
+_ENDINGS: tuple[RunStatusChangeEventType, ...] = (DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE)
+
+
+def ended_after(instance: DagsterInstance, place: int, most: int) -> list[Ended]:
+    """The runs that ended after `place`, the earliest first: from the web UI, the daemon and the command line alike.
+
+    At most `most`. Runs that a person cancelled are not among them.
+    """
+    found = [
+        Ended(record.storage_id, record.run_id, kind == DagsterEventType.RUN_SUCCESS, record.timestamp)
+        for kind in _ENDINGS
+        for record in instance.fetch_run_status_changes(
+            RunStatusChangeRecordsFilter(kind, after_storage_id=place), most, ascending=True
+        ).records
+    ]
+    return sorted(found, key=lambda each: each.place)[:most]
+
+
+def last_ended(instance: DagsterInstance) -> int:
+    """The place of the run that ended last; 0 before the first."""
+    newest = [instance.fetch_run_status_changes(kind, 1).records for kind in _ENDINGS]
+    return max((records[0].storage_id for records in newest if records), default=0)

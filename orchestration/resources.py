@@ -160,6 +160,17 @@ class LimitsResource(ConfigurableResource[Limits]):
             return Settings.load(Site(Path(self.path))).limits.in_bytes()
 
 
+class ReviewPeriodResource(ConfigurableResource[Any]):
+    """How long after its version's day the purpose register is looked at again."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Any:
+        """The settings' period, as ISO 8601."""
+        with clear_failures():
+            return Settings.load(Site(Path(self.path))).reviews.period
+
+
 class ApprovalResource(ConfigurableResource[Any]):
     """What may be delivered without a person's approval."""
 
@@ -191,7 +202,7 @@ class TransportsResource(ConfigurableResource[Any]):
         """The ways that the settings choose."""
         site = Site(Path(self.path))
         with clear_failures():
-            return load_transports(site, Settings.load(site), _now)
+            return load_transports(site, Settings.load(site), now)
 
 
 class DoorResource(ConfigurableResource[Door]):
@@ -211,7 +222,7 @@ class DoorResource(ConfigurableResource[Door]):
 @resource(description="Tells the instant at which something happens.")
 def clock(context: InitResourceContext) -> Callable[[], datetime]:
     """The clock, asked by the steps whose doing happens at an instant: approvals, deliveries, answers."""
-    return _now
+    return now
 
 
 @resource(description="Who launched the run, where its tag gallring/by says so; empty where it does not.")
@@ -220,7 +231,8 @@ def launcher(context: InitResourceContext) -> str:
     return str(_run(context).tags.get(BY_TAG, ""))
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """The instant, in UTC, to the second: for records of what happens, never for a decision."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
@@ -264,6 +276,7 @@ def resources_of(site: Site) -> dict[str, Any]:
         "smallest_group": SmallestGroupResource(path=path),
         "limits": LimitsResource(path=path),
         "keeping": KeepingResource(path=path),
+        "review_period": ReviewPeriodResource(path=path),
         "approval_rules": ApprovalResource(path=path),
         "time_zone": TimeZoneResource(path=path),
         "transports": TransportsResource(path=path),

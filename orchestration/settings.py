@@ -10,14 +10,16 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from assets.errors import BadInput
 from assets.ingest.limits import Limits, bytes_of
+from assets.notification.addresses import PORTS, is_loopback, is_private_address
 from assets.policy import months_and_days
 from assets.publication.analytics import SMALLEST_GROUP
 from assets.site import Site
@@ -25,6 +27,17 @@ from assets.site import Site
 PREFIX = "GALLRING_"
 DEFAULT_SITE = Path("site")
 SECRETS = ("warehouse_key", "next_warehouse_key", "pseudonym_key", "credentials")
+#: The schedules and sensors that start runs. None starts one before the site says so.
+AUTOMATIONS = (
+    "nightly_cycle",
+    "weekly_verification",
+    "monthly_register_review",
+    "delivery_arrived",
+    "request_arrived",
+    "approval_given",
+    "receipt_arrived",
+)
+_ADDRESS = re.compile(r"^[^\s<>,;@\"]+@[^\s<>,;@\"]+$")
 _SIZE = re.compile(r"^[0-9]+(\.[0-9]+)? ?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")
 
 
@@ -137,10 +150,96 @@ class LimitSettings(_Section):
         )
 
 
-class RunSettings(_Section):
-    """Who launches the runs that the web UI, schedules and sensors ask for."""
+class WebhookSettings(_Section):
+    """Where notices are posted to."""
 
-    launcher: Literal["default", "docker", "k8s"] = "default"
+    url: str = ""
+    certificate: str = ""
+
+    @field_validator("url")
+    @classmethod
+    def _is_private(cls, value: str) -> str:
+        if value and not is_private_address(value):
+            raise ValueError("must be https://HOST/PATH, or http:// on this machine")
+        return value
+
+
+class EmailSettings(_Section):
+    """How notices are mailed."""
+
+    server: str = ""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    certificate: str = ""
+    user: str = ""
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+
+    @field_validator("sender", "recipients")
+    @classmethod
+    def _are_addresses(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for address in (value,) if isinstance(value, str) else value:
+            if address and not _ADDRESS.match(address):
+                raise ValueError("must be an address such as gallring@company.example")
+        return value
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if not self.server:
+            return self
+        host, port = self.host_and_port()
+        if not host or not 0 < port < 65536:
+            raise ValueError("needs a server such as mail.company.example:587")
+        if not self.sender or not self.recipients:
+            raise ValueError("needs a sender and at least one of recipients")
+        if self.security == "none" and not is_loopback(host):
+            raise ValueError("needs the security starttls or tls: nothing is sent in the clear to another machine")
+        return self
+
+    def host_and_port(self) -> tuple[str, int]:
+        """The server's, with the port that goes with the security where none is given."""
+        try:
+            parts = urlsplit(f"//{self.server}")
+            return parts.hostname or "", parts.port or PORTS[self.security]
+        except ValueError:
+            return "", 0
+
+
+class NotificationSettings(_Section):
+    """Who is told when a check or a run failed, a source blocks, or a request is overdue."""
+
+    log: bool = True
+    warnings: bool = False
+    ui: str = ""
+    webhook: WebhookSettings = WebhookSettings()
+    email: EmailSettings = EmailSettings()
+
+
+class AutomationSettings(_Section):
+    """Which schedules and sensors start running by themselves on this site."""
+
+    running: tuple[str, ...] = ()
+
+    @field_validator("running")
+    @classmethod
+    def _are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if set(value) - set(AUTOMATIONS):
+            raise ValueError(f"can hold {', '.join(AUTOMATIONS)}")
+        return value
+
+
+class ReviewSettings(_Section):
+    """How often what people decided is to be looked at again: ISO 8601 periods."""
+
+    period: str = "P1Y"
+
+    @field_validator("period")
+    @classmethod
+    def _is_a_period(cls, value: str) -> str:
+        try:
+            months_and_days(value)
+        except ValueError:
+            raise ValueError('must be an ISO 8601 period of whole years, months and days, such as "P1Y"') from None
+        return value
 
 
 class Settings(BaseSettings):
@@ -158,7 +257,9 @@ class Settings(BaseSettings):
     transports: dict[str, TransportSettings] = {}
     publication: PublicationSettings = PublicationSettings()
     limits: LimitSettings = LimitSettings()
-    runs: RunSettings = RunSettings()
+    notifications: NotificationSettings = NotificationSettings()
+    automation: AutomationSettings = AutomationSettings()
+    reviews: ReviewSettings = ReviewSettings()
 
     warehouse_key: SecretStr | None = None
     next_warehouse_key: SecretStr | None = None
@@ -349,7 +450,34 @@ policy = "policy"
 # unpacked_size = "4GB"
 # files_in_a_delivery = 10000
 
-[runs]
-# Who launches runs that the web UI, schedules and sensors ask for: default (a process on this machine), docker or k8s.
-# launcher = "default"
+[notifications]
+# Who is told when a check or a run failed, a source blocks or a person's request is overdue: names of checks and
+# counts, never a value. Told by the sensor attention_needed of `gallring ui`, once a run.
+# log = true               # in the log of `gallring ui` and of the sensor
+# warnings = false         # also of checks that only warn
+# ui = ""                  # the web UI's address, for a link: https://gallring.company.example
+
+[notifications.webhook]
+# Each notice as JSON, POSTed and signed with the site's key (docs/deploying.md). A bearer token, where the receiver
+# wants one, is GALLRING_CREDENTIALS__NOTIFICATIONS__TOKEN in the environment.
+# url = ""                 # https://HOST/PATH
+# certificate = ""         # the authorities to trust instead of this machine's, from this folder
+
+[notifications.email]
+# server = ""              # HOST:PORT
+# security = "starttls"    # starttls, tls, or none on this machine
+# certificate = ""
+# user = ""                # its password is GALLRING_CREDENTIALS__NOTIFICATIONS__PASSWORD in the environment
+# sender = ""
+# recipients = []
+
+[automation]
+# What runs by itself on this site as soon as `gallring ui` does, and not only once a person has turned it on there. Of:
+# nightly_cycle, weekly_verification, monthly_register_review (schedules), delivery_arrived, request_arrived,
+# approval_given, receipt_arrived (sensors).
+# running = []
+
+[reviews]
+# How long after its version's day the purpose register is to be looked at again.
+# period = "P1Y"
 """

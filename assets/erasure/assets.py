@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 from dagster import (
+    AssetCheckKey,
     AssetCheckResult,
     AssetChecksDefinition,
     AssetCheckSeverity,
@@ -31,6 +32,7 @@ from assets.site import Site
 from assets.warehouse import Warehouse
 
 GROUP = "7_own_copies"
+EVERY_FILE_IS_ON_THE_REGISTER = AssetCheckKey(key_of("erasure.copies"), "every_file_is_on_the_register")
 
 _TABLES = {
     "erasure.rewrites": "When the warehouse was rewritten without what had to go, and why. Grain: a rewriting.",

@@ -43,7 +43,8 @@ def _automation(definitions: Definitions) -> Iterator[str]:
         when = f"{schedule.cron_schedule} {schedule.execution_timezone}"
         yield f"schedule {schedule.name}: {when}, runs {schedule.job_name}"
     for sensor in sorted(repository.sensor_defs, key=lambda each: each.name):
-        yield f"sensor {sensor.name}: runs {sensor.job_name}"
+        runs = ", ".join(target.job_name for target in sensor.targets) or "nothing"
+        yield f"sensor {sensor.name}: runs {runs}"
 
 
 if __name__ == "__main__":

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from dagster import DefaultScheduleStatus, DefaultSensorStatus, Definitions, build_sensor_context
 
+from assets.assurance.assets import VERIFICATIONS
 from assets.catalogue.assets import POOL
+from assets.errors import BadInput
 from assets.rights.assets import CHECKS
 from expectations.specs import all_specs
 from orchestration.definitions import build_definitions
 from orchestration.initialising import make_site
 from orchestration.sensors import sensors
+from orchestration.settings import AUTOMATIONS
 from tests.orchestration.graph import ACCEPTED, drawn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,10 +83,40 @@ def test_whatever_writes_the_warehouse_waits_its_turn(definitions: Definitions) 
     assert {node.definition.pool for node in job.nodes} == {POOL}  # type: ignore[attr-defined]
 
 
+def test_the_night_leaves_out_what_reads_everything_there_is(definitions: Definitions) -> None:
+    checks = definitions.resolve_job_def("run_cycle").asset_layer.asset_graph.asset_check_keys
+    assert not set(VERIFICATIONS) & set(checks)
+    weekly = definitions.resolve_job_def("verify_everything").asset_layer.asset_graph.asset_check_keys
+    assert set(VERIFICATIONS) <= set(weekly)
+
+
 def test_nothing_starts_by_itself(definitions: Definitions) -> None:
     repository = definitions.get_repository_def()
     assert {each.default_status for each in repository.schedule_defs} == {DefaultScheduleStatus.STOPPED}
-    assert {each.default_status for each in repository.sensor_defs} == {DefaultSensorStatus.STOPPED}
+    starting = [each for each in repository.sensor_defs if each.targets]
+    assert {each.default_status for each in starting} == {DefaultSensorStatus.STOPPED}
+    telling = [each for each in repository.sensor_defs if not each.targets]
+    assert {each.name: each.default_status for each in telling} == {"attention_needed": DefaultSensorStatus.RUNNING}
+    assert {each.name for each in [*repository.schedule_defs, *starting]} == set(AUTOMATIONS)
+
+
+def test_a_site_says_what_runs_by_itself_there(tmp_path: Path) -> None:
+    (tmp_path / "gallring.toml").write_text('[automation]\nrunning = ["nightly_cycle", "approval_given"]\n')
+    repository = build_definitions(site=tmp_path).get_repository_def()
+    running = {each.name for each in repository.schedule_defs if each.default_status == DefaultScheduleStatus.RUNNING}
+    running |= {each.name for each in repository.sensor_defs if each.default_status == DefaultSensorStatus.RUNNING}
+    assert running == {"nightly_cycle", "approval_given", "attention_needed"}
+
+
+def test_what_a_site_cannot_run_is_told(tmp_path: Path) -> None:
+    (tmp_path / "gallring.toml").write_text('[automation]\nrunning = ["nightly_cicle"]\n')
+    with pytest.raises(BadInput, match=r"automation.running can hold nightly_cycle, weekly_verification"):
+        build_definitions(site=tmp_path)
+
+
+def test_schedules_keep_the_sites_time(definitions: Definitions) -> None:
+    schedules = definitions.get_repository_def().schedule_defs
+    assert {each.execution_timezone for each in schedules} == {"Europe/Stockholm"}
 
 
 def test_a_delivery_starts_one_run_once_it_is_complete(tmp_path: Path) -> None:

@@ -1,0 +1,167 @@
+"""The jobs of the launchpad: a rehearsal leaves no trace, a day filled in changes no decision, proofs are looked at."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.erasure.restoring import NotReplayed
+from assets.sample.generating import generate, telling_cases
+from assets.site import Site
+from assets.warehouse import Warehouse
+from orchestration.definitions import build_definitions
+from orchestration.history import run_history
+from orchestration.initialising import make_site
+from orchestration.opening import open_warehouse
+from orchestration.running import CycleOutcome, run_cycle
+from orchestration.settings import Settings
+from tests.orchestration.conftest import DAY
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site after one cycle, to be looked at or copied."""
+    site = make_site(tmp_path_factory.mktemp("jobs") / "site")
+    generate(site.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
+    assert run_cycle(site, DAY).success
+    return site
+
+
+@pytest.fixture
+def site(whole: Site, tmp_path: Path) -> Site:
+    shutil.copytree(whole.path, tmp_path / "site")
+    return Site(tmp_path / "site")
+
+
+def opened(site: Site) -> Warehouse:
+    return open_warehouse(site, Settings.load(site))
+
+
+def decided(site: Site) -> dict[str, Any]:
+    """Everything that was decided, sealed and remembered of a site."""
+    with opened(site) as warehouse:
+        tables = [
+            "retention.dispositions", "retention.claims", "retention.evaluation", "intake.blocks", "manifest.proposed",
+            "manifest.events", "manifest.manifests", "manifest.sealed_fields", "publication.standings",
+        ]  # fmt: skip
+        found: dict[str, Any] = {table: warehouse.rows(f"from {table} order by all") for table in tables}
+    return found | {"outbox": sorted(path for path in site.outbox.rglob("*"))}
+
+
+def told(site: Site, outcome: CycleOutcome) -> dict[str, Any]:
+    """What the steps of a run told of themselves."""
+    found: dict[str, Any] = {}
+    with run_history(site) as history:
+        for entry in history.all_logs(outcome.run_id):
+            event = entry.dagster_event
+            if event is not None and event.is_successful_output:
+                metadata = event.step_output_data.metadata
+                found |= {name: value.value for name, value in metadata.items()}
+            elif event is not None and event.is_step_materialization:
+                metadata = event.step_materialization_data.materialization.metadata
+                found |= {name: value.value for name, value in metadata.items()}
+    return found
+
+
+def test_a_dry_run_tells_what_a_cycle_would_seal_and_changes_nothing(site: Site) -> None:
+    before = decided(site)
+    again = run_cycle(site, DAY, job="dry_run")
+    assert again.success
+    assert told(site, again)["items"] == 0  # the cycle of that day sealed it all
+    later = date(2027, 1, 31)
+    rehearsed = told(site, run_cycle(site, later, job="dry_run"))
+    assert decided(site) == before
+    assert rehearsed["items"] > 0
+    assert rehearsed["categories to erase"] > 0
+    assert rehearsed["blocked tables of crm"] > 0  # by then nothing new has arrived
+
+
+def test_a_day_filled_in_joins_the_history_and_changes_nothing_else(site: Site) -> None:
+    before = decided(site)
+    outcome = run_cycle(site, job="backfill_day", config={"day": "2026-10-22"})
+    assert outcome.success
+    after = decided(site)
+    added = [row for row in after["publication.standings"] if row not in before["publication.standings"]]
+    assert {row[0] for row in added} == {date(2026, 10, 22)}
+    assert {**after, "publication.standings": None} == {**before, "publication.standings": None}
+    again = run_cycle(site, job="backfill_day", config={"day": "2026-10-22"})
+    assert "not remembered" in told(site, again)["counts"]
+    assert decided(site) == after
+
+
+def test_a_day_that_is_not_over_is_not_filled_in(site: Site) -> None:
+    (failure,) = run_cycle(site, job="backfill_day", config={"day": DAY.isoformat()}).failures
+    assert (failure.exit_code, "the last evaluated day is 2026-11-22" in failure.message) == (1, True)
+
+
+def cut_a_manifest(site: Site) -> None:
+    items = next(iter(sorted(site.outbox.glob("*/*/items.jsonl"))))
+    items.write_bytes(items.read_bytes()[:-2])
+
+
+def lose_a_manifest(site: Site) -> None:
+    shutil.rmtree(next(iter(sorted(site.outbox.glob("*/*")))))
+
+
+def change_the_log(site: Site) -> None:
+    entries = next(iter(sorted(site.evidence.rglob("entries-*.jsonl"))))
+    entries.write_bytes(entries.read_bytes().replace(b'"sequence":2', b'"sequence":7', 1))
+
+
+def keep_a_copy_too_long(site: Site) -> None:
+    backup = site.backups / "warehouse-2026-01-01T00-00-00-until-2026-02-05.duckdb"
+    shutil.copyfile(site.warehouse, backup)
+
+
+@pytest.mark.parametrize(
+    ("harm", "check"),
+    [
+        (lambda site: None, None),
+        (cut_a_manifest, "every_manifest_still_verifies"),
+        (lose_a_manifest, "every_manifest_still_verifies"),
+        (change_the_log, "the_log_is_what_was_signed"),
+        (keep_a_copy_too_long, "no_copy_outlived_its_last_day"),
+    ],
+)
+def test_the_weekly_look_finds_what_was_tampered_with(
+    site: Site, harm: Callable[[Site], None], check: str | None
+) -> None:
+    harm(site)
+    outcome = run_cycle(site, DAY, job="verify_everything")
+    assert outcome.success  # a look stops nothing
+    assert [each.name for each in outcome.failed_checks] == ([check] if check else [])
+    assert {each.unexpected for each in outcome.failed_checks} <= {1}
+
+
+def test_what_the_outbox_knows_is_replayed_from_the_launchpad(site: Site) -> None:
+    with opened(site) as warehouse:
+        sealed = warehouse.rows("select system, manifest_id from manifest.manifests order by all")
+    site.warehouse.unlink()
+    outbox = site.outbox.rename(site.path / "kept")
+    opened(site).close()  # a warehouse from before anything was sealed
+    outbox.rename(site.outbox)
+    with pytest.raises(NotReplayed):
+        opened(site)
+    with run_history(site) as history:
+        job = build_definitions(site=site.path).resolve_job_def("replay_outbox")
+        assert job.execute_in_process(run_config={"as_of": DAY.isoformat()}, instance=history).success
+    with opened(site) as warehouse:
+        assert warehouse.rows("select system, manifest_id from manifest.manifests order by all") == sealed
+
+
+def test_the_register_is_reviewed(site: Site) -> None:
+    outcome = run_cycle(site, date(2026, 12, 1), job="review_register")
+    assert outcome.success
+    assert [each.name for each in outcome.failed_checks] == ["holds_reviewed_in_time"]
+    counts = told(site, outcome)
+    assert (counts["purposes_due_for_review"], counts["holds_to_review"]) == (0, 2)
+    page = (site.reports / "register-review.md").read_text(encoding="utf-8")
+    assert "to be reviewed from: 2027-11-22. It is not due." in page
+    a_year_later = run_cycle(site, date(2027, 11, 22), job="review_register")
+    assert "register_reviewed_in_time" in [each.name for each in a_year_later.failed_checks]
+    assert told(site, a_year_later)["purposes_due_for_review"] > 5
