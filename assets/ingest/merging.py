@@ -80,7 +80,25 @@ def _number_new_rows(warehouse: Warehouse, staging: Staging, raw: str) -> None:
 
 
 def _arrivals(staging: Staging, raw: str) -> str:
-    """The rows that came, with what stays known of their earlier selves."""
+    """The rows that came, each with the delivery that last changed a value of it: this one or the earlier one."""
+    columns = raw_columns(staging.contract)
+    same = " and ".join(
+        f"{identifier(name)} is not distinct from {identifier('old ' + name)}" for name in _compared(staging.contract)
+    )
+    names = ", ".join(identifier(name) for name in columns if name != "changed_in")
+    return f"""
+        select {names}, case when {same} then _changed_in else $delivery_id end as changed_in
+        from ({_arrived(staging, raw)}) as arrived
+    """
+
+
+def _compared(contract: Contract) -> list[str]:
+    """What a row can change in: all it holds but its surrogate and the deliveries it came in."""
+    return [name for name in raw_columns(contract) if name not in ("row_id", "in_delivery", "changed_in")]
+
+
+def _arrived(staging: Staging, raw: str) -> str:
+    """The rows that came, with what stays known of their earlier selves, and those beside them."""
     contract = staging.contract
     record_type = literal(contract.record_type or "")
     parts = [f"{_stored(contract, column)} as {identifier(column.name)}" for column in contract.columns]
@@ -96,8 +114,9 @@ def _arrivals(staging: Staging, raw: str) -> str:
         f"{_remembered(column, _memorable(column), f'known_{column.name}')}"
         for column in contract.columns if column.remembered
     ]  # fmt: skip
+    parts += [f"old.{identifier(name)} as {identifier('old ' + name)}" for name in _compared(contract)]
     return f"""
-        select {", ".join(parts)}
+        select {", ".join(parts)}, old.changed_in as _changed_in
         from {staging.table} as new
         left join {raw} as old on {_key_of("old", contract)} = new._key
         left join new_rows on new_rows.key_text = new._key
@@ -180,8 +199,8 @@ def _others(staging: Staging, raw: str, condition: str) -> str:
             parts.append("old.in_source and not _gone as in_source")
         elif name == "withheld":
             parts.append(f"case when not ({leaves}) then old.withheld end as withheld")
-        elif name == "in_delivery":
-            parts.append(f"case when {leaves} then $delivery_id else old.in_delivery end as in_delivery")
+        elif name in ("in_delivery", "changed_in"):
+            parts.append(f"case when {leaves} then $delivery_id else old.{name} end as {name}")
         elif column is not None and column.category is not None:
             parts.append(f"case when not ({leaves}) then old.{quoted} end as {quoted}")
         else:

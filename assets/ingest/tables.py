@@ -14,8 +14,12 @@ SQL_TYPES: dict[ColumnType, str] = {
 
 #: A raw row's own surroundings. `in_delivery` is the delivery that last said something about the row; it is not called
 #: `delivery_id` because deliveries of goods have a column of that name. `withheld` names the fields that the source
-#: still delivers and that are kept out because a sealed manifest ordered them erased.
-_SURROUNDINGS = (("row_id", "bigint"), ("in_source", "boolean"), ("in_delivery", "varchar"), ("withheld", "varchar[]"))
+#: still delivers and that are kept out because a sealed manifest ordered them erased. `changed_in` is the delivery that
+#: last changed a value of the row; the same row delivered again leaves it as it is.
+_SURROUNDINGS = (
+    ("row_id", "bigint"), ("in_source", "boolean"), ("in_delivery", "varchar"), ("withheld", "varchar[]"),
+    ("changed_in", "varchar"),
+)  # fmt: skip
 
 _TABLES = {
     "intake.deliveries": "sequence bigint, source varchar, delivery_id varchar, mode varchar, extracted_at timestamp, "

@@ -68,15 +68,18 @@ def merge(warehouse: Warehouse) -> None:
 def _lay_over(warehouse: Warehouse, register: str) -> None:
     raw, key, columns = f"raw.office_{register}", KEYS[register], _LAID_OVER[register]
     news = ", ".join(f"{name} = coalesce(kept.{name}, known.{name})" for name in columns)
+    same = " and ".join(f"coalesce(kept.{name}, known.{name}) is not distinct from known.{name}" for name in columns)
+    same += " and (known.in_source or kept.own) = known.in_source"
     warehouse.run(
-        f"update {raw} as known set {news}, in_source = known.in_source or kept.own "
+        f"update {raw} as known set {news}, in_source = known.in_source or kept.own, "
+        f"changed_in = case when {same} then known.changed_in else 'site' end "
         f"from office.{register} as kept where known.{key} = kept.{key}"
     )
     names = ", ".join(columns)
     warehouse.run(
-        f"insert into {raw} ({key}, {names}, row_id, in_source, in_delivery) "
+        f"insert into {raw} ({key}, {names}, row_id, in_source, in_delivery, changed_in) "
         f"select kept.{key}, {', '.join(f'kept.{name}' for name in columns)}, "
-        f"(select coalesce(max(row_id), 0) from {raw}) + row_number() over (order by kept.{key}), true, 'site' "
+        f"(select coalesce(max(row_id), 0) from {raw}) + row_number() over (order by kept.{key}), true, 'site', 'site' "
         f"from office.{register} as kept where kept.own "
         f"and not exists (select 1 from {raw} as known where known.{key} = kept.{key})"
     )

@@ -221,6 +221,38 @@ def test_deleted_counts_in_deltas_alone_and_must_be_true_or_false(company: Any) 
     assert company.rows("select rule, column_name from intake.quarantined") == [("not_true_or_false", "_deleted")]
 
 
+def changed_in(company: Any) -> dict[str, str]:
+    return dict(company.rows("select customer_id, changed_in from raw.crm_customers"))
+
+
+def test_a_row_tells_the_delivery_that_last_changed_it(company: Any) -> None:
+    names = {"K1": "Ada", "K2": "Bo", "K3": "Cy"}
+    first = [customer(key, name=name) for key, name in names.items()]
+    company.send("crm", {"customers": customers(*first)}, day="2026-11-23")
+    company.ingest()
+    second = [customer("K1", name="Ada"), customer("K2", name="Bob"), customer("K4", name="Di")]
+    company.send("crm", {"customers": customers(*second)}, day="2026-11-24")
+    company.ingest()
+    old, new = "2026-11-23-full", "2026-11-24-full"
+    assert changed_in(company) == {"K1": old, "K2": new, "K3": new, "K4": new}
+    rows = [f"{row},false" for row in (*second[1:], customer("K3", name="Cy"))]
+    company.send("crm", {"customers": "\n".join([CUSTOMERS + ",_deleted", *rows]) + "\n"}, mode="delta")
+    company.ingest()
+    assert changed_in(company) == {"K1": old, "K2": new, "K3": "2026-11-25-delta", "K4": new}
+    assert company.rows("select distinct in_delivery from raw.crm_customers where customer_id <> 'K1'") == [
+        ("2026-11-25-delta",)
+    ]
+
+
+def test_what_is_withheld_from_now_on_changes_the_row(company: Any) -> None:
+    for day in ("23", "24", "25"):
+        company.send("crm", {"customers": customers(customer("K1"), customer("K2"))}, day=f"2026-11-{day}")
+        if day == "24":
+            company.order_erased("customer", "K1", "name")
+        company.ingest()
+    assert changed_in(company) == {"K1": "2026-11-24-full", "K2": "2026-11-23-full"}
+
+
 # -- memory ------------------------------------------------------------------------------------------------------------
 
 

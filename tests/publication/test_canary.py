@@ -38,8 +38,8 @@ LATER = {"relation_ended_at", "deceased_on", "role_ended_at", "closed_at", "with
 def value_of(contract: Contract, name: str, sql_type: str, canary: bool) -> object:
     """A value for a column: keys that fit together, days close to the evaluation, canaries in every other text."""
     row = 2 if canary else 1
-    if name in {"row_id", "in_source", "in_delivery"}:
-        return {"row_id": row, "in_source": True, "in_delivery": "D1"}[name]
+    if name in {"row_id", "in_source", "in_delivery", "changed_in"}:
+        return {"row_id": row, "in_source": True, "in_delivery": "D1", "changed_in": "D1"}[name]
     if name in LATER:
         return None
     if sql_type == "varchar" and (name == contract.key or (name.endswith("_id") and "national" not in name)):
