@@ -1,7 +1,7 @@
 -- The sample company that the exports are cut from: one view a kind of thing, on the draws of draws.sql.
 -- Every trait is a function of a customer's number (and an order's place among theirs), so the exports agree with each
 -- other without a join. Customers and orders, which many exports read, are worked out once for a range of customers.
--- Variables: that range from `first` to `last`; `seed`, `day`; `news_share`, how many customers in ten thousand have news
+-- Variables: that range, `first` to `last`; `seed`, `day`; `news_share`, how many customers in ten thousand have news
 -- on the day; `news_told`, whether the exports tell it; `news_alone`, whether they tell of nobody else.
 
 -- Customers: 60 % private persons, 15 % sole traders, 25 % companies; twelve years; a few giants and a long tail.
