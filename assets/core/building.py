@@ -8,8 +8,16 @@ from assets.warehouse import Warehouse
 
 def build(warehouse: Warehouse) -> None:
     """(Re)make every core table and `core.people(node_id, node_type, row_id, person_id)`."""
+    forget(warehouse, "core", "evaluated")
     Models.of("core").build(warehouse)
     resolve_people(warehouse)
+
+
+def forget(warehouse: Warehouse, *states: str) -> None:
+    """Forget up to where the nights had come: what is made anew from here is no part of what they remember."""
+    for state in states:
+        if warehouse.exists("nights", state):
+            warehouse.run(f"delete from nights.{state}")
 
 
 def resolve_people(warehouse: Warehouse) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from assets.core.building import forget
 from assets.models import Models
 from assets.policy import Policy
 from assets.warehouse import Warehouse, identifier
@@ -26,6 +27,7 @@ def evaluate(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
         BadInput: a purpose of the register has no SQL file.
         WarehouseError: a purpose's SQL does not run; the message names it.
     """
+    forget(warehouse, "evaluated")
     params = {"as_of": as_of}
     Models.of("triggers").build(warehouse, params)
     Models(policy.purpose_models).build(warehouse, params)
