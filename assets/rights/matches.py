@@ -27,19 +27,20 @@ _SPEAKS_FOR = {
     ("given_name", "same"): "same given name", ("given_name", "alike"): "given names alike",
     ("given_name", "swapped"): "names swapped", ("family_name", "same"): "same family name",
     ("family_name", "alike"): "family names alike", ("born", "same"): "born the same day",
-    ("born", "alike"): "birth dates a digit apart", ("address", "same"): "same address",
-    ("address", "alike"): "addresses alike", ("address", "same_street"): "same street",
-    ("address", "same_postal_code"): "same postal code", ("email", "same"): "same e-mail",
-    ("phone", "same"): "same phone", ("national_id", "same"): "same personnummer",
+    ("born", "alike"): "birth dates a digit apart", ("home", "household"): "same household",
+    ("home", "phone_and_address"): "same phone and address", ("home", "phone"): "same phone",
+    ("home", "address"): "same address", ("home", "address_alike"): "addresses alike",
+    ("home", "street"): "same street", ("home", "postal_code"): "same postal code",
+    ("email", "same"): "same e-mail", ("national_id", "same"): "same personnummer",
     ("organisation", "same"): "same company",
 }  # fmt: skip
 _SPEAKS_AGAINST = {
     "given_name": "other given name", "family_name": "other family name", "born": "born another day",
-    "address": "other address", "email": "other e-mail", "phone": "other phone", "national_id": "other personnummer",
+    "home": "no phone or address in common", "email": "other e-mail", "national_id": "other personnummer",
     "organisation": "other company",
 }  # fmt: skip
 #: In which order the attributes are told.
-_ORDER = ("email", "phone", "national_id", "given_name", "family_name", "born", "address", "organisation")
+_ORDER = ("email", "home", "national_id", "given_name", "family_name", "born", "organisation")
 #: What is read of a row when a pair is shown; a personal number only as far as the two agree.
 _SHOWN = {
     "customer": ("crm", "customers", ("name", "birth_date", "email", "phone", "street", "postal_code", "city")),
@@ -103,17 +104,15 @@ def matches(warehouse: Warehouse, *, every: bool = False, pair: str | None = Non
         raise CheckFailed("Nobody has been resolved yet: `gallring run` does it.")
     prepare(warehouse)
     with compared(warehouse, pair):
-        rows = warehouse.rows(POSSIBLE_MATCHES.statement, {"pair": pair, "least": LEAST_WEIGHT})
+        rows = warehouse.records(POSSIBLE_MATCHES.statement, {"pair": pair, "least": LEAST_WEIGHT})
     return [match for row in rows if (match := _match(row)).decided is None or every]
 
 
-def _match(row: tuple[Any, ...]) -> Match:
-    first_type, first_key, second_type, second_key, weight, *numbers, decided = row
-    agreement = {
-        name: "unknown" if number == -1 else levels()[name][number]
-        for name, number in zip(levels(), numbers, strict=True)
-    }
-    return Match(first_type, first_key, second_type, second_key, weight, agreement, decided)
+def _match(row: Mapping[str, Any]) -> Match:
+    numbers = {name: row[f"gamma_{name}"] for name in levels()}
+    agreement = {name: "unknown" if number == -1 else levels()[name][number] for name, number in numbers.items()}
+    sides = (row["first_type"], row["first_key"], row["second_type"], row["second_key"])
+    return Match(*sides, row["weight"], agreement, row["decided"])
 
 
 def find_match(warehouse: Warehouse, pair: str) -> Match:
