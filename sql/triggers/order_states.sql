@@ -1,5 +1,6 @@
 -- Whether an order is open or closed as of the day, or whether that cannot be known. Grain: an order.
 -- state: open, closed (closed_on is its day) or missing (reason says why the closing day is a missing trigger).
+-- still_open_on: the last day on which nobody wonders why it is not closed.
 with invoicing as (
     select
         invoicing_end.order_id,
@@ -81,5 +82,6 @@ select
     case
         when reasons.reason is not null then reasons.reason <> 'order_open_too_long'
         else coalesce(reasons.closed_on <= $as_of, false) or reasons.derived_closed_on is not null
-    end as is_no_longer_open
+    end as is_no_longer_open,
+    reasons.still_open_on
 from reasons
