@@ -74,7 +74,7 @@ def examine(site: Site, now: datetime) -> list[Examined]:
     found.append(Examined("settings", "ok", "readable"))
     case = _Case(site, settings, now)
     parts: tuple[Callable[[_Case], Iterator[Examined]], ...] = (
-        _keys, _modes, _policy, _disk, _warehouse, _leftovers, _arriving, _clock, _transports
+        _keys, _modes, _policy, _disk, _warehouse, _leftovers, _arriving, _clock, _transports, _notifications
     )  # fmt: skip
     for part in parts:
         found += part(case)
@@ -272,6 +272,22 @@ def _transports(case: _Case) -> Iterator[Examined]:
                 continue
             well = _reachable(address, _PORTS[transport.kind])
             mend = f"Check the network, and `to` in [transports.{system}] of {case.site.settings.name}."
+        yield Examined(subject, "ok", "reachable") if well else Examined(subject, "error", "not reachable", mend)
+
+
+def _notifications(case: _Case) -> Iterator[Examined]:
+    """Where people are told what needs them; nothing is sent."""
+    email, webhook = case.settings.notifications.email, case.settings.notifications.webhook
+    ways = {
+        "webhook": (webhook.url, 80 if webhook.url.startswith("http:") else 443, "url"),
+        "email": (email.server, email.host_and_port()[1], "server"),
+    }
+    for name, (address, port, key) in ways.items():
+        if not address:
+            continue
+        mend = f"Check the network, and `{key}` in [notifications.{name}] of {case.site.settings.name}."
+        well = _reachable(address, port)
+        subject = f"notifications by {name}"
         yield Examined(subject, "ok", "reachable") if well else Examined(subject, "error", "not reachable", mend)
 
 

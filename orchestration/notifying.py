@@ -19,7 +19,7 @@ from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogEntry
 from assets.delivery.transports.contract import TransportError
 from assets.notification.channels import Channel
 from assets.notification.mail import Mail, MailServer
-from assets.notification.notices import Concern, Kind, Notice, as_text
+from assets.notification.notices import Concern, Kind, Notice
 from assets.notification.webhook import Webhook
 from assets.site import Site
 from orchestration.history import Ended, ended_after, last_ended
@@ -56,8 +56,9 @@ class LogLine:
 
     def tell(self, notice: Notice) -> None:
         """Write it as one line."""
+        told = " ".join(concern.sentence for concern in notice.concerns)
         for logger in self.loggers:
-            logger.warning("%s", " ".join(as_text(notice).split()))
+            logger.warning("%s. %s Run %s.", notice.headline, told, notice.url or notice.run_id)
 
 
 def channels(site: Site, settings: Settings, loggers: Sequence[logging.Logger]) -> list[Channel]:
@@ -190,17 +191,3 @@ def _failed_step(event: Any) -> Iterator[Concern]:
 def _count(metadata: Any, name: str) -> int:
     value = metadata.get(name)
     return int(str(value.value)) if value is not None else 0
-
-
-def addresses(settings: Settings) -> dict[str, tuple[str, int]]:
-    """Host and port of each way that has one, for whoever looks whether it answers."""
-    from urllib.parse import urlsplit
-
-    found: dict[str, tuple[str, int]] = {}
-    webhook, email = settings.notifications.webhook, settings.notifications.email
-    if webhook.url:
-        parts = urlsplit(webhook.url)
-        found["webhook"] = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
-    if email.server:
-        found["email"] = email.host_and_port()
-    return found

@@ -63,7 +63,7 @@ class Retry:
         Retrying(
             retry=retry_if_exception_type(RetryableTransportError),
             stop=stop_after_attempt(self.attempts),
-            wait=wait_exponential_jitter(initial=self.first_wait, max=self.longest_wait, jitter=self.first_wait),
+            wait=wait_exponential_jitter(multiplier=self.first_wait, max=self.longest_wait, jitter=self.first_wait),
             sleep=self.sleep,
             reraise=True,
         )(action)

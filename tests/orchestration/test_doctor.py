@@ -183,6 +183,21 @@ def test_an_address_is_tried(site: Site) -> None:
     assert [each.subject for each in complaints(site)] == ["transport to crm"]
 
 
+def test_the_ways_to_tell_people_are_tried(site: Site) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        text = site.settings.read_text()
+        text = text.replace('# url = ""', f'url = "http://{address}/notices"')
+        text = text.replace('# server = ""', f'server = "{address}"')
+        text = text.replace('# sender = ""', 'sender = "gallring@company.example"')
+        site.settings.write_text(text.replace("# recipients = []", 'recipients = ["ops@company.example"]'))
+        assert complaints(site) == []
+        assert {"notifications by webhook", "notifications by email"} <= {each.subject for each in examine(site, NOW)}
+    found = {each.subject: each.mend for each in complaints(site)}
+    assert "`url` in [notifications.webhook]" in found["notifications by webhook"]
+    assert "`server` in [notifications.email]" in found["notifications by email"]
+
+
 def test_no_key_is_told(site: Site) -> None:
     key = (site.keys / WAREHOUSE_KEY).read_text().strip()
     another_public_key(site)
