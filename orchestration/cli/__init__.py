@@ -23,6 +23,7 @@ from orchestration.cli import (
     records,
     reporting,
     rights,
+    serving,
     sites,
 )
 from orchestration.cli.printing import complain
@@ -35,7 +36,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (sites, deliveries, cycle, records, policies, manifests, evidence, reporting, rights, keeping, receiving):
+for group in (
+    sites,
+    deliveries,
+    cycle,
+    records,
+    policies,
+    manifests,
+    evidence,
+    reporting,
+    rights,
+    keeping,
+    receiving,
+    serving,
+):
     group.add_to(app)
 
 

@@ -22,6 +22,7 @@ VERBS = [
     ("forecast",), ("report",), ("simulate",), ("policy", "diff"), ("doctor",),
     ("backup",), ("restore",), ("rotate-key",), ("copies",),
     ("manifest", "approve"), ("manifest", "cancel"), ("manifest", "recipients"), ("receive",), ("accept",),
+    ("serve-analytics",),
 ]  # fmt: skip
 
 
