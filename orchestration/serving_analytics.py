@@ -125,7 +125,8 @@ class _Server:
     def __init__(self, path: Path, serving: Serving) -> None:
         self._process = subprocess.Popen(  # noqa: S603  our own interpreter
             [sys.executable, "-m", "orchestration.serving_analytics", str(path)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parents[1], start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=Path(__file__).resolve().parents[1], start_new_session=True,
         )  # fmt: skip
         self._opened = False
         self._say(json.dumps(vars(serving)))
