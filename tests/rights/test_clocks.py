@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date, timedelta
 
 import pytest
@@ -11,80 +12,112 @@ from hypothesis import strategies as st
 from assets.publication.answering import due_on
 from assets.rights.clocks import Clock, standing
 
-#: Received, due, and why: worked out from the calendar's rules (Easter, the Saturday between 20 and 26 June …) alone.
-#: Midsummer Eve, Christmas Eve and New Year's Eve are no public holidays: an answer is due on them.
+#: Received; due; the weekday on which the same number of the next month (or that month's last day) falls; and why the
+#: answer is due when it is. Worked out by hand from the calendar alone: weekdays counted from 12 December (a Tuesday in
+#: 2023, a Thursday in 2024, then Friday, Saturday, Sunday, Tuesday), Easter as in the almanac, and the days of lagen
+#: (1989:253) om allmänna helgdagar. No library of holidays was asked.
 TABLE = [
-    ("2023-11-24", "2023-12-27", "söndag, Juldagen, Annandag jul"),
-    ("2023-11-25", "2023-12-27", "Juldagen, Annandag jul"),
-    ("2023-11-26", "2023-12-27", "Annandag jul"),
-    ("2023-12-01", "2024-01-02", "Nyårsdagen"),
-    ("2023-12-06", "2024-01-08", "Trettondedag jul, söndag"),
-    ("2023-12-22", "2024-01-22", "the same date"),
-    ("2023-12-29", "2024-01-29", "the same date"),
-    ("2023-12-30", "2024-01-30", "the same date"),
-    ("2023-12-31", "2024-01-31", "the same date"),
-    ("2024-01-29", "2024-02-29", "the same date"),
-    ("2024-01-30", "2024-02-29", "month's end"),
-    ("2024-01-31", "2024-02-29", "month's end"),
-    ("2024-02-28", "2024-03-28", "the same date"),
-    ("2024-02-29", "2024-04-02", "Långfredagen, lördag, Påskdagen, Annandag påsk"),
-    ("2024-03-01", "2024-04-02", "Annandag påsk"),
-    ("2024-02-01", "2024-03-01", "the same date"),
-    ("2024-04-01", "2024-05-02", "Första maj"),
-    ("2024-05-06", "2024-06-07", "Nationaldagen"),
-    ("2024-05-08", "2024-06-10", "lördag, söndag"),
-    ("2024-05-21", "2024-06-21", "the same date"),
-    ("2024-05-22", "2024-06-24", "Midsommardagen, söndag"),
-    ("2024-05-31", "2024-07-01", "month's end, söndag"),
-    ("2024-10-02", "2024-11-04", "Alla helgons dag, söndag"),
-    ("2024-11-25", "2024-12-27", "Juldagen, Annandag jul"),
-    ("2024-12-06", "2025-01-07", "Trettondedag jul"),
-    ("2025-01-28", "2025-02-28", "the same date"),
-    ("2025-01-29", "2025-02-28", "month's end"),
-    ("2025-01-31", "2025-02-28", "month's end"),
-    ("2025-02-28", "2025-03-28", "the same date"),
-    ("2025-03-18", "2025-04-22", "Långfredagen, lördag, Påskdagen, Annandag påsk"),
-    ("2025-03-20", "2025-04-22", "Påskdagen, Annandag påsk"),
-    ("2025-03-21", "2025-04-22", "Annandag påsk"),
-    ("2025-03-31", "2025-04-30", "month's end"),
-    ("2025-04-01", "2025-05-02", "Första maj"),
-    ("2025-04-29", "2025-05-30", "Kristi himmelsfärds dag"),
-    ("2025-05-06", "2025-06-09", "Nationaldagen, lördag, Pingstdagen"),
-    ("2025-05-20", "2025-06-20", "the same date"),
-    ("2025-05-21", "2025-06-23", "Midsommardagen, söndag"),
-    ("2025-08-31", "2025-09-30", "month's end"),
-    ("2025-10-01", "2025-11-03", "Alla helgons dag, söndag"),
-    ("2025-11-26", "2025-12-29", "Annandag jul, lördag, söndag"),
-    ("2025-12-01", "2026-01-02", "Nyårsdagen"),
-    ("2025-12-31", "2026-02-02", "lördag, söndag"),
-    ("2026-01-28", "2026-03-02", "lördag, söndag"),
-    ("2026-01-31", "2026-03-02", "month's end, lördag, söndag"),
-    ("2026-02-03", "2026-03-03", "the same date"),
-    ("2026-03-03", "2026-04-07", "Långfredagen, lördag, Påskdagen, Annandag påsk"),
-    ("2026-03-06", "2026-04-07", "Annandag påsk"),
-    ("2026-04-14", "2026-05-15", "Kristi himmelsfärds dag"),
-    ("2026-04-30", "2026-06-01", "lördag, söndag"),
-    ("2026-05-06", "2026-06-08", "Nationaldagen, söndag"),
-    ("2026-05-19", "2026-06-19", "the same date"),
-    ("2026-05-20", "2026-06-22", "Midsommardagen, söndag"),
-    ("2026-09-30", "2026-10-30", "the same date"),
-    ("2026-10-31", "2026-11-30", "month's end"),
-    ("2026-11-25", "2026-12-28", "Juldagen, Annandag jul, söndag"),
-    ("2027-12-24", "2028-01-24", "the same date"),
-    ("2028-01-29", "2028-02-29", "the same date"),
-    ("2028-01-31", "2028-02-29", "month's end"),
-    ("2028-02-29", "2028-03-29", "the same date"),
+    (
+        "2023-11-24",
+        "2023-12-27",
+        "Sunday",
+        "24 December; Christmas Day and the day after it follow, Monday and Tuesday",
+    ),
+    ("2023-11-25", "2023-12-27", "Monday", "Christmas Day; Tuesday is the day after it"),
+    ("2024-11-24", "2024-12-24", "Tuesday", "Christmas Eve is no public holiday in lagen (1989:253)"),
+    ("2024-11-25", "2024-12-27", "Wednesday", "Christmas Day; Thursday is the day after it"),
+    ("2024-11-26", "2024-12-27", "Thursday", "the day after Christmas Day"),
+    ("2024-11-28", "2024-12-30", "Saturday", "then Sunday"),
+    ("2024-11-30", "2024-12-30", "Monday", "a working day between the holidays"),
+    ("2024-12-01", "2025-01-02", "Wednesday", "New Year's Day"),
+    ("2024-12-31", "2025-01-31", "Friday", "January has a 31st; the year turns between"),
+    ("2025-11-24", "2025-12-24", "Wednesday", "Christmas Eve is no public holiday"),
+    ("2025-11-25", "2025-12-29", "Thursday", "Christmas Day; Friday the day after it; then the weekend"),
+    ("2025-11-26", "2025-12-29", "Friday", "the day after Christmas Day, then the weekend"),
+    ("2025-12-01", "2026-01-02", "Thursday", "New Year's Day; the Friday after it is a working day"),
+    ("2025-12-06", "2026-01-07", "Tuesday", "Epiphany"),
+    ("2026-12-06", "2027-01-07", "Wednesday", "Epiphany"),
+    ("2026-12-24", "2027-01-25", "Sunday", "24 January; nothing else"),
+    (
+        "2027-11-25",
+        "2027-12-27",
+        "Saturday",
+        "Christmas Day on a Saturday, the day after it on the Sunday; no day in lieu",
+    ),
+    ("2027-12-01", "2028-01-03", "Saturday", "New Year's Day on a Saturday, then Sunday"),
+    ("2028-12-06", "2029-01-08", "Saturday", "Epiphany on a Saturday, then Sunday"),
+    ("2024-01-29", "2024-02-29", "Thursday", "a leap year has a 29 February"),
+    ("2024-01-30", "2024-02-29", "Thursday", "no 30 February: the month's last day, 29 in a leap year"),
+    ("2024-01-31", "2024-02-29", "Thursday", "no 31 February: the month's last day, 29 in a leap year"),
+    ("2025-01-29", "2025-02-28", "Friday", "no 29 February in 2025: the month's last day"),
+    ("2025-01-31", "2025-02-28", "Friday", "no 31 February: the month's last day, 28"),
+    ("2026-01-31", "2026-03-02", "Saturday", "28 February is the month's last day; then Sunday 1 March"),
+    ("2027-01-30", "2027-03-01", "Sunday", "28 February is the month's last day"),
+    ("2028-01-31", "2028-02-29", "Tuesday", "no 31 February: the month's last day, 29 in a leap year"),
+    ("2028-02-29", "2028-03-29", "Wednesday", "from a leap day to the same number in March"),
+    ("2025-03-31", "2025-04-30", "Wednesday", "April has 30 days; Walpurgis Night is a working day"),
+    ("2025-05-31", "2025-06-30", "Monday", "June has 30 days"),
+    ("2025-08-31", "2025-09-30", "Tuesday", "September has 30 days"),
+    ("2025-10-31", "2025-12-01", "Sunday", "November has 30 days, and its last is the first Sunday in Advent"),
+    (
+        "2026-10-31",
+        "2026-11-30",
+        "Monday",
+        "November has 30 days; that it was received on All Saints' Day is of no matter",
+    ),
+    (
+        "2024-02-29",
+        "2024-04-02",
+        "Friday",
+        "29 March is Good Friday (Easter is 31 March); Saturday, Easter Day, Easter Monday",
+    ),
+    ("2025-03-17", "2025-04-17", "Thursday", "Maundy Thursday is a working day"),
+    ("2025-03-18", "2025-04-22", "Friday", "Good Friday (Easter is 20 April); Saturday, Easter Day, Easter Monday"),
+    ("2025-03-21", "2025-04-22", "Monday", "Easter Monday"),
+    ("2026-03-03", "2026-04-07", "Friday", "Good Friday (Easter is 5 April); Saturday, Easter Day, Easter Monday"),
+    ("2026-03-04", "2026-04-07", "Saturday", "Easter Eve, a Saturday like any other; Easter Day, Easter Monday"),
+    ("2026-03-06", "2026-04-07", "Monday", "Easter Monday"),
+    ("2026-03-07", "2026-04-07", "Tuesday", "the first working day after Easter"),
+    ("2027-02-26", "2027-03-30", "Friday", "Good Friday (Easter is 28 March); Saturday, Easter Day, Easter Monday"),
+    ("2027-02-28", "2027-03-30", "Sunday", "Easter Day, then Easter Monday"),
+    ("2028-03-14", "2028-04-18", "Friday", "Good Friday (Easter is 16 April); Saturday, Easter Day, Easter Monday"),
+    ("2025-04-29", "2025-05-30", "Thursday", "Ascension Day, the 39th after Easter; the Friday is a working day"),
+    ("2026-04-14", "2026-05-15", "Thursday", "Ascension Day, the 39th after Easter; the Friday is a working day"),
+    ("2027-04-06", "2027-05-07", "Thursday", "Ascension Day, the 39th after Easter; the Friday is a working day"),
+    ("2025-05-08", "2025-06-09", "Sunday", "Whit Sunday; Whit Monday has been a working day since 2005"),
+    ("2026-04-25", "2026-05-25", "Monday", "Whit Monday has been a working day since 2005"),
+    ("2025-04-01", "2025-05-02", "Thursday", "1 May; the Friday is a working day"),
+    ("2026-04-01", "2026-05-04", "Friday", "1 May, then the weekend"),
+    ("2025-05-06", "2025-06-09", "Friday", "National Day, then Saturday and Whit Sunday"),
+    ("2027-05-06", "2027-06-07", "Sunday", "National Day on a Sunday; no day in lieu"),
+    ("2025-05-20", "2025-06-20", "Friday", "Midsummer Eve is no public holiday in lagen (1989:253)"),
+    ("2025-05-21", "2025-06-23", "Saturday", "Midsummer Day, the Saturday of 20 to 26 June; then Sunday"),
+    ("2026-05-19", "2026-06-19", "Friday", "Midsummer Eve is no public holiday"),
+    ("2027-05-26", "2027-06-28", "Saturday", "Midsummer Day at its latest, 26 June; then Sunday"),
+    ("2028-05-24", "2028-06-26", "Saturday", "Midsummer Day, 24 June; then Sunday"),
+    ("2025-10-01", "2025-11-03", "Saturday", "All Saints' Day, the Saturday of 31 October to 6 November; then Sunday"),
+    ("2026-09-30", "2026-10-30", "Friday", "the day before All Saints' Day is a working day"),
 ]
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DAYS = st.dates(date(2019, 1, 1), date(2039, 12, 31))
 
 
-@pytest.mark.parametrize(("received", "due", "why"), TABLE)
-def test_the_table(received: str, due: str, why: str) -> None:
-    assert due_on(date.fromisoformat(received)) == date.fromisoformat(due), why
+@pytest.mark.parametrize(("received", "due", "falls_on", "why"), TABLE)
+def test_the_table(received: str, due: str, falls_on: str, why: str) -> None:
+    assert due_on(date.fromisoformat(received)) == date.fromisoformat(due), f"{falls_on}: {why}"
+
+
+@pytest.mark.parametrize(("received", "due", "falls_on", "why"), TABLE)
+def test_the_table_is_right_about_its_weekdays(received: str, due: str, falls_on: str, why: str) -> None:
+    came = date.fromisoformat(received)
+    year, month = came.year + came.month // 12, came.month % 12 + 1
+    plain = date(year, month, min(came.day, monthrange(year, month)[1]))
+    assert WEEKDAYS[plain.weekday()] == falls_on, why
+    assert plain <= date.fromisoformat(due)
 
 
 def test_the_table_has_sixty_days() -> None:
-    assert len({received for received, _, _ in TABLE}) == 60
+    assert len({received for received, *_ in TABLE}) == 60
 
 
 @settings(max_examples=200, deadline=None)
