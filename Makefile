@@ -14,7 +14,7 @@ PACKAGES := orchestration assets expectations
 WORKERS ?= 2
 DEMO ?= ./demo
 
-.PHONY: help setup demo test check format format-check lint types sql imports tests lock clean
+.PHONY: help setup demo docs test check format format-check lint types sql imports tests lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -31,6 +31,10 @@ $(STAMP): requirements/development.txt requirements/datasets.txt pyproject.toml
 
 demo: setup ## make a sample company's site in ./demo and run the whole cycle on it
 	@$(BIN)/gallring demo $(DEMO)
+
+docs: setup ## build the documentation into build/docs; a broken link or anchor fails
+	@$(BIN)/mkdocs build --quiet
+	@echo "build/docs/index.html is the documentation."
 
 test: check ## run every check and test (the same as check)
 

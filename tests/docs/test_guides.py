@@ -1,0 +1,46 @@
+"""The how-to guides, followed literally on a copy of the tutorial's sample site."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.docs.conftest import Followed, run_as_a_reader
+from tests.docs.pages import DOCS, blocks
+
+pytestmark = pytest.mark.slow
+GUIDES = sorted(path.name for path in (DOCS / "how-to").glob("*.md"))
+#: Something that is said when the guide has led where it wants to.
+SAID = {
+    "add-a-purpose.md": "ok      demo/policy/scenarios/reprint.yaml",
+    "add-a-source.md": "holds the delivery. Next: gallring run",
+    "answer-a-request.md": "site-r1 is answered: in time",
+    "approve-a-manifest.md": "verified: from Familjefilm AB to web",
+    "rehearse-a-policy.md": "Purpose customer_care, clock care: P1Y becomes P6M, which is shorter.",
+    "restore-a-backup.md": "entries, all hold",
+    "rotate-the-keys.md": "are encrypted with the new key.",
+}
+
+
+def test_every_guide_is_followed() -> None:
+    assert sorted(SAID) == GUIDES
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_a_guide_leads_where_it_says(guide: str, followed: Followed, tmp_path: Path) -> None:
+    shutil.copytree(followed.folder / "demo", tmp_path / "demo")
+    done = run_as_a_reader(tmp_path, "\n".join(blocks(f"how-to/{guide}", "bash")))
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert SAID[guide] in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_the_workflow_for_pull_requests_is_one() -> None:
+    workflow = yaml.safe_load(blocks("how-to/rehearse-a-policy.md", "yaml")[0])
+    steps = workflow["jobs"]["rehearse"]["steps"]
+    assert all({"run", "uses"} & step.keys() for step in steps)
+    assert workflow["permissions"] == {"contents": "read", "pull-requests": "write"}
+    assert workflow["jobs"]["rehearse"]["runs-on"] == ["self-hosted", "gallring"]
