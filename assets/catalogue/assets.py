@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from graphlib import TopologicalSorter
+from pathlib import Path
 from typing import Any
 
 from dagster import (
@@ -19,9 +20,14 @@ from dagster import (
     AssetKey,
     AssetSpec,
     Failure,
+    FreshnessPolicy,
     MaterializeResult,
+    MetadataValue,
     ResourceParam,
     TableColumn,
+    TableColumnDep,
+    TableColumnLineage,
+    TableRecord,
     TableSchema,
     multi_asset_check,
 )
@@ -35,6 +41,9 @@ from expectations.specs import specs
 #: Everything that writes the warehouse is in this pool: one at a time.
 POOL = "warehouse"
 OWNERS = ["team:data-engineering"]
+#: The most rows of a table whose columns are counted for its preview.
+MOST_PREVIEWED = 200_000
+SCHEMA, LINEAGE = "dagster/column_schema", "dagster/column_lineage"
 
 
 def key_of(table: str) -> AssetKey:
@@ -45,6 +54,7 @@ def key_of(table: str) -> AssetKey:
 def table_spec(
     table: str, *, group: str, description: str, deps: Iterable[str] = (), kinds: Iterable[str] = ("duckdb",),
     tags: Mapping[str, str] | None = None, metadata: Mapping[str, Any] | None = None,
+    freshness: FreshnessPolicy | None = None,
 ) -> AssetSpec:  # fmt: skip
     """The asset of a table that Python fills, built from the tables of `deps`."""
     return AssetSpec(
@@ -56,6 +66,7 @@ def table_spec(
         owners=OWNERS,
         tags=dict(tags or {}),
         metadata=dict(metadata or {}),
+        freshness_policy=freshness,
     )
 
 
@@ -73,8 +84,35 @@ def model_spec(
         deps=model.references - set(without),
         kinds=("duckdb", "sql"),
         tags=tags,
-        metadata={"sql": f"{model.path.parent.name}/{model.path.name}"},
+        metadata={LINEAGE: lineage_of(model.table, model.statement), **sql_source(model.path)},
     )
+
+
+def sql_source(path: Path) -> dict[str, Any]:
+    """The SQL file of an asset: its place below `sql/` or the policy folder, and what it says."""
+    statement = path.read_text(encoding="utf-8")
+    return {"sql": f"{path.parent.name}/{path.name}", "sql_source": MetadataValue.md(f"```sql\n{statement}\n```")}
+
+
+def lineage_of(table: str, statement: str) -> TableColumnLineage:
+    """What each column of a SELECT is made of, one step back; empty where that cannot be traced."""
+    from assets.publication.lineage import Lineage, LineageUnknown
+
+    if "unpivot" in statement.lower():  # what the tracing does not follow
+        return TableColumnLineage({})
+    one = Lineage({table: statement})
+    try:
+        return column_lineage({name: one.origins(table, name) for name in one.columns(table)})
+    except LineageUnknown:
+        return TableColumnLineage({})
+
+
+def column_lineage(columns: Mapping[str, Iterable[Any]]) -> TableColumnLineage:
+    """Columns with the columns that each is made of (with `table` and `column`), as Dagster shows it."""
+    made_of = {column: sorted({(each.table, each.column) for each in origins}) for column, origins in columns.items()}
+    return TableColumnLineage({
+        column: [TableColumnDep(key_of(table), name) for table, name in parents] for column, parents in made_of.items()
+    })  # fmt: skip
 
 
 def told_of(warehouse: Warehouse, made: Sequence[AssetSpec]) -> Iterator[MaterializeResult[Any]]:
@@ -84,20 +122,45 @@ def told_of(warehouse: Warehouse, made: Sequence[AssetSpec]) -> Iterator[Materia
         {key: {dep.asset_key for dep in spec.deps} & by_key.keys() for key, spec in by_key.items()}
     )
     for key in sorter.static_order():
-        schema, table = key.path
-        yield MaterializeResult(asset_key=key, metadata=numbers(warehouse, schema, table))
+        yield MaterializeResult(asset_key=key, metadata=numbers_of(warehouse, by_key[key]))
 
 
-def numbers(warehouse: Warehouse, schema: str, table: str) -> dict[str, Any]:
-    """A table's row count and columns."""
+def numbers_of(warehouse: Warehouse, spec: AssetSpec) -> dict[str, Any]:
+    """What is told of an asset's table: its numbers, and what its definition says of its columns."""
+    schema, table = spec.key.path
+    said = spec.metadata.get(SCHEMA)
+    told = numbers(warehouse, schema, table, tags={column.name: column.tags for column in said.columns} if said else {})
+    lineage = spec.metadata.get(LINEAGE)
+    return {**told, LINEAGE: lineage} if lineage is not None else told
+
+
+def numbers(
+    warehouse: Warehouse, schema: str, table: str, *, tags: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, Any]:
+    """A table's row count and columns, and its preview: in how many rows each column holds something."""
     rows = warehouse.value(f"select count(*) from {identifier(schema)}.{identifier(table)}")
     columns = warehouse.rows(
         "select column_name, data_type from information_schema.columns "
         "where table_catalog = ? and table_schema = ? and table_name = ? order by ordinal_position",
         [warehouse.catalog, schema, table],
     )
-    shape = TableSchema(columns=[TableColumn(name=name, type=kind.lower()) for name, kind in columns])
-    return {"dagster/row_count": int(rows), "dagster/column_schema": shape}
+    known = tags or {}
+    shape = [TableColumn(name=name, type=kind.lower(), tags=known.get(name, {})) for name, kind in columns]
+    told: dict[str, Any] = {"dagster/row_count": int(rows), SCHEMA: TableSchema(columns=shape)}
+    if columns and rows <= MOST_PREVIEWED:
+        told["preview"] = _preview(warehouse, schema, table, [name for name, _ in columns])
+    return told
+
+
+def _preview(warehouse: Warehouse, schema: str, table: str, columns: Sequence[str]) -> MetadataValue[Any]:
+    """How many rows hold something in each column. Not one of the values."""
+    counts = ", ".join(f"count({identifier(name)})" for name in columns)
+    (held,) = warehouse.rows(f"select {counts} from {identifier(schema)}.{identifier(table)}")
+    records = [
+        TableRecord({"column": name, "rows that hold it": count}) for name, count in zip(columns, held, strict=True)
+    ]
+    shape = TableSchema(columns=[TableColumn("column", "string"), TableColumn("rows that hold it", "int")])
+    return MetadataValue.table(records, schema=shape)
 
 
 @contextmanager

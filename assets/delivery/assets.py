@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourceParam, multi_asset
 
-from assets.catalogue.assets import POOL, clear_failures, key_of, numbers, table_spec
+from assets.catalogue.assets import POOL, clear_failures, numbers_of, sql_source, table_spec
 from assets.delivery.approving import Decision, Rules, approve_automatically
 from assets.delivery.receipts import ReceiptReport, read_receipts
 from assets.delivery.rechecking import at_the_door, recall
@@ -25,6 +25,7 @@ from assets.delivery.transports.contract import Transports
 from assets.manifests import ledger
 from assets.manifests.assets import GROUP as MANIFESTS
 from assets.manifests.signatures import Signer
+from assets.models import SQL
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -196,7 +197,7 @@ def _reminding() -> AssetsDefinition:
         "Grain: a manifest item.",
         deps=["manifest.receipts", "manifest.reminders", "manifest.items", "manifest.events"],
         kinds=("duckdb", "sql"),
-        metadata={"sql": "delivery/item_states.sql"},
+        metadata=sql_source(SQL / "delivery" / "item_states.sql"),
     )
 
     @multi_asset(
@@ -232,10 +233,7 @@ class Door:
 
 
 def _told(warehouse: Warehouse, spec: AssetSpec, more: dict[str, Any]) -> MaterializeResult[Any]:
-    schema, table = spec.key.path
-    return MaterializeResult(
-        asset_key=key_of(f"{schema}.{table}"), metadata={**numbers(warehouse, schema, table), **more}
-    )
+    return MaterializeResult(asset_key=spec.key, metadata={**numbers_of(warehouse, spec), **more})
 
 
 def _write(warehouse: Warehouse, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:

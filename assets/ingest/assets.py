@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from typing import Any
 
-from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourceParam, multi_asset
+from dagster import (
+    AssetExecutionContext,
+    AssetMaterialization,
+    AssetsDefinition,
+    AssetSpec,
+    FreshnessPolicy,
+    MaterializeResult,
+    ResourceParam,
+    TableColumn,
+    TableSchema,
+    multi_asset,
+)
 
-from assets.catalogue.assets import OWNERS, POOL, clear_failures, table_spec, told_of
+from assets.catalogue.assets import OWNERS, POOL, SCHEMA, clear_failures, key_of, table_spec, told_of
 from assets.ingest.contracts import Contract
 from assets.ingest.limits import Limits
-from assets.ingest.loading import ingest
+from assets.ingest.loading import DeliveryOutcome, ingest
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -54,7 +65,7 @@ def policy_assets() -> list[AssetsDefinition]:
 
 
 def inbox_assets(policy: Policy) -> list[AssetSpec]:
-    """What the sources deliver, made outside this graph. One asset a source."""
+    """What the sources deliver, made outside this graph. One asset a source, made anew when a delivery is taken in."""
     sources = dict.fromkeys(contract.source for contract in policy.contracts.values())
     return [
         AssetSpec(
@@ -63,6 +74,10 @@ def inbox_assets(policy: Policy) -> list[AssetSpec]:
             description=f"Deliveries of {source}: export files and a delivery.json with their control totals.",
             kinds={"file"},
             owners=OWNERS,
+            tags={"source": source, **PERSONAL},
+            freshness_policy=_fresh(
+                contract.freshness_days for contract in policy.contracts.values() if contract.source == source
+            ),
         )
         for source in sources
     ]
@@ -83,14 +98,36 @@ def intake_assets(policy: Policy) -> list[AssetsDefinition]:
 
     @multi_asset(name="intake", specs=specs, description="Takes in the deliveries that arrived.", pool=POOL)
     def intake(
-        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], site: ResourceParam[Site],
+        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy],
+        site: ResourceParam[Site],
         as_of: ResourceParam[date], limits: ResourceParam[Limits],
     ) -> Iterator[MaterializeResult[Any]]:  # fmt: skip
         with clear_failures():
-            ingest(warehouse, policy, site, as_of=as_of, limits=limits)
+            report = ingest(warehouse, policy, site, as_of=as_of, limits=limits)
+        for delivery in report.loaded:
+            AssetExecutionContext.get().log_event(_arrival(delivery))
         yield from told_of(warehouse, specs)
 
     return [intake]
+
+
+def _arrival(delivery: DeliveryOutcome) -> AssetMaterialization:
+    """A delivery that was taken in, as what its source made."""
+    return AssetMaterialization(
+        key_of(f"inbox.{delivery.source}"),
+        metadata={
+            "delivery": delivery.delivery_id,
+            "files": len(delivery.files),
+            "dagster/row_count": sum(file.loaded for file in delivery.files),
+            "rows_quarantined": sum(file.quarantined for file in delivery.files),
+        },
+    )
+
+
+def _fresh(days: Iterable[int | None]) -> FreshnessPolicy | None:
+    """Something is made within the shortest of the contracts' periods: on the day after it, what is there is stale."""
+    allowed = min((each for each in days if each is not None), default=None)
+    return None if allowed is None else FreshnessPolicy.time_window(fail_window=timedelta(days=allowed + 1))
 
 
 def _raw_spec(contract: Contract) -> AssetSpec:
@@ -102,5 +139,16 @@ def _raw_spec(contract: Contract) -> AssetSpec:
         description=f"{what}, as {contract.name} delivers them: typed, keyed, otherwise as they came. Grain: a row.",
         deps=[f"inbox.{contract.source}", "policy.fields", "policy.records"],
         tags={"source": contract.source, **(PERSONAL if personal else {})},
-        metadata={"contract": f"{contract.raw_table}.yaml"},
+        metadata={"contract": f"{contract.raw_table}.yaml", SCHEMA: _columns(contract)},
+        freshness=_fresh([contract.freshness_days]),
     )
+
+
+def _columns(contract: Contract) -> TableSchema:
+    """The columns that a contract declares, the personal ones tagged with their data category."""
+    return TableSchema(columns=[
+        TableColumn(
+            column.name, column.type, tags={"personal-data": column.category} if column.category else {}
+        )
+        for column in contract.columns
+    ])  # fmt: skip

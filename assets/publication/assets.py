@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Any
 
@@ -13,19 +13,17 @@ from dagster import (
     MaterializeResult,
     ResourceParam,
     TableColumn,
-    TableColumnDep,
-    TableColumnLineage,
     TableSchema,
     asset,
     multi_asset,
 )
 
-from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of
+from assets.catalogue.assets import OWNERS, POOL, clear_failures, column_lineage, key_of, sql_source
 from assets.errors import CheckFailed
 from assets.policy import Policy
 from assets.publication.analytics import PublishedTable, publish, published_tables
 from assets.publication.history import remember_standing
-from assets.publication.lineage import Origin, column_parents
+from assets.publication.lineage import column_parents
 from assets.publication.report.building import build_report
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -58,7 +56,7 @@ def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
         for table in tables:
             told: dict[str, Any] = {
                 "dagster/row_count": published.rows[table.name],
-                "dagster/column_lineage": _column_lineage(parents[f"analytics.{table.name}"]),
+                "dagster/column_lineage": column_lineage(parents[f"analytics.{table.name}"]),
             }
             yield MaterializeResult(_key(table), metadata=told)
 
@@ -91,14 +89,6 @@ def _require_day(warehouse: Warehouse, as_of: date) -> None:
         raise CheckFailed(f"The warehouse {what}, the run is as of {as_of}: run `gallring run --as-of {as_of}` first.")
 
 
-def _column_lineage(columns: Mapping[str, Iterable[Origin]]) -> TableColumnLineage:
-    """What each column is made of, one step back."""
-    made_of = {column: sorted({(each.table, each.column) for each in origins}) for column, origins in columns.items()}
-    return TableColumnLineage({
-        column: [TableColumnDep(key_of(table), name) for table, name in parents] for column, parents in made_of.items()
-    })  # fmt: skip
-
-
 def _key(table: PublishedTable) -> AssetKey:
     return key_of(f"analytics.{table.name}")
 
@@ -113,5 +103,5 @@ def _spec(table: PublishedTable, made: Collection[AssetKey]) -> AssetSpec:
         deps=[*sources, *(key_of(f"analytics.{name}") for name in sorted(table.earlier))],
         kinds={"duckdb", "sql"},
         owners=OWNERS,
-        metadata={"dagster/column_schema": TableSchema(columns=columns), "sql": f"analytics/{table.model.path.name}"},
+        metadata={"dagster/column_schema": TableSchema(columns=columns), **sql_source(table.model.path)},
     )

@@ -12,6 +12,7 @@ import pytest
 from assets.sample.generating import generate, telling_cases
 from assets.site import Site
 from orchestration.initialising import make_site
+from orchestration.running import CycleOutcome, run_cycle
 
 DAY = date(2026, 11, 22)
 
@@ -21,6 +22,14 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("GALLRING_", "DAGSTER_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def cycled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, CycleOutcome]:
+    """A sample site after one cycle. To be looked at: whoever changes it changes a copy."""
+    site = make_site(tmp_path_factory.mktemp("cycled") / "site")
+    generate(site.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
+    return site, run_cycle(site, DAY)
 
 
 @pytest.fixture

@@ -11,31 +11,20 @@ from typing import Any
 import pytest
 
 from assets.erasure.restoring import NotReplayed
-from assets.sample.generating import generate, telling_cases
 from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.definitions import build_definitions
 from orchestration.history import run_history
-from orchestration.initialising import make_site
 from orchestration.opening import open_warehouse
 from orchestration.running import CycleOutcome, run_cycle
 from orchestration.settings import Settings
 from tests.orchestration.conftest import DAY
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """A site after one cycle, to be looked at or copied."""
-    site = make_site(tmp_path_factory.mktemp("jobs") / "site")
-    generate(site.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
-    assert run_cycle(site, DAY).success
-    return site
-
-
 @pytest.fixture
-def site(whole: Site, tmp_path: Path) -> Site:
-    shutil.copytree(whole.path, tmp_path / "site")
-    return Site(tmp_path / "site")
+def site(cycled: tuple[Site, CycleOutcome], tmp_path: Path) -> Site:
+    """A site after one cycle, of one's own."""
+    return Site(shutil.copytree(cycled[0].path, tmp_path / "site"))
 
 
 def opened(site: Site) -> Warehouse:
