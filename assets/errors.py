@@ -11,6 +11,8 @@ class GallringError(Exception):
     """Something cannot be done, and the message says what to do about it."""
 
     exit_code = 3
+    #: Whether the same may go well a little later, without anybody's doing.
+    retryable = False
 
     def __init__(self, message: str, exit_code: int | None = None) -> None:
         """Keep `message` for the person, and `exit_code` where it is not the leaf's own."""

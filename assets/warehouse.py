@@ -35,6 +35,8 @@ class WarehouseError(GallringError):
 class WarehouseLocked(WarehouseError):
     """Another process has the warehouse open."""
 
+    retryable = True
+
 
 class WarehouseKeyError(WarehouseError):
     """The key is missing, or is not the one that the warehouse was written with."""

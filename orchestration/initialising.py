@@ -32,6 +32,15 @@ concurrency:
 # A run whose process died is marked as failed, so that it holds nobody up.
 run_monitoring:
   enabled: true
+# Such a run, and one that found the warehouse in use, is tried again as of the same day. A step that failed is not:
+# what may pass is tried again within the step, and the rest is for a person.
+run_retries:
+  enabled: true
+  max_retries: 2
+  retry_on_asset_or_op_failure: false
+# Whether a source is late (the contracts' freshness).
+freshness:
+  enabled: true
 """
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import isodate
 from dagster import ConfigurableResource, Failure, InitResourceContext, resource
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 from pydantic import Field
 
 from assets.catalogue.assets import clear_failures
@@ -54,7 +55,7 @@ class PolicyResource(ConfigurableResource[Policy]):
     def create_resource(self, context: InitResourceContext) -> Policy:
         """The register, the purposes' SQL and the contracts."""
         site = Site(Path(self.path))
-        with clear_failures():
+        with _mended_or_retried(context):
             return load_policy(Settings.load(site))
 
 
@@ -66,7 +67,7 @@ class SignerResource(ConfigurableResource[Signer]):
     def create_resource(self, context: InitResourceContext) -> Signer:
         """The key that manifests are signed with."""
         site = Site(Path(self.path))
-        with clear_failures():
+        with _mended_or_retried(context):
             return load_signer(site)
 
 
@@ -79,7 +80,7 @@ class WarehouseResource(ConfigurableResource[Warehouse]):
     def yield_for_execution(self, context: InitResourceContext) -> Iterator[Warehouse]:
         """Open the warehouse for the steps of this process; close it when they are done."""
         site = Site(Path(self.path))
-        with clear_failures():
+        with _mended_or_retried(context):
             warehouse = open_warehouse(site, Settings.load(site))
         try:
             yield warehouse
@@ -100,7 +101,7 @@ class DayResource(ConfigurableResource[date]):
     def create_resource(self, context: InitResourceContext) -> date:
         """The day that was given, else that of the run which this one repeats, else that of this run's creation."""
         run = _run(context)
-        with clear_failures():
+        with _mended_or_retried(context):
             zone = Settings.load(Site(Path(self.path))).zone
         tagged = run.tags.get(AS_OF_TAG, "")
         given = self.day or (tagged if run.root_run_id else "")
@@ -108,6 +109,16 @@ class DayResource(ConfigurableResource[date]):
         if tagged != day.isoformat() and context.instance is not None:
             context.instance.add_run_tags(run.run_id, {AS_OF_TAG: day.isoformat()})
         return day
+
+
+class FromScratchResource(ConfigurableResource[bool]):
+    """Whether a run evaluates every record anew."""
+
+    full: bool = Field(default=False, description="Every record; else those in whose surroundings something happened.")
+
+    def create_resource(self, context: InitResourceContext) -> bool:
+        """What was chosen for the run."""
+        return self.full
 
 
 @resource(description="The instant that a run's manifests bear.")
@@ -123,7 +134,7 @@ class ResponseTimeResource(ConfigurableResource[Any]):
 
     def create_resource(self, context: InitResourceContext) -> Any:
         """The settings' period; added to a date it gives a date, by the calendar."""
-        with clear_failures():
+        with _mended_or_retried(context):
             return isodate.parse_duration(Settings.load(Site(Path(self.path))).respond_by)
 
 
@@ -134,7 +145,7 @@ class KeepingResource(ConfigurableResource[Periods]):
 
     def create_resource(self, context: InitResourceContext) -> Periods:
         """The settings' periods."""
-        with clear_failures():
+        with _mended_or_retried(context):
             return periods_of(Settings.load(Site(Path(self.path))))
 
 
@@ -145,7 +156,7 @@ class SmallestGroupResource(ConfigurableResource[Any]):
 
     def create_resource(self, context: InitResourceContext) -> Any:
         """The settings' number."""
-        with clear_failures():
+        with _mended_or_retried(context):
             return Settings.load(Site(Path(self.path))).publication.smallest_group
 
 
@@ -156,7 +167,7 @@ class LimitsResource(ConfigurableResource[Limits]):
 
     def create_resource(self, context: InitResourceContext) -> Limits:
         """The settings' sizes, in bytes."""
-        with clear_failures():
+        with _mended_or_retried(context):
             return Settings.load(Site(Path(self.path))).limits.in_bytes()
 
 
@@ -167,7 +178,7 @@ class ReviewPeriodResource(ConfigurableResource[Any]):
 
     def create_resource(self, context: InitResourceContext) -> Any:
         """The settings' period, as ISO 8601."""
-        with clear_failures():
+        with _mended_or_retried(context):
             return Settings.load(Site(Path(self.path))).reviews.period
 
 
@@ -178,7 +189,7 @@ class ApprovalResource(ConfigurableResource[Any]):
 
     def create_resource(self, context: InitResourceContext) -> Any:
         """The settings' approval rules."""
-        with clear_failures():
+        with _mended_or_retried(context):
             return Settings.load(Site(Path(self.path))).approval
 
 
@@ -189,7 +200,7 @@ class TimeZoneResource(ConfigurableResource[ZoneInfo]):
 
     def create_resource(self, context: InitResourceContext) -> ZoneInfo:
         """The settings' zone."""
-        with clear_failures():
+        with _mended_or_retried(context):
             return Settings.load(Site(Path(self.path))).zone
 
 
@@ -201,7 +212,7 @@ class TransportsResource(ConfigurableResource[Any]):
     def create_resource(self, context: InitResourceContext) -> Any:
         """The ways that the settings choose."""
         site = Site(Path(self.path))
-        with clear_failures():
+        with _mended_or_retried(context):
             return load_transports(site, Settings.load(site), now)
 
 
@@ -213,7 +224,7 @@ class DoorResource(ConfigurableResource[Door]):
     def create_resource(self, context: InitResourceContext) -> Door:
         """The site's approval rules, its signing key, and how long a system has to answer."""
         site = Site(Path(self.path))
-        with clear_failures():
+        with _mended_or_retried(context):
             settings = Settings.load(site)
         response_time = isodate.parse_duration(settings.respond_by)
         return Door(settings.approval, lambda: load_signer(site), lambda day: (day + response_time - day).days)
@@ -256,6 +267,18 @@ def created_at(context: InitResourceContext) -> datetime:
     return record.create_timestamp.astimezone(UTC)
 
 
+@contextmanager
+def _mended_or_retried(context: InitResourceContext) -> Iterator[None]:
+    """Fail clearly; and where a person has to mend something first, see to it that the run is not tried again."""
+    try:
+        with clear_failures():
+            yield
+    except Failure as failure:
+        if not failure.allow_retries and context.run is not None and context.instance is not None:
+            context.instance.add_run_tags(context.run.run_id, {MAX_RETRIES_TAG: "0"})
+        raise
+
+
 def _run(context: InitResourceContext) -> Any:
     if context.run is None:
         raise Failure("The day of evaluation exists within a run alone.")
@@ -271,6 +294,7 @@ def resources_of(site: Site) -> dict[str, Any]:
         "signer": SignerResource(path=path),
         "warehouse": WarehouseResource(path=path),
         "as_of": DayResource.configure_at_launch(path=path),
+        "from_scratch": FromScratchResource.configure_at_launch(),
         "issued_at": run_creation,
         "response_time": ResponseTimeResource(path=path),
         "smallest_group": SmallestGroupResource(path=path),

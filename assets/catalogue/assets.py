@@ -169,7 +169,7 @@ def clear_failures() -> Iterator[None]:
     try:
         yield
     except GallringError as error:
-        raise Failure(error.message, metadata={"exit_code": error.exit_code}, allow_retries=False) from None
+        raise Failure(error.message, metadata={"exit_code": error.exit_code}, allow_retries=error.retryable) from None
 
 
 def checks_of(stop: str) -> AssetChecksDefinition:

@@ -121,3 +121,5 @@ def test_dagster_tells_nobody_and_asks_nothing(tmp_path: Path) -> None:
     assert home["telemetry"] == {"enabled": False}
     assert home["nux"] == {"enabled": False}
     assert home["concurrency"]["pools"] == {"granularity": "run", "default_limit": 1}
+    assert home["freshness"] == {"enabled": True}
+    assert home["run_retries"] == {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False}

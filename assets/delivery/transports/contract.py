@@ -43,6 +43,8 @@ class TransportError(GallringError):
 class RetryableTransportError(TransportError):
     """Something that passes: nobody answers, the line broke, the server is busy."""
 
+    retryable = True
+
 
 class TerminalTransportError(TransportError):
     """Something that a person has to mend: rights, keys, settings, or another content under the same id."""
