@@ -184,7 +184,49 @@ def _own(warehouse: Warehouse, person: Person, rows: list[_Row]) -> Own:
         {"keys": sorted(person.keys("contact"))},
     ):
         own.add_words(company)
+    _recognise(warehouse, person, rows, own)
     return own
+
+
+#: How a value of a category is compared with the keyed hashes of the person's own rows.
+_HASHED = {"name": "normalised_name", "email": "normalised_email", "phone": "normalised_phone"}
+#: Tables of people, and which hashes they have.
+_KEYED = (
+    ("customer", "raw.crm_customers", ("name", "email", "phone")),
+    ("contact", "raw.crm_contacts", ("name", "email", "phone")),
+    ("subscriber", "raw.mailing_subscribers", ("name", "email")),
+)
+
+
+def _recognise(warehouse: Warehouse, person: Person, rows: list[_Row], own: Own) -> None:
+    """Know the person's name, address and number by their keyed hashes, which stay when the values were erased."""
+    for kind, normalised in _HASHED.items():
+        keys = " union all ".join(
+            f"select known.{kind}_key from {table} as known inner join core.people as person "
+            f"on person.node_type = '{record_type}' and person.row_id = known.row_id where person.person_id = $person"
+            for record_type, table, kinds in _KEYED if kind in kinds
+        )  # fmt: skip
+        found = warehouse.rows(
+            "select value from (select unnest(cast($values as varchar[])) as value) "
+            f"where pseudonym({normalised}(value)) in ({keys})",
+            {"values": sorted({str(value) for row in rows for value in _values_of(row, kind)}),
+             "person": person.person_id},
+        )  # fmt: skip
+        for (value,) in found:
+            if kind == "name":
+                own.add_name(value)
+            elif kind == "email":
+                own.emails.add(value.strip().casefold())
+            else:
+                own.numbers.add(digits(value))
+
+
+def _values_of(row: _Row, kind: str) -> Iterator[Any]:
+    """The values of a record that are a name, an e-mail address or a telephone number."""
+    for column in row.contract.columns:
+        is_name = column.name == field_meanings()["names"].get(row.record_type)
+        if row.values[column.name] is not None and (is_name if kind == "name" else column.category == kind):
+            yield row.values[column.name]
 
 
 _CLAIMS = """

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 LEGAL_DUTY = "Art 17(3)(b)"
 #: Requests that count only once identity has been verified.
 NEED_IDENTITY = ("erasure", "access", "portability", "rectification")
+#: States in which no system or partner has been told.
+NOT_HANDED_OVER = ("issued", "approved")
+#: States in which an answer says that an erasure is over.
+OVER = ("done", "verified", "already_absent")
 
 
 @dataclass(frozen=True)
@@ -80,21 +84,32 @@ def gather_answer(warehouse: Warehouse, policy: Policy, request_id: str, today: 
         "erased": [order for order in orders if order["action"] in ("erase", "redact")],
         "restricted": [order for order in orders if order["action"] in ("restrict", "lift")],
         "told": [order for order in orders if order["action"] == "notify"],
+        "all_erased": all(order["state"] in OVER for order in orders if order["action"] in ("erase", "redact")),
+        "all_told": all(order["state"] not in NOT_HANDED_OVER for order in orders if order["action"] == "notify"),
         "stays": stays, "under_review": review,
         "warnings": _warnings(request, as_of, people, orders),
     }  # fmt: skip
 
 
-def _paragraphs(text: str) -> list[dict[str, list[str]]]:
-    """A letter's paragraphs: plain lines, and those that a dash makes items of a list."""
-    found = []
+def _paragraphs(text: str) -> list[dict[str, Any]]:
+    """A letter's paragraphs: a heading where there is one, plain lines, and those that a dash makes items of a list.
+
+    The second paragraph is the subject, where it is one line without a full stop; a first line without one is the
+    heading of what follows it. The first paragraph is the sender's.
+    """
+    found: list[dict[str, Any]] = []
     for paragraph in text.split("\n\n"):
         lines = [line.strip() for line in paragraph.splitlines() if line.strip()]
-        if lines:
-            found.append({
-                "lines": [line for line in lines if not line.startswith("- ")],
-                "items": [line.removeprefix("- ") for line in lines if line.startswith("- ")],
-            })  # fmt: skip
+        if not lines:
+            continue
+        place, heading = len(found), None
+        if place and not lines[0].endswith((".", ":")) and (place == 1 or len(lines) > 1):
+            heading = lines.pop(0)
+        found.append({
+            "heading": heading, "level": 1 if place == 1 else 2,
+            "lines": [line for line in lines if not line.startswith("- ")],
+            "items": [line.removeprefix("- ") for line in lines if line.startswith("- ")],
+        })  # fmt: skip
     return found
 
 
@@ -205,6 +220,8 @@ def _warnings(request: Request, as_of: date, people: list[Person], orders: list[
         found.append("Nobody is known under what the request names.")
     if len(people) > 1:
         found.append(f"The request reaches {len(people)} people: make sure that the answer is one person's.")
+    if any(order["state"] in NOT_HANDED_OVER for order in orders):
+        found.append("Some of what the answer tells has not been handed over yet: approve and deliver the manifests.")
     if any(order["state"] in ("refused", "discrepancy", "overdue") for order in orders):
         found.append("A system has refused, is late, or still holds what it said was gone.")
     return found

@@ -8,7 +8,7 @@ and ask for nothing from anywhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
@@ -27,6 +27,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 WORDS = Path(__file__).with_name("words.yaml")
 #: Fields whose values are codes of the contracts.
 CODED = frozenset({"customer_type", "purchase_capacity", "status", "channel", "kind", "purpose", "event"})
+_DAY = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b")
 _ARTICLE = re.compile(r"^eu-gdpr:A(?P<article>[0-9]+)-(?P<paragraph>[0-9]+)-(?P<letter>[a-z])(?:-|$)")
 
 
@@ -89,6 +90,8 @@ def _filters(language: Language) -> dict[str, Callable[..., Any]]:
         "until": lambda day: known["until"].format(day=day) if day else known["open_ended"],
         "article": partial(_article, known),
         "groupby_record": _by_record_type,
+        "listed": partial(_listed, {"sv": "och", "en": "and"}[language]),
+        "whole_days": _whole_days,
         "shown": lambda field: _shown(field, known, language),
     }
 
@@ -106,6 +109,19 @@ def _article(known: Mapping[str, Any], basis: str) -> str:
 
 def _by_record_type(records: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
     return [(kind, list(found)) for kind, found in groupby(records, key=lambda record: record["record_type"])]
+
+
+def _listed(last: str, words: Iterable[str]) -> str:
+    """Words as a sentence lists them: `a, b and c`."""
+    found = list(words)
+    return f" {last} ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
+
+
+def _whole_days(text: str) -> _Markup:
+    """Text for a page, in which no line ends within a day."""
+    from markupsafe import escape
+
+    return _Markup(_DAY.sub(r'<span class="day">\g<0></span>', str(escape(text))))
 
 
 def _shown(field: Mapping[str, Any], known: Mapping[str, Any], language: Language) -> str:

@@ -102,6 +102,17 @@ def test_an_address_of_two_people_is_for_a_person_to_sort_out(warehouse: Warehou
     assert find_person(warehouse, email=" Egil@HEM.example ").keys("customer") == {"C2"}
 
 
+def test_the_persons_name_is_known_by_its_hash_once_the_value_is_erased() -> None:
+    warehouse = company()
+    warehouse.run("update raw.crm_customers set name = null, email = null, phone = null where customer_id = 'C1'")
+    warehouse.run("update raw.mailing_subscribers set name = null, email = null where customer_id = 'C1'")
+    report = report_on(evaluated(warehouse), customer="C1")
+    order = next(record for record in report["records"] if record["record_key"] == "O1")
+    shown = {field["field"]: field["held_back"] for field in order["fields"]}
+    assert shown["buyer_name"] is None
+    assert shown["buyer_email"] is None
+
+
 @pytest.mark.parametrize(
     ("who", "kind"),
     [({"customer": "C9"}, BadInput), ({"customer": "F"}, BadInput), ({"email": "x@y.example"}, BadInput),
