@@ -203,8 +203,13 @@ def _dead_runs(site: Site) -> Iterator[Examined]:
     from orchestration.history import run_history
 
     under_way = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-    with run_history(site) as history:
-        dead = [run.run_id for run in history.get_runs(RunsFilter(statuses=under_way))]
+    try:
+        with run_history(site) as history:
+            dead = [run.run_id for run in history.get_runs(RunsFilter(statuses=under_way))]
+    except Exception:  # whatever the driver of its database raises, and what it quotes
+        mend = f"Check {site.dagster / 'dagster.yaml'}, and the database and environment variables that it names."
+        yield Examined("run history", "error", "cannot be read", mend)
+        return
     for run_id in dead:
         mend = "Terminate it in the web UI (`gallring ui`, Runs, force termination): others wait for it."
         yield Examined("run history", "warning", f"run {run_id[:8]} counts as under way, and is not", mend)
