@@ -2,7 +2,8 @@
 
 Knows nothing of what the tables mean. A file holds one SELECT in the portable subset; its folder is the schema, its
 name the table. Parameters are named (`$as_of`), and each statement is given only those it uses. A file whose header
-begins with `A view` is kept as one: nothing is written, and whoever reads it reads what stands beneath.
+begins with `A view` is kept as one: nothing is written, and whoever reads it reads what stands beneath. A header that
+ends with `Closed words:` and names of columns has these kept as numbers (`assets.vocabulary`); they are read as words.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+from assets.vocabulary import CLOSED_WORDS, enum_of
 from assets.warehouse import Warehouse
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
 _REFERENCE = re.compile(r"\b(?:from|join)\s+([a-z_]+)\.([a-z_0-9]+)", re.IGNORECASE)
 _PARAMETER = re.compile(r"\$([a-z_]+)")
+_CLOSED = re.compile(r"Closed words: ([a-z_, ]+)\.")
 _COMMENT = re.compile(r"--[^\n]*")
 
 
@@ -90,7 +93,19 @@ class Model:
             make_view(warehouse, self.table, self.statement)
             return
         used = {name: params[name] for name in sorted(self.parameters)}
-        warehouse.run(f"create or replace table {self.table} as {self.statement}", used or None)
+        warehouse.run(f"create or replace table {self.table} as {self._stored}", used or None)
+
+    @property
+    def closed_words(self) -> tuple[str, ...]:
+        """The columns that hold one of a few known words each."""
+        named = _CLOSED.search(self.header)
+        return tuple(named.group(1).split(", ")) if named else ()
+
+    @property
+    def _stored(self) -> str:
+        """The SELECT with its closed words as ENUM."""
+        casts = [f"cast({column} as {enum_of(CLOSED_WORDS[column])}) as {column}" for column in self.closed_words]
+        return f"select * replace ({', '.join(casts)}) from ({self.statement}) as made" if casts else self.statement
 
 
 class Models:

@@ -9,6 +9,7 @@ A folder holds `register.yaml`, and, where they differ from the shipped ones, `p
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ from assets.errors import BadInput
 from assets.ingest.contracts import Contracts, canonical, load_contracts
 from assets.models import SQL, Model, Models
 from assets.statements import check_select
+from assets.vocabulary import CLOSED_WORDS, enum_of
 from assets.warehouse import Warehouse
 from assets.yaml_files import read_yaml
 
@@ -118,6 +120,39 @@ class Coverage:
     data_category: str
 
 
+class OwnPurpose(Model):
+    """A purpose's SQL out of a policy folder, which may claim a record several times: summed to one row a clock."""
+
+    @cached_property
+    def statement(self) -> str:
+        """The SELECT of the file, summed."""
+        return f"""
+            with claims as ({super().statement}),
+            summed as (
+                select
+                    claims.record_type, claims.row_id, claims.clock,
+                    min(claims.starts_on) as starts_on,
+                    max(claims.ends_on) as ends_on,
+                    max(
+                        case when claims.ended_by is not null
+                            then cast(claims.ends_on as varchar) || ' ' || claims.ended_by end
+                    ) as last_word,
+                    max(claims.missing) as missing
+                from claims
+                where claims.row_id is not null
+                group by claims.record_type, claims.row_id, claims.clock
+            )
+            select
+                summed.record_type, summed.row_id, summed.clock, summed.starts_on, summed.ends_on,
+                case
+                    when substr(summed.last_word, 1, 10) = cast(summed.ends_on as varchar)
+                        then substr(summed.last_word, 12)
+                end as ended_by,
+                summed.missing
+            from summed
+        """
+
+
 @dataclass(frozen=True)
 class Policy:
     """A register with the SQL and the contracts that apply it."""
@@ -169,7 +204,7 @@ class Policy:
         Raises:
             BadInput: a purpose has no SQL file, or one that is more than a SELECT over the evaluation's tables.
         """
-        found = []
+        found: list[Model] = []
         for purpose in self.register.purposes:
             path = self.purpose_path(purpose)
             if path is None:
@@ -178,7 +213,9 @@ class Policy:
                 )
             if path.parent == self.purpose_folder:
                 check_select(path)
-            found.append(Model(schema="purposes", path=path))
+                found.append(OwnPurpose(schema="purposes", path=path))
+            else:
+                found.append(Model(schema="purposes", path=path))
         return tuple(found)
 
     def purpose_path(self, purpose: str) -> Path | None:
@@ -217,11 +254,11 @@ class Policy:
         """Write the policy as `policy.*` tables, in one transaction."""
         with warehouse.transaction():
             warehouse.run("create schema if not exists policy")
-            for table, columns in _TABLES.items():
-                warehouse.run(f"create or replace table policy.{table} ({columns})")
             for table, rows in self._rows().items():
-                names = [column.split()[0] for column in _TABLES[table].split(", ")]
-                warehouse.insert(f"policy.{table}", names, rows)
+                columns = self._coverage_columns() if table == "coverage" else _columns(_TABLES[table])
+                described = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+                warehouse.run(f"create or replace table policy.{table} ({described})")
+                warehouse.insert(f"policy.{table}", list(columns), rows)
 
     def _rows(self) -> dict[str, list[tuple[Any, ...]]]:
         purposes = self.register.purposes
@@ -235,9 +272,8 @@ class Policy:
             "periods": [
                 (purpose, clock, *months_and_days(period)) for purpose, clock, period in self._periods()
             ],
-            "coverage": [
-                (entry.purpose, entry.clock, entry.record_type, entry.data_category) for entry in self.coverage()
-            ],
+            "categories": [(number, *category) for category, number in self._categories.items()],
+            "coverage": list(self._coverage_rows()),
             "records": [
                 (contract.record_type, contract.source, contract.table, contract.key,
                  _fields_pattern([column.name for column in contract.columns if column.category is not None]))
@@ -249,6 +285,38 @@ class Policy:
                 for position, column in enumerate(contract.columns) if column.category is not None
             ],
         }  # fmt: skip
+
+    @cached_property
+    def _categories(self) -> dict[tuple[str, str], int]:
+        """Record type and data category to a number of its own, so that the evaluation groups by numbers."""
+        pairs = [(record_type, category) for record_type, found in self.fields.items() for category in found]
+        return {pair: number for number, pair in enumerate(pairs)}
+
+    @cached_property
+    def purpose_words(self) -> tuple[str, ...]:
+        """The names of the purposes in alphabetical order."""
+        return tuple(sorted(self.register.purposes))
+
+    @cached_property
+    def sharing_purposes(self) -> frozenset[str]:
+        """The purposes of which several clocks cover the same category of a record type."""
+        return frozenset(purpose for purpose, *_, is_shared in self._coverage_rows() if is_shared)
+
+    def _coverage_columns(self) -> dict[str, str]:
+        """The table that every claim is joined with: words as the claims keep them, as far as they are the same."""
+        words = {"purpose": self.purpose_words} | CLOSED_WORDS
+        names = ("purpose", "clock", "record_type", "data_category")
+        used = {name: {getattr(cover, name) for cover in self.coverage()} for name in names}
+        closed = {name: enum_of(words[name]) for name in names if used[name] <= set(words[name])}
+        return _columns(_TABLES["coverage"]) | closed
+
+    def _coverage_rows(self) -> Iterator[tuple[Any, ...]]:
+        covers = list(self.coverage())
+        clocks = Counter((cover.purpose, cover.record_type, cover.data_category) for cover in covers)
+        for cover in covers:
+            number = self._categories.get((cover.record_type, cover.data_category))
+            is_shared = clocks[cover.purpose, cover.record_type, cover.data_category] > 1
+            yield cover.purpose, cover.clock, cover.record_type, cover.data_category, number, is_shared
 
     def _periods(self) -> Iterator[tuple[str, str, str]]:
         for clock, shared in self.register.clocks.items():
@@ -263,11 +331,18 @@ _TABLES = {
     "purposes": "purpose varchar, position integer, class varchar, legal_basis varchar, title_sv varchar, "
     "title_en varchar, dpv_purpose varchar, law varchar, decided_by varchar, erasure_exception varchar",
     "periods": "purpose varchar, clock varchar, months integer, days integer",
-    "coverage": "purpose varchar, clock varchar, record_type varchar, data_category varchar",
+    "categories": "category_id integer, record_type varchar, data_category varchar",
+    "coverage": "purpose varchar, clock varchar, record_type varchar, data_category varchar, category_id integer, "
+    "is_shared boolean",
     "records": "record_type varchar, source varchar, table_name varchar, key_field varchar, fields_pattern varchar",
     "fields": "record_type varchar, source varchar, table_name varchar, field varchar, data_category varchar, "
     "position integer",
 }
+
+
+def _columns(described: str) -> dict[str, str]:
+    """Column names to types, out of a table's description."""
+    return dict(column.split() for column in described.split(", "))
 
 
 def _fields_pattern(fields: list[str]) -> str:

@@ -35,6 +35,7 @@ _POLICY = {
     "policy.about": "Which policy applies: name, version, digest, controller. One row.",
     "policy.purposes": "The purpose register (Art 30): class, legal basis, titles, law. Grain: a purpose.",
     "policy.periods": "Retention periods in whole months and days. Grain: a clock of a purpose.",
+    "policy.categories": "The data categories of each record type, numbered. Grain: a record type and a category.",
     "policy.coverage": "Which purpose covers which data category of which record. Grain: purpose, clock, category.",
     "policy.records": "Which export table holds which record, and under which key. Grain: a record type.",
     "policy.fields": "Every personal field of the contracts with its data category. Grain: a field.",

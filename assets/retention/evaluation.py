@@ -8,14 +8,10 @@ from __future__ import annotations
 from datetime import date
 
 from assets.core.building import forget
-from assets.models import Models
+from assets.models import Models, make_view
 from assets.policy import Policy
+from assets.vocabulary import enum_of
 from assets.warehouse import Warehouse, identifier
-
-PURPOSE_CLAIMS = (
-    "purpose varchar, record_type varchar, row_id bigint, clock varchar, starts_on date, ends_on date, "
-    "ended_by varchar, missing varchar"
-)
 
 
 def evaluate(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
@@ -36,13 +32,19 @@ def evaluate(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
 
 
 def gather_claims(warehouse: Warehouse, policy: Policy) -> None:
-    """Put the claims of every purpose of the register into `retention.purpose_claims`."""
+    """Lay the claims of every purpose of the register together as the view `retention.purpose_claims`.
+
+    A view takes no parameters; a purpose's name is a word of small letters, digits and `_` (assets/policy.py). The
+    purpose is kept as a number, and as it is the same for each of its rows, nobody reads a purpose in vain.
+    """
     warehouse.run("create schema if not exists retention")
-    warehouse.run(f"create or replace table retention.purpose_claims ({PURPOSE_CLAIMS})")
-    for model in policy.purpose_models:
-        warehouse.run(
-            "insert into retention.purpose_claims "
-            "select $purpose, record_type, row_id, clock, starts_on, ends_on, ended_by, missing "
-            f"from purposes.{identifier(model.name)} where row_id is not null",
-            {"purpose": model.name},
-        )
+    purposes = enum_of(policy.purpose_words)
+    arms = [
+        f"select cast('{model.name}' as {purposes}) as purpose, record_type, cast(row_id as bigint) as row_id, clock, "
+        "cast(starts_on as date) as starts_on, cast(ends_on as date) as ends_on, "
+        "cast(ended_by as varchar) as ended_by, cast(missing as varchar) as missing, "
+        f"{str(model.name in policy.sharing_purposes).lower()} as has_shared_clocks "
+        f"from purposes.{identifier(model.name)} where row_id is not null"
+        for model in policy.purpose_models
+    ]
+    make_view(warehouse, "retention.purpose_claims", " union all ".join(arms))

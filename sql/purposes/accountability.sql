@@ -1,6 +1,7 @@
 -- Proof of consent (Art 5(2), 7(1)): five years after the last day of what the consent allowed. Grain: a claim on a
 -- consent.
 -- A consent without a known purpose allowed nothing that has a last day: its proof is for a person to look at.
+-- Closed words: record_type, clock.
 select
     'consent' as record_type,
     consent.consent_id as row_id,

@@ -1,8 +1,9 @@
 -- Accounting (Art 6(1)(c); BFL 7 kap. 2 §): through 31 December of the seventh year after the calendar year in which
 -- the
--- fiscal year of the chain's latest voucher ended. Grain: a claim on a record.
+-- fiscal year of the chain's latest voucher ended. Grain: a record.
 -- A chain is an invoice with its credit notes and payments; a day outside every fiscal year counts by its calendar
 -- year.
+-- Closed words: record_type, clock.
 with vouchers as (
     select
         invoice.chain_id,
@@ -61,6 +62,19 @@ clocks as (
         on chain.last_voucher_on = fiscal.last_voucher_on
 ),
 
+order_clocks as (
+    select
+        invoice.order_id,
+        min(clock.starts_on) as starts_on,
+        max(clock.ends_on) as ends_on,
+        max(clock.missing) as missing
+    from core.invoices as invoice
+    inner join clocks as clock
+        on invoice.chain_id = clock.chain_id
+    where not invoice.is_credit_note and invoice.order_id is not null
+    group by invoice.order_id
+),
+
 claims as (
     select
         'invoice' as record_type,
@@ -89,11 +103,8 @@ claims as (
         clock.ends_on,
         clock.missing
     from core.order_lines as line
-    inner join core.invoices as invoice
-        on line.order_id = invoice.order_id
-    inner join clocks as clock
-        on invoice.chain_id = clock.chain_id
-    where not invoice.is_credit_note
+    inner join order_clocks as clock
+        on line.order_id = clock.order_id
 )
 
 select

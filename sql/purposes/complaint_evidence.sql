@@ -1,6 +1,6 @@
 -- Complaint evidence (Art 17(3)(e); KKL 5 kap., KöpL 32 §): three years from delivery for a private purchase, two for a
--- business one. A line goes by its own delivery, proofs and the order's buyer by the last one. Grain: a claim on a
--- record.
+-- business one. A line goes by its own delivery, proofs and the order's buyer by the last one. Grain: a record.
+-- Closed words: record_type, clock.
 with periods as (
     select
         private.months as private_months,
@@ -80,30 +80,14 @@ select
     clock.row_id,
     'evidence' as clock,
     clock.delivered_on as starts_on,
-    clock.ends_on,
+    case when clock.capacity is not null then clock.ends_on end as ends_on,
     cast(null as varchar) as ended_by,
-    cast(null as varchar) as missing
+    case
+        when clock.capacity is null and clock.ends_on >= $as_of then 'purchase_capacity_missing'
+        when clock.day_is_missing then 'delivery_without_day'
+    end as missing
 from clocks as clock
-where clock.delivered_on is not null and clock.capacity is not null
-union all
-select
-    clock.record_type,
-    clock.row_id,
-    'evidence' as clock,
-    clock.delivered_on as starts_on,
-    cast(null as date) as ends_on,
-    cast(null as varchar) as ended_by,
-    'purchase_capacity_missing' as missing
-from clocks as clock
-where clock.capacity is null and clock.ends_on >= $as_of
-union all
-select
-    clock.record_type,
-    clock.row_id,
-    'evidence' as clock,
-    clock.delivered_on as starts_on,
-    cast(null as date) as ends_on,
-    cast(null as varchar) as ended_by,
-    'delivery_without_day' as missing
-from clocks as clock
-where clock.day_is_missing
+where
+    (clock.capacity is not null and clock.delivered_on is not null)
+    or (clock.capacity is null and clock.ends_on >= $as_of)
+    or clock.day_is_missing

@@ -1,5 +1,6 @@
 -- Customer care (Art 6(1)(f)): a year after the case closed, else after the contact. Grain: a claim on an interaction.
 -- An exit or an erasure request ends it on what was there that day.
+-- Closed words: record_type, clock.
 with words as (
     select
         interaction.interaction_id,

@@ -1,5 +1,7 @@
 -- Debt collection (Art 17(3)(e); PreskrL 2, 5-7 §§): through the day the claim lapses or is extinguished, whichever is
--- first; after an extinction the national_id stays through the grace. Grain: a claim on a record.
+-- first; after an extinction the national_id stays through the grace. Grain: a record
+-- and a clock.
+-- Closed words: record_type, clock.
 with clocks as (
     select
         debt.invoice_id,
@@ -48,10 +50,11 @@ select
     'customer' as record_type,
     clock.customer_id as row_id,
     clock.clock,
-    clock.starts_on,
-    clock.ends_on,
+    min(clock.starts_on) as starts_on,
+    max(clock.ends_on) as ends_on,
     cast(null as varchar) as ended_by,
-    clock.missing
+    max(clock.missing) as missing
 from clocks as clock
 inner join core.customers as customer
     on clock.customer_id = customer.customer_id and customer.is_person
+group by clock.customer_id, clock.clock

@@ -1,5 +1,6 @@
 -- Marketing by post and telephone (Art 6(1)(f)): a year after the relation; a company's contacts follow the company's.
 -- An exit, an objection, an erasure request or a death ends it for good. Grain: a claim on a record.
+-- Closed words: record_type, clock.
 with customer_words as (
     select
         word.customer_id,

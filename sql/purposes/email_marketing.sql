@@ -1,6 +1,7 @@
 -- E-mail marketing without consent (Art 6(1)(f); MFL 19 §): a year after the relation with a private person or sole
 -- trader
 -- who has ordered something. Any word ends it for good. Grain: a claim on a customer.
+-- Closed words: record_type, clock.
 with buyers as (
     select distinct purchase.customer_id
     from core.orders as purchase

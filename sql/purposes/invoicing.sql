@@ -1,5 +1,6 @@
 -- Invoicing (Art 6(1)(b), companies 6(1)(f)): through the day the invoice is settled, at most a month past due.
--- Grain: a claim on a record.
+-- Grain: a record.
+-- Closed words: record_type, clock.
 with clocks as (
     select
         invoicing_end.invoice_id,
@@ -41,21 +42,23 @@ select
     'order' as record_type,
     clock.order_id as row_id,
     'until_settled' as clock,
-    clock.starts_on,
-    clock.ends_on,
+    min(clock.starts_on) as starts_on,
+    max(clock.ends_on) as ends_on,
     cast(null as varchar) as ended_by,
-    clock.missing
+    max(clock.missing) as missing
 from clocks as clock
 where clock.order_id is not null
+group by clock.order_id
 union all
 select
     'customer' as record_type,
     clock.customer_id as row_id,
     'until_settled' as clock,
-    clock.starts_on,
-    clock.ends_on,
+    min(clock.starts_on) as starts_on,
+    max(clock.ends_on) as ends_on,
     cast(null as varchar) as ended_by,
-    clock.missing
+    max(clock.missing) as missing
 from clocks as clock
 inner join core.customers as customer
     on clock.customer_id = customer.customer_id and customer.is_person
+group by clock.customer_id

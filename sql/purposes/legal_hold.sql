@@ -1,7 +1,9 @@
--- Legal hold (Art 17(3)(e)): from the day it is placed through the day it is released. Grain: a claim on a record.
+-- Legal hold (Art 17(3)(e)): from the day it is placed through the day it is released. Grain: a record
+-- and a clock.
 -- The clock is the data category. A hold covers the categories of the fields it lists, all when it lists none or an
 -- unknown
 -- one, and, on a customer that lists none, every record of that customer.
+-- Closed words: record_type, clock.
 with holds as (
     select
         hold.hold_id,
@@ -72,10 +74,11 @@ select
     covered.record_type,
     covered.row_id,
     covered.data_category as clock,
-    hold.starts_on,
-    hold.ends_on,
-    cast(case when hold.ends_on <= $as_of then 'hold_released' end as varchar) as ended_by,
+    min(hold.starts_on) as starts_on,
+    max(hold.ends_on) as ends_on,
+    cast(case when max(hold.ends_on) <= $as_of then 'hold_released' end as varchar) as ended_by,
     cast(null as varchar) as missing
 from covered
 inner join holds as hold
     on covered.hold_id = hold.hold_id
+group by covered.record_type, covered.row_id, covered.data_category

@@ -1,5 +1,6 @@
 -- Newsletter (Art 6(1)(a)): two years from the later of subscribing and last opening, until a word ends it.
 -- Grain: a claim on a record.
+-- Closed words: record_type, clock.
 select
     'subscriber' as record_type,
     subscription.subscriber_id as row_id,

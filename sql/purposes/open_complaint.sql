@@ -1,5 +1,6 @@
--- Open complaint (Art 17(3)(e)): while the complaint is open; what identifies the parties a year more. Grain: a claim
--- on a record.
+-- Open complaint (Art 17(3)(e)): while the complaint is open; what identifies the parties a year more. Grain: a record
+-- and a clock.
+-- Closed words: record_type, clock.
 with states as (
     select
         complaint.complaint_id,
@@ -32,6 +33,19 @@ clocks as (
     from states as state
     inner join policy.periods as period
         on period.purpose = 'open_complaint' and period.clock in ('while_open', 'after_closing')
+),
+
+order_clocks as (
+    select
+        clock.order_id,
+        clock.customer_id,
+        clock.clock,
+        min(clock.starts_on) as starts_on,
+        max(clock.ends_on) as ends_on,
+        max(clock.missing) as missing
+    from clocks as clock
+    where clock.order_id is not null
+    group by clock.order_id, clock.customer_id, clock.clock
 )
 
 select
@@ -52,8 +66,7 @@ select
     clock.ends_on,
     cast(null as varchar) as ended_by,
     clock.missing
-from clocks as clock
-where clock.order_id is not null
+from order_clocks as clock
 union all
 select
     'order_line' as record_type,
@@ -63,7 +76,7 @@ select
     clock.ends_on,
     cast(null as varchar) as ended_by,
     clock.missing
-from clocks as clock
+from order_clocks as clock
 inner join core.order_lines as line
     on clock.order_id = line.order_id
 union all
@@ -75,7 +88,7 @@ select
     clock.ends_on,
     cast(null as varchar) as ended_by,
     clock.missing
-from clocks as clock
+from order_clocks as clock
 inner join core.proof_approvals as proof
     on clock.order_id = proof.order_id
 union all
@@ -83,10 +96,11 @@ select
     'customer' as record_type,
     clock.customer_id as row_id,
     clock.clock,
-    clock.starts_on,
-    clock.ends_on,
+    min(clock.starts_on) as starts_on,
+    max(clock.ends_on) as ends_on,
     cast(null as varchar) as ended_by,
-    clock.missing
-from clocks as clock
+    max(clock.missing) as missing
+from order_clocks as clock
 inner join core.customers as customer
     on clock.customer_id = customer.customer_id and customer.is_person
+group by clock.customer_id, clock.clock

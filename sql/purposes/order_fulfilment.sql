@@ -1,5 +1,6 @@
 -- Order fulfilment (Art 6(1)(b), for a company's contacts 6(1)(f)): while the order is open, through the day it closes.
--- Grain: a claim on a record. Claims on the customer keep the national_id too: it waits for the invoice.
+-- Grain: a record. Claims on the customer keep the national_id too: it waits for the invoice.
+-- Closed words: record_type, clock.
 with clocks as (
     select
         state.order_id,
@@ -66,23 +67,25 @@ select
     'customer' as record_type,
     clock.customer_id as row_id,
     'while_open' as clock,
-    clock.placed_on as starts_on,
-    clock.ends_on,
+    min(clock.placed_on) as starts_on,
+    max(clock.ends_on) as ends_on,
     cast(null as varchar) as ended_by,
-    clock.missing
+    max(clock.missing) as missing
 from clocks as clock
 inner join core.customers as customer
     on clock.customer_id = customer.customer_id and customer.is_person
+group by clock.customer_id
 union all
 select
     'contact' as record_type,
     clock.contact_id as row_id,
     'while_open' as clock,
-    clock.placed_on as starts_on,
-    case when clock.missing is null then least(clock.ends_on, cap.cap_on) end as ends_on,
-    case when cap.cap_on < clock.ends_on then 'role_ended' end as ended_by,
-    clock.missing
+    min(clock.placed_on) as starts_on,
+    max(case when clock.missing is null then least(clock.ends_on, cap.cap_on) end) as ends_on,
+    max(case when cap.cap_on < clock.ends_on then 'role_ended' end) as ended_by,
+    max(clock.missing) as missing
 from clocks as clock
 left join triggers.contact_caps as cap
     on clock.contact_id = cap.contact_id
 where clock.contact_id is not null and (clock.missing is null or cap.cap_on is null or cap.cap_on >= $as_of)
+group by clock.contact_id

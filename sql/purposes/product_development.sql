@@ -1,5 +1,6 @@
 -- Product development (Art 6(1)(f)): a year after the order closed, or after the latest of the quote's dates.
 -- An exit or an erasure request ends it on what was there that day. Grain: a claim on a record.
+-- Closed words: record_type, clock.
 with order_words as (
     select
         purchase.order_id,

@@ -1,5 +1,6 @@
--- Quote follow-up (Art 6(1)(f)): a year after the latest of the quote's dates. Grain: a claim on a record.
+-- Quote follow-up (Art 6(1)(f)): a year after the latest of the quote's dates. Grain: a record.
 -- An objection ends it for good; an exit or an erasure request ends it on quotes that were there that day.
+-- Closed words: record_type, clock.
 with clocks as (
     select
         quote.quote_id,
@@ -110,25 +111,55 @@ claims as (
         contact.word,
         contact.cap_on
     from contacts as contact
+),
+
+ends as (
+    select
+        claim.record_type,
+        claim.row_id,
+        claim.starts_on,
+        case
+            when claim.natural_ends_on is not null or claim.word_on is not null
+                then least(claim.natural_ends_on, claim.word_on, claim.cap_on)
+        end as ends_on,
+        case
+            when claim.word_on <= least(claim.natural_ends_on, claim.word_on, claim.cap_on) then claim.word
+            when claim.cap_on < claim.natural_ends_on then 'role_ended'
+        end as ended_by,
+        case when claim.natural_ends_on is null and claim.word_on is null then 'quote_without_day' end as missing
+    from claims as claim
+    where
+        claim.natural_ends_on is not null
+        or claim.word_on is not null
+        or claim.cap_on is null
+        or claim.cap_on >= $as_of
+),
+
+summed as (
+    select
+        claim_end.record_type,
+        claim_end.row_id,
+        min(claim_end.starts_on) as starts_on,
+        max(claim_end.ends_on) as ends_on,
+        max(
+            case
+                when claim_end.ended_by is not null
+                    then cast(claim_end.ends_on as varchar) || ' ' || claim_end.ended_by
+            end
+        ) as last_word,
+        max(claim_end.missing) as missing
+    from ends as claim_end
+    group by claim_end.record_type, claim_end.row_id
 )
 
 select
-    claim.record_type,
-    claim.row_id,
+    summed.record_type,
+    summed.row_id,
     'followup' as clock,
-    claim.starts_on,
+    summed.starts_on,
+    summed.ends_on,
     case
-        when claim.natural_ends_on is not null or claim.word_on is not null
-            then least(claim.natural_ends_on, claim.word_on, claim.cap_on)
-    end as ends_on,
-    case
-        when claim.word_on <= least(claim.natural_ends_on, claim.word_on, claim.cap_on) then claim.word
-        when claim.cap_on < claim.natural_ends_on then 'role_ended'
+        when substr(summed.last_word, 1, 10) = cast(summed.ends_on as varchar) then substr(summed.last_word, 12)
     end as ended_by,
-    case when claim.natural_ends_on is null and claim.word_on is null then 'quote_without_day' end as missing
-from claims as claim
-where
-    claim.natural_ends_on is not null
-    or claim.word_on is not null
-    or claim.cap_on is null
-    or claim.cap_on >= $as_of
+    summed.missing
+from summed

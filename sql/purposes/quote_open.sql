@@ -1,5 +1,6 @@
 -- Open quote (Art 6(1)(b), for a company's contacts 6(1)(f)): while requested or sent, through its validity.
--- Grain: a claim on a record.
+-- Grain: a record.
+-- Closed words: record_type, clock.
 with clocks as (
     select
         quote.quote_id,
@@ -47,23 +48,25 @@ select
     'customer' as record_type,
     clock.customer_id as row_id,
     'while_open' as clock,
-    clock.starts_on,
-    clock.ends_on,
+    min(clock.starts_on) as starts_on,
+    max(clock.ends_on) as ends_on,
     cast(null as varchar) as ended_by,
-    clock.missing
+    max(clock.missing) as missing
 from clocks as clock
 inner join core.customers as customer
     on clock.customer_id = customer.customer_id and customer.is_person
+group by clock.customer_id
 union all
 select
     'contact' as record_type,
     clock.contact_id as row_id,
     'while_open' as clock,
-    clock.starts_on,
-    case when clock.missing is null then least(clock.ends_on, cap.cap_on) end as ends_on,
-    case when cap.cap_on < clock.ends_on then 'role_ended' end as ended_by,
-    clock.missing
+    min(clock.starts_on) as starts_on,
+    max(case when clock.missing is null then least(clock.ends_on, cap.cap_on) end) as ends_on,
+    max(case when cap.cap_on < clock.ends_on then 'role_ended' end) as ended_by,
+    max(clock.missing) as missing
 from clocks as clock
 left join triggers.contact_caps as cap
     on clock.contact_id = cap.contact_id
 where clock.contact_id is not null and (clock.missing is null or cap.cap_on is null or cap.cap_on >= $as_of)
+group by clock.contact_id

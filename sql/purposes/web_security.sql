@@ -1,4 +1,5 @@
 -- Web security (Art 6(1)(f)): ninety days of device data. Grain: a claim on a web event.
+-- Closed words: record_type, clock.
 select
     'web_event' as record_type,
     web_event.event_id as row_id,

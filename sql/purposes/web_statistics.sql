@@ -1,5 +1,6 @@
 -- Web statistics (Art 6(1)(a); LEK 9 kap. 28 §): thirteen months of behaviour, where the visitor consented.
 -- A withdrawal or an erasure request ends it on events that were there that day. Grain: a claim on a record.
+-- Closed words: record_type, clock.
 with words as (
     select
         web_event.event_id,

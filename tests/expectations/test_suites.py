@@ -55,17 +55,14 @@ FAULTS: dict[str, Fault] = {
     "claims_are_of_registered_purposes": ("policy.purposes", "delete from {} where purpose = 'newsletter'"),
     "claims_are_covered_by_the_register": ("policy.coverage", "delete from {} where purpose = 'newsletter'"),
     "clocks_are_known_to_the_register": ("retention.purpose_claims", "update {} set clock = 'sundial'"),
-    "claims_are_about_records": ("retention.claims", "update {} set row_id = 999999 where purpose = 'newsletter'"),
-    "claims_have_an_end_or_a_reason": (
-        "retention.claims",
-        "update {} set keep_until = null, open_ended = false where missing is null",
-    ),
+    "claims_are_about_records": ("purposes.newsletter", "update {} set row_id = 999999"),
+    "claims_have_an_end_or_a_reason": ("purposes.accounting", "update {} set ends_on = null where missing is null"),
     "claims_are_active_through_their_last_day": ("retention.claims", "update {} set is_active = false"),
     "uses_of_contacts_end_with_their_role": (
         "retention.claims",
         "update {} set keep_until = null, open_ended = true where record_type = 'contact'",
     ),
-    "claims_start_before_they_end": ("retention.claims", "update {} set starts_on = keep_until + 1, ended_by = null"),
+    "claims_start_before_they_end": ("purposes.accounting", "update {} set starts_on = ends_on + 1"),
     "categories_are_decided_once": ("retention.dispositions", "insert into {0} select * from {0} limit 1"),
     "categories_are_all_decided": ("retention.dispositions", "delete from {} where record_type = 'payment'"),
     "dispositions_are_about_records": ("retention.records", "delete from {} where record_type = 'payment'"),
@@ -190,16 +187,15 @@ def _by_ending(warehouse_columns: str, name: str) -> str:
 
 @contextmanager
 def _spoiled(warehouse: Warehouse, table: str, fault: str) -> Iterator[None]:
-    """A table with a fault in it, put right afterwards. A view becomes a table meanwhile."""
+    """A table (or, meanwhile a table, a view) with a fault in it, put right afterwards. Its words may be any."""
     schema, _, name = table.partition(".")
-    views = "select sql from duckdb_views() where schema_name = ? and view_name = ?"
-    view = warehouse.value(views, [schema, name])
+    view = warehouse.value("select sql from duckdb_views() where schema_name = ? and view_name = ?", [schema, name])
     warehouse.run("create schema if not exists saved")
     warehouse.run(f"create or replace table saved.it as from {table}")
     if view:
         warehouse.run(f"drop view {table}")
-        warehouse.run(f"create table {table} as from saved.it")
     try:
+        warehouse.run(f"create or replace table {table} as select {_as_text(warehouse)} from saved.it")
         warehouse.run(fault.format(table))
         yield
     finally:
@@ -207,5 +203,13 @@ def _spoiled(warehouse: Warehouse, table: str, fault: str) -> Iterator[None]:
             warehouse.run(f"drop table {table}")
             warehouse.run(view)
         else:
-            warehouse.run(f"delete from {table}")
-            warehouse.run(f"insert into {table} from saved.it")
+            warehouse.run(f"create or replace table {table} as from saved.it")
+
+
+def _as_text(warehouse: Warehouse) -> str:
+    """The columns of the saved table, those of closed words as text."""
+    columns = "select column_name, data_type from duckdb_columns() where schema_name = 'saved' order by column_index"
+    return ", ".join(
+        f"cast({name} as varchar) as {name}" if kind.startswith("ENUM") else name
+        for name, kind in warehouse.rows(columns)
+    )

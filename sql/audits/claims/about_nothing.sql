@@ -2,7 +2,7 @@
 select
     claims.record_type,
     claims.row_id
-from retention.claims as claims
+from retention.purpose_claims as claims
 where
     not exists (
         select 1 from core.records as records

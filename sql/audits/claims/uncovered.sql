@@ -1,22 +1,14 @@
--- Categories that a purpose claims although the register does not let it cover them.
-with claimed as (
-    select distinct
-        claims.purpose,
-        claims.record_type,
-        claims.data_category
-    from retention.claims as claims
+-- Purposes that make claims although the register lets them cover nothing: what they claim is not kept.
+-- A category that the register does not let a purpose cover cannot be claimed at all: claims are joined with it.
+with claiming as (
+    select distinct claims.purpose
+    from retention.purpose_claims as claims
 )
 
-select
-    claimed.purpose,
-    claimed.record_type,
-    claimed.data_category
-from claimed
+select claiming.purpose
+from claiming
 where
     not exists (
         select 1 from policy.coverage as coverage
-        where
-            coverage.purpose = claimed.purpose
-            and coverage.record_type = claimed.record_type
-            and coverage.data_category = claimed.data_category
+        where coverage.purpose = claiming.purpose
     )

@@ -11,5 +11,6 @@ select
 from retention.dispositions as dispositions
 left join companies on dispositions.row_id = companies.customer_id
 where
-    (dispositions.disposition = 'not_personal')
+    (dispositions.disposition = 'not_personal' or dispositions.record_type = 'customer')
+    and (dispositions.disposition = 'not_personal')
     is distinct from (dispositions.record_type = 'customer' and companies.customer_id is not null)
