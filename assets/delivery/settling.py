@@ -25,7 +25,7 @@ from datetime import date
 from assets.delivery.states import record_selected
 from assets.ingest.contracts import SUCCESSOR
 from assets.manifests import ledger
-from assets.manifests.changes import find_held_fields
+from assets.manifests.fields import find_held_fields
 from assets.models import SQL, Model
 from assets.policy import Policy
 from assets.warehouse import Warehouse, identifier

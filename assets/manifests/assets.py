@@ -39,10 +39,22 @@ def _proposal() -> AssetsDefinition:
     specs = [
         *(model_spec(model, group=GROUP, without=LEDGER) for model in models),
         table_spec(
-            "manifest.held_fields",
+            "manifest.field_bits",
             group=GROUP,
-            description="The fields of changed records that hold a value. Grain: a field of a record.",
-            deps=["manifest.changed_records", "policy.fields"],
+            description="The number that stands for each classified field. Grain: a field of a record type.",
+            deps=["policy.fields"],
+        ),
+        table_spec(
+            "manifest.category_bits",
+            group=GROUP,
+            description="The numbers of a data category's fields together. Grain: a category of a record type.",
+            deps=["manifest.field_bits"],
+        ),
+        table_spec(
+            "manifest.held_records",
+            group=GROUP,
+            description="Which fields of changed records hold a value, as a number. Grain: a record.",
+            deps=["manifest.changed_records", "manifest.field_bits"],
         ),
         table_spec(
             "manifest.proposed",

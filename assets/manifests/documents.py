@@ -111,19 +111,17 @@ _CSV_CELLS = (
     "reasons",
     "cast(respond_by as varchar)",
 )
-_SQL_CSV = " || ',' || ".join(_sql_cell(cell) for cell in _CSV_CELLS)
+#: An item's line of `items.jsonl`, over the columns of `manifest.items`.
+SQL_LINE = f"""'{{"item_id":"' || item_id || '",' || substr({SQL_BODY.strip()}, 2)"""
 
-#: The lines of `items.jsonl` and of `manifest.csv`, in their order, over rows with the columns of `manifest.items`.
-SQL_LINES = f"""
-select
-    '{{"item_id":"' || item_id || '",' || substr({SQL_BODY.strip()}, 2) || chr(10) as line,
-    {_SQL_CSV} || chr(10) as csv_line
-from (
-    select *, array_to_string(list_transform(
+#: Its line of `manifest.csv`: the same with the reasons in words.
+SQL_CSV_LINE = " || ',' || ".join(_sql_cell(cell) for cell in _CSV_CELLS).replace(
+    "reasons",
+    """array_to_string(list_transform(
         cast(because as struct(purpose varchar, ended_on varchar, reason varchar)[]),
         lambda entry: concat_ws(' ', coalesce(entry.purpose, entry.reason), entry.ended_on)
-    ), '; ') as reasons
-    from $rows
-) as items
-order by record_type, record_key, action
-"""
+    ), '; ')""",
+)
+
+#: The order of the lines in both.
+LINE_ORDER = "record_type, record_key, action"

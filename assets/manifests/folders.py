@@ -19,11 +19,14 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from assets.errors import GallringError
+from assets.ingest.projecting import literal
 from assets.manifests import documents
 from assets.site import Site
-from assets.warehouse import Params, Warehouse
+from assets.warehouse import Params, Warehouse, WarehouseError, identifier
 
 _LONGEST_NAME = 120
+#: Parts the columns of a file that has but one.
+_NEVER = "\\x01"
 
 
 class SealingFailed(GallringError):
@@ -66,26 +69,46 @@ def new_work_folder(site: Site, system: str) -> Path:
 
 
 def write_items(warehouse: Warehouse, rows: str, params: Params | None, folder: Path | None) -> WrittenItems:
-    """Stream the items of the SQL source `rows` to `items.jsonl` and `manifest.csv` in `folder`; None only counts."""
+    """Write the items of the SQL source `rows` to `items.jsonl` and `manifest.csv` in `folder`; None only counts.
+
+    The rows come in the order of their lines. The engine writes the files, the digest is that of what it wrote.
+    """
     if folder is None:
-        return _stream(warehouse, rows, params, None, None)
-    with _disk(), _new_file(folder / documents.ITEMS) as lines, _new_file(folder / documents.TABLE) as table:
-        table.write(documents.CSV_HEADER.encode())
-        return _stream(warehouse, rows, params, lines, table)
+        return _count(warehouse, rows, params)
+    count = _write_lines(
+        warehouse, f"select {documents.SQL_LINE} as line from {rows}", params, folder / documents.ITEMS
+    )
+    table = f"select {documents.SQL_CSV_LINE} as {identifier(documents.CSV_HEADER.strip())} from {rows}"
+    if _write_lines(warehouse, table, params, folder / documents.TABLE, header=True) != count:
+        raise SealingFailed("The two lists of a manifest do not hold the same items: nothing was sealed. Run again.")
+    with _disk(), (folder / documents.ITEMS).open("rb") as written:
+        return WrittenItems(count, hashlib.file_digest(written, "sha256").hexdigest())
 
 
-def _stream(
-    warehouse: Warehouse, rows: str, params: Params | None, lines: IO[bytes] | None, table: IO[bytes] | None
-) -> WrittenItems:
+def _count(warehouse: Warehouse, rows: str, params: Params | None) -> WrittenItems:
     digest, count = hashlib.sha256(), 0
-    for batch in warehouse.batches(documents.SQL_LINES.replace("$rows", rows), params):
-        content = "".join([line for line, _ in batch]).encode()
-        digest.update(content)
-        count += len(batch)
-        if lines is not None and table is not None:
-            lines.write(content)
-            table.write("".join([csv_line for _, csv_line in batch]).encode())
+    for (line,) in warehouse.rows(f"select {documents.SQL_LINE} from {rows}", params):
+        digest.update(line.encode() + b"\n")
+        count += 1
     return WrittenItems(count, digest.hexdigest())
+
+
+def _write_lines(warehouse: Warehouse, query: str, params: Params | None, path: Path, *, header: bool = False) -> int:
+    """Write the one column of a query to a new file, a row a line and nothing quoted; how many rows."""
+    with _disk(), _new_file(path):
+        pass
+    try:
+        written = warehouse.value(
+            f"copy ({query}) to {literal(str(path))} (format csv, header {header}, quote '', escape '', "
+            f"delimiter '{_NEVER}', use_tmp_file false)",
+            params,
+        )
+    except WarehouseError as error:
+        raise SealingFailed(f"{path.name} could not be written ({error.message}): nothing of this manifest was sealed. "
+                            "Make room or mend the folder's rights, then run again.") from None  # fmt: skip
+    with _disk():
+        _sync(path)
+    return int(written)
 
 
 def write_document(folder: Path, text: str, signature: str) -> None:
@@ -100,10 +123,10 @@ def put_in_place(folder: Path, target: Path) -> None:
     """Make `folder` durable and rename it to `target`, so that it is there whole or not at all."""
     with _disk():
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync_folder(folder)
+        _sync(folder)
         os.rename(folder, target)  # noqa: PTH104 - one system call, which tests interrupt
-        _sync_folder(target.parent)
-        _sync_folder(target.parent.parent)
+        _sync(target.parent)
+        _sync(target.parent.parent)
 
 
 def document_text(document: dict[str, Any]) -> str:
@@ -144,7 +167,7 @@ def _undo_intended(warehouse: Warehouse, site: Site) -> None:
             aside = new_work_folder(site, system) / "undone"
             with _disk():
                 os.rename(target, aside)  # noqa: PTH104
-                _sync_folder(target.parent)
+                _sync(target.parent)
                 shutil.rmtree(aside)
     warehouse.run("delete from manifest.intended")
 
@@ -166,7 +189,7 @@ def _write_again(warehouse: Warehouse, site: Site, system: str, manifest_id: str
         "select document, signature, items_sha256 from manifest.manifests where manifest_id = $id", {"id": manifest_id}
     )[0]
     folder = new_work_folder(site, system)
-    rows = "(select * from manifest.items where manifest_id = $id)"
+    rows = f"(select * from manifest.items where manifest_id = $id order by {documents.LINE_ORDER})"
     if write_items(warehouse, rows, {"id": manifest_id}, folder).sha256 != sha256:
         raise SealingFailed(f"The ledger's items of manifest {manifest_id} are not those that were sealed: restore "
                             "warehouse.duckdb from its last good copy.")  # fmt: skip
@@ -184,8 +207,9 @@ def _new_file(path: Path) -> Iterator[IO[bytes]]:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Flush a file's bytes, or a folder's entries, to disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

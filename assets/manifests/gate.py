@@ -11,8 +11,9 @@ source of web events alone holds back itself and the partners that are told abou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
-from assets.manifests.changes import find_held_fields
+from assets.manifests import fields
 from assets.models import SQL, Model
 from assets.warehouse import Warehouse, WarehouseError
 
@@ -56,42 +57,82 @@ def refusals(warehouse: Warehouse) -> list[Refusal]:
         proposed_for = warehouse.value("select as_of from manifest.proposal")
         if day is None or day != proposed_for:
             return [Refusal(OTHER_DAY, None, 1, None)]
-        _look_again(warehouse)
+        _look_again(warehouse, day)
         broken = [refusal for path in sorted(GATE.glob("*.sql")) for refusal in _broken(warehouse, path.stem, day)]
         return broken + _blocked(warehouse)
     except WarehouseError as error:
         return [Refusal(UNREADABLE, None, 1, str(error))]
 
 
-def _look_again(warehouse: Warehouse) -> None:
-    """Read from the raw tables, once more, what every record to erase from holds; spread the items to fields."""
+def _look_again(warehouse: Warehouse, day: date) -> None:
+    """Read what was decided and what the records hold, once more and from where it stands: numbers, a bit per field."""
+    fields.number_fields(warehouse)
+    warehouse.run(f"create or replace table manifest.gate_decisions as {_DECISIONS}")
     warehouse.run(
-        "create or replace table manifest.gate_records as "
-        "select record_type, row_id from retention.dispositions where disposition = 'erase' "
+        "create or replace table manifest.gate_erasable as "
+        "select record_type, row_id from manifest.gate_decisions where due <> 0 "
         "union select record_type, row_id from manifest.proposed where action = 'erase'"
     )
-    find_held_fields(warehouse, "manifest.gate_records", "manifest.gate_held")
-    warehouse.run(
-        """
-        create or replace table manifest.gate_fields as
-        with named as (
-            select system, record_type, row_id, record_key, action, unnest(fields) as field
-            from manifest.proposed
-            where action <> 'erase'
-        )
-        select named.system, named.record_type, named.row_id, named.record_key, named.action, named.field,
-            fields.data_category
-        from named
-        left join policy.fields as fields on fields.record_type = named.record_type and fields.field = named.field
-        union all
-        select proposed.system, proposed.record_type, proposed.row_id, proposed.record_key, proposed.action,
-            held.field, held.data_category
-        from manifest.proposed as proposed
-        inner join manifest.gate_held as held
-            on held.record_type = proposed.record_type and held.row_id = proposed.row_id
-        where proposed.action = 'erase'
-        """
-    )
+    fields.find_held(warehouse, "manifest.gate_erasable", "manifest.gate_held")
+    warehouse.run(f"create or replace table manifest.gate_items as {_ITEMS}")
+    warehouse.run(f"create or replace table manifest.gate_claims as {_CLAIMS}", {"as_of": day})
+
+
+#: Which fields are to be erased; is_whole: all of them are.
+_DECISIONS = """
+select dispositions.record_type, dispositions.row_id,
+    bit_or(case when dispositions.disposition = 'erase' then categories.bits else 0 end) as due,
+    bool_and(dispositions.disposition = 'erase') as is_whole
+from retention.dispositions as dispositions
+left join manifest.category_bits as categories
+    on categories.record_type = dispositions.record_type and categories.data_category = dispositions.data_category
+group by dispositions.record_type, dispositions.row_id
+"""
+
+#: What each item is about: the fields it names, every one of the record for an `erase`. Names that no contract knows,
+#: and names that an item repeats, are counted.
+_ITEMS = """
+with listed as (
+    select record_type, fields, unnest(fields) as field
+    from (select distinct record_type, fields from manifest.proposed where action <> 'erase')
+),
+named as (
+    select listed.record_type, listed.fields, coalesce(bit_or(bits.bit), 0) as named,
+        count(*) - count(bits.bit) as unknown, count(*) - count(distinct listed.field) as repeated
+    from listed
+    left join manifest.field_bits as bits on bits.record_type = listed.record_type and bits.field = listed.field
+    group by listed.record_type, listed.fields
+)
+select proposed.system, proposed.record_type, proposed.row_id, proposed.record_key, proposed.action,
+    coalesce(named.named, 0) as named, coalesce(named.unknown, 0) as unknown, coalesce(named.repeated, 0) as repeated
+from manifest.proposed as proposed
+left join named on named.record_type = proposed.record_type and named.fields = proposed.fields
+where proposed.action <> 'erase'
+union all
+select proposed.system, proposed.record_type, proposed.row_id, proposed.record_key, proposed.action,
+    coalesce(held.held, 0), 0, 0
+from manifest.proposed as proposed
+left join manifest.gate_held as held
+    on held.record_type = proposed.record_type and held.row_id = proposed.row_id
+where proposed.action = 'erase'
+"""
+
+#: What the claims on the records say of which anything is to go.
+_CLAIMS = """
+with going as (
+    select distinct record_type, row_id from manifest.gate_items where action in ('erase', 'redact')
+)
+select claims.record_type, claims.row_id,
+    bit_or(categories.bits) as claimed,
+    bit_or(case when claims.is_active then categories.bits else 0 end) as active,
+    bit_or(case when claims.keep_until < $as_of then categories.bits else 0 end) as ended,
+    bit_or(case when claims.missing is not null then categories.bits else 0 end) as doubtful
+from retention.claims as claims
+inner join going on going.record_type = claims.record_type and going.row_id = claims.row_id
+inner join manifest.category_bits as categories
+    on categories.record_type = claims.record_type and categories.data_category = claims.data_category
+group by claims.record_type, claims.row_id
+"""
 
 
 def _broken(warehouse: Warehouse, rule: str, day: object) -> list[Refusal]:

@@ -128,7 +128,7 @@ class _Run:
         sequence, previous = self._head(system)
         self._number_items(system, previous)
         folder = None if self.site is None else folders.new_work_folder(self.site, system)
-        written = folders.write_items(self.warehouse, "manifest.being_sealed", None, folder)
+        written = folders.write_items(self.warehouse, "being_sealed", None, folder)
         document = self._document(system, previous, written)
         manifest_id, text = document["manifest_id"], folders.document_text(document)
         signature = None if self.signer is None else self.signer.sign(documents.canonical(document))
@@ -152,26 +152,35 @@ class _Run:
         return (rows[0][0] + 1, rows[0][1]) if rows else (1, None)
 
     def _number_items(self, system: str, previous: str | None) -> None:
-        """`manifest.being_sealed`: the system's items with their ids, in the columns of `manifest.items`."""
+        """`being_sealed`: the system's items with their ids, in the order of their lines.
+
+        Besides the columns of `manifest.items`: `named`, with a bit per field of the record that is told about.
+        """
         self.warehouse.run(
             f"""
-            create or replace table manifest.being_sealed as
+            create or replace temp table being_sealed as
             with items as (
-                select proposed.*, cast($respond_by as date) as respond_by, records.key_field
+                select proposed.system, proposed.record_type, proposed.record_key, proposed.action, proposed.fields,
+                    proposed.because, proposed.kept, cast($respond_by as date) as respond_by, records.key_field,
+                    changed.named
                 from manifest.proposed as proposed
                 inner join policy.records as records on records.record_type = proposed.record_type
+                left join manifest.changed_items as changed
+                    on changed.record_type = proposed.record_type and changed.row_id = proposed.row_id
+                    and changed.action = proposed.action and changed.source = proposed.system
                 where proposed.system = $system
             ),
             bodies as (select *, {documents.SQL_BODY} as body from items)
             select {documents.SQL_ITEM_ID} as item_id, system, record_type, record_key, action, fields, because, kept,
-                cast($as_of as date) as as_of, respond_by, key_field
+                cast($as_of as date) as as_of, respond_by, key_field, named
             from bodies
+            order by {documents.LINE_ORDER}
             """,
             {"system": system, "previous": previous, "as_of": self.as_of, "respond_by": self.respond_by},
         )
 
     def _document(self, system: str, previous: str | None, written: folders.WrittenItems) -> dict[str, Any]:
-        counted = dict(self.warehouse.rows("select action, count(*) from manifest.being_sealed group by action"))
+        counted = dict(self.warehouse.rows("select action, count(*) from being_sealed group by action"))
         document: dict[str, Any] = {
             "schema": documents.SCHEMA,
             "system": system,
@@ -199,7 +208,7 @@ class _Run:
         with self.warehouse.transaction():
             proposed, ids = self.warehouse.rows(
                 "select (select count(*) from manifest.proposed where system = $system), "
-                "(select count(distinct item_id) from manifest.being_sealed)",
+                "(select count(distinct item_id) from being_sealed)",
                 {"system": system},
             )[0]
             if not proposed == ids == count:
@@ -233,51 +242,56 @@ def _state_of_inputs(warehouse: Warehouse) -> list[dict[str, str]]:
 
 
 _RECORD = (
-    "insert into manifest.items by name select $id as manifest_id, * from manifest.being_sealed",
+    """
+    insert into manifest.items by name
+    select $id as manifest_id, item_id, system, record_type, record_key, action, fields, because, kept, as_of,
+        respond_by, key_field
+    from being_sealed
+    """,
     # One event speaks for all items of the manifest (assets.delivery.states).
     "insert into manifest.events (manifest_id, state, on_day, origin, by_whom, sequence) "
     "select $id, 'issued', $as_of, 'seal', cast($by as varchar), coalesce(max(sequence), 0) + 1 from manifest.events",
     # What the record's own source has now been told, field by field: the last word replaces the one before.
-    """
-    create or replace table manifest.told_fields as
-    select changed.record_type, changed.record_key, changed.field,
-        case changed.action when 'restrict' then 'restrict' when 'lift' then 'retain' else 'erase' end as state,
-        sealed.item_id, sealed.as_of, changed.action
-    from manifest.changed_fields as changed
-    inner join manifest.being_sealed as sealed
-        on sealed.record_type = changed.record_type and sealed.record_key = changed.record_key
-        and sealed.action = changed.action and sealed.system = changed.source
-    """,
     # A cancelled item takes back its word: what it replaces is remembered.
     """
     insert into manifest.replaced_fields by name
     select told.item_id, earlier.record_type, earlier.record_key, earlier.field, earlier.state,
         earlier.item_id as told_by, earlier.as_of, earlier.action
     from manifest.sealed_fields as earlier
-    inner join manifest.told_fields as told
+    inner join manifest.field_bits as bits on bits.record_type = earlier.record_type and bits.field = earlier.field
+    inner join being_sealed as told
         on told.record_type = earlier.record_type and told.record_key = earlier.record_key
-        and told.field = earlier.field
+        and (told.named & bits.bit) <> 0
     """,
     """
     delete from manifest.sealed_fields as earlier where exists (
-        select 1 from manifest.told_fields as told
-        where told.record_type = earlier.record_type and told.record_key = earlier.record_key
-            and told.field = earlier.field
+        select 1 from manifest.replaced_fields as replaced
+        inner join being_sealed as told on told.item_id = replaced.item_id
+        where replaced.record_type = earlier.record_type and replaced.record_key = earlier.record_key
+            and replaced.field = earlier.field
     )
     """,
-    "insert into manifest.sealed_fields by name select * from manifest.told_fields",
+    """
+    insert into manifest.sealed_fields by name
+    select told.record_type, told.record_key, bits.field,
+        case told.action when 'restrict' then 'restrict' when 'lift' then 'retain' else 'erase' end as state,
+        told.item_id, told.as_of, told.action
+    from being_sealed as told
+    inner join manifest.field_bits as bits on bits.record_type = told.record_type and (told.named & bits.bit) <> 0
+    """,
     """
     insert into manifest.notified_fields by name
     select distinct notices.partner_id, notices.record_type, notices.record_key, notices.field, sealed.item_id,
         sealed.as_of
     from manifest.notice_fields as notices
-    inner join manifest.being_sealed as sealed
+    inner join being_sealed as sealed
         on sealed.record_type = notices.record_type and sealed.record_key = notices.record_key
         and sealed.system = 'partner:' || notices.partner_id
     """,
     # What has been told is no longer news: sealing again finds nothing to do.
     "delete from manifest.proposed where system = $system",
-    "delete from manifest.changed_fields where source = $system",
+    "delete from manifest.changed_items where source = $system",
     "delete from manifest.notice_fields where 'partner:' || partner_id = $system",
     "delete from manifest.intended where manifest_id = $id",
+    "drop table being_sealed",
 )

@@ -1,83 +1,76 @@
--- Records with a category that may differ from what their source was last told. Grain: a record in the sources now.
--- Only these are widened to fields. is_whole: every category is `erase`. was_ordered_whole: an item about the whole
--- record still stands. A category that no manifest named counts as `retain`.
-with field_counts as (
-    select
-        fields.record_type,
-        fields.data_category,
-        cast(count(*) as integer) as field_count
-    from policy.fields
-    group by
-        fields.record_type,
-        fields.data_category
-),
-
-told as (
+-- Records with a category that may differ from what their source was last told, their fields as numbers with a bit per
+-- field. Grain: a record in the sources now. Only of these is looked up what they hold.
+-- erase, restrict, retain: what is decided; told_erase, told_restrict: what was told. is_whole: every category is
+-- `erase`. was_ordered_whole: an item about the whole record still stands. What no manifest named counts as `retain`.
+with told as (
     select
         records.record_type,
         records.row_id,
-        sealed.data_category,
-        sealed.restricted,
-        sealed.erased,
-        sealed.erased_whole
-    from manifest.sealed_categories as sealed
+        told_records.restricted,
+        told_records.erased,
+        told_records.erased_whole
+    from manifest.told_records
     inner join retention.records
         on
-            sealed.record_type = records.record_type
-            and sealed.record_key = records.record_key
+            told_records.record_type = records.record_type
+            and told_records.record_key = records.record_key
+),
+
+decided as (
+    select
+        dispositions.record_type,
+        dispositions.row_id,
+        min(case when dispositions.disposition = 'erase' then 1 else 0 end) = 1 as is_whole,
+        bit_or(case when dispositions.disposition = 'erase' then categories.bits else 0 end) as erase,
+        bit_or(case when dispositions.disposition = 'restrict' then categories.bits else 0 end) as restrict,
+        bit_or(case when dispositions.disposition = 'retain' then categories.bits else 0 end) as retain
+    from retention.dispositions
+    inner join manifest.category_bits as categories
+        on
+            dispositions.record_type = categories.record_type
+            and dispositions.data_category = categories.data_category
+    group by
+        dispositions.record_type,
+        dispositions.row_id
 ),
 
 compared as (
     select
-        dispositions.record_type,
-        dispositions.row_id,
-        case when dispositions.disposition = 'erase' then 1 else 0 end as is_erase,
-        coalesce(told.erased_whole, 0) as erased_whole,
-        case
-            when dispositions.disposition = 'erase' and coalesce(told.erased, 0) < field_counts.field_count then 1
-            when dispositions.disposition = 'restrict' and coalesce(told.restricted, 0) < field_counts.field_count
-                then 1
-            when dispositions.disposition = 'retain' and coalesce(told.restricted, 0) + coalesce(told.erased, 0) > 0
-                then 1
-            else 0
-        end as may_differ
-    from retention.dispositions
-    inner join field_counts
-        on
-            dispositions.record_type = field_counts.record_type
-            and dispositions.data_category = field_counts.data_category
+        decided.record_type,
+        decided.row_id,
+        decided.is_whole,
+        coalesce(told.erased_whole, 0) <> 0 as was_ordered_whole,
+        decided.erase,
+        decided.restrict,
+        decided.retain,
+        coalesce(told.erased, 0) as told_erase,
+        coalesce(told.restricted, 0) as told_restrict
+    from decided
     left join told
         on
-            dispositions.record_type = told.record_type
-            and dispositions.row_id = told.row_id
-            and dispositions.data_category = told.data_category
-),
-
-rolled_up as (
-    select
-        compared.record_type,
-        compared.row_id,
-        min(compared.is_erase) = 1 as is_whole,
-        sum(compared.erased_whole) > 0 as was_ordered_whole,
-        max(compared.may_differ) = 1 as may_differ
-    from compared
-    group by
-        compared.record_type,
-        compared.row_id
+            decided.record_type = told.record_type
+            and decided.row_id = told.row_id
 )
 
 select
-    rolled_up.record_type,
+    compared.record_type,
     records.source,
-    rolled_up.row_id,
+    compared.row_id,
     records.record_key,
-    rolled_up.is_whole,
-    rolled_up.was_ordered_whole
-from rolled_up
+    compared.is_whole,
+    compared.was_ordered_whole,
+    compared.erase,
+    compared.restrict,
+    compared.retain,
+    compared.told_erase,
+    compared.told_restrict
+from compared
 inner join retention.records
     on
-        rolled_up.record_type = records.record_type
-        and rolled_up.row_id = records.row_id
+        compared.record_type = records.record_type
+        and compared.row_id = records.row_id
 where
-    rolled_up.may_differ
-    or (rolled_up.is_whole and not rolled_up.was_ordered_whole)
+    (compared.erase & compared.told_erase) <> compared.erase
+    or (compared.restrict & compared.told_restrict) <> compared.restrict
+    or (compared.retain & (compared.told_erase | compared.told_restrict)) <> 0
+    or (compared.is_whole and not compared.was_ordered_whole)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assets.manifests.changes import find_held_fields
+from assets.manifests.fields import find_held_fields
 from assets.models import SQL, Model
 from assets.warehouse import Warehouse
 from tests.erasure.house import CANARY, PSEUDONYM_KEY, House, company, customer

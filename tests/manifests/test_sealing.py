@@ -147,8 +147,10 @@ def test_any_key_is_written_so_that_it_reads_back(keys: set[str]) -> None:
         company.add("customer", key)
     company.propose(DAY, {("customer", key): {"phone": "erase"} for key in keys})
     company.seal(DAY)
-    lines = [line for batch in company.warehouse.batches(documents.SQL_LINES.replace("$rows", "manifest.items"))
-             for line in batch]  # fmt: skip
+    lines = company.warehouse.rows(
+        f"select {documents.SQL_LINE} || chr(10), {documents.SQL_CSV_LINE} || chr(10) from manifest.items "
+        f"order by {documents.LINE_ORDER}"
+    )
     items = [json.loads(line) for line, _ in lines]
     assert {item["key"]["customer_id"] for item in items} == keys
     assert [item["key"]["customer_id"] for item in items] == sorted(keys, key=str.encode)

@@ -1,27 +1,30 @@
--- Fields that an item tells about and nobody decided on, and decided fields that no item tells about: item by item, the
--- counts add up. Grain: a field and action.
+-- Items that name other fields than were decided on, and decisions that no item tells. Grain: an item.
 with told as (
-    select distinct
-        fields.system,
-        fields.record_type,
-        fields.record_key,
-        fields.action,
-        fields.field
-    from manifest.gate_fields as fields
-    where fields.action <> 'notify'
+    select
+        items.system,
+        items.record_type,
+        items.row_id,
+        items.record_key,
+        items.action,
+        items.named,
+        items.unknown
+    from manifest.gate_items as items
+    where items.action <> 'notify'
 )
 
 select
     coalesce(told.system, decided.source) as system,
     coalesce(told.record_key, decided.record_key) as record_key
 from told
-full outer join manifest.changed_fields as decided
+full outer join manifest.changed_items as decided
     on
-        told.system = decided.source
-        and told.record_type = decided.record_type
-        and told.record_key = decided.record_key
+        told.record_type = decided.record_type
+        and told.row_id = decided.row_id
         and told.action = decided.action
-        and told.field = decided.field
 where
-    told.field is null
-    or decided.field is null
+    told.system is null
+    or decided.source is null
+    or told.system <> decided.source
+    or told.record_key <> decided.record_key
+    or told.named <> decided.named
+    or told.unknown > 0

@@ -1,24 +1,37 @@
--- Fields in an erase or redact item whose category is not `erase`, or has an active claim. Grain: a field.
+-- Fields in an erase or redact item whose category is not `erase`, or has an active claim, and fields that no contract
+-- knows. Grain: a field; a field without a name of its own once an item.
+with wrong as (
+    select
+        items.system,
+        items.record_type,
+        items.record_key,
+        items.unknown,
+        items.named - (items.named & coalesce(decisions.due, 0)) as not_due,
+        items.named & coalesce(claims.active, 0) as active
+    from manifest.gate_items as items
+    left join manifest.gate_decisions as decisions
+        on
+            items.record_type = decisions.record_type
+            and items.row_id = decisions.row_id
+    left join manifest.gate_claims as claims
+        on
+            items.record_type = claims.record_type
+            and items.row_id = claims.row_id
+    where items.action in ('erase', 'redact')
+)
+
 select
-    erasing.system,
-    erasing.record_key
-from manifest.gate_fields as erasing
-left join retention.dispositions as dispositions
+    wrong.system,
+    wrong.record_key
+from wrong
+inner join manifest.field_bits as fields
     on
-        erasing.record_type = dispositions.record_type
-        and erasing.row_id = dispositions.row_id
-        and erasing.data_category = dispositions.data_category
-where
-    erasing.action in ('erase', 'redact')
-    and (
-        coalesce(dispositions.disposition, 'unknown') <> 'erase'
-        or exists (
-            select 1
-            from retention.claims as claims
-            where
-                claims.record_type = erasing.record_type
-                and claims.row_id = erasing.row_id
-                and claims.data_category = erasing.data_category
-                and claims.is_active
-        )
-    )
+        wrong.record_type = fields.record_type
+        and (fields.bit & (wrong.not_due | wrong.active)) <> 0
+where (wrong.not_due | wrong.active) <> 0
+union all
+select
+    wrong.system,
+    wrong.record_key
+from wrong
+where wrong.unknown > 0

@@ -1,11 +1,13 @@
--- Fields that one system is told about in two items of the same night. Grain: a system, record and field.
+-- Records of which one system is told twice about the same field in a night. Grain: a system and record.
+-- Numbers that stand for different fields add up to what they cover together.
 select
-    fields.system,
-    min(fields.record_key) as record_key
-from manifest.gate_fields as fields
+    items.system,
+    items.record_key
+from manifest.gate_items as items
 group by
-    fields.system,
-    fields.record_type,
-    fields.record_key,
-    fields.field
-having count(*) > 1
+    items.system,
+    items.record_type,
+    items.record_key
+having
+    sum(items.named) <> bit_or(items.named)
+    or max(items.repeated) > 0

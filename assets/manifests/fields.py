@@ -1,0 +1,134 @@
+"""The fields of a record as one number: a bit for each classified field, in the order of the contract's columns.
+
+A million records with five fields each are a million numbers instead of five million rows of text. Here are the bits,
+and which fields of a record hold a value. What is to happen to a field is decided elsewhere.
+
+`manifest.field_bits(record_type, field, data_category, position, bit)` and
+`manifest.category_bits(record_type, data_category, bits)` are made anew from the policy by whoever counts on them.
+"""
+
+from __future__ import annotations
+
+from assets.errors import BadInput
+from assets.ingest.projecting import literal
+from assets.warehouse import Warehouse, identifier
+
+#: A number has so many bits to spare.
+MOST_FIELDS = 120
+
+
+def number_fields(warehouse: Warehouse) -> None:
+    """Make `manifest.field_bits` and `manifest.category_bits` from the policy's classified fields.
+
+    Raises:
+        BadInput: a record type has more classified fields than a number has bits.
+    """
+    crowded = warehouse.rows(
+        "select record_type, count(*) from policy.fields group by record_type having count(*) > $most order by all",
+        {"most": MOST_FIELDS},
+    )
+    if crowded:
+        record_type, count = crowded[0]
+        raise BadInput(f"Record type {record_type} has {count} classified fields, and {MOST_FIELDS} can be told of: "
+                       "leave columns out of its contract that hold no personal data.")  # fmt: skip
+    warehouse.run(
+        """
+        create or replace table manifest.field_bits as
+        select record_type, field, data_category, position,
+            cast(1 as hugeint) << cast(row_number() over (partition by record_type order by position, field) - 1 as int)
+                as bit
+        from policy.fields
+        """
+    )
+    warehouse.run(
+        "create or replace table manifest.category_bits as "
+        "select record_type, data_category, bit_or(bit) as bits from manifest.field_bits group by all"
+    )
+
+
+def find_held(warehouse: Warehouse, records: str, into: str) -> None:
+    """Write to table `into` (record_type, row_id, held) which classified fields the records in `records` hold.
+
+    A field holds a value when its column is not null in a row that its source delivers now, or when intake keeps out
+    what the source still delivers there (`withheld`). Records that hold nothing have no row. Needs `number_fields`.
+    """
+    warehouse.run(f"create or replace table {into} (record_type varchar, row_id bigint, held hugeint)")
+    present = {record_type for (record_type,) in warehouse.rows(f"select distinct record_type from {records}")}
+    tables = warehouse.rows("select record_type, source, table_name from policy.records order by record_type")
+    for record_type, source, table_name in tables:
+        if record_type in present:
+            _add_held(warehouse, records, into, record_type, f"{source}_{table_name}")
+
+
+def _add_held(warehouse: Warehouse, records: str, into: str, record_type: str, raw_table: str) -> None:
+    """One pass over a raw table: a number per record that holds anything."""
+    fields = warehouse.rows(
+        "select field, bit from manifest.field_bits where record_type = $record_type order by bit",
+        {"record_type": record_type},
+    )
+    if not fields:
+        return
+    held = " + ".join(
+        f"case when source_row.{identifier(field)} is not null "
+        f"or coalesce(list_contains(source_row.withheld, {literal(field)}), false) then {bit} else 0 end"
+        for field, bit in fields
+    )
+    warehouse.run(
+        f"""
+        insert into {into}
+        select $record_type, found.row_id, found.held
+        from (
+            select source_row.row_id, {held} as held
+            from raw.{identifier(raw_table)} as source_row
+            where source_row.in_source
+                and source_row.row_id in (select row_id from {records} where record_type = $record_type)
+        ) as found
+        where found.held > 0
+        """,
+        {"record_type": record_type},
+    )
+
+
+def find_held_fields(warehouse: Warehouse, records: str, into: str) -> None:
+    """`find_held` with a row per field, for few records: record_type, row_id, field, position, data_category."""
+    number_fields(warehouse)
+    find_held(warehouse, records, f"{into}_held")
+    warehouse.run(
+        f"create or replace table {into} as "
+        "select records.record_type, records.row_id, fields.field, fields.position, fields.data_category "
+        f"from {into}_held as records inner join manifest.field_bits as fields "
+        "on fields.record_type = records.record_type and (fields.bit & records.held) <> 0"
+    )
+    warehouse.run(f"drop table {into}_held")
+
+
+def show_fields(warehouse: Warehouse) -> None:
+    """Make `manifest.held_fields` and `manifest.changed_fields`: the proposal's numbers with a row per field.
+
+    Views, for whoever asks about few records. In a warehouse of an earlier version they were tables.
+    """
+    for name, select in _VIEWS.items():
+        if warehouse.value(
+            "select count(*) from information_schema.tables where table_catalog = $catalog "
+            "and table_schema = 'manifest' and table_name = $name and table_type = 'BASE TABLE'",
+            {"catalog": warehouse.catalog, "name": name},
+        ):
+            warehouse.run(f"drop table manifest.{name}")
+        warehouse.run(f"create or replace view manifest.{name} as {select}")
+
+
+_VIEWS = {
+    "held_fields": """
+    select held.record_type, held.row_id, fields.field, fields.position, fields.data_category
+    from manifest.held_records as held
+    inner join manifest.field_bits as fields
+        on fields.record_type = held.record_type and (fields.bit & held.held) <> 0
+    """,
+    "changed_fields": """
+    select items.record_type, items.source, items.row_id, items.record_key, fields.field, fields.position,
+        fields.data_category, items.action
+    from manifest.changed_items as items
+    inner join manifest.field_bits as fields
+        on fields.record_type = items.record_type and (fields.bit & items.named) <> 0
+    """,
+}

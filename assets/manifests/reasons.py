@@ -1,0 +1,176 @@
+"""Why an item is told and what its record keeps, as the JSON of `because` and `kept`. Decides nothing.
+
+Reasons that an item gives (`because`), as DPV and its GDPR extension name them:
+
+- a purpose that covered the item's fields and has ended: the purpose, its last day, and
+  `eu-gdpr:JustificationA17NonNecessity` (Art 17(1)(a): no longer necessary for the purpose);
+- fields that no purpose ever covered: no purpose, no day, `eu-gdpr:A5-1-e` (storage limitation);
+- a restriction without an ended use: `eu-gdpr:A18` where the person's right stands (a use goes on, or nothing else
+  keeps the fields), else `eu-gdpr:A5-1-b` (purpose limitation: a duty alone keeps them);
+- a partner's copy: `eu-gdpr:A19` (recipients are told), or `eu-gdpr:A5-1-e` with the last day of a direct delivery.
+
+Made so that a million items cost little memory: per item one row with a day per purpose, from which the text is put
+together last; what is kept, where few texts differ, is written once each and looked up.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from assets.ingest.projecting import literal
+from assets.warehouse import Warehouse
+
+
+def prepare(warehouse: Warehouse, as_of: date) -> None:
+    """Make what `because` and `kept` are looked up from, for the items of `manifest.changed_items`."""
+    warehouse.run(_PURPOSES)
+    numbers = [number for (number,) in warehouse.rows("select number from claim_purposes order by number")]
+    days = "".join(f", max(case when number = {number} then ended_on end) as ended_{number}" for number in numbers)
+    warehouse.run(_ENDED.replace("$days", days), {"as_of": as_of})
+    warehouse.run(_KEPT)
+    warehouse.run(_KEPT_TEXTS)
+    warehouse.run(_KEPT_ENTRIES)
+    columns = "".join(f", max(case when nth = {nth} then entry end) as entry_{nth}" for nth in _entries(warehouse))
+    warehouse.run(
+        f"create or replace temp table kept_records as select record_type, row_id{columns} from kept_entries "
+        "group by record_type, row_id"
+    )
+
+
+def discard(warehouse: Warehouse) -> None:
+    """Let go of what `prepare` made."""
+    for table in ("claim_purposes", "ended_purposes", "kept", "kept_texts", "kept_entries", "kept_records"):
+        warehouse.run(f"drop table if exists temp.{table}")
+
+
+def because(warehouse: Warehouse) -> str:
+    """The text of `because`, over a row of `items` and, where there is one, its row of `ended_purposes`."""
+    purposes = warehouse.rows("select number, cast(to_json(purpose) as varchar) from claim_purposes order by number")
+    parts = []
+    for number, purpose in purposes:
+        start = literal('{"purpose":' + purpose + ',"ended_on":"')
+        day = f"ended.ended_{number}"
+        parts.append(f"case when {day} is not null then {start} || cast({day} as varchar) || {_ENDED_REASON} end")
+    return f"'[' || concat_ws(',', {', '.join([*parts, *_UNCOVERED])}) || ']'"
+
+
+def kept(warehouse: Warehouse) -> tuple[str, str]:
+    """The text of `kept` over a row of `items`, and the joins that it needs; an erased record keeps nothing."""
+    entries = [f"entry_{nth}" for nth in _entries(warehouse)]
+    joins = "".join(f" left join kept_texts as {entry} on {entry}.entry = kept_records.{entry}" for entry in entries)
+    text = f"'[' || concat_ws(',', {', '.join(f'{entry}.text' for entry in entries)}) || ']'" if entries else "'[]'"
+    return text, (
+        "left join kept_records on kept_records.record_type = items.record_type "
+        f"and kept_records.row_id = items.row_id{joins}"
+    )
+
+
+def _entries(warehouse: Warehouse) -> range:
+    """The numbers of the entries of the record that keeps most."""
+    return range(1, int(warehouse.value("select coalesce(max(nth), 0) from kept_entries")) + 1)
+
+
+_ENDED_REASON = """'","reason":"eu-gdpr:JustificationA17NonNecessity"}'"""
+
+#: Fields that no ended purpose covered, in the order of their codes. `ended` has no row where no claim ever mattered.
+_WITHOUT = "(items.named - (items.named & coalesce(ended.ended, 0)))"
+_DUTY_ALONE = "(coalesce(ended.on_duty, 0) - (coalesce(ended.on_duty, 0) & coalesce(ended.in_use, 0)))"
+_UNCOVERED = tuple(
+    f"""case when {condition} then '{{"purpose":null,"ended_on":null,"reason":"{reason}"}}' end"""
+    for condition, reason in (
+        (f"items.action = 'restrict' and ({_WITHOUT} & {_DUTY_ALONE}) <> {_WITHOUT}", "eu-gdpr:A18"),
+        (f"items.action = 'restrict' and ({_WITHOUT} & {_DUTY_ALONE}) <> 0", "eu-gdpr:A5-1-b"),
+        (f"items.action <> 'restrict' and {_WITHOUT} <> 0", "eu-gdpr:A5-1-e"),
+    )
+)
+
+_ENDED = """
+create or replace temp table ended_purposes as
+with matched as (
+    select items.record_type, items.row_id, items.action, categories.bits, purposes.number, purposes.class,
+        claims.is_active, case when not claims.is_active then claims.keep_until end as ended_on
+    from retention.claims as claims
+    inner join manifest.changed_items as items
+        on items.record_type = claims.record_type and items.row_id = claims.row_id
+    inner join manifest.category_bits as categories
+        on categories.record_type = claims.record_type and categories.data_category = claims.data_category
+        and (categories.bits & items.named) <> 0
+    inner join claim_purposes as purposes on purposes.purpose = claims.purpose
+    where items.action <> 'lift' and case
+        when claims.is_active then items.action = 'restrict'
+        else claims.keep_until < $as_of and (items.action <> 'restrict' or purposes.class = 'use')
+    end
+)
+select record_type, row_id, action,
+    bit_or(case when not is_active then bits else 0 end) as ended,
+    bit_or(case when is_active and class = 'use' then bits else 0 end) as in_use,
+    bit_or(case when is_active and class <> 'use' then bits else 0 end) as on_duty
+    $days
+from matched
+group by record_type, row_id, action
+"""
+
+_PURPOSES = """
+create or replace temp table claim_purposes as
+with named as (
+    select cast(claims.purpose as varchar) as purpose, min(cast(purposes.class as varchar)) as class
+    from (select distinct purpose from retention.claims) as claims
+    left join policy.purposes as purposes on purposes.purpose = claims.purpose
+    group by claims.purpose
+)
+select purpose, class, row_number() over (order by purpose) as number from named
+"""
+
+_KEPT = """
+create or replace temp table kept as
+with keeping as (
+    select distinct record_type, row_id from manifest.changed_items where action <> 'erase'
+)
+select keeping.record_type, keeping.row_id, purposes.number, claims.keep_until,
+    bit_or(categories.bits & held.held) as fields
+from retention.claims as claims
+inner join keeping on keeping.record_type = claims.record_type and keeping.row_id = claims.row_id
+inner join manifest.held_records as held
+    on held.record_type = keeping.record_type and held.row_id = keeping.row_id
+inner join manifest.changed_records as changed
+    on changed.record_type = keeping.record_type and changed.row_id = keeping.row_id
+inner join manifest.category_bits as categories
+    on categories.record_type = claims.record_type and categories.data_category = claims.data_category
+    and (categories.bits & held.held & (changed.retain | changed.restrict)) <> 0
+inner join claim_purposes as purposes on purposes.purpose = claims.purpose
+where claims.is_active
+group by keeping.record_type, keeping.row_id, purposes.number, claims.keep_until
+"""
+
+#: Few entries differ: each is written once.
+_KEPT_TEXTS = """
+create or replace temp table kept_texts as
+with differing as (
+    select row_number() over (order by record_type, fields, number, keep_until) as entry, *
+    from (select distinct record_type, fields, number, keep_until from kept)
+),
+named as (
+    select differing.record_type, differing.fields, list(bits.field order by bits.bit) as names
+    from (select distinct record_type, fields from differing) as differing
+    inner join manifest.field_bits as bits
+        on bits.record_type = differing.record_type and (bits.bit & differing.fields) <> 0
+    group by all
+)
+select differing.*, cast(json_object(
+    'fields', named.names, 'purpose', purposes.purpose, 'until', cast(differing.keep_until as varchar)
+) as varchar) as text
+from differing
+inner join named on named.record_type = differing.record_type and named.fields = differing.fields
+inner join claim_purposes as purposes on purposes.number = differing.number
+"""
+
+_KEPT_ENTRIES = """
+create or replace temp table kept_entries as
+select kept.record_type, kept.row_id, texts.entry,
+    row_number() over (partition by kept.record_type, kept.row_id order by kept.number, kept.keep_until nulls last)
+        as nth
+from kept
+inner join kept_texts as texts
+    on texts.record_type = kept.record_type and texts.fields = kept.fields and texts.number = kept.number
+    and texts.keep_until is not distinct from kept.keep_until
+"""
