@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from assets.errors import CheckFailed, NeedsPerson
+from assets.errors import BadUsage, CheckFailed, NeedsPerson
 from orchestration.cli.options import (
     JsonOption,
     PolicyOption,
@@ -101,6 +101,9 @@ def simulate(
     policy: Annotated[Path, typer.Option("--policy", metavar="DIR", help="The policy folder to rehearse.")],
     site: SiteOption = None,
     examples: Annotated[int, typer.Option("--examples", min=0, help="How many examples of each direction.")] = 3,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", metavar="FILE", help="Also write it as a page, in one file of its own.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Rehearse another policy over the site's data.
@@ -119,12 +122,23 @@ def simulate(
     other = Policy.load(policy)
     with warehouse_of(chosen, settings) as warehouse:
         found = rehearse(warehouse, load_policy(settings), other, examples=examples)
+    if chart is not None:
+        _draw(found, chart)
     if json:
         as_json(found)
     else:
         _tell_simulation(found)
     if found.erased_at_once:
         raise NeedsPerson(f"THIS POLICY WOULD ERASE {found.erased_at_once} FIELDS AT ONCE. Decide before it is merged.")
+
+
+def _draw(found: Simulation, page: Path) -> None:
+    """Write the simulation as a page."""
+    from assets.publication.rehearsal import write_page
+
+    if not page.parent.is_dir():
+        raise BadUsage(f"{page.parent} is no folder: name a file in one that is there.")
+    write_page(found, page)
 
 
 def _tell_simulation(found: Simulation) -> None:

@@ -18,7 +18,7 @@ SAID = {
     "add-a-purpose.md": "ok      demo/policy/scenarios/reprint.yaml",
     "add-a-source.md": "holds the delivery. Next: gallring run",
     "answer-a-request.md": "site-r1 is answered: in time",
-    "approve-a-manifest.md": "verified: from Familjefilm AB to web",
+    "approve-a-manifest.md": "26 approved",
     "rehearse-a-policy.md": "Purpose customer_care, clock care: P1Y becomes P6M, which is shorter.",
     "restore-a-backup.md": "entries, all hold",
     "rotate-the-keys.md": "are encrypted with the new key.",
@@ -30,9 +30,9 @@ def test_every_guide_is_followed() -> None:
 
 
 @pytest.mark.parametrize("guide", GUIDES)
-def test_a_guide_leads_where_it_says(guide: str, followed: Followed, tmp_path: Path) -> None:
+def test_a_guide_leads_where_it_says(guide: str, followed: Followed, gallring: Path, tmp_path: Path) -> None:
     shutil.copytree(followed.folder / "demo", tmp_path / "demo")
-    done = run_as_a_reader(tmp_path, "\n".join(blocks(f"how-to/{guide}", "bash")))
+    done = run_as_a_reader(gallring, tmp_path, "\n".join(blocks(f"how-to/{guide}", "bash")))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert SAID[guide] in done.stdout
     assert "Traceback" not in done.stderr

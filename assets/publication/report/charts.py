@@ -109,6 +109,27 @@ def dispositions_chart(rows: Sequence[tuple[str, int, int, int, int]], names: Se
     return Chart(_drawn(draw), tuple(names))
 
 
+def years_chart(rows: Sequence[tuple[str, str, int]], names: Sequence[str]) -> Chart:
+    """Stacked columns: year × what becomes of the fields. `rows`: year, the series' name (one of `names`), fields."""
+    years = sorted({year for year, _, _ in rows})
+    values = [{"year": year, "series": name, "rank": names.index(name), "value": number} for year, name, number in rows]
+
+    def draw(alt: Any, width: int) -> Any:
+        return (
+            alt.Chart(alt.Data(values=values))
+            .mark_bar()
+            .encode(
+                x=alt.X("year:O", sort=years, title=None, axis=alt.Axis(ticks=False, labelAngle=0)),
+                y=alt.Y("sum(value):Q", title=None, axis=alt.Axis(tickCount=4, tickMinStep=1, format="d")),
+                color=_colour(alt, tuple(names)),
+                order=alt.Order("rank:Q"),
+            )
+            .properties(width=width - 60, height=220)
+        )
+
+    return Chart(_drawn(draw), tuple(names))
+
+
 def _colour(alt: Any, series: Sequence[str], prefix: str = "--series-") -> Any:
     colours = [f"var({prefix}{number % _SERIES + 1})" for number in range(len(series))]
     return alt.Color("series:N", scale=alt.Scale(domain=list(series), range=colours), legend=None)
