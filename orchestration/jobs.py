@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dagster import (
     AssetSelection,
     Config,
+    ConfigMapping,
     JobDefinition,
     OpExecutionContext,
     ResourceParam,
@@ -59,7 +60,7 @@ BACKFILL = "backfill_day"
 REPLAY = "replay_outbox"
 
 
-class CycleConfig(Config):
+class DayConfig(Config):
     """What can be set for a run."""
 
     as_of: str = Field(
@@ -69,9 +70,26 @@ class CycleConfig(Config):
 
 
 @config_mapping
-def cycle_config(settings: CycleConfig) -> dict[str, Any]:
+def day_config(settings: DayConfig) -> dict[str, Any]:
     """The day, for every step alike."""
     return {"resources": {"as_of": {"config": {"day": settings.as_of}}}}
+
+
+class CycleConfig(DayConfig):
+    """What can be set for a run that evaluates."""
+
+    full: bool = Field(
+        default=False,
+        description="Evaluate every record anew, not only those in whose surroundings something happened. What is "
+        "decided is the same.",
+    )
+
+
+@config_mapping
+def cycle_config(settings: CycleConfig) -> dict[str, Any]:
+    """The day, for every step alike, and whether everything is evaluated."""
+    whole = {"config": {"full": settings.full}}
+    return {"resources": {"as_of": {"config": {"day": settings.as_of}}, "from_scratch": whole}}
 
 
 class DecisionConfig(Config):
@@ -80,6 +98,18 @@ class DecisionConfig(Config):
     manifest_id: str = Field(description="The manifest's id, or how it begins.")
     by: str = Field(description="Who decides. Not who launched the run that sealed it.")
     reason: str = Field(description="Why.")
+
+
+@config_mapping
+def approval_config(settings: DecisionConfig) -> dict[str, Any]:
+    """The decision, as the approving step takes it."""
+    return {"ops": {"approval_of_a_person": {"config": settings.model_dump()}}}
+
+
+@config_mapping
+def cancellation_config(settings: DecisionConfig) -> dict[str, Any]:
+    """The decision, as the cancelling step takes it."""
+    return {"ops": {"cancellation_by_a_person": {"config": settings.model_dump()}}}
 
 
 @op(pool=POOL, description="Approves a manifest for delivery, in a person's name.")
@@ -109,7 +139,7 @@ def cancellation_by_a_person(
 
 
 @job(
-    name=APPROVE, executor_def=in_process_executor,
+    name=APPROVE, executor_def=in_process_executor, config=approval_config,
     description="Approve a manifest. In the launchpad: which one, who, why. Delivery follows (sensor approval_given).",
 )  # fmt: skip
 def approve_manifest() -> None:
@@ -118,7 +148,7 @@ def approve_manifest() -> None:
 
 
 @job(
-    name=CANCEL, executor_def=in_process_executor,
+    name=CANCEL, executor_def=in_process_executor, config=cancellation_config,
     description="Cancel a manifest that was not delivered. What still stands is proposed anew by the next run.",
 )  # fmt: skip
 def cancel_manifest() -> None:
@@ -220,7 +250,7 @@ def backfill_day() -> None:
 
 
 @job(
-    name=REPLAY, executor_def=in_process_executor, config=cycle_config,
+    name=REPLAY, executor_def=in_process_executor, config=day_config,
     description="After a restore by hand: record again every sealed manifest that the warehouse does not know.",
 )  # fmt: skip
 def replay_outbox() -> None:
@@ -236,12 +266,15 @@ def jobs() -> "list[UnresolvedAssetJobDefinition | JobDefinition]":
 def _cycle_jobs() -> "list[UnresolvedAssetJobDefinition]":
     """The cycle, and its parts in their order."""
     return [
-        _job(RUN_CYCLE, _nightly(), "Everything: take in what arrived, evaluate, check, seal, publish."),
+        _job(
+            RUN_CYCLE, _nightly(), "Everything: take in what arrived, evaluate, check, seal, publish.", cycle_config
+        ),
         _job("ingest_deliveries", AssetSelection.groups(POLICY, INTAKE), "Take in the deliveries that arrived."),
         _job(
             "evaluate_retention",
             AssetSelection.groups(CORE, TRIGGERS, PURPOSES, RETENTION),
             "What every purpose claims on the day, and what the claims add up to, over what was last taken in.",
+            cycle_config,
         ),
         _job("seal_manifests", AssetSelection.groups(MANIFESTS) - AssetSelection.checks(*VERIFICATIONS),
              "Seal what the last evaluation of that day changed."),
@@ -262,6 +295,7 @@ def _other_jobs() -> "list[UnresolvedAssetJobDefinition]":
             DELIVER,
             AssetSelection.groups(*before, DELIVERY),
             "Evaluate the day, re-check every approved manifest at the door, deliver, read the answers.",
+            cycle_config,
         ),
         _job(
             READ,
@@ -286,7 +320,7 @@ def _nightly() -> AssetSelection:
     return AssetSelection.all() - AssetSelection.checks(*VERIFICATIONS)
 
 
-def _job(name: str, selection: AssetSelection, description: str) -> "UnresolvedAssetJobDefinition":
-    return define_asset_job(
-        name, selection, config=cycle_config, description=description, executor_def=in_process_executor
-    )
+def _job(
+    name: str, selection: AssetSelection, description: str, config: ConfigMapping = day_config
+) -> "UnresolvedAssetJobDefinition":
+    return define_asset_job(name, selection, config=config, description=description, executor_def=in_process_executor)

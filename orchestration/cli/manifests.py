@@ -102,7 +102,7 @@ def approve(
 
     Exit code 4: someone else has to, because the run that sealed it was launched by the same person.
     """
-    _decide("approve_manifest", "approval_of_a_person", manifest_id, by, reason, site, json)
+    _decide("approve_manifest", manifest_id, by, reason, site, json)
 
 
 @verbs.command()
@@ -114,10 +114,10 @@ def cancel(
     json: JsonOption = False,
 ) -> None:
     """Cancel a manifest that was not delivered; the next run proposes anew what still stands."""
-    _decide("cancel_manifest", "cancellation_by_a_person", manifest_id, by, reason, site, json)
+    _decide("cancel_manifest", manifest_id, by, reason, site, json)
 
 
-def _decide(job: str, step: str, manifest_id: str, by: str, reason: str, site: Path | None, json: bool) -> None:
+def _decide(job: str, manifest_id: str, by: str, reason: str, site: Path | None, json: bool) -> None:
     """Run the job that the web UI's launchpad runs, and say where the manifest stands then."""
     chosen, settings = existing_site(site)
     from assets.errors import GallringError
@@ -126,7 +126,7 @@ def _decide(job: str, step: str, manifest_id: str, by: str, reason: str, site: P
     from orchestration.running import run_cycle
 
     warehouse_of(chosen, settings).close()
-    config = {"ops": {step: {"config": {"manifest_id": manifest_id, "by": by, "reason": reason}}}}
+    config = {"manifest_id": manifest_id, "by": by, "reason": reason}
     outcome = run_cycle(chosen, job=job, config=config)
     for failure in outcome.failures:
         raise GallringError(failure.message, 1 if failure.exit_code is None else failure.exit_code)
