@@ -73,10 +73,12 @@ def run_cycle(
     job: str = "run_cycle",
     by: str | None = None,
     config: Mapping[str, Any] | None = None,
+    full: bool = False,
 ) -> CycleOutcome:
     """Run a job on `site` as of a day (default: today in the site's time zone), and wait for its end.
 
-    `by` is who launches it, where a name is given. `config` is the run's, for a job that takes another than the day.
+    `by` is who launches it, where a name is given. `full` evaluates every record anew. `config` is the run's, for a
+    job that takes another than the day.
 
     Raises:
         BadInput: the site, its settings, keys or policy cannot be used.
@@ -92,12 +94,17 @@ def run_cycle(
         opened = {"warehouse": warehouse, "policy": policy}
         definitions = build_definitions(site=site.path, policy=policy, resource_overrides=opened)
         result = definitions.resolve_job_def(job).execute_in_process(
-            run_config=dict(config) if config is not None else {"as_of": as_of.isoformat() if as_of else ""},
+            run_config=dict(config) if config is not None else _config(as_of, full),
             instance=instance,
             tags={".dagster/repository": _REPOSITORY, **({BY_TAG: by} if by else {})},
             raise_on_error=False,
         )
         return _outcome(result, job, _day_of(instance, result.run_id), warehouse)
+
+
+def _config(as_of: date | None, full: bool) -> dict[str, Any]:
+    day = {"as_of": as_of.isoformat() if as_of else ""}
+    return {**day, "full": True} if full else day
 
 
 def _outcome(result: ExecuteInProcessResult, job: str, as_of: date, warehouse: Warehouse) -> CycleOutcome:

@@ -8,8 +8,9 @@ from typing import Any
 from dagster import AssetsDefinition, MaterializeResult, ResourceParam, multi_asset
 
 from assets.catalogue.assets import POOL, clear_failures, model_spec, table_spec, told_of
-from assets.core.building import build
+from assets.core.changing import rebuild
 from assets.models import Models
+from assets.policy import Policy
 from assets.warehouse import Warehouse
 
 GROUP = "2_core"
@@ -27,9 +28,13 @@ def core_assets() -> list[AssetsDefinition]:
     specs = [*(model_spec(model, group=GROUP) for model in Models.of("core").ordered), people]
 
     @multi_asset(name="core", specs=specs, description="Records with integer keys, dates and statuses.", pool=POOL)
-    def core(warehouse: ResourceParam[Warehouse]) -> Iterator[MaterializeResult[Any]]:
+    def core(
+        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], from_scratch: ResourceParam[bool]
+    ) -> Iterator[MaterializeResult[Any]]:
         with clear_failures():
-            build(warehouse)
-        yield from told_of(warehouse, specs)
+            rebuilt = rebuild(warehouse, policy, full=from_scratch)
+        counts = {"rebuilt_records": rebuilt.records, "rebuilt_everything": rebuilt.whole}
+        for told in told_of(warehouse, specs):
+            yield told._replace(metadata={**(told.metadata or {}), **(counts if told.asset_key == people.key else {})})
 
     return [core]

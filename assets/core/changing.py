@@ -38,7 +38,10 @@ from assets.warehouse import Warehouse
 
 #: The share of all records from which on building everything is cheaper than taking a part out and putting it back.
 LARGEST_PART = 0.25
-_PROGRAM = ("models.py", "warehouse.py", "policy.py", "core", "retention/evaluation.py", "retention/incremental.py")
+_PROGRAM = (
+    "models.py", "warehouse.py", "policy.py", "vocabulary.py", "ingest/contracts.py", "core", "retention/evaluation.py",
+    "retention/incremental.py",
+)  # fmt: skip
 _CORE = "fingerprint varchar, key_check uuid, sequence bigint, deliveries bigint, rewrites bigint, fiscal_years varchar"
 _TABLES = {
     "core": _CORE,
@@ -99,7 +102,7 @@ def rebuild(
         return Rebuilt(False, 0)
     with stage(warehouse) as units:
         _want_changed(units, changed, rewritten=now.rewrites != since.rewrites)
-        units.complete()
+        units.complete(rootless=KIND)
         if units.records() <= largest_part * count_records(warehouse):
             return _put_in(units, now)
     return _whole(warehouse, now)
@@ -121,7 +124,7 @@ def _put_in(units: Stage, now: _Read) -> Rebuilt:
     units.name_rows()
     try:
         with warehouse.transaction():
-            units.splice(["core"])
+            units.splice(units.shape.tables(["core"]))
             _keep_pending(units)
             _remember(warehouse, now)
             if not _accounts(warehouse):
@@ -141,9 +144,10 @@ def prepare(warehouse: Warehouse) -> None:
         warehouse.run(f"create table if not exists nights.{table} ({columns})")
 
 
-def fingerprint(policy: HasDigest) -> str:
-    """A digest of all that decides how rows become dispositions: the policy with its SQL, the macros, the program."""
-    return sha256(f"{policy.sha256} {_program_digest()}".encode()).hexdigest()
+def fingerprint(warehouse: Warehouse, policy: HasDigest) -> str:
+    """A digest of all that decides how rows become dispositions: the policy, also as published, macros, program."""
+    published = warehouse.value("select sha256 from policy.about") if warehouse.exists("policy", "about") else ""
+    return sha256(f"{policy.sha256} {published} {_program_digest()}".encode()).hexdigest()
 
 
 @cache
@@ -165,7 +169,7 @@ def _reading(warehouse: Warehouse, policy: HasDigest) -> _Read:
         "from raw.office_fiscal_years"
     )
     key_check = warehouse.value("select pseudonym('nights')")
-    return _Read(fingerprint(policy), key_check, sequence, deliveries, rewrites, str(years))
+    return _Read(fingerprint(warehouse, policy), key_check, sequence, deliveries, rewrites, str(years))
 
 
 def _loaded(warehouse: Warehouse, up_to: int | None = None) -> tuple[int, int]:
@@ -381,12 +385,12 @@ def is_read(warehouse: Warehouse, policy: HasDigest) -> bool:
     """Whether `core.*` stands as this policy and program built it."""
     prepare(warehouse)
     since = _last_read(warehouse)
-    return since is not None and since.fingerprint == fingerprint(policy) and _is_shipped(policy)
+    return since is not None and since.fingerprint == fingerprint(warehouse, policy) and _is_shipped(policy)
 
 
 def last_evaluated(warehouse: Warehouse, policy: HasDigest) -> date | None:
     """The day of the evaluation that stands, where this policy and program made it; else None."""
-    rows = warehouse.rows("select as_of from nights.evaluated where fingerprint = ?", [fingerprint(policy)])
+    rows = warehouse.rows("select as_of from nights.evaluated where fingerprint = ?", [fingerprint(warehouse, policy)])
     return rows[0][0] if len(rows) == 1 else None
 
 
@@ -394,4 +398,4 @@ def remember_evaluation(warehouse: Warehouse, policy: HasDigest, as_of: date) ->
     """Remember the day of the evaluation that stands, and that nothing is pending. In the transaction that made it."""
     warehouse.run("delete from nights.pending")
     warehouse.run("delete from nights.evaluated")
-    warehouse.run("insert into nights.evaluated values (?, ?)", [as_of, fingerprint(policy)])
+    warehouse.run("insert into nights.evaluated values (?, ?)", [as_of, fingerprint(warehouse, policy)])

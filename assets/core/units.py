@@ -17,8 +17,6 @@ from functools import cached_property
 
 from assets.warehouse import Params, Warehouse, identifier
 
-CATALOG = "night"
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -30,7 +28,7 @@ class Kind:
         row: the column of the core table that holds the surrogate.
         raw: the raw table.
         key: the column of the raw table that holds the source's own key.
-        leaf: whether it hangs on other records and nothing hangs on it.
+        tier: how far it is from people: 0 is or names people, 1 hangs on them, 2 hangs on what does.
     """
 
     name: str
@@ -38,7 +36,7 @@ class Kind:
     row: str
     raw: str
     key: str
-    leaf: bool = False
+    tier: int = 0
 
 
 KINDS = (
@@ -48,19 +46,19 @@ KINDS = (
     Kind("consent", "consents", "consent_id", "crm_consents", "consent_id"),
     Kind("request", "requests", "request_id", "office_requests", "request_id"),
     Kind("hold", "holds", "hold_id", "office_holds", "hold_id"),
-    Kind("interaction", "interactions", "interaction_id", "crm_interactions", "interaction_id"),
-    Kind("quote", "quotes", "quote_id", "crm_quotes", "quote_id"),
-    Kind("order", "orders", "order_id", "orders_orders", "order_id"),
-    Kind("invoice", "invoices", "invoice_id", "orders_invoices", "invoice_id"),
-    Kind("delivery", "deliveries", "delivery_id", "orders_deliveries", "delivery_id", leaf=True),
-    Kind("order_line", "order_lines", "order_line_id", "orders_order_lines", "order_line_id", leaf=True),
-    Kind("proof_approval", "proof_approvals", "proof_id", "orders_proof_approvals", "proof_id", leaf=True),
-    Kind("complaint", "complaints", "complaint_id", "orders_complaints", "complaint_id", leaf=True),
-    Kind("payment", "payments", "payment_id", "orders_payments", "payment_id", leaf=True),
-    Kind("claim_event", "claim_events", "claim_event_id", "orders_claim_events", "claim_event_id", leaf=True),
-    Kind("quote_document", "quote_documents", "document_id", "crm_quote_documents", "document_id", leaf=True),
-    Kind("send", "sends", "send_id", "mailing_sends", "send_id", leaf=True),
-    Kind("web_event", "web_events", "event_id", "web_events", "event_id", leaf=True),
+    Kind("interaction", "interactions", "interaction_id", "crm_interactions", "interaction_id", tier=1),
+    Kind("quote", "quotes", "quote_id", "crm_quotes", "quote_id", tier=1),
+    Kind("order", "orders", "order_id", "orders_orders", "order_id", tier=1),
+    Kind("invoice", "invoices", "invoice_id", "orders_invoices", "invoice_id", tier=1),
+    Kind("delivery", "deliveries", "delivery_id", "orders_deliveries", "delivery_id", tier=2),
+    Kind("order_line", "order_lines", "order_line_id", "orders_order_lines", "order_line_id", tier=2),
+    Kind("proof_approval", "proof_approvals", "proof_id", "orders_proof_approvals", "proof_id", tier=2),
+    Kind("complaint", "complaints", "complaint_id", "orders_complaints", "complaint_id", tier=2),
+    Kind("payment", "payments", "payment_id", "orders_payments", "payment_id", tier=2),
+    Kind("claim_event", "claim_events", "claim_event_id", "orders_claim_events", "claim_event_id", tier=2),
+    Kind("quote_document", "quote_documents", "document_id", "crm_quote_documents", "document_id", tier=2),
+    Kind("send", "sends", "send_id", "mailing_sends", "send_id", tier=2),
+    Kind("web_event", "web_events", "event_id", "web_events", "event_id", tier=2),
 )
 KIND = {kind.name: kind for kind in KINDS}
 REGISTERS = ("hold", "request")
@@ -142,24 +140,26 @@ class NotSpliceable(Exception):
 
 
 class Stage:
-    """Some whole units beside the warehouse. `warehouse` holds everything, `part` the units alone."""
+    """Some whole units beside the warehouse. `warehouse` holds everything, `part` the units alone.
 
-    #: A table for what a search finds before it is asked for.
-    turning = f"{CATALOG}.wanted.turning"
+    `turning` is the name of a table for what a search finds before it is asked for.
+    """
 
     def __init__(self, warehouse: Warehouse, part: Warehouse) -> None:
         """Both lie on one connection's database; see `stage`."""
+        self.catalog = part.catalog
+        self.turning = f"{part.catalog}.wanted.turning"
         self.warehouse = warehouse
         self.part = part
         self.shape = shape_of(warehouse)
-        self.sizes = dict.fromkeys((*KIND, "node", *_HASHES), 0)
+        self.sizes = dict.fromkeys((*KIND, *_HASHES, "node"), 0)
 
     # -- what is wanted -----------------------------------------------------------------------------------------
 
     def want(self, kind: str, select: str, params: Params | None = None) -> int:
         """Ask for the units of what `select` (one column) names; how many were not asked for before."""
         added = self.warehouse.value(
-            f"insert into {CATALOG}.wanted.{identifier(kind)} select distinct named.each from ({select}) as "
+            f"insert into {self.catalog}.wanted.{identifier(kind)} select distinct named.each from ({select}) as "
             f"named(each) where named.each is not null and not exists (select 1 from {self.wanted(kind)} as had "
             "where had.each = named.each)",
             params,
@@ -169,7 +169,7 @@ class Stage:
 
     def wanted(self, kind: str) -> str:
         """The table of what was asked for of a kind; its column is `each`."""
-        return f"{CATALOG}.wanted.{identifier(kind)}"
+        return f"{self.catalog}.wanted.{identifier(kind)}"
 
     def records(self) -> int:
         """How many records the units hold so far."""
@@ -177,31 +177,44 @@ class Stage:
 
     # -- what is linked -----------------------------------------------------------------------------------------
 
-    def complete(self) -> None:
-        """Follow every link of `core.*` from what is wanted until nothing is added; the rows lie in the part's core."""
+    def complete(self, rootless: Iterable[str] = ()) -> None:
+        """Follow every link of `core.*` from what is wanted until nothing is added; the rows lie in the part's core.
+
+        `rootless` are the kinds of which a row may have been asked for without what it hangs on.
+        """
         seen: dict[str, tuple[int, ...]] = {}
-        leaves = [kind for kind in KINDS if kind.leaf]
-        for kind in leaves:
-            if self.sizes[kind.name]:
-                self._absorb(kind, own_alone=True)
-        while self._absorb_news([kind for kind in KINDS if not kind.leaf], seen) or self._absorb_news(leaves, seen):
-            pass
+        for name in rootless:
+            if self.sizes[name] and KIND[name].tier:
+                self._absorb(KIND[name], own_alone=True)
+        tier = 0
+        while tier <= 2:
+            tier = 0 if self._absorb_news([kind for kind in KINDS if kind.tier == tier], seen) and tier else tier + 1
 
     def _absorb_news(self, kinds: Iterable[Kind], seen: dict[str, tuple[int, ...]]) -> bool:
-        """Absorb the kinds of which more is wanted than when they were last absorbed; whether there was one."""
-        found = False
-        for kind in kinds:
-            sizes = tuple(self.sizes[each] for each in self._named_by(kind).values())
-            if sizes == seen.get(kind.name, (0,) * len(sizes)):
-                continue
-            seen[kind.name] = sizes
-            found = True
-            self._absorb(kind)
-            if kind.name == "hold":
-                self._follow_holds()
-        if self._has_holds:
-            self._follow_records()
-        return found
+        """Absorb the kinds of which more is wanted than when they were last absorbed, until there is none.
+
+        Whether anything was added that others hang on.
+        """
+        before = {
+            name: size for name, size in self.sizes.items() if name in _HASHES or (name in KIND and KIND[name].tier < 2)
+        }
+        stale = True
+        while stale:
+            stale = False
+            for kind in kinds:
+                named = list(self._named_by(kind).values())
+                if tuple(self.sizes[each] for each in named) == seen.get(kind.name, (0,) * len(named)):
+                    continue
+                seen[kind.name] = tuple(self.sizes[each] for each in named)
+                self._absorb(kind)
+                stale = True
+                if kind.name not in named[1:]:  # its own rows are there now
+                    seen[kind.name] = (self.sizes[kind.name], *seen[kind.name][1:])
+                if kind.name == "hold":
+                    self._follow_holds()
+            if self._has_holds:
+                self._follow_records()
+        return any(self.sizes[name] != size for name, size in before.items())
 
     def _named_by(self, kind: Kind) -> dict[str, str]:
         """The columns of a core table that link it, and what each names; its own surrogate first."""
@@ -213,7 +226,7 @@ class Stage:
         named = self._named_by(kind)
         links = {kind.row: kind.name} if own_alone else named
         reached = " or ".join(f"whole.{name} in (select each from {self.wanted(what)})" for name, what in links.items())
-        there = f"{CATALOG}.core.{kind.core}"
+        there = f"{self.catalog}.core.{kind.core}"
         added = self.warehouse.value(
             f"insert into {there} by name select * from {self.warehouse.catalog}.core.{kind.core} as whole "
             f"where ({reached}) and whole.{kind.row} not in (select {kind.row} from {there})"
@@ -284,32 +297,58 @@ class Stage:
         taken = {kind.core for kind in KINDS}
         stored = {name for _, name in self.shape.tables(["core"])}
         for schema, _, name in sorted(table.partition(".") for table in tables):
-            if schema != "core" or name in taken or name not in stored:
-                continue
-            source = f"{self.warehouse.catalog}.core.{identifier(name)}"
-            rows = self._rows_of(schema, name)
-            self.part.run(f"create or replace table core.{identifier(name)} as from {source}{rows}")
+            if schema == "core" and name not in taken and name in stored:
+                self.copy_rows(schema, name)
+
+    def copy_rows(self, schema: str, table: str) -> None:
+        """Copy the units' rows of a table."""
+        there = f"{schema}.{identifier(table)}"
+        source = f"{self.warehouse.catalog}.{there}"
+        self.part.run(f"create schema if not exists {schema}")
+        self.part.run(f"create or replace table {there} as from {source}{self._rows_of(schema, table)}")
 
     def name_rows(self) -> None:
         """Say of the units' records by which numbers other tables know them: people's nodes, types and rows."""
         for kind, remainder in NODES.items():
             self.want("node", f"select each * 4 + {remainder} from {self.wanted(kind)}")
         types = " union all ".join(f"select '{kind.name}', each from {self.wanted(kind.name)}" for kind in KINDS)
-        self.warehouse.run(f"create or replace table {CATALOG}.wanted.records(record_type, row_id) as {types}")
+        self.warehouse.run(f"create or replace table {self.catalog}.wanted.records(record_type, row_id) as {types}")
 
-    def splice(self, schemas: Iterable[str]) -> None:
-        """Put the part's rows in the place of the units' rows in the warehouse. Runs inside the caller's transaction.
+    def splice(self, tables: Iterable[tuple[str, str]]) -> None:
+        """Make the units' rows in tables of the warehouse those of the part. Runs inside the caller's transaction.
+
+        Only rows that differ are written: a unit is evaluated whole, and most of what comes of it is what was there.
 
         Raises:
             NotSpliceable: a table does not say of which record its rows are.
         """
-        for schema, table in self.shape.tables(schemas):
-            target = f"{self.warehouse.catalog}.{schema}.{identifier(table)}"
-            if f"{schema}.{table}" == "core.fiscal_years":
-                continue  # where it changed, everything is evaluated
-            rows = self._rows_of(schema, table)
-            self.warehouse.run(f"delete from {target}{rows}")
-            self.warehouse.run(f"insert into {target} by name from {CATALOG}.{schema}.{identifier(table)}")
+        for schema, table in tables:
+            if f"{schema}.{table}" != "core.fiscal_years":  # where it changed, everything is built anew
+                self._splice_table(schema, table)
+        for name in ("rows_before", "rows_differing"):
+            self.warehouse.run(f"drop table if exists temp.{name}")
+
+    def _splice_table(self, schema: str, table: str) -> None:
+        run = self.warehouse.run
+        target = f"{self.warehouse.catalog}.{schema}.{identifier(table)}"
+        source = f"{self.catalog}.{schema}.{identifier(table)}"
+        names = [identifier(name) for name in self.shape.columns(schema, table)]
+        columns = ", ".join(names)
+        run(
+            f"create or replace temp table rows_before as select rowid as place, {columns} from {target}"
+            f"{self._rows_of(schema, table)}"
+        )
+        run(
+            f"create or replace temp table rows_differing as select {columns} from ("
+            f"select {columns}, 1 as side from rows_before union all by name select {columns}, -1 as side from {source}"
+            ") group by all having sum(side) <> 0"
+        )
+        if not self.warehouse.value("select count(*) from rows_differing"):
+            return
+        differs = " and ".join(f"whole.{name} is not distinct from differing.{name}" for name in names)
+        semi = f"semi join rows_differing as differing on {differs}"
+        run(f"delete from {target} where rowid in (select place from rows_before as whole {semi})")
+        run(f"insert into {target} by name select {columns} from {source} as whole {semi}")
 
     def _rows_of(self, schema: str, table: str) -> str:
         """The condition that finds the units' rows of a table; none finds every row."""
@@ -317,8 +356,9 @@ class Stage:
             return ""
         columns = self.shape.columns(schema, table)
         if {"record_type", "row_id"} <= set(columns):
-            wanted = f"select record_type, row_id from {CATALOG}.wanted.records"
-            return f" where (cast(record_type as varchar), row_id) in ({wanted})"
+            kind = columns["record_type"]
+            wanted = f"select try_cast(record_type as {kind}), row_id from {self.catalog}.wanted.records"
+            return f" where (record_type, row_id) in ({wanted})"
         for column in columns:
             if column in _ROWS:
                 return f" where {column} in (select each from {self.wanted(_ROWS[column])})"
@@ -326,21 +366,21 @@ class Stage:
 
 
 @contextmanager
-def stage(warehouse: Warehouse) -> Iterator[Stage]:
+def stage(warehouse: Warehouse, catalog: str = "night") -> Iterator[Stage]:
     """An empty stage beside the warehouse, gone again after the block. Not inside a transaction."""
-    warehouse.run(f"attach ':memory:' as {CATALOG}")
+    warehouse.run(f"attach ':memory:' as {identifier(catalog)}")
     try:
         cursor = warehouse.cursor()
         try:
-            part = Warehouse(cursor, CATALOG)
-            part.run(f"set search_path = '{CATALOG}.main,memory.main'")
+            part = Warehouse(cursor, catalog)
+            part.run(f"set search_path = '{catalog}.main,memory.main'")
             made = Stage(warehouse, part)
             _lay_out(made)
             yield made
         finally:
             cursor.close()
     finally:
-        warehouse.run(f"detach {CATALOG}")
+        warehouse.run(f"detach {identifier(catalog)}")
 
 
 def _lay_out(made: Stage) -> None:

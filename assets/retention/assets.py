@@ -8,10 +8,10 @@ from typing import Any
 
 from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourceParam, multi_asset
 
-from assets.catalogue.assets import POOL, clear_failures, model_spec, table_spec, told_of
+from assets.catalogue.assets import POOL, clear_failures, key_of, model_spec, table_spec, told_of
 from assets.models import Model, Models
 from assets.policy import Policy
-from assets.retention.evaluation import evaluate
+from assets.retention.incremental import evaluate_night
 from assets.warehouse import Warehouse
 
 TRIGGER_GROUP = "3_triggers"
@@ -35,11 +35,15 @@ def retention_assets(policy: Policy) -> list[AssetsDefinition]:
 
     @multi_asset(name="retention", specs=specs, description="Every purpose on every record, as of the day.", pool=POOL)
     def retention(
-        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], as_of: ResourceParam[date]
-    ) -> Iterator[MaterializeResult[Any]]:
+        warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], as_of: ResourceParam[date],
+        from_scratch: ResourceParam[bool],
+    ) -> Iterator[MaterializeResult[Any]]:  # fmt: skip
         with clear_failures():
-            evaluate(warehouse, policy, as_of)
-        yield from told_of(warehouse, specs)
+            found = evaluate_night(warehouse, policy, as_of, full=from_scratch)
+        counts = {"evaluated_records": found.records, "evaluated_everything": found.whole}
+        for told in told_of(warehouse, specs):
+            of_the_day = told.asset_key == key_of("retention.evaluation")
+            yield told._replace(metadata={**(told.metadata or {}), **(counts if of_the_day else {})})
 
     return [retention]
 

@@ -1,10 +1,11 @@
 """A night's evaluation: the units in which something happened, evaluated whole; every other row stays as it is.
 
 Something happened in a unit when intake changed a row of it (`assets.core.changing` has left word of that), or when a
-date that its rows carry was reached: every comparison with the day is one with a date that stands in `core.*`,
-`triggers.*` or `retention.purpose_claims`, so that what may turn is found by a filter over dates. The SQL is the same
-as for a whole evaluation, over the units alone; what it gives is put in the place of their old rows in one transaction.
-A day that goes backwards, another policy or program, or a state that is not known, has everything evaluated.
+date was reached or passed that its rows carry: every comparison with the day is one with a date that stands in a stored
+table, so that what may turn is found by a filter over dates. A claim that ends by itself bears on its own record alone,
+and only that record is looked at. The SQL is the same as for a whole evaluation, over the part alone; what differs is
+put in the place of the old rows in one transaction. A day that goes backwards, another policy or program, or a state
+that is not known, has everything evaluated.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 from assets.core.changing import (
     LARGEST_PART,
@@ -23,22 +25,63 @@ from assets.core.changing import (
     words_of,
 )
 from assets.core.units import GLOBAL, KIND, KINDS, LINKS, NODES, NotSpliceable, Shape, Stage, stage
-from assets.models import Models
+from assets.models import Model, Models
 from assets.policy import Policy
-from assets.retention.evaluation import evaluate
+from assets.retention.evaluation import evaluate, gather_claims
 from assets.warehouse import Warehouse, identifier
 
 _EVALUATED = ("triggers", "purposes", "retention")
-#: What a claim's end is read from; `retention.claims` and `retention.dispositions` only repeat it.
-_CLAIMS = ("retention", "purpose_claims")
+_CLAIMS = "retention.purpose_claims"
+#: Dates that SQL works out and compares with the day: `reached` by `<=` or `>`, `passed` by `<` or `>=`.
+#: Those of `core.*`, as the sources give them, all count; the ends of claims are looked at by themselves.
+TURNING = {
+    ("triggers", "invoicing_ends", "ends_on"): "reached",
+    ("triggers", "invoice_balances", "on_day"): "reached",
+    ("triggers", "order_states", "still_open_on"): "passed",
+    ("triggers", "debts", "lapses_on"): "passed",
+    ("triggers", "debts", "extinguished_on"): "passed",
+    ("triggers", "contact_caps", "cap_on"): "passed",
+    ("triggers", "capacity_doubts", "doubtful_through"): "passed",
+    ("purposes", "legal_hold", "ends_on"): "reached",
+}
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What an evaluation did: `whole` when every record was evaluated, and how many were."""
+    """What an evaluation did: `whole` when every record was evaluated, and how many were.
+
+    Attributes:
+        whole: whether everything was evaluated.
+        records: the records of the units that were evaluated.
+        ended: records of other units that were looked at because a claim on them ended.
+    """
 
     whole: bool
     records: int
+    ended: int = 0
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The days from the last evaluation to this one."""
+
+    last: date
+    as_of: date
+
+    @cached_property
+    def reached(self) -> tuple[date, date]:
+        """Days that are on or before the day now, and were not."""
+        return self.last + timedelta(days=1), self.as_of
+
+    @cached_property
+    def passed(self) -> tuple[date, date]:
+        """Days that are before the day now, and were not."""
+        return self.last, self.as_of - timedelta(days=1)
+
+    @cached_property
+    def known(self) -> tuple[date, date]:
+        """Days of the sources: reached, or no longer ahead by more than a day."""
+        return self.last + timedelta(days=1), self.as_of + timedelta(days=1)
 
 
 def evaluate_night(
@@ -52,13 +95,15 @@ def evaluate_night(
     last = last_evaluated(warehouse, policy) if not full and is_read(warehouse, policy) else None
     if last is None or as_of < last:
         return _whole(warehouse, policy, as_of)
-    with stage(warehouse) as units:
+    window = _Window(last, as_of)
+    with stage(warehouse, "night") as units, stage(warehouse, "dusk") as ended:
         _want_pending(units)
-        if as_of != last:
-            _want_turning(units, last, as_of)
-        units.complete()
-        if units.records() <= largest_part * count_records(warehouse):
-            return _put_in(units, policy, as_of)
+        rootless = _want_turning(units, window)
+        units.complete(rootless)
+        units.name_rows()
+        records = _want_ended(ended, units, window)
+        if units.records() + records <= largest_part * count_records(warehouse):
+            return _put_in(units, ended, policy, as_of)
     return _whole(warehouse, policy, as_of)
 
 
@@ -70,39 +115,31 @@ def _whole(warehouse: Warehouse, policy: Policy, as_of: date) -> Evaluated:
     return Evaluated(True, count_records(warehouse))
 
 
-def _put_in(units: Stage, policy: Policy, as_of: date) -> Evaluated:
-    """Evaluate the units on the stage, and put what comes of it in the place of their old rows."""
+def _put_in(units: Stage, ended: Stage, policy: Policy, as_of: date) -> Evaluated:
+    """Evaluate both parts, and put what comes of them in the place of their old rows."""
     warehouse = units.warehouse
-    anything = any(units.sizes[name] for name in KIND)
-    if anything:
-        _evaluate_part(units, policy, as_of)
+    has_units = any(units.sizes[name] for name in KIND)
+    has_ended = any(ended.sizes[name] for name in KIND)
+    closing = _closing_models()
+    if has_units:
+        _evaluate_units(units, policy, as_of)
+    if has_ended:
+        _evaluate_ended(ended, closing, policy, as_of)
     try:
         with warehouse.transaction():
-            if anything:
-                units.splice(_EVALUATED)
-            else:
-                warehouse.run("update retention.evaluation set as_of = ?", [as_of])
+            if has_units:
+                units.splice(units.shape.tables(_EVALUATED))
+            if has_ended:
+                made = {model.table for model in closing}
+                ended.splice(table for table in ended.shape.tables(["retention"]) if ".".join(table) in made)
+            warehouse.run("update retention.evaluation set as_of = ?", [as_of])
             remember_evaluation(warehouse, policy, as_of)
     except NotSpliceable:
         return _whole(warehouse, policy, as_of)
-    return Evaluated(False, units.records())
+    return Evaluated(False, units.records(), ended.records())
 
 
-def _evaluate_part(units: Stage, policy: Policy, as_of: date) -> None:
-    models = (*Models.of("triggers", "retention").ordered, *policy.purpose_models)
-    read = {name for model in models for name in model.references}
-    views = Models([model for model in Models.of("core").ordered if model.is_view and model.table in read])
-    models = (*models, *views.ordered)
-    units.copy_raw(raw_tables(models), words_of(models))
-    units.name_rows()
-    units.copy_core(read)
-    views.build(units.part)
-    for table in sorted(name for name in read if name.startswith("policy.")):
-        units.copy_whole(table)
-    evaluate(units.part, policy, as_of)
-
-
-# -- what happened -----------------------------------------------------------------------------------------------------
+# -- the units in which something happened -----------------------------------------------------------------------------
 
 
 def _want_pending(units: Stage) -> None:
@@ -111,34 +148,36 @@ def _want_pending(units: Stage) -> None:
     units.want("email", f"select hash from {units.warehouse.catalog}.nights.pending where kind = 'email'")
 
 
-def _want_turning(units: Stage, last: date, as_of: date) -> None:
-    """Ask for the units that carry a date between the two days.
-
-    What is compared with the day is `<=`, `<`, `>` or `>=` it, or `>` the day after it: of two days, a comparison
-    with a date outside the first and the one after the second is decided alike.
-    """
-    between = {"first": last, "last": as_of + timedelta(days=1)}
-    for schema, table, dates in _dated(units.shape):
+def _want_turning(units: Stage, window: _Window) -> list[str]:
+    """Ask for the units in which a date was reached or passed; the kinds of which a row may lack what it hangs on."""
+    if window.as_of == window.last:
+        return []
+    rootless = []
+    for schema, table, tests in _turning_dates(units.shape, window):
         named = _named(units.shape, schema, table)
         columns = ", ".join(f"{column} as {identifier(what + str(at))}" for at, (what, column) in enumerate(named))
-        turning = " or ".join(f"{identifier(name)} between $first and $last" for name in dates)
+        turning = " or ".join(f"{identifier(name)} between ? and ?" for name, _ in tests)
         units.warehouse.run(
             f"create or replace table {units.turning} as select {columns} "
             f"from {units.warehouse.catalog}.{schema}.{identifier(table)} where {turning}",
-            between,
+            [day for _, days in tests for day in days],
         )
         if units.warehouse.value(f"select count(*) from {units.turning}"):
             for at, (what, _) in enumerate(named):
-                units.want(what, f"select {identifier(what + str(at))} from {units.turning}")
+                added = units.want(what, f"select {identifier(what + str(at))} from {units.turning}")
+                rootless += [what] if added and schema == "purposes" and what in KIND else []
+    return rootless
 
 
-def _dated(shape: Shape) -> Iterator[tuple[str, str, list[str]]]:
-    """The tables with dates that are compared with the day, and those dates' columns."""
-    for schema, table in shape.tables(["core", "triggers"]):
+def _turning_dates(shape: Shape, window: _Window) -> Iterator[tuple[str, str, list[tuple[str, tuple[date, date]]]]]:
+    """The tables with dates that are compared with the day: those dates, and the days on which they turn something."""
+    for schema, table in shape.tables(["core"]):
         dates = [name for name, kind in shape.columns(schema, table).items() if kind == "DATE"]
         if dates and f"{schema}.{table}" not in GLOBAL:
-            yield schema, table, dates
-    yield (*_CLAIMS, ["ends_on"])
+            yield schema, table, [(name, window.known) for name in dates]
+    for schema, table, name in TURNING:
+        days = window.reached if TURNING[schema, table, name] == "reached" else window.passed
+        yield schema, table, [(name, days)]
 
 
 def _named(shape: Shape, schema: str, table: str) -> list[tuple[str, str]]:
@@ -151,3 +190,71 @@ def _named(shape: Shape, schema: str, table: str) -> list[tuple[str, str]]:
     if "person_id" in columns:
         found += [(name, f"case when person_id % 4 = {at} then person_id // 4 end") for name, at in NODES.items()]
     return found
+
+
+def _evaluate_units(units: Stage, policy: Policy, as_of: date) -> None:
+    models = (*Models.of("triggers", "retention").ordered, *policy.purpose_models)
+    read = {name for model in models for name in model.references}
+    units.copy_core(read)
+    _lay_out(units, models)
+    evaluate(units.part, policy, as_of)
+
+
+def _lay_out(part: Stage, models: tuple[Model, ...]) -> None:
+    """What models read beside the stored tables of the part: the policy, views of `core.*`, the raw rows they need."""
+    read = {name for model in models for name in model.references}
+    views = Models([model for model in Models.of("core").ordered if model.is_view and model.table in read])
+    models = (*models, *views.ordered)
+    part.copy_raw(raw_tables(models), words_of(models))
+    views.build(part.part)
+    for table in sorted({name for model in models for name in model.references if name.startswith("policy.")}):
+        part.copy_whole(table)
+
+
+# -- the records of which a claim ended --------------------------------------------------------------------------------
+
+
+def _want_ended(ended: Stage, units: Stage, window: _Window) -> int:
+    """Ask for the records, of other units, of which a claim ended; how many."""
+    if window.as_of == window.last:
+        return 0
+    whole = ended.warehouse
+    first, last = window.passed
+    ends = " union ".join(
+        f"select cast(record_type as varchar) as record_type, row_id from {whole.catalog}.{schema}.{identifier(table)} "
+        "where ends_on between $first and $last and row_id is not null"
+        for schema, table in ended.shape.tables(["purposes"])
+    )
+    whole.run(
+        f"create or replace table {ended.turning} as select * from ({ends}) as claim where not exists ("
+        f"select 1 from {units.catalog}.wanted.records as known where known.record_type = claim.record_type "
+        "and known.row_id = claim.row_id)",
+        {"first": first, "last": last},
+    )
+    for kind in KINDS:
+        ended.want(kind.name, f"select row_id from {ended.turning} where record_type = '{kind.name}'")
+    ended.name_rows()
+    return ended.records()
+
+
+def _closing_models() -> tuple[Model, ...]:
+    """The models of `retention` that follow from the claims, and those that they read."""
+    models = Models.of("retention").ordered
+    closing = {_CLAIMS}
+    for model in models:
+        if model.references & closing:
+            closing.add(model.table)
+    read = {name for model in models if model.table in closing for name in model.references}
+    return tuple(model for model in models if model.table in closing | read)
+
+
+def _evaluate_ended(ended: Stage, closing: tuple[Model, ...], policy: Policy, as_of: date) -> None:
+    """Add up anew what claims the records: their purposes' claims stand, and only the day is another."""
+    made = {model.table for model in closing} | {_CLAIMS}
+    read = {name for model in closing for name in model.references} - made
+    for schema, table in ended.shape.tables(_EVALUATED):
+        if schema == "purposes" or f"{schema}.{table}" in read:
+            ended.copy_rows(schema, table)
+    _lay_out(ended, closing)
+    gather_claims(ended.part, policy)
+    Models(closing).build(ended.part, {"as_of": as_of})

@@ -37,6 +37,9 @@ def run(
     by: Annotated[
         str | None, typer.Option("--by", metavar="NAME", help="Who launches it, and so approves none of its manifests.")
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Evaluate every record anew, not only where something happened.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Run the whole cycle.
@@ -50,7 +53,7 @@ def run(
     on = day(as_of)
     from orchestration.running import run_cycle
 
-    outcome = run_cycle(chosen, on, by=by)
+    outcome = run_cycle(chosen, on, by=by, full=full)
     from orchestration.cli.summary import read_summary
 
     with warehouse_of(chosen, settings) as warehouse:

@@ -33,16 +33,29 @@ def differences(warehouse: Warehouse, policy: Policy, as_of: date) -> list[str]:
             "and list_contains(?, table_schema) order by all",
             [SECOND, list(SCHEMAS)],
         )
-        return [found for schema, table in tables if (found := _difference(warehouse, schema, table))]
+        assert len(tables) > 60, "the second opinion is about nothing"
+        digests = " union all ".join(
+            f"select '{schema}.{table}', {_digest(warehouse.catalog, schema, table)}, {_digest(SECOND, schema, table)}"
+            for schema, table in tables
+        )
+        unlike = [table for table, ours, theirs in warehouse.rows(digests) if ours != theirs]
+        return [_difference(warehouse, *table.split(".")) for table in unlike]
+
+
+def _digest(catalog: str, schema: str, table: str) -> str:
+    """A number that no order of the rows changes."""
+    return (
+        "(select concat(count(*), ' ', sum(cast(hash(each_row) as hugeint))) "
+        f"from {catalog}.{schema}.{identifier(table)} as each_row)"
+    )
 
 
 def _difference(warehouse: Warehouse, schema: str, table: str) -> str:
     ours = f"{warehouse.catalog}.{schema}.{identifier(table)}"
     theirs = f"{SECOND}.{schema}.{identifier(table)}"
-    columns = ", ".join(map(identifier, warehouse.columns(schema, table)))
-    more = warehouse.rows(f"select {columns} from {ours} except all select {columns} from {theirs} limit 3")
-    less = warehouse.rows(f"select {columns} from {theirs} except all select {columns} from {ours} limit 3")
-    return f"{schema}.{table}: has {more}, lacks {less}" if more or less else ""
+    more = warehouse.rows(f"select * from {ours} except all select * from {theirs} limit 3")
+    less = warehouse.rows(f"select * from {theirs} except all select * from {ours} limit 3")
+    return f"{schema}.{table}: has {more}, lacks {less}"
 
 
 @contextmanager
