@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from assets.errors import BadInput
 from assets.ingest.contracts import Contracts, canonical, load_contracts
@@ -29,6 +29,11 @@ from assets.yaml_files import read_yaml
 
 SHIPPED_REGISTER = SQL / "purposes" / "register.yaml"
 SHARED_CLOCKS = "*"
+#: The EU's member states, Iceland, Liechtenstein and Norway: anything else is a third country (Chapter V).
+EEA = frozenset({
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT",
+    "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK",
+})  # fmt: skip
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -100,14 +105,70 @@ class Purpose(_Strict):
         return periods
 
 
+class Contact(_Strict):
+    """Who can be reached, and how: an office or a role rather than a person, since the register is handed out."""
+
+    name: str = ""
+    address: str = ""
+    email: str = ""
+    phone: str = ""
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> Contact:
+        if not (self.address or self.email or self.phone):
+            raise ValueError("a contact needs an address, an email or a phone")
+        return self
+
+    @property
+    def ways(self) -> str:
+        """How to reach them, in one line."""
+        return " · ".join(way for way in (self.address, self.email, self.phone) if way)
+
+
+class Recipient(_Strict):
+    """A category of recipients (Art 30(1)(d)), and on what it rests where they are in a third country (e)."""
+
+    title: Title
+    role: Literal["processor", "controller", "joint_controller", "authority"]
+    purposes: list[Name] = []
+    country: str = Field(default="SE", pattern=r"^[A-Z]{2}$")
+    safeguard: str = ""
+
+    @model_validator(mode="after")
+    def _third_country_has_a_safeguard(self) -> Recipient:
+        if self.country not in EEA and not self.safeguard:
+            raise ValueError(f"{self.country} is outside the EU and EEA: say in safeguard what the transfer rests on")
+        return self
+
+
+class RecordOfProcessing(_Strict):
+    """What Art 30(1) asks beside the purposes: (a) contacts, (d) recipients, (e) transfers, (g) security measures."""
+
+    controller: Contact
+    representative: Contact | None = None
+    joint_controllers: list[Contact] = []
+    data_protection_officer: Contact | None = None
+    recipients: dict[Name, Recipient] = {}
+    security: list[Title] = Field(min_length=1)
+
+
 class Register(_Strict):
     """The purpose register of one company."""
 
     policy: str
     version: str
     controller: str
+    record: RecordOfProcessing | None = None
     clocks: dict[Name, SharedClock] = {}
     purposes: dict[Name, Purpose] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _recipients_serve_known_purposes(self) -> Register:
+        for name, recipient in (self.record.recipients if self.record else {}).items():
+            unknown = sorted(set(recipient.purposes) - set(self.purposes))
+            if unknown:
+                raise ValueError(f"recipient {name} names purposes that are not here: {', '.join(unknown)}")
+        return self
 
 
 @dataclass(frozen=True)
@@ -269,6 +330,7 @@ class Policy:
                  entry.dpv_purpose, entry.law, entry.decided_by, entry.erasure_exception)
                 for position, (name, entry) in enumerate(purposes.items())
             ],
+            "particulars": list(self._particulars()),
             "periods": [
                 (purpose, clock, *months_and_days(period)) for purpose, clock, period in self._periods()
             ],
@@ -318,6 +380,28 @@ class Policy:
             is_shared = clocks[cover.purpose, cover.record_type, cover.data_category] > 1
             yield cover.purpose, cover.clock, cover.record_type, cover.data_category, number, is_shared
 
+    def _particulars(self) -> Iterator[tuple[Any, ...]]:
+        """What the register says beside its purposes, a row each, in the order of Art 30(1)."""
+        record = self.register.record
+        if record is None:
+            return
+        own = record.controller.model_copy(update={"name": record.controller.name or self.register.controller})
+        contacts = [("controller", own), *(("joint_controller", each) for each in record.joint_controllers)]
+        contacts += [("representative", record.representative)] if record.representative else []
+        officer = record.data_protection_officer
+        contacts += [("data_protection_officer", officer)] if officer else []
+        rows: list[tuple[str, ...]] = [
+            (part, who.name, who.name, who.name, who.ways, "", "", "", "") for part, who in contacts
+        ]
+        rows += [
+            ("recipient", name, each.title.sv, each.title.en, "", each.role, each.country, each.safeguard,
+             "; ".join(each.purposes))
+            for name, each in record.recipients.items()
+        ]  # fmt: skip
+        rows += [("security", "", measure.sv, measure.en, "", "", "", "", "") for measure in record.security]
+        for position, (part, *values) in enumerate(rows, start=1):
+            yield part, position, *values
+
     def _periods(self) -> Iterator[tuple[str, str, str]]:
         for clock, shared in self.register.clocks.items():
             yield SHARED_CLOCKS, clock, shared.period
@@ -330,6 +414,8 @@ _TABLES = {
     "about": "policy varchar, version varchar, sha256 varchar, controller varchar",
     "purposes": "purpose varchar, position integer, class varchar, legal_basis varchar, title_sv varchar, "
     "title_en varchar, dpv_purpose varchar, law varchar, decided_by varchar, erasure_exception varchar",
+    "particulars": "part varchar, position integer, name varchar, title_sv varchar, title_en varchar, contact varchar, "
+    "role varchar, country varchar, safeguard varchar, purposes varchar",
     "periods": "purpose varchar, clock varchar, months integer, days integer",
     "categories": "category_id integer, record_type varchar, data_category varchar",
     "coverage": "purpose varchar, clock varchar, record_type varchar, data_category varchar, category_id integer, "

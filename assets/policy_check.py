@@ -37,8 +37,19 @@ class Finding:
 
 def check(policy: Policy) -> list[Finding]:
     """Everything that is to be said about a policy, errors first."""
-    checks = (_uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds)
+    checks = (_uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds, _record)
     return sorted(finding for one in checks for finding in one(policy))
+
+
+def _record(policy: Policy) -> Iterator[Finding]:
+    """What Art 30(1) asks beside the purposes."""
+    if policy.register.record is None:
+        yield Finding(
+            "warning",
+            "record_missing",
+            f"{policy.register_path.name} has no record: contacts, recipients, transfers and security measures "
+            "(Art 30(1)(a), (d), (e), (g)) are not in the register. Add them, as the shipped one does.",
+        )
 
 
 def _uncovered_fields(policy: Policy) -> Iterator[Finding]:

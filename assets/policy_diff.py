@@ -33,6 +33,10 @@ def _register(before: Policy, after: Policy) -> Iterator[Difference]:
         old, new = getattr(before.register, name), getattr(after.register, name)
         if old != new:
             yield Difference("policy", name, f"The {name} was {old} and is {new}.")
+    if before.register.record != after.register.record:
+        yield Difference(
+            "policy", "record", "The record differs: contacts, recipients, transfers or security measures."
+        )
 
 
 def _clocks(before: Policy, after: Policy) -> Iterator[Difference]:

@@ -34,6 +34,7 @@ PERSONAL = {"personal-data": "yes"}
 _POLICY = {
     "policy.about": "Which policy applies: name, version, digest, controller. One row.",
     "policy.purposes": "The purpose register (Art 30): class, legal basis, titles, law. Grain: a purpose.",
+    "policy.particulars": "What Art 30(1) asks beside the purposes: contacts, recipients, security. Grain: one.",
     "policy.periods": "Retention periods in whole months and days. Grain: a clock of a purpose.",
     "policy.categories": "The data categories of each record type, numbered. Grain: a record type and a category.",
     "policy.coverage": "Which purpose covers which data category of which record. Grain: purpose, clock, category.",

@@ -66,12 +66,31 @@ def register(
     entries = [_entry(rules, name, language) for name in rules.register.purposes]
     if json:
         as_json({"policy": rules.register.policy, "version": rules.version, "controller": rules.register.controller,
+                 "record": rules.register.record.model_dump() if rules.register.record else None,
                  "purposes": entries})  # fmt: skip
         return
     say(f"{rules.register.policy} {rules.version}, controller {rules.register.controller}")
+    _tell_record(rules, language)
     for entry in entries:
         heading(f"{entry['title']} ({entry['purpose']})")
         table(["", ""], [[name, _text(entry[name])] for name in list(entry)[2:]])
+
+
+def _tell_record(rules: Policy, language: str) -> None:
+    """What Art 30(1) asks beside the purposes."""
+    record = rules.register.record
+    if record is None:
+        return
+    heading("Record of processing (Art 30(1)(a), (d), (e), (g))")
+    officer = record.data_protection_officer
+    lines = [["controller", record.controller.ways]]
+    lines += [["data protection officer", f"{officer.name} {officer.ways}".strip()]] if officer else []
+    lines += [
+        [f"recipient ({each.role}, {each.country})", f"{getattr(each.title, language)} {each.safeguard}".strip()]
+        for each in record.recipients.values()
+    ]
+    lines += [["security measure", getattr(measure, language)] for measure in record.security]
+    table(["", ""], lines)
 
 
 @verbs.command("diff")

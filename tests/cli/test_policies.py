@@ -87,6 +87,33 @@ def test_a_register_that_is_no_register_exits_with_3(site: Path, capsys: pytest.
     assert "accounting" in capsys.readouterr().err
 
 
+def test_a_register_without_contacts_recipients_and_measures_is_a_finding(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register = site / "policy" / "register.yaml"
+    before, _, rest = register.read_text(encoding="utf-8").partition("\nrecord:\n")
+    after = rest[rest.index("\nclocks:\n") :]
+    register.write_text(before + after, encoding="utf-8")
+    assert main(["policy", "check", "--policy", "site/policy"]) == 0
+    assert "record_missing: register.yaml has no record" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('en: "Debt collectors"}\n', 'en: "Debt collectors"}\n      country: US\n', "safeguard"),
+        ("purposes: [debt_collection]", "purposes: [debts]", "debts"),
+        ("{name: Dataskyddsombudet, email: dataskydd@familjefilm.example}", "{name: Dataskyddsombudet}", "address"),
+    ],
+)
+def test_a_record_that_cannot_stand_is_refused(
+    old: str, new: str, said: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewritten(site / "policy" / "register.yaml", old, new)
+    assert main(["policy", "check", "--policy", "site/policy"]) == 3
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("language", "title"), [("sv", "Nyhetsbrev"), ("en", "Newsletter")])
 def test_the_register_is_printed_in_both_languages(
     language: str, title: str, capsys: pytest.CaptureFixture[str]

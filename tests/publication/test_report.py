@@ -19,6 +19,7 @@ from assets.publication.answering import due_on
 from assets.publication.history import remember_standing
 from assets.publication.report.asking import Answers, Language, ask, published, questions, sections
 from assets.publication.report.building import Report, build_report
+from assets.publication.report.register import as_csv, as_json_ld
 from assets.publication.report.rendering import PAGES, Page, drawn, render, words
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -240,6 +241,48 @@ def test_the_register_is_whole_in_every_form(site: Site, page: Element, answers:
     accounting = processes[names.index("accounting")]
     assert accounting["dpv:hasLegalBasis"] == [{"@id": "eu-gdpr:A6-1-c"}]
     assert accounting["dpv:hasStorageCondition"][0]["dpv:hasDuration"]["@value"] == "P84M"
+
+
+def test_the_record_says_who_receives_where_and_how_it_is_protected(
+    site: Site, page: Element, answers: Answers
+) -> None:
+    record = next(each for each in page.all("div") if each.attributes.get("class") == "record")
+    titles = [each.text for each in record.all("h3")]
+    said = dict(zip([each.text for each in record.all("dt")], [each.text for each in record.all("dd")], strict=True))
+    assert len(titles) == 4
+    assert "dataskydd@familjefilm.example" in " ".join(said.values())
+    lines = csv.DictReader(io.StringIO((site.reports / "register.csv").read_bytes().decode("utf-8-sig")))
+    newsletter = next(line for line in lines if line["purpose"] == "newsletter")
+    assert newsletter["recipients"] == "Providers of e-mail mailings"
+    assert newsletter["data_protection_officer"] == "Dataskyddsombudet dataskydd@familjefilm.example"
+    assert (newsletter["transfers"], "encrypted" in newsletter["security_measures"]) == ("", True)
+    linked = json.loads((site.reports / "register.jsonld").read_bytes())
+    assert linked["dpv:hasDataController"]["dpv:hasContact"]
+    assert linked["dpv:hasDataController"]["dpv:hasDataProtectionOfficer"][0]["dpv:hasContact"]
+    assert len(linked["dpv:hasTechnicalOrganisationalMeasure"]) == 4
+    process = next(each for each in linked["dpv:hasProcess"] if each["dct:identifier"] == "debt_collection")
+    assert process["dpv:hasRecipient"][0]["@type"] == "dpv:DataController"
+
+
+def test_a_transfer_to_a_third_country_is_told_with_what_it_rests_on(answers: Answers) -> None:
+    abroad = [
+        {**each, "country": "US", "safeguard": "adequacy decision"} if each["name"] == "mailings" else each
+        for each in answers.particulars
+    ]
+    told = replace(answers, particulars=tuple(abroad))
+    lines = list(csv.DictReader(io.StringIO(as_csv(told).decode("utf-8-sig"))))
+    assert {line["transfers"] for line in lines if line["purpose"] == "newsletter"} == {
+        "US: Providers of e-mail mailings (adequacy decision)"
+    }
+    process = next(each for each in json.loads(as_json_ld(told))["dpv:hasProcess"]
+                   if each["dct:identifier"] == "newsletter")  # fmt: skip
+    assert process["dpv:hasRecipient"][0]["dpv:hasLocation"] == {"@id": "loc:US"}
+    assert process["dpv:hasRecipient"][0]["dct:description"] == "adequacy decision"
+
+
+def test_a_register_without_a_record_says_what_is_lacking(answers: Answers) -> None:
+    page = render(replace(answers, particulars=()), {}, "en")
+    assert "write them under record in register.yaml" in page
 
 
 def test_a_month_is_compared_with_the_one_before(decided: tuple[Site, Warehouse]) -> None:

@@ -74,6 +74,7 @@ class Answers:
     controller: str
     deliveries: tuple[str, ...]
     purposes: tuple[Mapping[str, Any], ...]
+    particulars: tuple[Mapping[str, Any], ...]
     rows: Mapping[str, tuple[tuple[Any, ...], ...]]
 
 
@@ -119,6 +120,7 @@ def ask(site: Site) -> Answers:
             controller=controller,
             deliveries=tuple(deliveries),
             purposes=tuple(reader.records("select * from retention.purposes order by position")),
+            particulars=tuple(reader.records("select * from retention.particulars order by position")),
             rows={question.id: tuple(reader.rows(question.sql)) for question in questions()},
         )
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assets.policy import EEA
 from assets.publication.report.asking import Answers
 
 CSV_NAME = "register.csv"
@@ -15,7 +16,14 @@ JSON_LD_NAME = "register.jsonld"
 _COLUMNS = (
     "purpose", "title_sv", "title_en", "class", "legal_basis", "dpv_purpose", "covers", "periods", "law", "decided_by"
 )  # fmt: skip
+#: What Art 30(1)(a), (d), (e) and (g) ask: the same in every line, but for the recipients and transfers.
+_PARTICULARS = ("controller_contact", "data_protection_officer", "recipients", "transfers", "security_measures")
+_ROLES = {
+    "processor": "dpv:DataProcessor", "controller": "dpv:DataController",
+    "joint_controller": "dpv:JointDataControllers", "authority": "dpv:Authority",
+}  # fmt: skip
 _CONTEXT = {
+    "loc": "https://w3id.org/dpv/loc#",
     "dpv": "https://w3id.org/dpv#",
     "eu-gdpr": "https://w3id.org/dpv/legal/eu/gdpr#",
     "dct": "http://purl.org/dc/terms/",
@@ -28,10 +36,11 @@ def as_csv(answers: Answers) -> bytes:
     """One line a purpose; lists separated by semicolons. UTF-8 with a byte order mark, for spreadsheets."""
     lines = io.StringIO(newline="")
     writer = csv.writer(lines)
-    writer.writerow(("controller", "policy", "policy_version", "as_of", *_COLUMNS))
+    writer.writerow(("controller", "policy", "policy_version", "as_of", *_COLUMNS, *_PARTICULARS))
     head = (answers.controller, answers.policy, answers.policy_version, answers.as_of.isoformat())
     for purpose in answers.purposes:
-        writer.writerow([_harmless(cell) for cell in (*head, *(_cell(purpose, name) for name in _COLUMNS))])
+        cells = [_cell(purpose, name) for name in _COLUMNS]
+        writer.writerow([_harmless(cell) for cell in (*head, *cells, *_particulars(answers, purpose["purpose"]))])
     return lines.getvalue().encode("utf-8-sig")
 
 
@@ -42,20 +51,75 @@ def as_json_ld(answers: Answers) -> bytes:
         "@type": "dpv:RecordsOfActivities",
         "dct:title": f"{answers.policy} {answers.policy_version}",
         "dct:valid": {"@value": answers.as_of.isoformat(), "@type": "xsd:date"},
-        "dpv:hasDataController": {"@type": "dpv:DataController", "dct:title": answers.controller},
-        "dpv:hasProcess": [_process(purpose) for purpose in answers.purposes],
+        "dpv:hasDataController": _controller(answers),
+        "dpv:hasTechnicalOrganisationalMeasure": [
+            {"@type": "dpv:TechnicalOrganisationalMeasure", "title": _titled(each)}
+            for each in part(answers, "security")
+        ],
+        "dpv:hasProcess": [_process(answers, purpose) for purpose in answers.purposes],
     }
     return (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def _process(purpose: Mapping[str, Any]) -> dict[str, Any]:
+def part(answers: Answers, name: str) -> list[Mapping[str, Any]]:
+    """The register's particulars of one kind, in its order."""
+    return [each for each in answers.particulars if each["part"] == name]
+
+
+def recipients(answers: Answers, purpose: str) -> list[Mapping[str, Any]]:
+    """The recipients that serve a purpose."""
+    return [each for each in part(answers, "recipient") if purpose in str(each["purposes"]).split("; ")]
+
+
+def transfers(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those of the recipients that are in a third country."""
+    return [each for each in found if each["country"] not in EEA]
+
+
+def _particulars(answers: Answers, purpose: str) -> list[str]:
+    receiving = recipients(answers, purpose)
+    return [
+        "; ".join(each["contact"] for each in part(answers, "controller")),
+        "; ".join(f"{each['name']} {each['contact']}".strip() for each in part(answers, "data_protection_officer")),
+        "; ".join(each["title_en"] for each in receiving),
+        "; ".join(f"{each['country']}: {each['title_en']} ({each['safeguard']})" for each in transfers(receiving)),
+        "; ".join(each["title_en"] for each in part(answers, "security")),
+    ]
+
+
+def _controller(answers: Answers) -> dict[str, Any]:
+    told: dict[str, Any] = {"@type": "dpv:DataController", "dct:title": answers.controller}
+    own = part(answers, "controller")
+    if own:
+        told["dpv:hasContact"] = own[0]["contact"]
+    for name, term in (("representative", "Representative"), ("data_protection_officer", "DataProtectionOfficer"),
+                       ("joint_controller", "JointDataControllers")):  # fmt: skip
+        found = part(answers, name)
+        if found:
+            told[f"dpv:has{term}"] = [
+                {"@type": f"dpv:{term}", "dct:title": each["name"], "dpv:hasContact": each["contact"]} for each in found
+            ]
+    return told
+
+
+def _recipient(each: Mapping[str, Any]) -> dict[str, Any]:
+    told = {"@type": _ROLES[each["role"]], "title": _titled(each), "dpv:hasLocation": {"@id": f"loc:{each['country']}"}}
+    return {**told, "dct:description": each["safeguard"]} if each["safeguard"] else told
+
+
+def _titled(each: Mapping[str, Any]) -> dict[str, str]:
+    return {"sv": each["title_sv"], "en": each["title_en"]}
+
+
+def _process(answers: Answers, purpose: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "@type": "dpv:Process",
         "dct:identifier": purpose["purpose"],
-        "title": {"sv": purpose["title_sv"], "en": purpose["title_en"]},
+        "title": _titled(purpose),
         "dpv:hasPurpose": {"@id": purpose["dpv_purpose"]},
         "dpv:hasLegalBasis": [{"@id": basis} for basis in bases(purpose)],
         "dpv:hasPersonalData": list(purpose["covers"]),
+        "dpv:hasRecipient": [_recipient(each) for each in recipients(answers, purpose["purpose"])],
         "dpv:hasStorageCondition": [
             {
                 "@type": "dpv:StorageDuration",

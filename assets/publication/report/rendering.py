@@ -20,7 +20,7 @@ from markupsafe import Markup
 from assets.delivery.states import STATES
 from assets.publication.report.asking import Answers, Language, Question, ShownColumn, sections
 from assets.publication.report.charts import Chart, dispositions_chart, months_chart, purposes_chart
-from assets.publication.report.register import CSV_NAME, JSON_LD_NAME, bases, periods
+from assets.publication.report.register import CSV_NAME, JSON_LD_NAME, bases, part, periods, transfers
 from assets.retention.explaining import SENTENCES
 from assets.rights.clocks import Clock, standing
 
@@ -179,6 +179,28 @@ class Page:
             }
             for entry in self._answers.purposes
         ]
+
+    def record(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """What Art 30(1)(a), (d), (e) and (g) ask beside the purposes: titles, each with its terms and their texts."""
+        receiving = part(self._answers, "recipient")
+        contacts = [
+            (self.word("part", each["part"]), f"{each['name']} · {each['contact']}")
+            for name in ("controller", "joint_controller", "representative", "data_protection_officer")
+            for each in part(self._answers, name)
+        ]
+        given = [(self._titled(each), self._receives(each)) for each in receiving]
+        abroad = [(self._titled(each), f"{each['country']}: {each['safeguard']}") for each in transfers(receiving)]
+        measures = [(str(number), self._titled(each)) for number, each in enumerate(part(self._answers, "security"), 1)]
+        lines = {"contacts": contacts, "recipients": given, "transfers": abroad, "security": measures}
+        return [(self.word("record", name), found) for name, found in lines.items()]
+
+    def _titled(self, each: Mapping[str, Any]) -> str:
+        return str(each[f"title_{self.language}"])
+
+    def _receives(self, each: Mapping[str, Any]) -> str:
+        """A recipient's role, country and the purposes that it serves."""
+        served = [self.word("purpose", name) for name in str(each["purposes"]).split("; ") if name]
+        return " · ".join([self.word("recipient_role", each["role"]), each["country"], *served])
 
     def _cell(self, column: ShownColumn, value: Any) -> Cell:
         if value is None:
