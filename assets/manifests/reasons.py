@@ -112,13 +112,8 @@ group by record_type, row_id, action
 
 _PURPOSES = """
 create or replace temp table claim_purposes as
-with named as (
-    select cast(claims.purpose as varchar) as purpose, min(cast(purposes.class as varchar)) as class
-    from (select distinct purpose from retention.claims) as claims
-    left join policy.purposes as purposes on purposes.purpose = claims.purpose
-    group by claims.purpose
-)
-select purpose, class, row_number() over (order by purpose) as number from named
+select cast(purpose as varchar) as purpose, class, row_number() over (order by cast(purpose as varchar)) as number
+from policy.purposes
 """
 
 _KEPT = """
