@@ -1,9 +1,11 @@
-"""What the data engineer sees: the asset graph reads like the way the data walks."""
+"""What the data engineer does in Dagster's web UI: run the cycle, look at what came of it, approve, meet a red check.
+
+One server for all of it, on a site that no cycle has run on yet; the tests go in their order, as a morning does.
+"""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,32 +13,35 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from assets.sample.generating import generate, telling_cases
+from assets.site import Site
 from orchestration.initialising import make_site
+from orchestration.opening import open_warehouse
+from orchestration.running import CycleOutcome
+from orchestration.settings import Settings
 from tests.browser.conftest import ARTIFACTS
 from tests.orchestration.conftest import DAY
-from tests.orchestration.serving import ROOT, Served, serving
+from tests.orchestration.conftest import cycled as cycled
+from tests.orchestration.serving import PATIENCE, Served, serving
 from tests.orchestration.test_definitions import FLOW
+from tests.orchestration.test_running import manifests_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 DRAWN = 60_000
-#: In a process of its own: Playwright's event loop runs in this one.
-RUN = """
-import sys
-from datetime import date
-from pathlib import Path
-from assets.site import Site
-from orchestration.running import run_cycle
-sys.exit(not run_cycle(Site(Path(sys.argv[1])), date.fromisoformat(sys.argv[2])).success)
-"""
+ENDED = int(PATIENCE * 1000)
+JOBS = "locations/gallring/jobs"
 
 
 @pytest.fixture(scope="module")
-def served(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("ui")
-    site = make_site(folder / "site")
-    generate(site.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
-    subprocess.run([sys.executable, "-c", RUN, str(site.path), DAY.isoformat()], cwd=ROOT, check=True)
-    with serving(site, folder / "server.log") as running:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    made = make_site(tmp_path_factory.mktemp("ui") / "site")
+    generate(made.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
+    return made
+
+
+@pytest.fixture(scope="module")
+def served(cycled: object, browser: object, site: Site) -> Iterator[Served]:
+    """The server. The command line's run comes before the browser: Playwright's event loop would be in its way."""
+    with serving(site, site.path.parent / "server.log") as running:
         running.ask("mutation { setNuxSeen }")
         yield running
 
@@ -50,6 +55,51 @@ def shot(page: Page, name: str) -> Path:
 
 def shown(page: Page, text: str) -> Locator:
     return page.get_by_text(text, exact=True).filter(visible=True)
+
+
+def fill_in(page: Page, served: Served, job: str, config: str) -> None:
+    """Open a job's launchpad and write its config."""
+    page.goto(f"{served.url}/{JOBS}/{job}/playground")
+    editor = page.locator(".CodeMirror").first
+    editor.click(timeout=DRAWN)
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(config)
+    expect(page.get_by_text("No errors")).to_be_visible(timeout=DRAWN)
+
+
+def launch(page: Page, outcome: str) -> str:
+    """Press the launchpad's button and follow the run to its end; its id."""
+    page.get_by_role("button", name="Launch Run").click(timeout=DRAWN)
+    page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}"), timeout=DRAWN)
+    expect(shown(page, outcome).first).to_be_visible(timeout=ENDED)
+    return page.url.split("/runs/")[1][:36]
+
+
+def test_the_cycle_is_launched_as_of_a_day_and_seals_what_the_command_line_does(
+    served: Served, page: Page, site: Site, cycled: tuple[Site, CycleOutcome], outside_requests: list[str]
+) -> None:
+    fill_in(page, served, "run_cycle", f"as_of: '{DAY}'\n")
+    expect(page.get_by_text("The day of evaluation, YYYY-MM-DD").first).to_be_visible(timeout=DRAWN)
+    shot(page, "ui-launchpad")
+    run_id = launch(page, "Success")
+    shot(page, "ui-run")
+    tags = served.finished(run_id)["tags"]
+    assert {"key": "gallring/as_of", "value": DAY.isoformat()} in tags
+    assert manifests_of(site)
+    assert manifests_of(site) == manifests_of(cycled[0])
+    assert outside_requests == []
+
+
+def test_a_manifest_is_approved_from_the_launchpad(served: Served, page: Page, site: Site) -> None:
+    manifest_id = min(path.name for path in (site.outbox / "crm").iterdir())
+    fill_in(page, served, "approve_manifest", f"manifest_id: {manifest_id}\nby: Astrid Testsson\nreason: looked at\n")
+    shot(page, "ui-approval")
+    launch(page, "Success")
+    with open_warehouse(site, Settings.load(site)) as warehouse:
+        states = warehouse.rows(
+            "select distinct state, by_whom from manifest.events where manifest_id = $id", {"id": manifest_id}
+        )
+    assert ("approved", "Astrid Testsson") in states
 
 
 def left_of(page: Page, group: str) -> float:
@@ -69,11 +119,13 @@ def test_the_asset_graph_reads_like_the_flow(served: Served, page: Page, outside
     assert outside_requests == []
 
 
-def test_a_table_shows_what_it_is_and_its_checks(served: Served, page: Page, outside_requests: list[str]) -> None:
-    page.goto(f"{served.url}/assets/retention/dispositions?view=overview")
-    expect(page.get_by_text("Grain: a record and a data category").first).to_be_visible(timeout=DRAWN)
-    expect(page.get_by_text("5_retention").first).to_be_visible(timeout=DRAWN)
-    page.wait_for_timeout(1_000)
+def test_a_table_shows_what_it_is_and_whose_data_it_holds(
+    served: Served, page: Page, outside_requests: list[str]
+) -> None:
+    page.goto(f"{served.url}/assets/raw/crm_customers?view=overview")
+    expect(page.get_by_text("personal-data: national_id").first).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("Freshness policy").first).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("data-engineering").first).to_be_visible(timeout=DRAWN)
     shot(page, "ui-asset")
     page.goto(f"{served.url}/assets/retention/dispositions?view=checks")
     expect(page.get_by_text("Blocking").first).to_be_visible(timeout=DRAWN)
@@ -81,13 +133,35 @@ def test_a_table_shows_what_it_is_and_its_checks(served: Served, page: Page, out
     assert outside_requests == []
 
 
-def test_the_cycle_can_be_launched_as_of_a_day(served: Served, page: Page) -> None:
-    page.goto(f"{served.url}/locations/gallring/jobs/run_cycle/playground")
-    expect(page.get_by_text("as_of").first).to_be_visible(timeout=DRAWN)
-    shot(page, "ui-launchpad")
+def test_a_blocked_check_is_red_with_its_reason(served: Served, page: Page, site: Site) -> None:
+    """Somebody edits a purpose so that its claims never end: the evaluation is stopped before anything is sealed."""
+    purpose = site.policy / "purposes" / "web_security.sql"
+    kept = purpose.read_text(encoding="utf-8")
+    ends = "add_months(web_event.occurred_on, security.months) + security.days as ends_on"
+    assert ends in kept
+    before = manifests_of(site)
+    purpose.write_text(kept.replace(ends, "cast(null as date) as ends_on"), encoding="utf-8")
+    try:
+        fill_in(page, served, "run_cycle", f"as_of: '{DAY}'\n")
+        launch(page, "Failure")
+    finally:
+        purpose.write_text(kept, encoding="utf-8")
+    shot(page, "ui-run-blocked")
+    assert manifests_of(site) == before
+    page.goto(f"{served.url}/assets/retention/purpose_claims?view=checks&checkDetail=claims_have_an_end_or_a_reason")
+    expect(shown(page, "Failed").first).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("unexpected").first).to_be_visible(timeout=DRAWN)
+    shot(page, "ui-check-blocked")
 
 
-def test_the_command_lines_run_is_in_the_ui(served: Served, page: Page) -> None:
-    page.goto(f"{served.url}/locations/gallring/jobs/run_cycle/runs")
-    expect(page.get_by_text("Success").first).to_be_visible(timeout=DRAWN)
+def test_the_history_of_runs_tells_them_apart(served: Served, page: Page) -> None:
+    page.goto(f"{served.url}/{JOBS}/run_cycle/runs")
+    for outcome in ("Success", "Failure"):
+        expect(page.get_by_text(outcome).first).to_be_visible(timeout=DRAWN)
     shot(page, "ui-runs")
+    page.goto(f"{served.url}/automation")
+    for name in ("nightly_cycle", "weekly_verification", "monthly_register_review", "attention_needed"):
+        expect(page.get_by_text(name).first).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("At 04:30 AM").first).to_be_visible(timeout=DRAWN)
+    page.wait_for_timeout(500)
+    shot(page, "ui-automation")

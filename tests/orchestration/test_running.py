@@ -23,7 +23,7 @@ from orchestration.opening import PUBLIC_KEY, open_warehouse
 from orchestration.running import CycleOutcome, run_cycle
 from orchestration.settings import Settings
 from tests.orchestration.conftest import DAY
-from tests.orchestration.serving import ROOT, serving
+from tests.orchestration.serving import ROOT
 
 Make = Callable[[str], Site]
 
@@ -214,18 +214,3 @@ def test_a_defect_is_told_by_its_kind_and_never_by_its_text(sample_site: Make, m
     assert (failure.step, failure.exit_code) == ("core", None)
     assert "KeyError" in failure.message
     assert "Sven" not in failure.message
-
-
-@pytest.mark.slow
-def test_a_run_launched_from_the_web_ui_seals_what_the_command_line_does(sample_site: Make, tmp_path: Path) -> None:
-    ours = sample_site("ours")
-    theirs = Site(tmp_path / "theirs")
-    shutil.copytree(ours.path, theirs.path)
-    outcome = run_cycle(ours, DAY)
-    with serving(theirs, tmp_path / "server.log") as served:
-        run = served.finished(served.launch("run_cycle", {"as_of": "2026-11-22"}))
-    assert outcome.success
-    assert run["status"] == "SUCCESS"
-    assert {"key": "gallring/as_of", "value": "2026-11-22"} in run["tags"]
-    assert manifests_of(theirs)
-    assert manifests_of(theirs) == manifests_of(ours)
