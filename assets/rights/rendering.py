@@ -27,7 +27,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 WORDS = Path(__file__).with_name("words.yaml")
 #: Fields whose values are codes of the contracts.
 CODED = frozenset({"customer_type", "purchase_capacity", "status", "channel", "kind", "purpose", "event"})
-_DAY = re.compile(r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b")
+_HYPHENED = re.compile(r"\b[0-9]+(?:-[0-9]+)+")
 _ARTICLE = re.compile(r"^eu-gdpr:A(?P<article>[0-9]+)-(?P<paragraph>[0-9]+)-(?P<letter>[a-z])(?:-|$)")
 
 
@@ -118,10 +118,10 @@ def _listed(last: str, words: Iterable[str]) -> str:
 
 
 def _whole_days(text: str) -> _Markup:
-    """Text for a page, in which no line ends within a day."""
+    """Text for a page, in which no line ends within a day or another number with hyphens."""
     from markupsafe import escape
 
-    return _Markup(_DAY.sub(r'<span class="day">\g<0></span>', str(escape(text))))
+    return _Markup(_HYPHENED.sub(r'<span class="day">\g<0></span>', str(escape(text))))
 
 
 def _shown(field: Mapping[str, Any], known: Mapping[str, Any], language: Language) -> str:

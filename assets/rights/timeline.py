@@ -251,7 +251,7 @@ def _drawing(found: Timeline) -> str:
         domain=["active", "later", "unclear", "ended"], range=["#24507a", "#8fb3d6", "#c98a2b", "#c3cad3"]
     )
     drawn = alt.Chart(alt.Data(values=bars)).mark_bar(height=12).encode(
-        x=alt.X("start:T", title=None), x2="end:T",
+        x=alt.X("start:T", title=None, axis=alt.Axis(format="%Y-%m", labelOverlap=True)), x2="end:T",
         y=alt.Y("title:N", sort=order, title=None, axis=alt.Axis(labelLimit=300, ticks=False)),
         color=alt.Color("standing:N", scale=colours, legend=None),
     )  # fmt: skip

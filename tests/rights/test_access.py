@@ -14,6 +14,7 @@ from assets.errors import BadInput, BadUsage, CheckFailed, NeedsPerson
 from assets.rights.access import gather, portable
 from assets.rights.others import Own, names_another
 from assets.rights.people import find_person, records_of
+from assets.rights.rendering import words
 from assets.rights.reports import require_form, write_report
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -180,3 +181,11 @@ def test_a_sign_of_someone_else_is_enough(text: str, is_sign: bool) -> None:
     own.add_name("Disa Testman")
     own.add_words("Provvägen 4 Testinge")
     assert names_another(text, own, {"egil fiktivsson", "disa testman"}, {"karin", "disa"}, prose=True) is is_sign
+
+
+def test_every_field_has_a_swedish_word() -> None:
+    fields = {
+        column.name for contract in policy().contracts.values() if contract.record_type is not None
+        for column in contract.columns if column.name != contract.key
+    }  # fmt: skip
+    assert fields - set(words("sv")["fields"]) == set()
