@@ -12,7 +12,7 @@ select
     customer_id,
     null as contact_id,
     null as email,
-    one_of('request_kinds', n, 'asks for') as kind,
+    one_of('request_kinds', hash(n), 'word') as kind,  -- hashed once more: who has been chosen by a draw draws alike
     null as scope,
     moment(asked_on, n, 'asked at') as received_at,
     case when draw(n, 'proves identity', 5) > 0 then moment(asked_on + 2, n, 'identity at') end as identity_verified_at,

@@ -1,0 +1,281 @@
+"""What the runs add up to: medians, ratios to F, growth, and each goal with what was reached.
+
+Everything here is plain data, ready for JSON. Draws no conclusion that the numbers do not hold: a goal that was not
+measured says so.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.measuring import Measurement, median
+from tests.benchmarks.running import BY_THE_SHIPPED_POLICY, PEERS, Found, Plan
+
+FIRST, DAY, FULL, DELTA = "first night", "only the day changed", "news in full", "news as a delta"
+BENCHMARK = "first night, benchmark policy"
+#: The parts of the cycle that end in validated dispositions with their evidence.
+TO_DISPOSITIONS = ("intake", "core", "evaluation", "checks")
+PARTS = ("intake", "core", "evaluation", "checks", "proposal", "sealing", "erasure", "publication", "other",
+         "between steps")  # fmt: skip
+PACKAGES = ("duckdb", "dagster", "great-expectations", "polars", "pandas", "pyarrow", "numpy")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A goal of the issue, and what was reached at which size. `met` is None where it was not measured."""
+
+    goal: str
+    reached: str
+    met: bool | None
+
+
+class Size:
+    """One size's medians."""
+
+    def __init__(self, found: Found) -> None:
+        """Take the medians of what was found."""
+        self.customers = found.customers
+        self.found = found
+        self.medians = {name: median(runs) for name, runs in found.runs.items()}
+
+    def __getitem__(self, name: str) -> Measurement:
+        return self.medians[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.medians
+
+    @property
+    def floor(self) -> float:
+        """F, in CPU seconds."""
+        return self["F"].parts["work"]
+
+    def work(self, name: str) -> float:
+        """What a job cost without its start-up: a cycle's steps, a peer's work."""
+        parts = self[name].parts
+        return parts["cycle"] if "cycle" in parts else parts["work"]
+
+    def to_dispositions(self, name: str, *, checked: bool = True) -> float:
+        """What the product's way from the exports to dispositions cost."""
+        parts = TO_DISPOSITIONS if checked else TO_DISPOSITIONS[:-1]
+        return sum(self[name].parts.get(part, 0.0) for part in parts)
+
+
+def summed_up(plan: Plan, found: Sequence[Found], small: Found, day: date) -> dict[str, Any]:
+    """Everything that is printed and kept."""
+    sizes, little = [Size(each) for each in found], Size(small)
+    return {
+        "date": day.isoformat(),
+        "machine": machine(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "plan": asdict(plan),
+        "sizes": [_told(size) for size in sizes],
+        "small": {name: _measured(each) for name, each in little.medians.items()},
+        "growth": growth(sizes),
+        "goals": [asdict(goal) for goal in goals(sizes, little)],
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What it ran on."""
+    model = next(
+        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
+         if line.startswith("model name")),
+        platform.processor(),
+    )  # fmt: skip
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {"processor": model, "cores": os.cpu_count(), "memory_gib": round(memory, 1),
+            "load_before": round(os.getloadavg()[0], 1)}  # fmt: skip
+
+
+def _told(size: Size) -> dict[str, Any]:
+    return {
+        "customers": size.customers,
+        "rows": size["F"].told["rows"],
+        "bytes": size["F"].told["bytes"],
+        "floor_cpu": round(size.floor, 3),
+        "jobs": {name: {**_measured(each), "f": round(size.work(name) / size.floor, 2)}
+                 for name, each in size.medians.items()},
+        "runs": {name: [round(run.parts.get("cycle", run.parts.get("work", run.cpu)), 3) for run in runs]
+                 for name, runs in size.found.runs.items()},
+        "agreed": size.found.agreed,
+        "skipped": size.found.skipped,
+        "sealed": size.found.sealed,
+    }  # fmt: skip
+
+
+def _measured(each: Measurement) -> dict[str, Any]:
+    return {
+        "cpu": round(each.cpu, 3),
+        "wall": round(each.wall, 2),
+        "peak_mb": round(each.peak_mb),
+        "parts": {name: round(seconds, 3) for name, seconds in each.parts.items()},
+        **{name: told for name, told in each.told.items() if name in ("rows", "bytes", "sampled", "customers")},
+    }
+
+
+# -- growth ------------------------------------------------------------------------------------------------------------
+
+
+def growth(sizes: Sequence[Size]) -> dict[str, dict[str, float]]:
+    """How cost grows between neighbouring sizes: the exponent of CPU over customers, by job and part."""
+    found: dict[str, dict[str, float]] = {}
+    for smaller, larger in pairwise(sizes):
+        for name in _costs(smaller):
+            if name in _costs(larger):
+                step = f"{smaller.customers} to {larger.customers}"
+                found.setdefault(name, {})[step] = _exponent(smaller, larger, name)
+    return found
+
+
+def _costs(size: Size) -> dict[str, float]:
+    """CPU seconds by job, and of the first night by part."""
+    jobs = {name: size.work(name) for name in ("F", FIRST, DAY, FULL, DELTA, *PEERS) if name in size}
+    return jobs | {f"{FIRST}: {part}": size[FIRST].parts.get(part, 0.0) for part in PARTS}
+
+
+def _exponent(smaller: Size, larger: Size, name: str) -> float:
+    """1.0: ten times the customers, ten times the cost."""
+    less, more = _costs(smaller)[name], _costs(larger)[name]
+    if less <= 0 or more <= 0:
+        return 0.0
+    return round(math.log(more / less) / math.log(larger.customers / smaller.customers), 2)
+
+
+# -- goals -------------------------------------------------------------------------------------------------------------
+
+
+def goals(sizes: Sequence[Size], small: Size) -> list[Goal]:
+    """Every line of the issue's table, at the largest size that was measured."""
+    largest = sizes[-1]
+    at = f"at {largest.customers:,} customers".replace(",", " ")
+    floor = largest.floor
+    return [
+        _cycle(largest, at),
+        _growth(sizes),
+        _ten_million(largest),
+        _half_a_gigabyte(largest, at),
+        _night(largest, small, DAY, "a night where only the day changed", 0.02, at),
+        _night(largest, small, FULL, "a night with 1 % changed rows, full snapshots delivered", 1.3, at),
+        _night(largest, small, DELTA, "the same as delta delivery", 0.25, at),
+        _checks(largest, at),
+        _sealing(sizes, at),
+        _rewriting(largest, at),
+        *(_peer(largest, name, least, at) for name, least in
+          (("polars", 1.5), ("pandas", 5.0), ("postgresql", 10.0), ("per_person", 200.0))),
+        _small_site(small),
+        _determinism(largest, at),
+    ] if floor else []  # fmt: skip
+
+
+def _cycle(size: Size, at: str) -> Goal:
+    whole, decided = size.work(FIRST) / size.floor, size.to_dispositions(FIRST) / size.floor
+    return Goal(
+        "CSV → validated dispositions with evidence, whole cycle without Dagster's start-up ≤ 4 F (≤ 3 F)",
+        f"{whole:.1f} F for the whole first night, of which {decided:.1f} F to validated dispositions, {at}",
+        whole <= 4,
+    )
+
+
+def _growth(sizes: Sequence[Size]) -> Goal:
+    goal = "growth: CPU exponent ≤ 1.05"
+    if len(sizes) < 2:
+        return Goal(goal, "needs two sizes", None)
+    smaller, larger = sizes[-2:]
+    reached = _exponent(smaller, larger, FIRST)
+    return Goal(goal, f"{reached:.2f} from {smaller.customers} to {larger.customers} customers", reached <= 1.05)
+
+
+def _ten_million(size: Size) -> Goal:
+    goal = "10 M customers with memory_limit 4 GB (2 GB): peak ≤ 1.3 × the limit, CPU ≤ 1.15 × of unlimited"
+    if size.customers < 10_000_000:
+        return Goal(goal, f"not measured: the largest size was {size.customers}", None)
+    return _limited(size, goal, {"4GB": 4000.0, "2GB": 2000.0}, 1.15, 1.3)
+
+
+def _half_a_gigabyte(size: Size, at: str) -> Goal:
+    return _limited(
+        size, f"1 M customers under a 512 MB limit: completes, ≤ 1.5 × CPU ({at})", {"512MB": 512.0}, 1.5, None
+    )
+
+
+def _limited(size: Size, goal: str, limits: dict[str, float], most: float, peak: float | None) -> Goal:
+    name = next((f"{FIRST}, {limit}" for limit in limits if f"{FIRST}, {limit}" in size), None)
+    if name is None:
+        return Goal(goal, "not measured: no such limit was asked for", None)
+    ratio, used = size.work(name) / size.work(FIRST), size[name].peak_mb
+    fits = peak is None or used <= peak * limits[name.rsplit(", ", 1)[1]]
+    return Goal(goal, f"{ratio:.2f} × the CPU, {used:.0f} MB at most", ratio <= most and fits)
+
+
+def _night(size: Size, small: Size, name: str, goal: str, limit: float, at: str) -> Goal:
+    """Without what a night costs on a company with hardly a row: start-up, and every step's own overhead."""
+    nothing = small.work(DAY)
+    reached = (size.work(name) - nothing) / size.floor
+    changed = ""
+    if name != DAY:
+        changed = f", {size['generate a delta'].told['rows'] / size['F'].told['rows']:.1%} of the rows new"
+    return Goal(
+        f"{goal} ≤ {limit:g} F + start-up",
+        f"{reached:.2f} F more than the {nothing:.1f} CPU-s of a night on the demo's company{changed}, {at}",
+        reached <= limit,
+    )
+
+
+def _checks(size: Size, at: str) -> Goal:
+    share = size[FIRST].parts["checks"] / size.work(FIRST)
+    return Goal("Great Expectations' share of the cycle ≤ 25 %", f"{share:.0%} {at}", share <= 0.25)
+
+
+def _sealing(sizes: Sequence[Size], at: str) -> Goal:
+    size = sizes[-1]
+    ratio = size[FIRST].parts["sealing"] / size["plain lines"].parts["writing"]
+    rows = size["plain lines"].told["rows"]
+    return Goal(
+        "sealing, per manifest row ≤ 2.2 × DuckDB writing the same rows as plain JSON Lines",
+        f"{ratio:.1f} × for {rows} items {at}; the cycle's peak was {size[FIRST].peak_mb:.0f} MB",
+        ratio <= 2.2,
+    )
+
+
+def _rewriting(size: Size, at: str) -> Goal:
+    ratio = size[FIRST].parts["erasure"] / size["plain copy"].parts["copying"]
+    goal = "rewriting the warehouse for erasure ≤ 1.3 × a plain COPY FROM DATABASE of what is left"
+    return Goal(goal, f"{ratio:.2f} × {at}", ratio <= 1.3)
+
+
+def _peer(size: Size, peer: str, least: float, at: str) -> Goal:
+    """A peer against the product's own way to dispositions, by the same policy and without its checks."""
+    goal = f"{peer.replace('_', ' ')} costs ≥ {least:g} × the product's way to dispositions"
+    if peer not in size:
+        return Goal(goal, f"not measured{': ' + size.found.skipped[peer] if peer in size.found.skipped else ''}", None)
+    own = FIRST if peer == BY_THE_SHIPPED_POLICY else BENCHMARK
+    ratio = size.work(peer) / size.to_dispositions(own, checked=False)
+    agreed = size.found.agreed.get(peer)
+    return Goal(goal, f"{ratio:.2f} × {at}, {agreed} dispositions alike", ratio >= least)
+
+
+def _small_site(small: Size) -> Goal:
+    whole, imports, usage = small["gallring run"].wall, small[FIRST].parts["start-up"], small["gallring --help"].wall
+    return Goal(
+        "the demo's `gallring run` from cold ≤ 12 s wall, of which imports ≤ 5 s; `gallring --help` ≤ 0.5 s",
+        f"{whole:.1f} s ({small['gallring run'].cpu:.1f} CPU-s), start-up {imports:.1f} CPU-s, help {usage:.2f} s",
+        whole <= 12 and imports <= 5 and usage <= 0.5,
+    )
+
+
+def _determinism(size: Size, at: str) -> Goal:
+    sealed = size.found.sealed
+    return Goal(
+        "the same manifest bytes across thread counts, memory limits, orders of files and repeated runs",
+        f"{len(set(sealed.values()))} version of the manifests in {len(sealed)} runs ({', '.join(sealed)}) {at}",
+        len(set(sealed.values())) == 1,
+    )

@@ -1,0 +1,196 @@
+"""The runs of a benchmark, interleaved: every round measures everything once, so that a slow minute hits all alike.
+
+Each peer's dispositions are compared with the product's in the first round; one that decided otherwise ends the run.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from assets.site import Site
+from tests.benchmarks.agreement import require_agreement
+from tests.benchmarks.measuring import Measurement, measure, measure_command
+from tests.benchmarks.peers import with_postgresql
+from tests.benchmarks.peers.task import POLICY
+from tests.benchmarks.workplaces import FIRST, NEXT, Workplace, sealed_bytes
+
+#: Peer -> how the file it writes ends. `per_person` decides by the whole shipped policy, the others by the benchmark's.
+PEERS = {"polars": ".parquet", "pandas": ".parquet", "postgresql": ".csv", "per_person": ".csv"}
+#: What the peer decides by, in the names of the product's own runs.
+BY_THE_SHIPPED_POLICY = "per_person"
+MEMORY_LIMIT, THREADS, POLICY_SETTING = (
+    "GALLRING_WAREHOUSE__MEMORY_LIMIT",
+    "GALLRING_WAREHOUSE__THREADS",
+    "GALLRING_POLICY",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    Attributes:
+        sizes: how many customers, smallest first.
+        repeats: how many rounds.
+        peers: which peers.
+        limits: memory limits such as `512MB`, under which the first night runs once more.
+        change: of how many customers in a hundred there is news in the next night.
+        sample: how many customers are decided one at a time.
+    """
+
+    sizes: tuple[int, ...]
+    repeats: int
+    peers: tuple[str, ...]
+    limits: tuple[str, ...] = ()
+    change: float = 12.0
+    sample: int = 200
+
+
+@dataclass
+class Found:
+    """What one size cost, run by run, and what was seen to agree."""
+
+    customers: int
+    runs: dict[str, list[Measurement]] = field(default_factory=lambda: defaultdict(list))
+    agreed: dict[str, int] = field(default_factory=dict)
+    sealed: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, measurement: Measurement) -> None:
+        """Keep a measurement."""
+        self.runs[name].append(measurement)
+        tell(f"  {name}: {measurement.parts.get('cycle', measurement.parts.get('work', measurement.cpu)):.2f} CPU-s")
+
+
+def tell(text: str) -> None:
+    """Say how far the benchmark has come."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(plan: Plan, work: Path) -> list[Found]:
+    """Measure every size in turn; `work` is an empty folder with room for the largest."""
+    return [_size(plan, customers, work) for customers in plan.sizes]
+
+
+def small_site(repeats: int, work: Path) -> Found:
+    """The demo's company: its first night, and a night without news: what every night costs before any row is read."""
+    found = Found(0)
+    tell("the demo's company")
+    place = Workplace(work / "small", 40, 10.0, cases=True)
+    try:
+        for _ in range(repeats):
+            with place.site() as site:
+                found.add("gallring run", measure_command(["gallring", "run", *_of(site, FIRST)], allowed=(0, 3, 4)))
+            with place.site() as site:
+                found.add("first night", _cycle(site, FIRST))
+                found.add("only the day changed", _cycle(site, NEXT))
+            found.add("gallring --help", measure_command(["gallring", "--help"]))
+    finally:
+        shutil.rmtree(place.folder)
+    return found
+
+
+def _of(site: Site, day: object) -> list[str]:
+    return ["--site", str(site.path), "--as-of", str(day)]
+
+
+def _size(plan: Plan, customers: int, work: Path) -> Found:
+    tell(f"{customers} customers")
+    found = Found(customers)
+    place = Workplace(work / str(customers), customers, plan.change)
+    try:
+        for name, measurement in (("generate", place.generated), ("generate the next night", place.next_full),
+                                  ("generate a delta", place.next_delta)):  # fmt: skip
+            found.add(name, measurement)
+        for number in range(plan.repeats):
+            tell(f" round {number + 1} of {plan.repeats}")
+            _round(plan, place, found, first=number == 0)
+    finally:
+        shutil.rmtree(place.folder)
+    return found
+
+
+def _round(plan: Plan, place: Workplace, found: Found, *, first: bool) -> None:
+    """Everything once. What is only looked at, not timed, is done in the first round."""
+    found.add("F", measure("floor", {"inbox": place.inbox("first")}))
+    with place.site() as site:
+        found.add("first night", _cycle(site, FIRST))
+        found.sealed[f"run {len(found.runs['first night'])}"] = sealed_bytes(site)
+        _beside(site, place, found)
+        if first:
+            measure("decided", {"site": site.path, "out": place.folder / "shipped.parquet"})
+        _nights(site, place, found)
+    with _benchmark_policy(place) as (site, environment):
+        found.add("first night, benchmark policy", _cycle(site, FIRST, environment))
+        if first:
+            measure("decided", {"site": site.path, "out": place.folder / "benchmark.parquet"}, environment=environment)
+    for peer in plan.peers:
+        _peer(plan, peer, place, found, first=first)
+    for limit in plan.limits:
+        _again(place, found, f"first night, {limit}", {MEMORY_LIMIT: limit})
+    if first:
+        _again(place, found, "first night, 1 thread", {THREADS: "1"})
+        _again(place, found, "first night, files in another order", {}, reversed_files=True)
+
+
+def _cycle(site: Site, day: object, environment: dict[str, str] | None = None) -> Measurement:
+    return measure("cycle", {"site": site.path, "as_of": day}, environment=environment)
+
+
+def _beside(site: Site, place: Workplace, found: Found) -> None:
+    """What parts of the first night are measured against, over what it left."""
+    found.add("plain lines", measure("plain_lines", {"site": site.path, "out": place.folder / "items.jsonl"}))
+    found.add("plain copy", measure("plain_copy", {"site": site.path, "out": place.folder / "plain.duckdb"}))
+
+
+def _nights(site: Site, place: Workplace, found: Found) -> None:
+    for name, night in (("only the day changed", None), ("news in full", "full"), ("news as a delta", "delta")):
+        with place.following(site, night) as following:
+            found.add(name, _cycle(following, NEXT))
+
+
+@contextmanager
+def _benchmark_policy(place: Workplace) -> Iterator[tuple[Site, dict[str, str]]]:
+    with place.site() as site:
+        yield site, {POLICY_SETTING: str(POLICY)}
+
+
+def _again(
+    place: Workplace, found: Found, name: str, environment: dict[str, str], *, reversed_files: bool = False
+) -> None:
+    """The first night under other circumstances, and what it sealed."""
+    with place.site(reversed_files=reversed_files) as site:
+        found.add(name, _cycle(site, FIRST, environment))
+        found.sealed[name] = sealed_bytes(site)
+
+
+def _peer(plan: Plan, peer: str, place: Workplace, found: Found, *, first: bool) -> None:
+    if peer == "postgresql" and with_postgresql.programs() is None:
+        found.skipped[peer] = "not installed: apt-get install postgresql"
+        tell(f"  {peer}: skipped, {found.skipped[peer]}")
+        return
+    out = place.folder / f"{peer}{PEERS[peer]}"
+    more = {"sample": plan.sample} if peer == BY_THE_SHIPPED_POLICY else {}
+    found.add(peer, measure(peer, {"inbox": place.inbox("first"), "as_of": FIRST, "out": out, **more}))
+    if first:
+        product = place.folder / ("shipped.parquet" if peer == BY_THE_SHIPPED_POLICY else "benchmark.parquet")
+        found.agreed[peer] = require_agreement(product, out, peer, sampled=peer == BY_THE_SHIPPED_POLICY)
+    out.unlink()
+
+
+def chosen(names: Sequence[str]) -> tuple[str, ...]:
+    """The peers of those names.
+
+    Raises:
+        ValueError: there is no such peer.
+    """
+    unknown = sorted(set(names) - PEERS.keys())
+    if unknown:
+        raise ValueError(f"There is no peer {unknown[0]}: there are {', '.join(PEERS)}.")
+    return tuple(names)
