@@ -128,9 +128,15 @@ def table(measured: Sequence[Measured]) -> str:
     return "\n".join(lines)
 
 
+def section() -> str:
+    """The measurements as a section of the benchmark's page, or why there are none."""
+    found = table(list(measure_all())) if folder() else "Not measured: `make setup` brings the Febrl data sets."
+    return f"## Possible matches\n\n{found}\n"
+
+
 def main() -> None:
     """Measure, and print the table."""
-    print(table(list(measure_all())))
+    print(section())
 
 
 if __name__ == "__main__":
