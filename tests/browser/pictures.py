@@ -18,7 +18,7 @@ PICTURES = {
     "asset.png": "ui-asset.png",
     "check-that-blocks.png": "ui-check-blocked.png",
     "approval.png": "ui-approval.png",
-    "retention-report.png": "report-light.png",
+    "retention-report.png": "report-top.png",
 }
 
 

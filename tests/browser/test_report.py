@@ -156,6 +156,7 @@ def test_print_shows_the_tables_and_hides_the_tools(show: Open) -> None:
 
 def test_screenshots_to_look_at(show: Open) -> None:
     shoot(show(), "light")
+    shoot(show(), "top", whole=False)
     shoot(show(scheme="dark"), "dark")
     shoot(show("index.sv.html"), "swedish")
     shoot(show("index.sv.html", width=TELEPHONE["width"], height=TELEPHONE["height"]), "telephone")
