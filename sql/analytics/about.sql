@@ -1,4 +1,5 @@
--- What this file was made from. One row.
+-- What this file was made from. One row. A run puts a newer file in this one's place; whoever has this one open goes
+-- on reading it, and sees the newer one after closing and opening again.
 -- - policy varchar: the name of the policy
 -- - policy_version varchar: the register's version, as its owner writes it
 -- - policy_sha256 varchar: digest over register, purpose SQL, evaluation SQL and contracts

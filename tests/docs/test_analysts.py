@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -55,6 +59,52 @@ def test_the_python_runs(decided: tuple[Site, Warehouse], monkeypatch: pytest.Mo
     for code in blocks("analysts.md", "python"):
         exec(compile(code, "analysts.md", "exec"), {})
     assert "Familjefilm" in capsys.readouterr().out
+
+
+def test_the_notebook_runs_from_top_to_bottom(decided: tuple[Site, Warehouse], monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = json.loads((DOCS / "analysts.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    monkeypatch.chdir(decided[0].path.parent)
+    names: dict[str, Any] = {}
+    shown = [run_cell("".join(cell["source"]), names) for cell in cells]
+    frames = [each for each in shown if each is not None and hasattr(each, "columns")]
+    assert len(frames) >= 5
+    assert all(len(frame) for frame in frames)
+    assert "mark" in next(each for each in shown if hasattr(each, "to_dict") and not hasattr(each, "columns")).to_dict()
+    assert names["site"].execute is not None
+
+
+def run_cell(source: str, names: dict[str, Any]) -> Any:
+    """Run a cell as a notebook does: the value of its last expression is what it shows."""
+    tree = ast.parse(source)
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "cell", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if isinstance(last, ast.Expr) else None
+
+
+def test_the_notebook_holds_no_outputs() -> None:
+    notebook = json.loads((DOCS / "analysts.ipynb").read_text(encoding="utf-8"))
+    assert notebook["nbformat"] == 4
+    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
+    for cell in notebook["cells"]:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+def test_the_duckdb_command_line_opens_it(decided: tuple[Site, Warehouse]) -> None:
+    command = Path(sys.executable).with_name("duckdb")
+    asked = "select as_of from about; from what_holds('customer', 'K9001');"
+    said = subprocess.run(
+        [command, "-readonly", "-csv", str(decided[0].analytics), "-c", asked],
+        capture_output=True, text=True, check=True, timeout=60,
+    ).stdout  # fmt: skip
+    assert said.startswith("as_of\n2026-11-22\n")
+    assert "birth_date,retain" in said
+
+
+def test_an_open_reader_is_told_how_to_see_the_new_copy(reader: duckdb.DuckDBPyConnection) -> None:
+    (comment,) = reader.execute("select comment from duckdb_tables() where table_name = 'about'").fetchone() or ("",)
+    assert "closing and opening again" in comment
 
 
 def test_every_table_column_and_macro_says_what_it_is(reader: duckdb.DuckDBPyConnection) -> None:
