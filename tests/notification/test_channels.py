@@ -7,7 +7,8 @@ import smtplib
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
@@ -16,7 +17,7 @@ from assets.delivery.transports.contract import RetryableTransportError, Termina
 from assets.manifests.signatures import Signer
 from assets.notification.addresses import is_private_address
 from assets.notification.mail import Mail, MailServer
-from assets.notification.notices import as_json, as_text
+from assets.notification.notices import Kind, as_json, as_text
 from assets.notification.webhook import Webhook
 from tests.notification.conftest import NOTICE, Mailbox, Receiver
 
@@ -49,6 +50,16 @@ def test_a_webhook_gets_the_notice_signed_with_the_sites_key(receiver: Receiver,
     headers = receiver.headers[0]
     assert headers["idempotency-key"] == f'"run-{NOTICE.run_id}"'
     assert headers["authorization"] == "Bearer open sesame"
+
+
+def test_the_documented_notice_is_one_of_ours() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "deploying.md").read_text(encoding="utf-8")
+    documented = json.loads(page.split("```json")[1].split("```")[0])
+    ours = json.loads(as_json(NOTICE))
+    assert documented.keys() == ours.keys()
+    assert {frozenset(each) for each in documented["concerns"]} == {frozenset(each) for each in ours["concerns"]}
+    for kind in get_args(Kind):
+        assert f"`{kind}`" in page
 
 
 def test_a_signature_of_another_key_is_seen_by_the_receiver(receiver: Receiver, signer: Signer, tmp_path: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +15,12 @@ from assets.assurance.assets import VERIFICATIONS
 from assets.catalogue.assets import POOL
 from assets.errors import BadInput
 from assets.rights.assets import CHECKS
+from assets.site import Site
 from expectations.specs import all_specs
 from orchestration.definitions import build_definitions
 from orchestration.initialising import make_site
 from orchestration.sensors import sensors
-from orchestration.settings import AUTOMATIONS
+from orchestration.settings import AUTOMATIONS, Settings
 from tests.orchestration.graph import ACCEPTED, drawn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,6 +149,23 @@ def test_loading_imports_neither_pandas_nor_great_expectations() -> None:
         "print([name for name in ('pandas', 'great_expectations', 'numpy') if name in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "[]"
+
+
+def test_the_page_on_deploying_names_everything_that_runs(definitions: Definitions, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    repository = definitions.get_repository_def()
+    for each in [*repository.schedule_defs, *repository.sensor_defs]:
+        assert f"| `{each.name}` |" in page, each.name
+    started = {each.job_name for each in repository.schedule_defs} | {
+        each.job_name for each in repository.sensor_defs if each.targets
+    }
+    assert {name for name in started if f"`{name}`" not in page} == set()
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
+    (tmp_path / "gallring.toml").write_text("".join(examples))
+    settings = Settings.load(Site(tmp_path))
+    assert settings.automation.running
+    assert settings.notifications.email.host_and_port() == ("mail.company.example", 587)
 
 
 @pytest.mark.slow
