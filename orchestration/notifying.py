@@ -16,6 +16,8 @@ from typing import Any
 
 from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogEntry
 
+from assets.assurance.assets import REGISTER_REVIEW
+from assets.catalogue.assets import key_of
 from assets.delivery.transports.contract import TransportError
 from assets.notification.channels import Channel
 from assets.notification.mail import Mail, MailServer
@@ -23,6 +25,7 @@ from assets.notification.notices import Concern, Kind, Notice
 from assets.notification.webhook import Webhook
 from assets.site import Site
 from orchestration.history import Ended, ended_after, last_ended
+from orchestration.jobs import REVIEW
 from orchestration.opening import load_signer
 from orchestration.resources import AS_OF_TAG, now
 from orchestration.settings import NotificationSettings, Settings
@@ -33,6 +36,9 @@ REQUESTS_CHECK = "requests_answered_in_time"
 A_TICK = 10
 
 _BLOCKS = AssetKey(["intake", "blocks"])
+_REVIEW = key_of(REGISTER_REVIEW)
+#: What the monthly review counts, as it is told.
+_REVIEWED = ("purposes_due_for_review", "purposes_that_keep_nothing", "findings", "holds_to_review")
 _CREDENTIALS = "notifications"
 _EVENTS = {
     DagsterEventType.ASSET_CHECK_EVALUATION,
@@ -133,10 +139,12 @@ def tell_of_ended_runs(
 def notice_of(instance: DagsterInstance, ended: Ended, chosen: NotificationSettings) -> Notice | None:
     """What a run leaves for people to look at; None when that is nothing."""
     events = instance.all_logs(ended.run_id, of_type=_EVENTS)
-    concerns = tuple(_concerns(events, ended.success, chosen.warnings))
+    run = instance.get_run_by_id(ended.run_id)
+    concerns = [*_concerns(events, ended.success, chosen.warnings)]
+    if run is not None and run.job_name == REVIEW:
+        concerns += _to_review(events)
     if not concerns:
         return None
-    run = instance.get_run_by_id(ended.run_id)
     day = run.tags.get(AS_OF_TAG) if run is not None else None
     return Notice(
         run_id=ended.run_id,
@@ -144,7 +152,7 @@ def notice_of(instance: DagsterInstance, ended: Ended, chosen: NotificationSetti
         as_of=date.fromisoformat(day) if day else None,
         ended_at=datetime.fromtimestamp(ended.timestamp, UTC),
         success=ended.success,
-        concerns=concerns,
+        concerns=tuple(concerns),
         url=f"{chosen.ui.rstrip('/')}/runs/{ended.run_id}" if chosen.ui else "",
     )
 
@@ -164,6 +172,17 @@ def _concerns(events: Sequence[EventLogEntry], success: bool, with_warnings: boo
             blocked = _count(event.step_materialization_data.materialization.metadata, "dagster/row_count")
             if blocked:
                 yield Concern("source_blocked", ".".join(_BLOCKS.path), count=blocked)
+
+
+def _to_review(events: Sequence[EventLogEntry]) -> Iterator[Concern]:
+    """What the review of the register found; the nightly page of it is told to nobody."""
+    for entry in events:
+        event = entry.dagster_event
+        if event is not None and event.is_step_materialization and event.asset_key == _REVIEW:
+            metadata = event.step_materialization_data.materialization.metadata
+            for name in _REVIEWED:
+                if count := _count(metadata, name):
+                    yield Concern("review_due", name.replace("_", " "), count=count)
 
 
 def _failed_check(found: Any, with_warnings: bool) -> Iterator[Concern]:

@@ -13,13 +13,14 @@ from typing import Literal
 
 SCHEMA = "gallring-notice/1"
 
-Kind = Literal["run_failed", "step_failed", "check_failed", "request_overdue", "source_blocked"]
+Kind = Literal["run_failed", "step_failed", "check_failed", "request_overdue", "source_blocked", "review_due"]
 
 _SENTENCES: dict[Kind, str] = {
     "run_failed": "The run failed.",
     "step_failed": "Step {subject} failed ({reason}).",
     "check_failed": "Check {subject} says no: {count} unexpected ({reason}).",
     "request_overdue": "{count} requests of people are overdue (check {subject}).",
+    "review_due": "To be reviewed: {count} {subject} (reports/register-review.md).",
     "source_blocked": "{count} tables block the manifests that depend on them: `gallring status` names them.",
 }
 
@@ -82,6 +83,7 @@ class Notice:
             *counted,
             *(["requests overdue"] if "request_overdue" in kinds else []),
             *(["sources block"] if "source_blocked" in kinds else []),
+            *(["register to be reviewed"] if "review_due" in kinds else []),
         ]
         day = f" as of {self.as_of}" if self.as_of is not None else ""
         return f"Gallring {self.job}{day}: {', '.join(told)}"

@@ -19,6 +19,7 @@ from dagster import (
     asset,
     asset_check,
     build_sensor_context,
+    define_asset_job,
     job,
     op,
 )
@@ -138,6 +139,24 @@ def test_a_defect_is_told_by_its_kind_alone(history: DagsterInstance) -> None:
         Concern("run_failed"), Concern("step_failed", "broken", "KeyError, a defect of the program"),
     )  # fmt: skip
     assert SECRET not in as_text(notice)
+
+
+def test_the_monthly_review_is_told_and_the_nightly_page_is_not(history: DagsterInstance) -> None:
+    @asset(key=["reports", "register_review"])
+    def page() -> MaterializeResult[Any]:
+        return MaterializeResult(metadata={"holds_to_review": 2, "findings": 0, "purposes_due_for_review": 14})
+
+    place = last_ended(history)
+    for name in ("run_cycle", "review_register"):
+        definitions = Definitions([page], jobs=[define_asset_job(name, [page])])
+        assert definitions.resolve_job_def(name).execute_in_process(instance=history).success
+    nightly, monthly = (notice_of(history, each, NotificationSettings()) for each in ended_after(history, place, 9))
+    assert nightly is None
+    assert monthly is not None
+    assert monthly.concerns == (
+        Concern("review_due", "purposes due for review", count=14), Concern("review_due", "holds to review", count=2),
+    )  # fmt: skip
+    assert monthly.headline == "Gallring review_register: register to be reviewed"
 
 
 class Way:
