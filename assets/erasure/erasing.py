@@ -186,6 +186,8 @@ def _without_ordered(warehouse: Warehouse, contract: Contract) -> str:
             parts.append(f"case when not {_is_ordered(name)} then source_row.{quoted} end as {quoted}")
         elif name == "withheld":
             parts.append(f"{_withheld(contract)} as withheld")
+        elif name == "row_digest":  # it was made of the values too
+            parts.append("case when ordered.fields is null then source_row.row_digest end as row_digest")
         else:
             parts.append(f"source_row.{quoted}")
     return f"select {', '.join(parts)} {_ordered_rows(contract)}"

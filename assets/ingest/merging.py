@@ -5,10 +5,12 @@ Runs the SQL; reads no files and judges no rows. A full delivery replaces a tabl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assets.ingest.contracts import Column, Contract
-from assets.ingest.projecting import literal
+from assets.ingest.projecting import has_digest, literal
+from assets.ingest.recognising import SEEN
 from assets.ingest.tables import raw_columns
 from assets.warehouse import Warehouse, identifier
 
@@ -23,6 +25,19 @@ _KEY_TEXT = {
 }  # fmt: skip
 
 
+#: Columns whose values are few: each is hashed once.
+_FEW_VALUES = frozenset({"product"})
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a table before a delivery: whether it has rows, recognisable ones, fields ordered erased."""
+
+    rows: bool
+    digests: bool
+    ordered: bool
+
+
 @dataclass(frozen=True)
 class Staging:
     """The rows of one table in one delivery, staged in a temporary table.
@@ -31,112 +46,197 @@ class Staging:
         contract: the table.
         table: the temporary table.
         delivery_id: the delivery.
+        known: the raw table before it.
         full: whether it holds every row of the table.
         unidentified: whether a row that cannot be read might be anyone's: then nobody counts as gone.
+        recognised: whether rows that came as they were are not staged, but stand in `SEEN`.
     """
 
     contract: Contract
     table: str
     delivery_id: str
+    known: Known
     full: bool
     unidentified: bool
+    recognised: bool
+
+
+def known_state(warehouse: Warehouse, contract: Contract) -> Known:
+    """What the raw table of a contract holds."""
+    raw = f"raw.{identifier(contract.raw_table)}"
+    rows, digests, ordered = warehouse.rows(
+        f"select exists (select 1 from {raw}), exists (select 1 from {raw} where row_digest is not null), "
+        "exists (select 1 from manifest.ordered_fields where record_type = ?)",
+        [contract.record_type],
+    )[0]
+    return Known(rows, digests and has_digest(contract), ordered)
 
 
 def merge(warehouse: Warehouse, staging: Staging) -> None:
     """Bring the staged rows into the raw table. Runs inside the caller's transaction."""
-    contract = staging.contract
-    raw = f"raw.{identifier(contract.raw_table)}"
-    columns = raw_columns(contract)
-    _number_new_rows(warehouse, staging, raw)
-    arrivals = _arrivals(staging, raw)
+    raw = f"raw.{identifier(staging.contract.raw_table)}"
     params = {"delivery_id": staging.delivery_id}
-    if staging.full:
-        others = _others(staging, raw, "true")
-        shape = ", ".join(f"cast({identifier(name)} as {kind}) as {identifier(name)}" for name, kind in columns.items())
-        warehouse.run(
-            f"create or replace table {raw} as select {shape} from ({arrivals} union all by name {others})", params
-        )
+    _meet(warehouse, staging, raw)
+    if not staging.known.rows:
+        warehouse.run(f"insert into {raw} by name {_arrivals(staging, raw)}", params)
+    elif staging.full and not staging.recognised:
+        _replace(warehouse, staging, raw)
     else:
-        others = _others(staging, raw, f"old._key in (select _key from {staging.table} where _deleted)")
-        warehouse.run(f"create or replace temp table merged as {arrivals} union all by name {others}", params)
+        warehouse.run(
+            f"create or replace temp table merged as {_arrivals(staging, raw)} "
+            f"union all by name {_others(staging, raw, 'old.row_id in (select row_id from leaving)')}",
+            params,
+        )
         warehouse.run(f"delete from {raw} where row_id in (select row_id from merged)")
         warehouse.run(f"insert into {raw} by name select * from merged")
-        warehouse.run("drop table merged")
-    warehouse.run("drop table new_rows")
+        if staging.recognised:
+            warehouse.run(
+                f"update {raw} set in_delivery = $delivery_id where row_id in (select _known from {SEEN})", params
+            )
+    for table in ("merged", "met", "leaving", "new_rows", SEEN, staging.table):
+        warehouse.run(f"drop table if exists temp.{table}")
+
+
+def _replace(warehouse: Warehouse, staging: Staging, raw: str) -> None:
+    """A raw table written anew, with the staged rows and all others: when most rows may have changed."""
+    columns = raw_columns(staging.contract)
+    shape = ", ".join(f"cast({identifier(name)} as {kind}) as {identifier(name)}" for name, kind in columns.items())
+    others = _others(staging, raw, "old.row_id not in (select row_id from met)")
+    warehouse.run(
+        f"create or replace table {raw} as select {shape} from ({_arrivals(staging, raw)} union all by name {others})",
+        {"delivery_id": staging.delivery_id},
+    )
 
 
 def _key_of(raw_alias: str, contract: Contract) -> str:
     return f"cast({raw_alias}.{identifier(contract.key)} as varchar)"
 
 
-def _number_new_rows(warehouse: Warehouse, staging: Staging, raw: str) -> None:
-    """Rows never seen get the next surrogates in the order of their keys, whatever the order of the file."""
+def _meet(warehouse: Warehouse, staging: Staging, raw: str) -> None:
+    """Tell which staged row is which row of the table, which are new, and which rows of the table are leaving.
+
+    Rows never seen get the next surrogates in the order of their keys, whatever the order of the file.
+    """
+    arrived = f"from {staging.table} as new where new._failure = 0 and not new._deleted"
+    base, unmet = "0", ""
+    if staging.known.rows:
+        warehouse.run(
+            f"create or replace temp table met as select new.rowid as place, old.row_id from {staging.table} as new "
+            f"inner join {raw} as old on {_key_of('old', staging.contract)} = new._key "
+            "where new._failure = 0 and not new._deleted"
+        )
+        warehouse.run(
+            f"create or replace temp table leaving as select old.row_id from {raw} as old "
+            f"where old.in_source and {_is_leaving(staging)} and old.row_id not in (select row_id from met)"
+        )
+        base, unmet = f"(select max(row_id) from {raw})", " and new.rowid not in (select place from met)"
     warehouse.run(
-        f"create or replace temp table new_rows as select key_text, "
-        f"(select coalesce(max(row_id), 0) from {raw}) + row_number() over (order by key_text) as row_id from ("
-        f"select _key as key_text from {staging.table} where _failure = 0 and not _deleted except "
-        f"select {_key_of('old', staging.contract)} from {raw} as old)"
+        f"create or replace temp table new_rows as select place, {base} + row_number() over (order by _key) as row_id "
+        f"from (select new.rowid as place, new._key {arrived}{unmet})"
     )
+
+
+def _is_leaving(staging: Staging) -> str:
+    """Whether a row that did not come has left: not while a row that broke a rule may be it."""
+    key = _key_of("old", staging.contract)
+    if not staging.full:
+        return f"{key} in (select _key from {staging.table} where _failure = 0 and _deleted)"
+    if staging.unidentified:
+        return "false"
+    recognised = f"old.row_id not in (select _known from {SEEN} where _known is not null) and "
+    bad = f"{key} not in (select _key from {staging.table} where _failure > 0 and _key is not null)"
+    return (recognised if staging.recognised else "") + bad
+
+
+# -- the rows that came ------------------------------------------------------------------------------------------------
 
 
 def _arrivals(staging: Staging, raw: str) -> str:
     """The rows that came, each with the delivery that last changed a value of it: this one or the earlier one."""
-    columns = raw_columns(staging.contract)
+    if not staging.known.rows:
+        return _arrived(staging, raw)
+    names = [name for name in raw_columns(staging.contract) if name not in ("changed_in", "row_digest")]
     same = " and ".join(
         f"{identifier(name)} is not distinct from {identifier('old ' + name)}" for name in _compared(staging.contract)
     )
-    names = ", ".join(identifier(name) for name in columns if name != "changed_in")
     return f"""
-        select {names}, case when {same} then _changed_in else $delivery_id end as changed_in
+        select {", ".join(map(identifier, names))}, row_digest,
+            case when {same} then _changed_in else $delivery_id end as changed_in
         from ({_arrived(staging, raw)}) as arrived
     """
 
 
 def _compared(contract: Contract) -> list[str]:
-    """What a row can change in: all it holds but its surrogate and the deliveries it came in."""
-    return [name for name in raw_columns(contract) if name not in ("row_id", "in_delivery", "changed_in")]
+    """What a row can change in: all it holds but its surrogate, its digest and the deliveries it came in."""
+    beside = ("row_id", "in_delivery", "changed_in", "row_digest")
+    return [name for name in raw_columns(contract) if name not in beside]
 
 
 def _arrived(staging: Staging, raw: str) -> str:
     """The rows that came, with what stays known of their earlier selves, and those beside them."""
-    contract = staging.contract
-    record_type = literal(contract.record_type or "")
-    parts = [f"{_stored(contract, column)} as {identifier(column.name)}" for column in contract.columns]
+    contract, known = staging.contract, staging.known
+    parts = [f"{_stored(staging, column)} as {identifier(column.name)}" for column in contract.columns]
     parts += [
-        "coalesce(old.row_id, new_rows.row_id) as row_id", "true as in_source", "$delivery_id as in_delivery",
-        f"{_withheld(contract)} as withheld",
+        "true as in_source", "$delivery_id as in_delivery", f"{_withheld(staging)} as withheld",
+        f"{'case when ordered.fields is null then new._digest end' if known.ordered else 'new._digest'} as row_digest",
     ]  # fmt: skip
+    parts += [_key(staging, column) for column in contract.columns if column.pseudonymised]
     parts += [
-        f"{_remembered(column, f'pseudonym({_key_text(column)})', f'{column.name}_key')}"
-        for column in contract.columns if column.pseudonymised
-    ]  # fmt: skip
-    parts += [
-        f"{_remembered(column, _memorable(column), f'known_{column.name}')}"
+        _remembered(staging, column, _memorable(column), f"known_{column.name}")
         for column in contract.columns if column.remembered
     ]  # fmt: skip
-    parts += [f"old.{identifier(name)} as {identifier('old ' + name)}" for name in _compared(contract)]
+    if known.rows:
+        parts += [f"old.{identifier(name)} as {identifier('old ' + name)}" for name in _compared(contract)]
+        parts += ["old.changed_in as _changed_in", "coalesce(met.row_id, new_rows.row_id) as row_id"]
+    else:
+        parts += ["$delivery_id as changed_in", "new_rows.row_id"]
     return f"""
-        select {", ".join(parts)}, old.changed_in as _changed_in
+        select {", ".join(parts)}
         from {staging.table} as new
-        left join {raw} as old on {_key_of("old", contract)} = new._key
-        left join new_rows on new_rows.key_text = new._key
-        left join (
-            select record_key, list(field) as fields from manifest.ordered_fields
-            where record_type = {record_type} group by record_key
-        ) as ordered on ordered.record_key = new._key
+        {"".join(_joins(staging, raw))}
         where new._failure = 0 and not new._deleted
     """
 
 
-def _stored(contract: Contract, column: Column) -> str:
+def _joins(staging: Staging, raw: str) -> Iterator[str]:
+    contract = staging.contract
+    if staging.known.rows:
+        yield f" left join met on met.place = new.rowid left join {raw} as old on old.row_id = met.row_id"
+    yield " left join new_rows on new_rows.place = new.rowid"
+    if staging.known.ordered:
+        yield (
+            " left join (select record_key, list(field) as fields from manifest.ordered_fields "
+            f"where record_type = {literal(contract.record_type or '')} group by record_key"
+            ") as ordered on ordered.record_key = new._key"
+        )
+    for column in contract.columns:
+        if column.pseudonymised and column.name in _FEW_VALUES:
+            name = identifier(column.name)
+            yield (
+                f" left join (select value, pseudonym({_KEY_TEXT[column.name].replace('{}', 'value')}) as value_key "
+                f"from (select distinct {name} as value from {staging.table})) as {identifier('few ' + column.name)} "
+                f"on {identifier('few ' + column.name)}.value = new.{name}"
+            )
+
+
+def _key(staging: Staging, column: Column) -> str:
+    if column.name in _FEW_VALUES:
+        fresh = f"{identifier('few ' + column.name)}.value_key"
+    else:
+        text = _KEY_TEXT[column.name].replace("{}", f"new.{identifier(column.name)}")
+        fresh = f"pseudonym({text})"
+    return _remembered(staging, column, fresh, f"{column.name}_key")
+
+
+def _stored(staging: Staging, column: Column) -> str:
     """The value that is stored: none where a sealed manifest ordered the field erased, though the source has it still.
 
     An office register's address or reason is stored while its entry is open; after that its keyed hash, or its days,
     are enough.
     """
-    value = f"new.{identifier(column.name)}"
+    contract, value = staging.contract, f"new.{identifier(column.name)}"
     if column.category is not None and contract.record_type is not None:
-        return f"case when {_is_ordered(column)} then null else {value} end"
+        return f"case when {_is_ordered(column)} then null else {value} end" if staging.known.ordered else value
     open_alone = stored_while_open(contract)
     if open_alone is not None and column.name == open_alone[0].name:
         return f"case when new.{identifier(open_alone[1])} is null then {value} end"
@@ -161,13 +261,13 @@ def _memorable(column: Column) -> str:
     return f"case when regexp_full_match({value}, '[A-Z]{{3}}') then {value} end"
 
 
-def _withheld(contract: Contract) -> str:
+def _withheld(staging: Staging) -> str:
     """The names of the fields that came with a value and are kept out; null where there are none."""
     names = ", ".join(
         f"case when new.{identifier(column.name)} is not null and {_is_ordered(column)} then {literal(column.name)} end"
-        for column in contract.columns if column.category is not None
+        for column in staging.contract.columns if column.category is not None
     )  # fmt: skip
-    if not names or contract.record_type is None:
+    if not names or not staging.known.ordered:
         return "cast(null as varchar[])"
     kept_out = f"list_filter([{names}], lambda field: field is not null)"
     return f"case when ordered.fields is not null and len({kept_out}) > 0 then {kept_out} end"
@@ -177,50 +277,34 @@ def _is_ordered(column: Column) -> str:
     return f"coalesce(list_contains(ordered.fields, {literal(column.name)}), false)"
 
 
-def _key_text(column: Column) -> str:
-    return _KEY_TEXT[column.name].replace("{}", f"new.{identifier(column.name)}")
-
-
-def _remembered(column: Column, fresh: str, name: str) -> str:
+def _remembered(staging: Staging, column: Column, fresh: str, name: str) -> str:
     """A null is news unless a sealed manifest ordered the field erased: then the earlier value stays known."""
+    if not staging.known.ordered:
+        return f"{fresh} as {identifier(name)}"
     ordered = f"new.{identifier(column.name)} is null and list_contains(ordered.fields, {literal(column.name)})"
-    return f"case when {ordered} then old.{identifier(name)} else {fresh} end as {identifier(name)}"
+    earlier = f"old.{identifier(name)}" if staging.known.rows else "null"
+    return f"case when {ordered} then {earlier} else {fresh} end as {identifier(name)}"
+
+
+# -- the rows that did not come ----------------------------------------------------------------------------------------
 
 
 def _others(staging: Staging, raw: str, condition: str) -> str:
-    """The table's other rows: those that left lose their personal values, the rest stay as they are."""
-    contract = staging.contract
-    leaves = "_gone and old.in_source"
+    """Rows of the table that did not come: those that are leaving lose their personal values, the rest stay."""
+    personal = {column.name for column in staging.contract.columns if column.category is not None}
     parts = []
-    for name in raw_columns(contract):
-        column = next((column for column in contract.columns if column.name == name), None)
+    for name in raw_columns(staging.contract):
         quoted = identifier(name)
         if name == "in_source":
-            parts.append("old.in_source and not _gone as in_source")
-        elif name == "withheld":
-            parts.append(f"case when not ({leaves}) then old.withheld end as withheld")
+            parts.append("old.in_source and not _leaves as in_source")
         elif name in ("in_delivery", "changed_in"):
-            parts.append(f"case when {leaves} then $delivery_id else old.{name} end as {name}")
-        elif column is not None and column.category is not None:
-            parts.append(f"case when not ({leaves}) then old.{quoted} end as {quoted}")
+            parts.append(f"case when _leaves then $delivery_id else old.{name} end as {name}")
+        elif name in ("withheld", "row_digest") or name in personal:
+            parts.append(f"case when not _leaves then old.{quoted} end as {quoted}")
         else:
             parts.append(f"old.{quoted}")
     return f"""
         select {", ".join(parts)}
-        from (
-            select each.*, {_key_of("each", contract)} as _key, {_gone(staging, contract)} as _gone from {raw} as each
-        ) as old
-        where {condition} and not exists (
-            select 1 from {staging.table} as new where new._key = old._key and new._failure = 0 and not new._deleted
-        )
+        from (select each.*, each.row_id in (select row_id from leaving) as _leaves from {raw} as each) as old
+        where {condition}
     """
-
-
-def _gone(staging: Staging, contract: Contract) -> str:
-    """Whether a row that did not come has left: not while a row that broke a rule may be it."""
-    if not staging.full:
-        return "true"
-    if staging.unidentified:
-        return "false"
-    key = _key_of("each", contract)
-    return f"not exists (select 1 from {staging.table} as bad where bad._failure > 0 and bad._key = {key})"

@@ -6,6 +6,7 @@ first rule that it breaks: 0 for none, -1 for a row that the contract leaves out
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,19 +15,25 @@ from assets.ingest.contracts import DELETED, Column, Contract, Format
 from assets.warehouse import identifier
 
 LOCAL_ZONE = "Europe/Stockholm"
+#: To be raised whenever the same text under the same contract becomes other values, or is judged in another way.
+DIGEST_VERSION = 1
 OUT_OF_SCOPE = -1
 
 #: Columns of a staged row beside the contract's own; a contract's column cannot begin with an underscore.
 STAGED = {
     "_key": "varchar", "_deleted": "boolean", "_failure": "integer", "_row": "varchar", "_line": "bigint",
-    "_file": "integer",
+    "_file": "integer", "_digest": "ubigint",
 }  # fmt: skip
 
-_BLANKS = ("' '", *(f"chr({code})" for code in (9, 10, 11, 12, 13, 160, 65279)))
+_BLANKS = ("' '", *(f"chr({code})" for code in (10, 13, 9, 11, 12, 160, 65279)))
 _BLANK = " || ".join(_BLANKS)
+#: Blanks that nearly every file holds, and the bytes of which one stands in every other blank.
+_COMMON_BLANKS = _BLANKS[:3]
+ODD_BYTES = (b"\t", b"\v", b"\f", b"\xc2", b"\xef")
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]+)?"
 _NAIVE = f"{_DATE}[Tt ]{_TIME}"
+_BEFORE_22_UTC = f"{_DATE}[Tt ](?:[01][0-9]|2[01]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]{{1,6}})?[Zz]"
 _OFFSET = f"{_NAIVE}(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 _DELETED_TEXT = "_deleted_text"
 _TRUE_OR_FALSE = (
@@ -52,6 +59,8 @@ class Scan:
         unknown: columns that no contract reads.
         malformed: a condition that holds for a line that is no row at all.
         line_text: the SQL of such a line as it stands.
+        oddly_blank: whether a value may have other blanks at its ends than spaces and line ends.
+        place: the SQL of a row's place in the file, where the relation is not the file itself.
     """
 
     relation: str
@@ -62,6 +71,8 @@ class Scan:
     unknown: tuple[str, ...] = ()
     malformed: str = "false"
     line_text: str = "cast(null as varchar)"
+    oddly_blank: bool = True
+    place: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,9 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def projection(contract: Contract, scan: Scan, *, file_number: int, deletions: bool, numbered: bool) -> Projection:
+def projection(
+    contract: Contract, scan: Scan, *, file_number: int, deletions: bool, ordered: bool = True
+) -> Projection:
     """The rows of `scan`, typed and judged as `contract` says.
 
     Args:
@@ -85,23 +98,26 @@ def projection(contract: Contract, scan: Scan, *, file_number: int, deletions: b
         scan: the file.
         file_number: stands in `_file` of every row.
         deletions: whether a column `_deleted` counts.
-        numbered: whether `_line` is filled; costs the order of the file, so it is asked for where rows broke a rule.
+        ordered: whether a sealed manifest has ordered any field of such records erased.
     """
-    branches = _judgements(contract, deletions)
+    branches = _judgements(contract, deletions, ordered)
     rules = tuple((rule, column) for _, rule, column in branches if rule)
     numbers = iter(range(1, len(rules) + 1))
     cases = " ".join(
         f"when {condition} then {next(numbers) if rule else OUT_OF_SCOPE if condition == _NOT_IN_SCOPE else 0}"
         for condition, rule, _ in branches
     )
+    joined = ordered or bool(contract.lookups)
     select = f"""
-        with {_lookups(contract)} this as (select {_cleaned(contract, scan, numbered)} from {scan.relation}),
+        with {_lookups(contract)} this as (select {_cleaned(contract, scan, joined=joined)} from {scan.relation}),
         mapped as (select {_mapped(contract, deletions and DELETED in scan.columns)} from this),
-        typed as (select *, {_typed(contract)} from mapped),
+        tried as (select *{_tried(contract)} from mapped),
+        bare as (select *{_bare(contract)} from tried),
+        typed as (select *, {_typed(contract)} from bare),
         judged as (select *, case {cases} else 0 end as _failure from typed)
         select {_staged(contract)}, _key, _deleted, _failure,
             case when _failure > 0 then coalesce(_text, {_row_text(contract)}) end as _row,
-            _line, {file_number} as _file
+            _line, {file_number} as _file, _digest
         from judged
     """
     return Projection(select, rules)
@@ -117,31 +133,73 @@ def _lookups(contract: Contract) -> str:
     )
 
 
-def cleaned(sql: str, file_format: Format) -> str:
+def cleaned(sql: str, file_format: Format, oddly_blank: bool = True) -> str:
     """Text without blanks around it; an empty text and the contract's words for nothing are null."""
     tokens = ", ".join(literal(token) for token in file_format.null_tokens)
-    trimmed = _trimmed(sql)
+    trimmed = _trimmed(sql, oddly_blank)
     return f"case when {trimmed} not in ({tokens}) then {trimmed} end" if tokens else trimmed
 
 
-def _trimmed(text: str) -> str:
+def _trimmed(text: str, oddly_blank: bool = True) -> str:
     """Text without blanks at its ends. Trimming costs many times what it costs to see that there is nothing to trim."""
     edges = " or ".join(
         [
             f"{text} < '!'",
-            *(f"suffix({text}, {blank})" for blank in _BLANKS),
-            *(f"prefix({text}, {blank})" for blank in _BLANKS[-2:]),
+            *(f"suffix({text}, {blank})" for blank in (_BLANKS if oddly_blank else _COMMON_BLANKS)),
+            *(f"prefix({text}, {blank})" for blank in (_BLANKS[-2:] if oddly_blank else ())),
         ]
     )
     return f"case when {edges} then nullif(trim({text}, {_BLANK}), '') else {text} end"
 
 
-def _cleaned(contract: Contract, scan: Scan, numbered: bool) -> str:
+def _cleaned(contract: Contract, scan: Scan, *, joined: bool) -> str:
+    """The file's columns as text. Where something is joined to them the order is lost, so that places are counted."""
     wanted = [name for name in scan.columns if name in (*contract.reads, DELETED)]
-    texts = [f"{cleaned(scan.columns[name], contract.format)} as {identifier(name)}" for name in wanted]
-    line = "row_number() over ()" if numbered else "cast(null as bigint)"
+    late = _cleaned_late(contract)
+    texts = [
+        f"{text if name in late else cleaned(text, contract.format, scan.oddly_blank)} as {identifier(name)}"
+        for name, text in ((name, scan.columns[name]) for name in wanted)
+    ]
     malformed = f"{scan.malformed} as _malformed, case when {scan.malformed} then {scan.line_text} end as _text"
-    return ", ".join([*texts, malformed, f"{line} as _line"])
+    place = scan.place or ("row_number() over ()" if joined else "cast(null as bigint)")
+    return ", ".join([*texts, malformed, f"{place} as _line", f"{digest(contract, scan)} as _digest"])
+
+
+def digest(contract: Contract, scan: Scan) -> str:
+    """A row's digest: equal for a row that is delivered again as it was, under the same contract and key.
+
+    It recognises rows and proves nothing about them. Null where other files decide about a row too, and in the office's
+    registers, which the site lays its own entries over.
+    """
+    if not has_digest(contract):
+        return "cast(null as ubigint)"
+    salt = hashlib.sha256(repr((DIGEST_VERSION, contract)).encode()).hexdigest()
+    texts = ", ".join(scan.columns[name] for name in contract.reads)
+    return f"hash(pseudonym({literal(salt)}), {texts})"
+
+
+def has_digest(contract: Contract) -> bool:
+    """Whether the rows of a table can be recognised."""
+    return contract.record_type is not None and not contract.lookups
+
+
+def _cleaned_late(contract: Contract) -> frozenset[str]:
+    """The file's columns whose values are tried as they stand, and cleaned where they are none of their type.
+
+    Nearly all are, and then nobody needs to look for blanks around them.
+    """
+    if contract.format.null_tokens:
+        return frozenset()
+    strict = {column.physical for column in contract.columns if column.physical and _is_strict(column)}
+    loose = {name for column in contract.columns if not _is_strict(column) for name in column.reads}
+    return frozenset(strict - loose - set(contract.row_filter.columns if contract.row_filter else ()))
+
+
+def _is_strict(column: Column) -> bool:
+    """Whether a text with blanks around it is no value of the column."""
+    if column.transform is not None or column.date_format:
+        return False
+    return column.type != "text" or bool(column.enum)
 
 
 def _mapped(contract: Contract, deletions: bool) -> str:
@@ -150,7 +208,8 @@ def _mapped(contract: Contract, deletions: bool) -> str:
     parts += [f"{identifier(name)} as {identifier('file ' + name)}" for name in contract.reads]
     scope = f"coalesce(cast((\n{contract.row_filter.sql}\n) as boolean), false)" if contract.row_filter else "true"
     deleted = identifier(DELETED) if deletions else "cast(null as varchar)"
-    return ", ".join([*parts, f"{scope} as _in_scope", f"{deleted} as {_DELETED_TEXT}", "_malformed", "_text", "_line"])
+    beside = ["_malformed", "_text", "_line", "_digest"]
+    return ", ".join([*parts, f"{scope} as _in_scope", f"{deleted} as {_DELETED_TEXT}", *beside])
 
 
 def _text(column: Column) -> str:
@@ -159,54 +218,105 @@ def _text(column: Column) -> str:
     return "cast(null as varchar)" if column.physical is None else identifier(column.physical)
 
 
+def _tried(contract: Contract) -> str:
+    """What is made of the texts that are cleaned late, as they stand."""
+    return "".join(
+        f", {_word(column) if column.type == 'text' else typed(_named('text', column), column, contract.format)} "
+        f"as {_named('tried', column)}"
+        for column in contract.columns if _is_late(contract, column)
+    )  # fmt: skip
+
+
+def _word(column: Column) -> str:
+    return f"case when {_named('text', column)} in ({_words(column)}) then {_named('text', column)} end"
+
+
+def _bare(contract: Contract) -> str:
+    """Those texts of which nothing was made, without the blanks around them."""
+    return "".join(
+        f", case when {_named('tried', column)} is null then nullif(trim({_named('text', column)}, {_BLANK}), '') end "
+        f"as {_named('bare', column)}"
+        for column in contract.columns if _is_late(contract, column)
+    )  # fmt: skip
+
+
 def _typed(contract: Contract) -> str:
     parts = [
-        f"{typed(identifier('text ' + column.name), column, contract.format)} as {identifier('value ' + column.name)}"
+        f"{_made(contract, column)} as {_named('value', column)}"
         for column in contract.columns
-        if column.type != "text"
+        if _has_value(contract, column)
     ]
-    key = f"cast({_value(contract.key_column)} as varchar)"
-    return ", ".join([*parts, f"{key} as _key", f"coalesce({_TRUE_OR_FALSE}, false) as _deleted"])
+    key = contract.key_column
+    made = _made(contract, key) if _has_value(contract, key) else _named("text", key)
+    return ", ".join([*parts, f"cast({made} as varchar) as _key", f"coalesce({_TRUE_OR_FALSE}, false) as _deleted"])
 
 
-def _value(column: Column) -> str:
-    return identifier(("text " if column.type == "text" else "value ") + column.name)
+def _is_late(contract: Contract, column: Column) -> bool:
+    return column.transform is None and column.physical in _cleaned_late(contract)
+
+
+def _has_value(contract: Contract, column: Column) -> bool:
+    """Whether the value is made of the text, instead of being it."""
+    return column.type != "text" or _is_late(contract, column)
+
+
+def _made(contract: Contract, column: Column) -> str:
+    if not _is_late(contract, column):
+        return typed(_named("text", column), column, contract.format)
+    return f"coalesce({_named('tried', column)}, {typed(_named('bare', column), column, contract.format)})"
+
+
+def _value(contract: Contract, column: Column) -> str:
+    return _named("value" if _has_value(contract, column) else "text", column)
+
+
+def _named(what: str, column: Column) -> str:
+    return identifier(f"{what} {column.name}")
+
+
+def _words(column: Column) -> str:
+    return ", ".join(literal(word) for word in column.enum)
 
 
 def _staged(contract: Contract) -> str:
-    return ", ".join(f"{_value(column)} as {identifier(column.name)}" for column in contract.columns)
+    return ", ".join(f"{_value(contract, column)} as {identifier(column.name)}" for column in contract.columns)
 
 
 def _row_text(contract: Contract) -> str:
-    fields = ", ".join(f"{literal(name)}: {identifier('file ' + name)}" for name in contract.reads)
+    late = _cleaned_late(contract)
+    texts = {name: identifier("file " + name) for name in contract.reads}
+    texts = {name: f"nullif(trim({text}, {_BLANK}), '')" if name in late else text for name, text in texts.items()}
+    fields = ", ".join(f"{literal(name)}: {text}" for name, text in texts.items())
     return f"cast(to_json({{{fields}}}) as varchar)"
 
 
 # -- judging -----------------------------------------------------------------------------------------------------------
 
 
-def _judgements(contract: Contract, deletions: bool) -> list[tuple[str, str, str]]:
+def _judgements(contract: Contract, deletions: bool, ordered: bool) -> list[tuple[str, str, str]]:
     """(condition, rule, column) in the order in which they are asked; one without a rule settles a row that is fine."""
     branches = [("_malformed", "malformed_line", ""), (_NOT_IN_SCOPE, "", "")]
-    branches += _column_judgements(contract, contract.key_column)
+    branches += _column_judgements(contract, contract.key_column, ordered)
     if deletions:
         unclear = f"{_DELETED_TEXT} is not null and {_TRUE_OR_FALSE} is null"
         branches += [(unclear, _NOT_OF_TYPE["boolean"], DELETED), ("_deleted", "", "")]
     for column in contract.columns:
         if column.name != contract.key:
-            branches += _column_judgements(contract, column)
+            branches += _column_judgements(contract, column, ordered)
     return branches
 
 
-def _column_judgements(contract: Contract, column: Column) -> list[tuple[str, str, str]]:
-    text, found = identifier("text " + column.name), []
+def _column_judgements(contract: Contract, column: Column, ordered: bool) -> list[tuple[str, str, str]]:
+    value, text, found = _value(contract, column), _named("text", column), []
+    if _is_late(contract, column):
+        text = value if column.type == "text" else _named("bare", column)
     if column.required:
-        found.append((f"{text} is null{_unless_ordered(contract, column)}", "required", column.name))
+        unless = _unless_ordered(contract, column) if ordered else ""
+        found.append((f"{value} is null and {text} is null{unless}", "required", column.name))
     if column.type != "text":
-        found.append((f"{text} is not null and {_value(column)} is null", _NOT_OF_TYPE[column.type], column.name))
+        found.append((f"{value} is null and {text} is not null", _NOT_OF_TYPE[column.type], column.name))
     if column.enum:
-        words = ", ".join(literal(word) for word in column.enum)
-        found.append((f"{text} not in ({words})", "not_in_enum", column.name))
+        found.append((f"{text} not in ({_words(column)})", "not_in_enum", column.name))
     return found
 
 
@@ -278,6 +388,7 @@ def _instant_cases(text: str, column: Column, zone: str) -> str:
     offset = _day_of_instant(text)
     naive = _local_day(f"try_cast(upper({text}) as timestamp)", zone)
     return (
+        f"when regexp_full_match({text}, '{_BEFORE_22_UTC}') then try_cast(left({text}, 10) as date) "
         f"when length({text}) = 10 and regexp_full_match({text}, '{_DATE}') then try_cast({text} as date) "
         f"when regexp_full_match({text}, '{_OFFSET}') then {offset} "
         f"when regexp_full_match({text}, '{_NAIVE}') then {naive}"
@@ -288,7 +399,7 @@ def _day_of_instant(text: str) -> str:
     """The local day of an instant with its offset.
 
     The local clock is one or two hours ahead of UTC: before 22 o'clock UTC it is the same day there, and the time
-    zone's history need not be asked.
+    zone's history need not be asked. Most instants are written in UTC and so early: their day is read off the text.
     """
     aware = f"try_cast(upper({text}) as timestamptz)"
     utc = f"make_timestamp(epoch_us({aware}))"

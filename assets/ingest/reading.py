@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 
 from assets.ingest.contracts import DELETED, Contract, Format, Lookup
 from assets.ingest.limits import NO_MORE_THAN, Limits
-from assets.ingest.projecting import Scan, cleaned, literal
+from assets.ingest.projecting import ODD_BYTES, Scan, cleaned, literal
 from assets.warehouse import Warehouse, WarehouseError, extension_path, identifier
 
 CHUNK = 1 << 20
@@ -139,6 +139,7 @@ class Reading:
             rejects=rejects,
             heading=int(file_format.header),
             unknown=_unknown(names, wanted),
+            oddly_blank=holds_odd_bytes(path),
         )  # fmt: skip
 
     def _json_lines(self, path: Path, wanted: Sequence[str]) -> Scan:
@@ -231,6 +232,17 @@ def rewrite_as_utf8(path: Path, encoding: str, target: Path) -> Path:
         except UnicodeError:
             raise FileRefused(f"the file is not {encoding}, as its contract declares") from None
     return target
+
+
+def holds_odd_bytes(path: Path) -> bool:
+    """Whether a file in UTF-8 may hold other blanks than spaces and line ends; a mark at its beginning is none."""
+    with path.open("rb") as content:
+        chunk = content.read(CHUNK).removeprefix(_MARK.encode())
+        while chunk:
+            if any(byte in chunk for byte in ODD_BYTES):
+                return True
+            chunk = content.read(CHUNK)
+    return False
 
 
 def csv_header(path: Path, file_format: Format) -> list[str]:

@@ -9,13 +9,15 @@ first in sorted order. The others are quarantined, whatever their place, so neit
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from assets.ingest.contracts import Contract
 from assets.ingest.deliveries import DeliveredFile, DeliveryRefused
-from assets.ingest.merging import Staging, merge
+from assets.ingest.merging import Known, Staging, known_state, merge
 from assets.ingest.projecting import OUT_OF_SCOPE, STAGED, Scan, literal, projection
+from assets.ingest.recognising import SEEN, is_contradicted, recognise
 from assets.ingest.tables import SQL_TYPES
 from assets.warehouse import Warehouse, identifier
 
@@ -67,26 +69,21 @@ def load_table(
     Raises:
         DeliveryRefused: a file holds another number of rows than its delivery states.
     """
-    columns = {column.name: SQL_TYPES[column.type] for column in contract.columns} | STAGED
-    shape = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns.items())
-    warehouse.run(f"create or replace temp table {_TABLE} ({shape})")
-    rules: tuple[tuple[str, str], ...] = ()
-    for number, each in enumerate(inputs, start=1):
-        rules = _stage(warehouse, contract, each, number, deletions=not full, numbered=False)
-    rules = (*rules, (*_DUPLICATE, contract.key))
-    flawed = _files_with_bad_rows(warehouse)
-    for number in flawed:
-        _number_lines(warehouse, contract, inputs[number - 1], number, deletions=not full)
-    if flawed:
+    known = known_state(warehouse, contract)
+    rules, recognised = _stage_all(warehouse, contract, inputs, known, full=full)
+    if _has_duplicates(warehouse):
         _mark_duplicates(warehouse, contract, code=len(rules))
+    counts = _counts(warehouse, recognised)
+    unread = [_rejected_lines(warehouse, each.scan) for each in inputs]
     outcomes = [
-        _account(warehouse, contract, each, number, source_delivery, rules)
-        for number, each in enumerate(inputs, start=1)
+        _account(warehouse, contract, each, counts.get(number, _Counts()), source_delivery, rules, lines)
+        for number, (each, lines) in enumerate(zip(inputs, unread, strict=True), start=1)
     ]
-    unidentified = bool(warehouse.value(f"select count(*) from {_TABLE} where _failure > 0 and _key is null"))
-    unread = any(_rejected_lines(warehouse, each.scan) for each in inputs)
-    merge(warehouse, Staging(contract, _TABLE, source_delivery, full=full, unidentified=unidentified or unread))
-    warehouse.run(f"drop table {_TABLE}")
+    unidentified = any(unread) or any(each.unidentified for each in counts.values())
+    merge(
+        warehouse,
+        Staging(contract, _TABLE, source_delivery, known, full=full, unidentified=unidentified, recognised=recognised),
+    )
     for each in inputs:
         _forget_rejects(warehouse, each.scan)
     return outcomes
@@ -95,31 +92,50 @@ def load_table(
 # -- staging -----------------------------------------------------------------------------------------------------------
 
 
-def _stage(
-    warehouse: Warehouse, contract: Contract, each: Input, number: int, *, deletions: bool, numbered: bool
-) -> tuple[tuple[str, str], ...]:
-    """Bring one file's rows in and return the rules they were judged by."""
-    made = projection(contract, each.scan, file_number=number, deletions=deletions, numbered=numbered)
-    warehouse.run(f"insert into {_TABLE} {made.select}", each.scan.params)
-    return made.rules
-
-
-def _files_with_bad_rows(warehouse: Warehouse) -> list[int]:
-    found = warehouse.rows(
-        f"select distinct _file from {_TABLE} where _failure > 0 or (_failure = 0 and _key in ("
-        f"select _key from {_TABLE} where _failure = 0 group by _key having count(*) > 1)) order by _file"
-    )
-    return [number for (number,) in found]
-
-
-def _number_lines(warehouse: Warehouse, contract: Contract, each: Input, number: int, *, deletions: bool) -> None:
-    """Read a file once more in its own order, to tell where its bad rows stand. Files without any are spared that."""
-    warehouse.run(f"delete from {_TABLE} where _file = ?", [number])
-    _forget_rejects(warehouse, each.scan)
+@contextmanager
+def _in_order(warehouse: Warehouse) -> Iterator[None]:
+    """Staged rows stand in the order of their files, so that a bad row's place tells its line."""
     before = warehouse.value("select current_setting('preserve_insertion_order')")
     warehouse.run("set preserve_insertion_order = true")
-    _stage(warehouse, contract, each, number, deletions=deletions, numbered=True)
-    warehouse.run(f"set preserve_insertion_order = {str(before).lower()}")
+    try:
+        yield
+    finally:
+        warehouse.run(f"set preserve_insertion_order = {str(before).lower()}")
+
+
+def _stage_all(
+    warehouse: Warehouse, contract: Contract, inputs: Sequence[Input], known: Known, *, full: bool
+) -> tuple[tuple[tuple[str, str], ...], bool]:
+    """Bring the files' rows in: those alone that are not known as they are, where that can be told."""
+    scans = [each.scan for each in inputs]
+    with _in_order(warehouse):
+        if full and known.digests:
+            unknown = recognise(warehouse, contract, scans, ordered=known.ordered)
+            rules = _stage(warehouse, contract, unknown, known, deletions=False)
+            if not is_contradicted(warehouse, contract, _TABLE):
+                return rules, True
+            for scan in scans:
+                _forget_rejects(warehouse, scan)
+        return _stage(warehouse, contract, scans, known, deletions=not full), False
+
+
+def _stage(
+    warehouse: Warehouse, contract: Contract, scans: Sequence[Scan], known: Known, *, deletions: bool
+) -> tuple[tuple[str, str], ...]:
+    """Bring the rows of scans in and return the rules they were judged by; the last one is set apart for duplicates."""
+    columns = {column.name: SQL_TYPES[column.type] for column in contract.columns} | STAGED
+    shape = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns.items())
+    warehouse.run(f"create or replace temp table {_TABLE} ({shape})")
+    rules: tuple[tuple[str, str], ...] = ()
+    for number, scan in enumerate(scans, start=1):
+        made = projection(contract, scan, file_number=number, deletions=deletions, ordered=known.ordered)
+        warehouse.run(f"insert into {_TABLE} {made.select}", scan.params)
+        rules = made.rules
+    return (*rules, (*_DUPLICATE, contract.key))
+
+
+def _has_duplicates(warehouse: Warehouse) -> bool:
+    return bool(warehouse.value(f"select count(_key) > count(distinct _key) from {_TABLE} where _failure = 0"))
 
 
 def _mark_duplicates(warehouse: Warehouse, contract: Contract, *, code: int) -> None:
@@ -127,7 +143,7 @@ def _mark_duplicates(warehouse: Warehouse, contract: Contract, *, code: int) -> 
     warehouse.run(
         f"update {_TABLE} set _failure = ? where rowid in (select place from ("
         f"select rowid as place, "
-        f"row_number() over (partition by _key order by _deleted, {values}, _file, _line) as nth "
+        f"row_number() over (partition by _key order by _deleted, {values}, _file, rowid) as nth "
         f"from {_TABLE} where _failure = 0 and _key in ("
         f"select _key from {_TABLE} where _failure = 0 group by _key having count(*) > 1)) where nth > 1)",
         [code],
@@ -137,34 +153,54 @@ def _mark_duplicates(warehouse: Warehouse, contract: Contract, *, code: int) -> 
 # -- accounting --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Counts:
+    """The rows of one file: staged, broken, out of scope, broken without a key; where they begin; recognised."""
+
+    staged: int = 0
+    bad: int = 0
+    outside: int = 0
+    unidentified: int = 0
+    first: int = 0
+    recognised: int = 0
+
+
+def _counts(warehouse: Warehouse, recognised: bool) -> dict[int, _Counts]:
+    found = warehouse.rows(
+        f"select _file, count(*), count(*) filter (where _failure > 0), "
+        f"count(*) filter (where _failure = {OUT_OF_SCOPE}), "
+        f"count(*) filter (where _failure > 0 and _key is null), min(rowid) from {_TABLE} group by _file"
+    )
+    counts = {number: _Counts(*each) for number, *each in found}
+    if recognised:
+        for number, rows in warehouse.rows(f"select _file, count(_known) from {SEEN} group by _file"):
+            counts[number] = replace(counts.get(number, _Counts()), recognised=rows)
+    return counts
+
+
 def _account(
-    warehouse: Warehouse, contract: Contract, each: Input, number: int, delivery_id: str,
-    rules: tuple[tuple[str, str], ...],
+    warehouse: Warehouse, contract: Contract, each: Input, counts: _Counts, delivery_id: str,
+    rules: tuple[tuple[str, str], ...], unread: Sequence[int],
 ) -> FileOutcome:  # fmt: skip
-    staged, bad, outside = warehouse.rows(
-        f"select count(*), count(*) filter (where _failure > 0), count(*) filter (where _failure = {OUT_OF_SCOPE}) "
-        f"from {_TABLE} where _file = ?",
-        [number],
-    )[0]
-    unread = _rejected_lines(warehouse, each.scan)
-    rows_in = staged + len(unread)
+    rows_in = counts.staged + counts.recognised + len(unread)
     if rows_in != each.file.rows:
         raise DeliveryRefused(
             f"{each.file.name} holds {rows_in} rows where delivery.json states {each.file.rows}: "
             "it is cut off, or a quote is not closed"
         )
-    if bad:
-        _quarantine_rows(warehouse, contract, each, number, delivery_id, rules, unread)
+    if counts.bad:
+        _quarantine_rows(warehouse, contract, each, counts, delivery_id, rules, unread)
     if unread:
         _quarantine_lines(warehouse, contract, each, delivery_id)
     return FileOutcome(
         table=contract.table, file_name=each.file.name, sha256=each.file.sha256, rows_in=rows_in,
-        loaded=staged - bad - outside, quarantined=bad + len(unread), out_of_scope=outside, reason=_warning(each.scan),
+        loaded=counts.staged + counts.recognised - counts.bad - counts.outside,
+        quarantined=counts.bad + len(unread), out_of_scope=counts.outside, reason=_warning(each.scan),
     )  # fmt: skip
 
 
 def _quarantine_rows(
-    warehouse: Warehouse, contract: Contract, each: Input, number: int, delivery_id: str,
+    warehouse: Warehouse, contract: Contract, each: Input, counts: _Counts, delivery_id: str,
     rules: tuple[tuple[str, str], ...], unread: Sequence[int],
 ) -> None:  # fmt: skip
     """Keep the bad rows aside. A line is the row's place in the file, the heading and unreadable lines counted.
@@ -172,20 +208,22 @@ def _quarantine_rows(
     The text of a record that a sealed manifest ordered erased, in part or whole, is not kept.
     """
     values = ", ".join(f"{literal(column.name)}: {identifier(column.name)}" for column in contract.columns)
-    line = "_line + $heading + len(list_filter($unread, lambda each: each <= _line + $heading))"
     is_ordered = (
         "coalesce(_key in (select record_key from manifest.ordered_fields "
         f"where record_type = {literal(contract.record_type or '')}), false)"
     )
     warehouse.run(
         f"insert into intake.quarantined ({_QUARANTINED}, record_key) "
-        f"select $source, $delivery_id, $table_name, $file_name, {line}, "
+        f"select $source, $delivery_id, $table_name, $file_name, "
+        f"_at + len(list_filter($unread, lambda each: each <= _at)), "
         f"list_extract($rules, _failure), list_extract($columns, _failure), "
         f"case when not {is_ordered} then coalesce(_row, cast(to_json({{{values}}}) as varchar)) end, _key "
-        f"from {_TABLE} where _failure > 0 and _file = $number",
+        f"from (select *, coalesce(_line, rowid - $first + 1) + $heading as _at "
+        f"from {_TABLE} where _failure > 0 and rowid between $first and $last)",
         {
             "source": contract.source, "delivery_id": delivery_id, "table_name": contract.table,
-            "file_name": each.file.name, "heading": each.scan.heading, "number": number,
+            "file_name": each.file.name, "heading": each.scan.heading,
+            "first": counts.first, "last": counts.first + counts.staged - 1,
             "unread": [line - place for place, line in enumerate(sorted(unread))] or [1 << 62],
             "rules": [rule for rule, _ in rules], "columns": [column or None for _, column in rules],
         },

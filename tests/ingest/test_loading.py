@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from assets.errors import BadInput
 from assets.ingest import loading
 from assets.ingest.accepting import accept_shrunk_table
-from assets.ingest.contracts import canonical
+from assets.ingest.contracts import Contract, Contracts, canonical
 from assets.ingest.loading import ingest, load_rows
 from assets.ingest.tables import prepare, raw_columns
 from assets.warehouse import Warehouse
@@ -251,6 +252,51 @@ def test_what_is_withheld_from_now_on_changes_the_row(company: Any) -> None:
             company.order_erased("customer", "K1", "name")
         company.ingest()
     assert changed_in(company) == {"K1": "2026-11-24-full", "K2": "2026-11-23-full"}
+
+
+# -- rows that come again as they were ---------------------------------------------------------------------------------
+
+
+def test_a_row_that_is_recognised_is_told_to_have_come_again(company: Any) -> None:
+    for day in ("24", "25"):
+        company.send("crm", {"customers": customers(customer("K1"), customer("K2"))}, day=f"2026-11-{day}")
+        report = company.ingest()
+    assert report.deliveries[0].files[0].loaded == 2
+    assert company.rows("select distinct in_delivery, changed_in from raw.crm_customers") == [
+        ("2026-11-25-full", "2026-11-24-full")
+    ]
+
+
+def test_a_second_row_beside_a_recognised_one_is_quarantined_as_ever(company: Any) -> None:
+    rows = [customer("K1", name="Bo"), customer("K2")]
+    company.send("crm", {"customers": customers(*rows)}, day="2026-11-24")
+    company.ingest()
+    rows = [*rows, customer("K1", name="Ada"), customer("K2")]
+    company.send("crm", {"customers": customers(*rows)})
+    company.ingest()
+    assert company.rows("select customer_id, name, changed_in from raw.crm_customers order by 1") == [
+        ("K1", "Ada", "2026-11-25-full"), ("K2", "Ada Exempel", "2026-11-24-full"),
+    ]  # fmt: skip
+    assert company.rows("select rule, line, record_key from intake.quarantined order by line") == [
+        ("duplicate_key", 2, "K1"), ("duplicate_key", 5, "K2"),
+    ]  # fmt: skip
+
+
+def test_a_known_row_is_judged_again_under_another_contract(company: Any) -> None:
+    company.send("crm", {"customers": customers(customer("K1"), customer("K2", kind="company"))}, day="2026-11-24")
+    company.ingest()
+    company.policy = StandInPolicy(Contracts([_without_companies(each) for each in canonical().values()]))
+    company.send("crm", {"customers": customers(customer("K1"), customer("K2", kind="company"))})
+    company.ingest()
+    assert company.rows("select rule, record_key from intake.quarantined") == [("not_in_enum", "K2")]
+
+
+def _without_companies(contract: Contract) -> Contract:
+    columns = tuple(
+        replace(column, enum=("private", "sole_trader")) if column.name == "customer_type" else column
+        for column in contract.columns
+    )
+    return replace(contract, columns=columns)
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
@@ -629,7 +675,7 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from assets.ingest import loading
-from assets.ingest.contracts import canonical
+from assets.ingest.contracts import Contract, Contracts, canonical
 from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.ingest.company import AS_OF, StandInPolicy
