@@ -26,13 +26,13 @@ from orchestration.cli import (
     serving,
     sites,
 )
+from orchestration.cli.examples import add_examples
 from orchestration.cli.printing import complain
 
 app = typer.Typer(
     name="gallring",
     help="Retention orchestration: exports in, signed deletion manifests out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -51,6 +51,7 @@ for group in (
     serving,
 ):
     group.add_to(app)
+add_examples(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from orchestration.cli.completing import sources, tables
 from orchestration.cli.options import JsonOption, SiteOption, existing_site, warehouse_of
 from orchestration.cli.printing import as_json, say
 
@@ -17,8 +18,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def accept(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source, as `gallring status` names it.")],
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="The table that is blocked for having shrunk.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", autocompletion=sources, help="The source, as `gallring status` names it.")
+    ],
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", autocompletion=tables, help="The table that is blocked for having shrunk.")
+    ],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so.")],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why fewer rows are right.")],
     site: SiteOption = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assets.errors import CheckFailed
+from orchestration.cli.completing import manifest_ids, record_types, systems
 from orchestration.cli.options import JsonOption, SiteOption, existing_site, warehouse_of
 from orchestration.cli.printing import as_json, heading, say, table
 
@@ -28,7 +29,7 @@ def add_to(app: typer.Typer) -> None:
 
 @verbs.command("list")
 def list_manifests(
-    system: Annotated[str | None, typer.Option("--system", help="One system's alone.")] = None,
+    system: Annotated[str | None, typer.Option("--system", autocompletion=systems, help="One system's alone.")] = None,
     site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -54,7 +55,9 @@ def list_manifests(
 
 @verbs.command()
 def show(
-    manifest_id: Annotated[str, typer.Argument(metavar="ID", help="The manifest's id, or how it begins.")],
+    manifest_id: Annotated[
+        str, typer.Argument(metavar="ID", autocompletion=manifest_ids, help="The manifest's id, or how it begins.")
+    ],
     items: Annotated[int, typer.Option("--items", min=0, help="How many items to show.")] = 20,
     site: SiteOption = None,
     json: JsonOption = False,
@@ -92,7 +95,9 @@ def show(
 
 @verbs.command()
 def approve(
-    manifest_id: Annotated[str, typer.Argument(metavar="ID", help="The manifest's id, or how it begins.")],
+    manifest_id: Annotated[
+        str, typer.Argument(metavar="ID", autocompletion=manifest_ids, help="The manifest's id, or how it begins.")
+    ],
     by: ByOption,
     reason: ReasonOption,
     site: SiteOption = None,
@@ -107,7 +112,9 @@ def approve(
 
 @verbs.command()
 def cancel(
-    manifest_id: Annotated[str, typer.Argument(metavar="ID", help="The manifest's id, or how it begins.")],
+    manifest_id: Annotated[
+        str, typer.Argument(metavar="ID", autocompletion=manifest_ids, help="The manifest's id, or how it begins.")
+    ],
     by: ByOption,
     reason: ReasonOption,
     site: SiteOption = None,
@@ -142,7 +149,10 @@ def _decide(job: str, manifest_id: str, by: str, reason: str, site: Path | None,
 
 @verbs.command()
 def recipients(
-    record: Annotated[str, typer.Argument(metavar="RECORD", help="customer, contact, order, delivery, ...")],
+    record: Annotated[
+        str,
+        typer.Argument(metavar="RECORD", autocompletion=record_types, help="customer, contact, order, delivery, ..."),
+    ],
     key: Annotated[str, typer.Argument(metavar="KEY", help="The record's key in its source system.")],
     site: SiteOption = None,
     json: JsonOption = False,

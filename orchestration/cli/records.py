@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from assets.errors import CheckFailed
+from orchestration.cli.completing import record_types
 from orchestration.cli.options import (
     AsOfOption,
     JsonOption,
@@ -36,7 +37,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def explain(
-    record: Annotated[str, typer.Argument(metavar="RECORD", help="The record's type: customer, order, invoice …")],
+    record: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECORD", autocompletion=record_types, help="The record's type: customer, order, invoice …"
+        ),
+    ],
     key: Annotated[str, typer.Argument(metavar="KEY", help="Its key, as the source system writes it.")],
     as_of: AsOfOption = None,
     language: Annotated[Literal["sv", "en"], typer.Option("--language", help="Swedish or English.")] = "en",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from assets.errors import BadInput, BadUsage, CheckFailed
+from orchestration.cli.completing import sources
 from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, existing_site, warehouse_of
 from orchestration.cli.printing import as_json, heading, say, table
 
@@ -125,7 +126,12 @@ def generate(
 
 
 def deliver(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The system that the files come from, such as crm.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", autocompletion=sources, help="The system that the files come from, such as crm."
+        ),
+    ],
     files: Annotated[list[Path], typer.Argument(metavar="FILES…", help="Its export files.")],
     mode: Annotated[Literal["full", "delta"], typer.Option("--mode", help="Every row, or changed rows.")] = "full",
     extracted_at: Annotated[

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from assets.errors import BadInput, CheckFailed, NeedsPerson
 from orchestration.cli import app, main
+from orchestration.cli.examples import EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = [
@@ -39,6 +43,38 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_verb_has_help(verb: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*verb, "--help"]) == 0
     assert "Usage: gallring " + " ".join(verb) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=" ".join)
+def test_every_verb_has_examples_that_could_be_typed(verb: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*verb, "--help"]) == 0
+    help_text = capsys.readouterr().out
+    command = get_command(app)
+    for word in verb:
+        command = command.commands[word]  # type: ignore[attr-defined]
+    options = {option: each for each in command.params for option in each.opts if option.startswith("-")}
+    for line in EXAMPLES[" ".join(verb)]:
+        assert line in [each.strip() for each in help_text.splitlines()]
+        words = shlex.split(line)
+        assert tuple(words[1 : 1 + len(verb)]) == verb
+        given = [word for word in words if word.startswith("--")]
+        assert set(given) <= options.keys(), line
+        needed = {each.opts[0] for each in command.params if each.required and each.opts[0].startswith("-")}
+        assert needed <= set(given), line
+
+
+def test_no_example_is_left_over() -> None:
+    assert set(EXAMPLES) == {" ".join(verb) for verb in VERBS}
+
+
+def test_help_answers_within_half_a_second() -> None:
+    def spent() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([Path(sys.executable).with_name("gallring"), "--help"], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(spent() for _ in range(3)) < 0.5
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
