@@ -13,8 +13,14 @@ STAMP := $(VENV)/.setup-stamp
 PACKAGES := orchestration assets expectations
 WORKERS ?= 2
 DEMO ?= ./demo
+# The benchmark: sizes, rounds, peers, memory limits for further first nights, and a folder with room for the largest size.
+CUSTOMERS ?= 10000
+REPEATS ?= 3
+PEERS ?= polars pandas postgresql per_person
+LIMITS ?=
+WORK ?=
 
-.PHONY: help setup demo docs test check format format-check lint types sql imports tests lock clean
+.PHONY: help setup demo docs test check format format-check lint types sql imports tests bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -62,6 +68,10 @@ imports: setup ## import-linter: who may import whom
 
 tests: setup ## the tests alone, with branch coverage reported
 	$(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist worksteal --cov --cov-report=term
+
+bench: setup ## measure beside other ways to do the job (CUSTOMERS="10000 100000" REPEATS=3 PEERS=… LIMITS=512MB WORK=…)
+	@$(BIN)/python -m tests.benchmarks --customers $(CUSTOMERS) --repeats $(REPEATS) --peers $(PEERS) --limits $(LIMITS) $(if $(WORK),--work $(WORK))
+	@$(BIN)/python -m tests.benchmarks.matching
 
 lock: setup ## compile requirements/*.in into hash-pinned files
 	@for name in runtime development; do \

@@ -34,6 +34,11 @@ class Measurement:
     def parts(self) -> dict[str, float]:
         return {name: float(seconds) for name, seconds in self.told.get("parts", {}).items()}
 
+    @property
+    def work(self) -> float:
+        """What it cost without start-up: a cycle's steps, a peer's work; of a command all of it."""
+        return self.parts.get("cycle", self.parts.get("work", self.cpu))
+
 
 def measure(job: str, arguments: Mapping[str, Any], *, environment: Mapping[str, str] | None = None) -> Measurement:
     """Run a job and wait for it; CPU is user and system time, of its threads and of processes it waited for.

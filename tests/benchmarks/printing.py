@@ -64,8 +64,8 @@ def _jobs(size: dict[str, Any]) -> Iterator[str]:
         if name not in jobs:
             continue
         each = jobs[name]
-        work = each["parts"].get("cycle", each["parts"].get("work", each["cpu"]))
-        rows.append([_called(name, size), f"{each['f']:.2f}", f"{work:.2f}", f"{each['wall']:.1f}", each["peak_mb"]])
+        costs = [f"{each['f']:.2f}", f"{each['work']:.2f}", f"{each['wall']:.1f}", each["peak_mb"]]
+        rows.append([_called(name, size), *costs])
     yield from _table(["job", "F", "CPU-s without start-up", "wall s", "peak MB"], rows)
     yield from (f"{peer}: skipped, {reason}." for peer, reason in size["skipped"].items())
 
@@ -109,7 +109,7 @@ def chart(results: dict[str, Any]) -> str:
     import vl_convert
 
     points = [
-        {"job": called, "customers": size["customers"], "cpu": _cost(size, name)}
+        {"job": called, "customers": size["customers"], "cpu": size["jobs"][name]["work"]}
         for size in results["sizes"]
         for name, called in DRAWN.items()
         if name in size["jobs"]
@@ -125,8 +125,3 @@ def chart(results: dict[str, Any]) -> str:
         .configure(background="white")
     )
     return str(vl_convert.vegalite_to_svg(drawn.to_dict()))
-
-
-def _cost(size: dict[str, Any], name: str) -> float:
-    parts = size["jobs"][name]["parts"]
-    return float(parts.get("cycle", parts.get("work", size["jobs"][name]["cpu"])))

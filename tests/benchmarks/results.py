@@ -59,9 +59,8 @@ class Size:
         return self["F"].parts["work"]
 
     def work(self, name: str) -> float:
-        """What a job cost without its start-up: a cycle's steps, a peer's work."""
-        parts = self[name].parts
-        return parts["cycle"] if "cycle" in parts else parts["work"]
+        """What a job cost without its start-up."""
+        return self[name].work
 
     def to_dispositions(self, name: str, *, checked: bool = True) -> float:
         """What the product's way from the exports to dispositions cost."""
@@ -104,7 +103,7 @@ def _told(size: Size) -> dict[str, Any]:
         "floor_cpu": round(size.floor, 3),
         "jobs": {name: {**_measured(each), "f": round(size.work(name) / size.floor, 2)}
                  for name, each in size.medians.items()},
-        "runs": {name: [round(run.parts.get("cycle", run.parts.get("work", run.cpu)), 3) for run in runs]
+        "runs": {name: [round(run.work, 3) for run in runs]
                  for name, runs in size.found.runs.items()},
         "agreed": size.found.agreed,
         "skipped": size.found.skipped,
@@ -115,6 +114,7 @@ def _told(size: Size) -> dict[str, Any]:
 def _measured(each: Measurement) -> dict[str, Any]:
     return {
         "cpu": round(each.cpu, 3),
+        "work": round(each.work, 3),
         "wall": round(each.wall, 2),
         "peak_mb": round(each.peak_mb),
         "parts": {name: round(seconds, 3) for name, seconds in each.parts.items()},
@@ -237,7 +237,7 @@ def _checks(size: Size, at: str) -> Goal:
 
 def _sealing(sizes: Sequence[Size], at: str) -> Goal:
     size = sizes[-1]
-    ratio = size[FIRST].parts["sealing"] / size["plain lines"].parts["writing"]
+    ratio = size[FIRST].parts["sealing"] / size.work("plain lines")
     rows = size["plain lines"].told["rows"]
     return Goal(
         "sealing, per manifest row ≤ 2.2 × DuckDB writing the same rows as plain JSON Lines",
@@ -247,7 +247,7 @@ def _sealing(sizes: Sequence[Size], at: str) -> Goal:
 
 
 def _rewriting(size: Size, at: str) -> Goal:
-    ratio = size[FIRST].parts["erasure"] / size["plain copy"].parts["copying"]
+    ratio = size[FIRST].parts["erasure"] / size.work("plain copy")
     goal = "rewriting the warehouse for erasure ≤ 1.3 × a plain COPY FROM DATABASE of what is left"
     return Goal(goal, f"{ratio:.2f} × {at}", ratio <= 1.3)
 

@@ -65,7 +65,7 @@ class Found:
     def add(self, name: str, measurement: Measurement) -> None:
         """Keep a measurement."""
         self.runs[name].append(measurement)
-        tell(f"  {name}: {measurement.parts.get('cycle', measurement.parts.get('work', measurement.cpu)):.2f} CPU-s")
+        tell(f"  {name}: {measurement.work:.2f} CPU-s")
 
 
 def tell(text: str) -> None:

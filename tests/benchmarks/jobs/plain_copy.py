@@ -22,4 +22,4 @@ def run(site: str, out: str) -> dict[str, Any]:
         seconds = cpu_seconds() - began
     size = Path(out).stat().st_size
     Path(out).unlink()
-    return {"bytes": size, "parts": {"copying": seconds}}
+    return {"bytes": size, "parts": {"work": seconds}}

@@ -23,4 +23,4 @@ def run(site: str, out: str) -> dict[str, Any]:
         )
         seconds = cpu_seconds() - began
     Path(out).unlink()
-    return {"rows": rows, "parts": {"writing": seconds}}
+    return {"rows": rows, "parts": {"work": seconds}}

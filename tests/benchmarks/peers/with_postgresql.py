@@ -109,7 +109,8 @@ def _script(task: Task, out: Path) -> str:
     lines = ["create schema export;"]
     for contract in canonical().values():
         columns = ", ".join(f'"{column.name}" text' for column in contract.columns)
-        header = task.path(contract.source, contract.table).open(encoding="utf-8").readline().strip()
+        with task.path(contract.source, contract.table).open(encoding="utf-8") as file:
+            header = file.readline().strip()
         lines += [
             "begin;", f"create unlogged table export.{contract.table} ({columns});",
             f"\\copy export.{contract.table} ({header}) from '{task.path(contract.source, contract.table)}' csv header",
