@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pickle
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -26,10 +28,17 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def cycled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, CycleOutcome]:
-    """A sample site after one cycle. To be looked at: whoever changes it changes a copy."""
-    site = make_site(tmp_path_factory.mktemp("cycled") / "site")
-    generate(site.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
-    return site, run_cycle(site, DAY)
+    """A sample site after one cycle, the same for every worker. To be looked at: whoever changes it changes a copy."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    told = shared / "cycled.pickle"
+    with (shared / "cycled.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        if not told.exists():
+            site = make_site(shared / "cycled")
+            generate(site.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
+            told.write_bytes(pickle.dumps(run_cycle(site, DAY)))
+    return Site(shared / "cycled"), pickle.loads(told.read_bytes())
 
 
 @pytest.fixture
