@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 
+from assets.evidence.recording import _office
 from assets.ingest.delivering import deliver
 from assets.policy import Policy
 from assets.site import Site
 from orchestration.cli import main
 from orchestration.initialising import make_site
+from orchestration.opening import open_warehouse
 from orchestration.running import run_cycle
+from orchestration.settings import Settings
 from tests.rights.company import EXPORTS
 
 pytestmark = pytest.mark.slow
@@ -107,6 +110,9 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path) -> None:
     assert say("hold", "review", "site-h1", at)[0] == 0
     assert say("hold", "review", at)[0] == 0
 
+    # somebody disputes what is held: restricted from the next evaluation on
+    assert say("request", "add", "--kind", "restriction", "--customer", "C2", at)[0] == 0
+
     # the office's own export comes again, the cycle runs, and everything entered here counts
     delivered(site, "office", datetime.now(UTC) - timedelta(hours=1))
     outcome = run_cycle(site, TODAY)
@@ -118,7 +124,7 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path) -> None:
 
     # the answer, the report, and the end of it
     code, out, err = say("request", "answer", number, at)
-    assert (code, err) == (0, "")
+    assert (code, "has not been handed over yet" in err) == (4, True)
     letter = (site.reports / "access-answers" / number / "answer.sv.txt").read_text(encoding="utf-8")
     assert "Prenumerationer på nyhetsbrev (1) i nyhetsbrevssystemet" in letter
     assert "Tvist (legal hold)" in letter
@@ -130,9 +136,27 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path) -> None:
     assert (code, "Varför har ni kvar det här?" in out) == (0, True)
     assert len(list((site.reports / "access-timelines").glob("*/timeline.sv.html"))) == 1
     assert say("explain", "order", "O1", "--whole", at)[0] == 2
-    assert say("people", "review", at)[0] == 4
+    code, out, _ = say("people", "review", at)
+    assert (code, "same e-mail" in out) == (4, True)
+    code, out, _ = say("people", "review", "--show", "customer/C1+customer/C3", at)
+    assert (code, "Olle Provsson" in out) == (0, True)
+    assert say("people", "review", "--show", "a", "--yes", "b", at)[0] == 2
     assert say("people", "review", "--no", "customer/C1+customer/C3", at)[0] == 0
     assert say("people", "review", at)[0] == 0
     assert say("access-report", "--customer", "C1", "--checked", "nonsense", at)[0] == 2
     assert say("hold", "release", "site-h2", at)[0] == 0
     assert len(json.loads(say("hold", "list", "--json", at)[1])) == 4  # today is the released ones' last day
+
+    # each reading of the restricted person is noted, and of others only the report
+    assert say("explain", "customer", "C2", at)[0] == 0
+    assert say("explain", "order", "O2", "--as-of", str(TODAY), at)[0] == 0
+    assert say("explain", "customer", "C2", "--whole", at)[0] == 0
+    assert say("request", "answer", "site-r3", at)[0] == 4
+    assert say("access-report", "--customer", "C2", at)[0] == 0
+    with open_warehouse(site, Settings.load(site)) as warehouse:
+        told = [(facts["event"], facts["code"]) for _, _, facts in _office(warehouse)
+                if facts["register"] in ("readings", "access_reports")]  # fmt: skip
+    assert told == [
+        ("made", None), ("match_shown", None), ("explained", "restricted"), ("explained", "restricted"),
+        ("timeline_made", "restricted"), ("answer_drafted", "restricted"), ("made", "restricted"),
+    ]  # fmt: skip
