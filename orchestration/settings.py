@@ -199,7 +199,7 @@ class EmailSettings(_Section):
         """The server's, with the port that goes with the security where none is given."""
         try:
             parts = urlsplit(f"//{self.server}")
-            return parts.hostname or "", parts.port or PORTS[self.security]
+            return parts.hostname or "", PORTS[self.security] if parts.port is None else parts.port
         except ValueError:
             return "", 0
 

@@ -63,6 +63,21 @@ def test_an_unknown_key_is_named_with_its_file_and_what_is_known(
         ("[approval]\nshare = 7", "approval.share"),
         ('[warehouse]\nmemory_limit = "lots"', "warehouse.memory_limit"),
         ('[transports.crm]\nkind = "pigeon"', "transports.crm.kind"),
+        ('[notifications.webhook]\nurl = "http://pager.example/pigeon"', "notifications.webhook.url"),
+        ('[notifications.email]\nserver = "pigeon.example"', "notifications.email"),
+        (
+            '[notifications.email]\nserver = "pigeon:0"\nsender = "a@b.example"\nrecipients = ["c@d.example"]',
+            "notifications.email",
+        ),
+        (
+            '[notifications.email]\nserver = "pigeon.example"\nsecurity = "none"\nsender = "a@b.example"\n'
+            'recipients = ["c@d.example"]',
+            "notifications.email",
+        ),
+        ('[notifications.email]\nsender = "pigeon"', "notifications.email.sender"),
+        ('[notifications.email]\nrecipients = ["a@b.example, pigeon@c.example"]', "notifications.email.recipients"),
+        ('[automation]\nrunning = ["pigeon"]', "automation.running"),
+        ('[reviews]\nperiod = "pigeon"', "reviews.period"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_key_and_not_shown(tmp_path: Path, text: str, key: str) -> None:
