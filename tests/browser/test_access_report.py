@@ -1,47 +1,89 @@
-"""What a person sees of themselves: a page that reads well on a screen and on paper, and asks for nothing outside."""
+"""What a person of the sample company gets: a report and a letter that read well on a screen and on paper.
+
+Neither asks for anything outside.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from assets.policy import Policy
+from assets.rights import requests
 from assets.rights.access import gather
+from assets.rights.letters import draft
 from assets.rights.people import find_person
+from assets.rights.registers import prepare
 from assets.rights.reports import write_report
-from assets.site import Site
+from assets.sample.generating import SAMPLE_DAY
 from tests.browser.conftest import ARTIFACTS
-from tests.rights.company import DAY, NOW, company, evaluated, policy
+from tests.publication.reported import ISSUED, decided_site
 
 pytestmark = pytest.mark.browser
+#: A private person of the sample company who ordered, paid, called and gets offers.
+PERSON = "K9001"
 
 
 @pytest.fixture(scope="module")
-def folder(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    warehouse = evaluated(company())
-    person = find_person(warehouse, customer="C1")
-    report = gather(warehouse, policy(), person, made_at=NOW, expires_on=DAY)
-    return write_report(Site(tmp_path_factory.mktemp("access")), report, None).folder
+def folders(browser: object, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Where the report stands, and the draft of the answer."""
+    site, warehouse = decided_site(tmp_path_factory.mktemp("access") / "site")
+    policy = Policy.load()
+    expires_on = SAMPLE_DAY + timedelta(days=30)
+    report = gather(warehouse, policy, find_person(warehouse, customer=PERSON), made_at=ISSUED, expires_on=expires_on)
+    prepare(warehouse)
+    received = SAMPLE_DAY - timedelta(days=2)
+    number = requests.add(
+        warehouse, "erasure", received_on=received, at=ISSUED, customer=PERSON, verified_on=SAMPLE_DAY
+    )
+    answer = draft(warehouse, policy, site, number, SAMPLE_DAY, None)
+    return write_report(site, report, None).folder, answer.folder
+
+
+def look(page: Page, path: Path, name: str) -> None:
+    """Open a page, keep its picture, and print it on A4."""
+    page.set_content(path.read_text(encoding="utf-8"))
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    ARTIFACTS.mkdir(exist_ok=True)
+    page.screenshot(path=ARTIFACTS / f"{name}.png", full_page=True)
+    printed = page.pdf(path=ARTIFACTS / f"{name}.pdf", prefer_css_page_size=True)
+    assert printed.startswith(b"%PDF")
 
 
 @pytest.mark.parametrize(
     ("language", "title", "purpose"),
     [
-        ("sv", "Dina personuppgifter hos", "Nyhetsbrev (samtycke)"),
-        ("en", "Your personal data at", "Newsletter (consent)"),
+        ("sv", "Dina personuppgifter hos", "Bokföring, moms och skatteunderlag"),
+        ("en", "Your personal data at", "Bookkeeping, VAT and tax records"),
     ],
 )
 def test_the_report_reads_in_both_languages(
-    folder: Path, page: Page, outside_requests: list[str], language: str, title: str, purpose: str
+    folders: tuple[Path, Path], page: Page, outside_requests: list[str], language: str, title: str, purpose: str
 ) -> None:
-    page.set_content((folder / f"access-report.{language}.html").read_text(encoding="utf-8"))
+    look(page, folders[0] / f"access-report.{language}.html", f"access-report-{language}")
     expect(page.get_by_role("heading", level=1)).to_contain_text(title)
     expect(page.get_by_text(purpose)).to_be_visible()
     expect(page.get_by_text("IMY").first).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    ARTIFACTS.mkdir(exist_ok=True)
-    page.screenshot(path=ARTIFACTS / f"access-report-{language}.png", full_page=True)
-    printed = page.pdf(path=ARTIFACTS / f"access-report-{language}.pdf", prefer_css_page_size=True)
-    assert printed.startswith(b"%PDF")
+    wraps = page.locator("td.until").evaluate_all("cells => cells.map(cell => getComputedStyle(cell).whiteSpace)")
+    assert set(wraps) == {"nowrap"}, "no line ends within a day"
+    assert outside_requests == []
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "heading"),
+    [
+        ("sv", "Svar på din begäran", "Vad som finns kvar, varför och hur länge"),
+        ("en", "Answer to your request", "What stays, why and for how long"),
+    ],
+)
+def test_the_letter_reads_in_both_languages(
+    folders: tuple[Path, Path], page: Page, outside_requests: list[str], language: str, subject: str, heading: str
+) -> None:
+    look(page, folders[1] / f"answer.{language}.html", f"answer-{language}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(subject)
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    expect(page.get_by_text("IMY").first).to_be_visible()
     assert outside_requests == []
