@@ -6,17 +6,18 @@ command line's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from assets.site import Site
 from orchestration.opening import load_policy, open_warehouse, require_site
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster import DagsterEvent, ExecuteInProcessResult
+    from dagster import DagsterEvent, DagsterInstance, EventLogEntry, ExecuteInProcessResult
 
     from assets.warehouse import Warehouse
 
@@ -74,11 +75,12 @@ def run_cycle(
     by: str | None = None,
     config: Mapping[str, Any] | None = None,
     full: bool = False,
+    watch: Callable[[str, int], None] | None = None,
 ) -> CycleOutcome:
     """Run a job on `site` as of a day (default: today in the site's time zone), and wait for its end.
 
     `by` is who launches it, where a name is given. `full` evaluates every record anew. `config` is the run's, for a
-    job that takes another than the day.
+    job that takes another than the day. `watch` is told of each step that begins, and of the rows that it made.
 
     Raises:
         BadInput: the site, its settings, keys or policy cannot be used.
@@ -98,8 +100,29 @@ def run_cycle(
             instance=instance,
             tags={".dagster/repository": _REPOSITORY, **({BY_TAG: by} if by else {})},
             raise_on_error=False,
+            run_id=_watched(instance, watch),
         )
         return _outcome(result, job, _day_of(instance, result.run_id), warehouse)
+
+
+def _watched(instance: DagsterInstance, watch: Callable[[str, int], None] | None) -> str:
+    """A new run's id, with whoever wants to know listening to it."""
+    run_id = str(uuid4())
+    if watch is not None:
+        tell = watch
+        instance.add_event_listener(run_id, lambda entry: _tell(entry, tell))
+    return run_id
+
+
+def _tell(entry: EventLogEntry, watch: Callable[[str, int], None]) -> None:
+    event = entry.dagster_event
+    if event is None:
+        return
+    if event.is_step_start:
+        watch(event.step_key or "", 0)
+    elif event.event_type_value == "ASSET_MATERIALIZATION":
+        rows = event.step_materialization_data.materialization.metadata.get("dagster/row_count")
+        watch("", int(str(rows.value)) if rows is not None else 0)
 
 
 def _config(as_of: date | None, full: bool) -> dict[str, Any]:

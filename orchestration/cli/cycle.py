@@ -17,6 +17,7 @@ import typer
 
 from orchestration.cli.options import AsOfOption, JsonOption, PolicyOption, SiteOption, day, existing_site, warehouse_of
 from orchestration.cli.printing import as_json, complain, heading, say, table
+from orchestration.cli.progress import progress
 
 if TYPE_CHECKING:
     from orchestration.cli.summary import Summary
@@ -53,7 +54,8 @@ def run(
     on = day(as_of)
     from orchestration.running import run_cycle
 
-    outcome = run_cycle(chosen, on, by=by, full=full)
+    with progress("run", quiet=json) as doing:
+        outcome = run_cycle(chosen, on, by=by, full=full, watch=doing.told)
     from orchestration.cli.summary import read_summary
 
     with warehouse_of(chosen, settings) as warehouse:

@@ -12,6 +12,7 @@ from assets.errors import CheckFailed
 from orchestration.cli.completing import manifest_ids, record_types, systems
 from orchestration.cli.options import JsonOption, SiteOption, existing_site, warehouse_of
 from orchestration.cli.printing import as_json, heading, say, table
+from orchestration.cli.progress import progress
 
 if TYPE_CHECKING:
     from assets.delivery.approving import Preview
@@ -200,7 +201,8 @@ def verify(
     from orchestration.opening import PUBLIC_KEY
 
     public = PublicKey.load(key if key is not None else existing_site(site)[0].keys / PUBLIC_KEY)
-    found = check(path, public)
+    with progress("verify", quiet=json):
+        found = check(path, public)
     if json:
         as_json(found)
     else:

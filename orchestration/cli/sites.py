@@ -13,6 +13,7 @@ from assets.errors import BadInput, BadUsage, CheckFailed
 from orchestration.cli.completing import sources
 from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, existing_site, warehouse_of
 from orchestration.cli.printing import as_json, heading, say, table
+from orchestration.cli.progress import progress, size_below
 
 if TYPE_CHECKING:
     from assets.manifests.ledger import ManifestSummary
@@ -64,7 +65,8 @@ def demo(
     site = make_site(folder)
     (site.path / DEMO_MARK).touch()
     written = write_exports(site.inbox, customers=DEMO_CUSTOMERS, seed=DEMO_SEED, cases=telling_cases())
-    outcome = run_cycle(site, SAMPLE_DAY)
+    with progress("run", quiet=json) as doing:
+        outcome = run_cycle(site, SAMPLE_DAY, watch=doing.told)
     _, settings = existing_site(folder)
     with warehouse_of(site, settings) as warehouse:
         summary = read_summary(warehouse)
@@ -113,11 +115,12 @@ def generate(
 
     if change is None and mode == "delta":
         raise BadUsage("A first night has every row: --mode delta goes with --change PERCENT.")
-    if change is None:
-        day, written = SAMPLE_DAY, write_exports(site.inbox, customers=customers, seed=seed)
-    else:
-        day = SAMPLE_DAY + timedelta(days=1)
-        written = generate_next_night(site.inbox, customers=customers, seed=seed, percent=change, mode=mode)
+    day = SAMPLE_DAY if change is None else SAMPLE_DAY + timedelta(days=1)
+    with progress("generate", "kB", measure=size_below(site.inbox), quiet=json):
+        if change is None:
+            written = write_exports(site.inbox, customers=customers, seed=seed)
+        else:
+            written = generate_next_night(site.inbox, customers=customers, seed=seed, percent=change, mode=mode)
     if json:
         as_json(written)
         return
@@ -154,10 +157,11 @@ def deliver(
 
     at = _instant(extracted_at, files)
     named = delivery_id or at.strftime("%Y-%m-%dT%H-%M")
-    folder = wrap(
-        chosen, Policy.load(settings.policy), source, files, mode=mode, extracted_at=at, delivery_id=named,
-        limits=settings.limits.in_bytes(),
-    )  # fmt: skip
+    with progress("deliver", "kB", measure=size_below(chosen.inbox)):
+        folder = wrap(
+            chosen, Policy.load(settings.policy), source, files, mode=mode, extracted_at=at, delivery_id=named,
+            limits=settings.limits.in_bytes(),
+        )  # fmt: skip
     say(f"{folder} holds the delivery. Next: gallring run --site {chosen.path}")
 
 
