@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from assets.ingest.contracts import ColumnType, Contract, Contracts
+from assets.manifests import told
 from assets.rights import registers
 from assets.warehouse import Warehouse, identifier
 
@@ -33,13 +34,7 @@ _TABLES = {
     "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
     "intake.acceptances": "source varchar, table_name varchar, delivery_id varchar, by_whom varchar, reason varchar, "
     "accepted_at timestamp",
-    "manifest.sealed_fields": "record_type varchar, record_key varchar, field varchar, state varchar, "
-    "item_id varchar, as_of date, action varchar",
 }
-_ORDERED_FIELDS = (
-    "create view if not exists manifest.ordered_fields as select record_type, record_key, field, item_id, as_of "
-    "from manifest.sealed_fields where state = 'erase'"
-)
 
 
 class HasContracts(Protocol):
@@ -69,7 +64,7 @@ def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
             warehouse.run(f"create table if not exists {table} ({columns})")
         registers.prepare(warehouse)
         warehouse.run("alter table intake.quarantined add column if not exists record_key varchar")
-        warehouse.run(_ORDERED_FIELDS)
+        told.prepare(warehouse)
         there = _existing_columns(warehouse)
         for contract in policy.contracts.values():
             _prepare_raw(warehouse, contract, there.get(contract.raw_table, set()))

@@ -95,32 +95,33 @@ SQL_ITEM_ID = (
 )
 
 
-def _sql_cell(expression: str) -> str:
-    starts = "".join(_FORMULA_STARTS).replace("-", "\\-")
-    risky = f"regexp_matches({expression}, '^([ \\t\\r\\n]*[{starts}]|[\\t\\r\\n])')"
-    quoted = f"""replace({expression}, '"', '""')"""
-    return f"""'"' || case when {risky} then '''' else '' end || {quoted} || '"'"""
-
-
-_CSV_CELLS = (
-    "item_id",
-    "record_type",
-    "record_key",
-    "action",
-    "array_to_string(fields, ' ')",
-    "reasons",
-    "cast(respond_by as varchar)",
-)
 #: An item's line of `items.jsonl`, over the columns of `manifest.items`.
 SQL_LINE = f"""'{{"item_id":"' || item_id || '",' || substr({SQL_BODY.strip()}, 2)"""
 
-#: Its line of `manifest.csv`: the same with the reasons in words.
-SQL_CSV_LINE = " || ',' || ".join(_sql_cell(cell) for cell in _CSV_CELLS).replace(
-    "reasons",
-    """array_to_string(list_transform(
-        cast(because as struct(purpose varchar, ended_on varchar, reason varchar)[]),
-        lambda entry: concat_ws(' ', coalesce(entry.purpose, entry.reason), entry.ended_on)
-    ), '; ')""",
+
+def _sql_guarded(expression: str) -> str:
+    starts = "".join(_FORMULA_STARTS).replace("-", "\\-")
+    risky = f"regexp_matches({expression}, '^([ \\t\\r\\n]*[{starts}]|[\\t\\r\\n])')"
+    return f"case when {risky} then '''' || {expression} else {expression} end"
+
+
+_SQL_REASONS = """array_to_string(list_transform(
+    cast(because as struct(purpose varchar, ended_on varchar, reason varchar)[]),
+    lambda entry: concat_ws(' ', coalesce(entry.purpose, entry.reason), entry.ended_on)
+), '; ')"""
+
+#: The cells of `manifest.csv`, every one to be quoted: what a system or a policy could have named is guarded.
+SQL_CELLS = ", ".join(
+    f"{expression} as {name}"
+    for name, expression in {
+        "item_id": "item_id",
+        "record_type": _sql_guarded("record_type"),
+        '"key"': _sql_guarded("record_key"),
+        "action": "action",
+        "fields": _sql_guarded("array_to_string(fields, ' ')"),
+        "because": _sql_guarded(_SQL_REASONS),
+        "respond_by": "respond_by",
+    }.items()
 )
 
 #: The order of the lines in both.

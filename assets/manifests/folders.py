@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -22,11 +23,13 @@ from assets.errors import GallringError
 from assets.ingest.projecting import literal
 from assets.manifests import documents
 from assets.site import Site
-from assets.warehouse import Params, Warehouse, WarehouseError, identifier
+from assets.warehouse import Params, Warehouse, WarehouseError
 
 _LONGEST_NAME = 120
-#: Parts the columns of a file that has but one.
-_NEVER = "\\x01"
+#: One column as it stands: nothing quoted, and the character that would part it from a second one never comes.
+_RAW = "format csv, header false, quote '', escape '', delimiter '\\x01'"
+#: For people and spreadsheets.
+_QUOTED = f"format csv, header false, prefix {literal(documents.CSV_HEADER)}, suffix '\n', force_quote *"
 
 
 class SealingFailed(GallringError):
@@ -74,35 +77,27 @@ def write_items(warehouse: Warehouse, rows: str, params: Params | None, folder: 
     The rows come in the order of their lines. The engine writes the files, the digest is that of what it wrote.
     """
     if folder is None:
-        return _count(warehouse, rows, params)
-    count = _write_lines(
-        warehouse, f"select {documents.SQL_LINE} as line from {rows}", params, folder / documents.ITEMS
-    )
-    table = f"select {documents.SQL_CSV_LINE} as {identifier(documents.CSV_HEADER.strip())} from {rows}"
-    if _write_lines(warehouse, table, params, folder / documents.TABLE, header=True) != count:
+        with TemporaryDirectory() as aside:
+            return _write_lines(warehouse, rows, params, Path(aside))
+    written = _write_lines(warehouse, rows, params, folder)
+    cells = f"select {documents.SQL_CELLS} from {rows}"
+    if _write(warehouse, cells, params, folder / documents.TABLE, _QUOTED) != written.count:
         raise SealingFailed("The two lists of a manifest do not hold the same items: nothing was sealed. Run again.")
-    with _disk(), (folder / documents.ITEMS).open("rb") as written:
-        return WrittenItems(count, hashlib.file_digest(written, "sha256").hexdigest())
+    return written
 
 
-def _count(warehouse: Warehouse, rows: str, params: Params | None) -> WrittenItems:
-    digest, count = hashlib.sha256(), 0
-    for (line,) in warehouse.rows(f"select {documents.SQL_LINE} from {rows}", params):
-        digest.update(line.encode() + b"\n")
-        count += 1
-    return WrittenItems(count, digest.hexdigest())
+def _write_lines(warehouse: Warehouse, rows: str, params: Params | None, folder: Path) -> WrittenItems:
+    count = _write(warehouse, f"select {documents.SQL_LINE} from {rows}", params, folder / documents.ITEMS, _RAW)
+    with _disk(), (folder / documents.ITEMS).open("rb") as lines:
+        return WrittenItems(count, hashlib.file_digest(lines, "sha256").hexdigest())
 
 
-def _write_lines(warehouse: Warehouse, query: str, params: Params | None, path: Path, *, header: bool = False) -> int:
-    """Write the one column of a query to a new file, a row a line and nothing quoted; how many rows."""
+def _write(warehouse: Warehouse, query: str, params: Params | None, path: Path, form: str) -> int:
+    """Write the rows of a query to a new file, a row a line; how many rows."""
     with _disk(), _new_file(path):
         pass
     try:
-        written = warehouse.value(
-            f"copy ({query}) to {literal(str(path))} (format csv, header {header}, quote '', escape '', "
-            f"delimiter '{_NEVER}', use_tmp_file false)",
-            params,
-        )
+        written = warehouse.value(f"copy ({query}) to {literal(str(path))} ({form}, use_tmp_file false)", params)
     except WarehouseError as error:
         raise SealingFailed(f"{path.name} could not be written ({error.message}): nothing of this manifest was sealed. "
                             "Make room or mend the folder's rights, then run again.") from None  # fmt: skip

@@ -71,7 +71,7 @@ def _look_again(warehouse: Warehouse, day: date) -> None:
     warehouse.run(
         "create or replace table manifest.gate_erasable as "
         "select record_type, row_id from manifest.gate_decisions where due <> 0 "
-        "union select record_type, row_id from manifest.proposed where action = 'erase'"
+        "union all select record_type, row_id from manifest.proposed where action = 'erase'"
     )
     fields.find_held(warehouse, "manifest.gate_erasable", "manifest.gate_held")
     warehouse.run(f"create or replace table manifest.gate_items as {_ITEMS}")

@@ -21,6 +21,7 @@ from typing import Any
 
 from assets.delivery import states
 from assets.errors import BadUsage
+from assets.manifests import told
 from assets.warehouse import Warehouse
 
 ACTIONS = ("erase", "redact", "restrict", "lift", "notify")
@@ -31,8 +32,6 @@ _TABLES = {
     "manifests": "manifest_id varchar, system varchar, sequence bigint, as_of date, issued_at timestamp, "
     "respond_by date, items bigint, items_sha256 varchar, digest varchar, previous varchar, document varchar, "
     "signature varchar",
-    "sealed_fields": "record_type varchar, record_key varchar, field varchar, state varchar, item_id varchar, "
-    "as_of date, action varchar",
     "notified_fields": "partner_id varchar, record_type varchar, record_key varchar, field varchar, item_id varchar, "
     "as_of date",
     "events": "item_id varchar, manifest_id varchar, state varchar, on_day date, detail varchar, sequence bigint, "
@@ -49,16 +48,11 @@ _TABLES = {
 
 def prepare(warehouse: Warehouse) -> None:
     """Make the `manifest.*` tables and the view `manifest.ordered_fields` that are not there yet."""
-    warehouse.run("create schema if not exists manifest")
+    told.prepare(warehouse)
     for name, columns in _TABLES.items():
         warehouse.run(f"create table if not exists manifest.{name} ({columns})")
     for name in ("events", "receipts"):
         _add_columns(warehouse, name)
-    warehouse.run(
-        "create view if not exists manifest.ordered_fields as "
-        "select sealed.record_type, sealed.record_key, sealed.field, sealed.item_id, sealed.as_of "
-        "from manifest.sealed_fields as sealed where sealed.state = 'erase'"
-    )
     states.prepare(warehouse)
 
 
