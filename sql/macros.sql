@@ -28,16 +28,15 @@ create or replace macro normalised_phone(x) as case
     else '+' || phone_digits(x)
 end;
 
--- Luhn's check over ten digits: every other digit doubled from the first, a two-digit product counts its digits' sum.
-create or replace macro luhn_double(c) as
-    cast(c as integer) * 2 - case when cast(c as integer) > 4 then 9 else 0 end;
-create or replace macro luhn_holds(digits) as (
-    luhn_double(substr(digits, 1, 1)) + cast(substr(digits, 2, 1) as integer)
-    + luhn_double(substr(digits, 3, 1)) + cast(substr(digits, 4, 1) as integer)
-    + luhn_double(substr(digits, 5, 1)) + cast(substr(digits, 6, 1) as integer)
-    + luhn_double(substr(digits, 7, 1)) + cast(substr(digits, 8, 1) as integer)
-    + luhn_double(substr(digits, 9, 1)) + cast(substr(digits, 10, 1) as integer)
-) % 10 = 0;
+-- Luhn's check over ten digits: every other digit doubled from the first, a two-digit product counts its digits' sum
+-- (nine less than itself). The list binds the number once; written out, it would be worked out anew for each digit.
+create or replace macro luhn_holds(digits) as list_transform([cast(digits as bigint)], lambda n: (
+    n // 1000000000 % 10 * 2 - n // 5000000000 % 2 * 9 + n // 100000000 % 10
+    + n // 10000000 % 10 * 2 - n // 50000000 % 2 * 9 + n // 1000000 % 10
+    + n // 100000 % 10 * 2 - n // 500000 % 2 * 9 + n // 10000 % 10
+    + n // 1000 % 10 * 2 - n // 5000 % 2 * 9 + n // 100 % 10
+    + n // 10 % 10 * 2 - n // 50 % 2 * 9 + n % 10
+) % 10 = 0)[1];
 
 -- A birth date as six digits and a century; a samordningsnummer adds 60 to the day.
 create or replace macro birth_date_exists(century, six) as try_cast(
@@ -48,19 +47,18 @@ create or replace macro birth_date_exists(century, six) as try_cast(
 -- The last ten digits of a valid personnummer or samordningsnummer (10 or 12 digits, with or without - or +),
 -- else null.
 create or replace macro bare_number(x) as regexp_replace(trim(x), '[-+ ]', '', 'g');
-create or replace macro personnummer(x) as case
+create or replace macro personnummer(x) as list_transform([bare_number(x)], lambda bare: case
     when not regexp_full_match(trim(x), '(?:[0-9]{2})?[0-9]{6}[-+ ]?[0-9]{4}') then null
-    when not luhn_holds(right(bare_number(x), 10)) then null
-    when length(bare_number(x)) = 12
-        and birth_date_exists(substr(bare_number(x), 1, 2), substr(bare_number(x), 3, 6)) then right(bare_number(x), 10)
-    when length(bare_number(x)) = 10 and (
-        birth_date_exists('20', substr(bare_number(x), 1, 6)) or birth_date_exists('19', substr(bare_number(x), 1, 6))
-    ) then bare_number(x)
-end;
+    when not luhn_holds(right(bare, 10)) then null
+    when length(bare) = 12 and birth_date_exists(substr(bare, 1, 2), substr(bare, 3, 6)) then right(bare, 10)
+    when length(bare) = 10 and (
+        birth_date_exists('20', substr(bare, 1, 6)) or birth_date_exists('19', substr(bare, 1, 6))
+    ) then bare
+end)[1];
 
 -- The ten digits of a valid organisationsnummer (third and fourth digit make at least 20), else null.
-create or replace macro organisationsnummer(x) as case
+create or replace macro organisationsnummer(x) as list_transform([right(bare_number(x), 10)], lambda bare: case
     when not regexp_full_match(trim(x), '(?:16)?[0-9]{6}[- ]?[0-9]{4}') then null
-    when cast(substr(right(bare_number(x), 10), 3, 2) as integer) < 20 then null
-    when luhn_holds(right(bare_number(x), 10)) then right(bare_number(x), 10)
-end;
+    when cast(substr(bare, 3, 2) as integer) < 20 then null
+    when luhn_holds(bare) then bare
+end)[1];
