@@ -316,7 +316,7 @@ class Policy:
         with warehouse.transaction():
             warehouse.run("create schema if not exists policy")
             for table, rows in self._rows().items():
-                columns = self._coverage_columns() if table == "coverage" else _columns(_TABLES[table])
+                columns = self._stored_columns(table)
                 described = ", ".join(f"{name} {kind}" for name, kind in columns.items())
                 warehouse.run(f"create or replace table policy.{table} ({described})")
                 warehouse.insert(f"policy.{table}", list(columns), rows)
@@ -364,13 +364,18 @@ class Policy:
         """The purposes of which several clocks cover the same category of a record type."""
         return frozenset(purpose for purpose, *_, is_shared in self._coverage_rows() if is_shared)
 
-    def _coverage_columns(self) -> dict[str, str]:
-        """The table that every claim is joined with: words as the claims keep them, as far as they are the same."""
+    def _stored_columns(self, table: str) -> dict[str, str]:
+        """A table's columns with their types: of what claims are joined with, words as the claims keep them.
+
+        A word outside the closed ones (a policy's own clock) leaves the column text.
+        """
+        columns = _columns(_TABLES[table])
+        if table not in ("coverage", "categories"):
+            return columns
         words = {"purpose": self.purpose_words} | CLOSED_WORDS
-        names = ("purpose", "clock", "record_type", "data_category")
-        used = {name: {getattr(cover, name) for cover in self.coverage()} for name in names}
-        closed = {name: enum_of(words[name]) for name in names if used[name] <= set(words[name])}
-        return _columns(_TABLES["coverage"]) | closed
+        rows = [dict(zip(columns, row, strict=True)) for row in self._rows()[table]]
+        closed = [name for name in columns if name in words and {row[name] for row in rows} <= set(words[name])]
+        return columns | {name: enum_of(words[name]) for name in closed}
 
     def _coverage_rows(self) -> Iterator[tuple[Any, ...]]:
         covers = list(self.coverage())

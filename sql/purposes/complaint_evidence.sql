@@ -13,38 +13,50 @@ with periods as (
     where private.purpose = 'complaint_evidence' and private.clock = 'private'
 ),
 
+states as (
+    select
+        state.order_id,
+        state.capacity,
+        state.last_delivered_on,
+        state.is_no_longer_open,
+        state.delivered < state.deliveries as lacks_day
+    from triggers.order_states as state
+    where state.deliveries > 0 and not state.is_cancelled
+),
+
 subjects as (
     select
         'order' as record_type,
         state.order_id as row_id,
-        state.order_id,
+        state.capacity,
         state.last_delivered_on as delivered_on,
-        state.delivered < state.deliveries as lacks_day
-    from triggers.order_states as state
+        state.lacks_day and state.is_no_longer_open as day_is_missing
+    from states as state
     union all
     select
         'proof_approval' as record_type,
         proof.proof_id as row_id,
-        state.order_id,
+        state.capacity,
         state.last_delivered_on as delivered_on,
-        state.delivered < state.deliveries as lacks_day
-    from triggers.order_states as state
+        state.lacks_day and state.is_no_longer_open as day_is_missing
+    from states as state
     inner join core.proof_approvals as proof
         on state.order_id = proof.order_id
     union all
     select
         'order_line' as record_type,
         line.order_line_id as row_id,
-        state.order_id,
+        state.capacity,
         case
             when line.delivery_id is null then state.last_delivered_on
             when delivery.delivered_on <= $as_of then delivery.delivered_on
         end as delivered_on,
-        case
-            when line.delivery_id is null then state.delivered < state.deliveries
+        state.is_no_longer_open
+        and case
+            when line.delivery_id is null then state.lacks_day
             else delivery.delivered_on is null or delivery.delivered_on > $as_of
-        end as lacks_day
-    from triggers.order_states as state
+        end as day_is_missing
+    from states as state
     inner join core.order_lines as line
         on state.order_id = line.order_id
     left join core.deliveries as delivery
@@ -56,12 +68,12 @@ clocks as (
         subject.record_type,
         subject.row_id,
         subject.delivered_on,
-        state.capacity,
-        subject.lacks_day and state.is_no_longer_open as day_is_missing,
+        subject.capacity,
+        subject.day_is_missing,
         case
-            when state.capacity = 'private'
+            when subject.capacity = 'private'
                 then add_months(subject.delivered_on, period.private_months) + period.private_days
-            when state.capacity = 'business'
+            when subject.capacity = 'business'
                 then add_months(subject.delivered_on, period.business_months) + period.business_days
             else greatest(
                 add_months(subject.delivered_on, period.private_months) + period.private_days,
@@ -69,10 +81,7 @@ clocks as (
             )
         end as ends_on
     from subjects as subject
-    inner join triggers.order_states as state
-        on subject.order_id = state.order_id
     cross join periods as period
-    where state.deliveries > 0 and not state.is_cancelled
 )
 
 select

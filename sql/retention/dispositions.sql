@@ -1,27 +1,10 @@
 -- What the claims on each category of each record in the sources add up to on the day. Grain: a record and a data
 -- category.
 -- An open restriction (Art 18) comes first, then use, then duty, then doubt; what nobody claims is to be erased.
--- Most claims are over: those that hold, and those in doubt, are picked before anything is joined or grouped.
--- Closed words: record_type, data_category, disposition.
-with held as (
-    select
-        claim.row_id,
-        coverage.category_id,
-        max(claim.ends_on) as last_day,
-        max(case when purpose.class = 'use' then 1 else 0 end) as has_use
-    from retention.purpose_claims as claim
-    inner join policy.coverage
-        on
-            claim.purpose = coverage.purpose
-            and claim.clock = coverage.clock
-            and claim.record_type = coverage.record_type
-    inner join policy.purposes as purpose
-        on claim.purpose = purpose.purpose
-    where claim.ends_on >= $as_of
-    group by claim.row_id, coverage.category_id
-),
-
-doubts as (
+-- Most claims are over: those that hold, and those in doubt, are picked before anything is joined or grouped. Reasons
+-- are lists, of which there are few different ones: they travel as numbers.
+-- Closed words: disposition.
+with doubts as (
     select
         claim.row_id,
         coverage.category_id,
@@ -33,8 +16,6 @@ doubts as (
             claim.purpose = coverage.purpose
             and claim.clock = coverage.clock
             and claim.record_type = coverage.record_type
-    inner join policy.purposes as purpose
-        on claim.purpose = purpose.purpose
     where claim.missing is not null
     group by claim.row_id, coverage.category_id, claim.purpose
 ),
@@ -43,9 +24,58 @@ doubtful as (
     select
         doubts.row_id,
         doubts.category_id,
-        list_sort(list(doubts.purpose || ': ' || doubts.missing)) as missing
+        list_sort(list(doubts.purpose || ': ' || doubts.missing)) as reasons
     from doubts
     group by doubts.row_id, doubts.category_id
+),
+
+numbered_reasons as (
+    select
+        each.reasons,
+        cast(row_number() over (order by each.reasons) as integer) as reasons_id
+    from (
+        select distinct doubtful.reasons
+        from doubtful
+    ) as each
+),
+
+standing as (
+    select
+        claim.row_id,
+        coverage.category_id,
+        claim.ends_on as last_day,
+        case when purpose.class = 'use' then 1 else 0 end as is_use,
+        cast(null as integer) as reasons_id
+    from retention.purpose_claims as claim
+    inner join policy.coverage
+        on
+            claim.purpose = coverage.purpose
+            and claim.clock = coverage.clock
+            and claim.record_type = coverage.record_type
+    inner join policy.purposes as purpose
+        on claim.purpose = purpose.purpose
+    where claim.ends_on >= $as_of
+    union all
+    select
+        doubtful.row_id,
+        doubtful.category_id,
+        cast(null as date) as last_day,
+        cast(null as integer) as is_use,
+        numbered.reasons_id
+    from doubtful
+    inner join numbered_reasons as numbered
+        on doubtful.reasons = numbered.reasons
+),
+
+summed as (
+    select
+        standing.row_id,
+        standing.category_id,
+        max(standing.last_day) as last_day,
+        max(standing.is_use) as is_use,
+        max(standing.reasons_id) as reasons_id
+    from standing
+    group by standing.row_id, standing.category_id
 ),
 
 subjects as (
@@ -64,30 +94,28 @@ subjects as (
 
 decided as (
     select
-        subject.record_type,
+        category.record_type,
         subject.row_id,
         category.data_category,
         case
             when subject.not_personal then 'not_personal'
             when subject.is_restricted then 'restrict'
-            when held.has_use = 1 then 'retain'
-            when held.has_use = 0 then 'restrict'
-            when doubtful.missing is not null or subject.is_orphan then 'review'
+            when summed.is_use = 1 then 'retain'
+            when summed.is_use = 0 then 'restrict'
+            when summed.reasons_id is not null or subject.is_orphan then 'review'
             else 'erase'
         end as disposition,
         case
-            when subject.not_personal or subject.is_restricted or held.last_day = cast('9999-12-31' as date) then null
-            else held.last_day
+            when not subject.not_personal and not subject.is_restricted and summed.last_day < cast('9999-12-31' as date)
+                then summed.last_day
         end as keep_until,
         subject.is_restricted,
-        doubtful.missing
+        summed.reasons_id
     from subjects as subject
     inner join policy.categories as category
         on subject.record_type = category.record_type
-    left join held
-        on subject.row_id = held.row_id and category.category_id = held.category_id
-    left join doubtful
-        on subject.row_id = doubtful.row_id and category.category_id = doubtful.category_id
+    left join summed
+        on subject.row_id = summed.row_id and category.category_id = summed.category_id
 )
 
 select
@@ -98,7 +126,9 @@ select
     decided.keep_until,
     case
         when decided.disposition = 'restrict' and decided.is_restricted then array['restriction (Art 18)']
-        when decided.disposition = 'review' and decided.missing is not null then decided.missing
+        when decided.disposition = 'review' and numbered.reasons is not null then numbered.reasons
         when decided.disposition = 'review' then array['orphan']
     end as reasons
 from decided
+left join numbered_reasons as numbered
+    on decided.reasons_id = numbered.reasons_id

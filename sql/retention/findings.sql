@@ -47,12 +47,12 @@ union all
 select
     'delivered_before_ordered' as finding,
     'delivery' as record_type,
-    delivery.row_id,
+    delivery.delivery_id as row_id,
     'delivered_at' as detail
-from raw.orders_deliveries as delivery
-inner join raw.orders_orders as purchase
-    on delivery.order_id = purchase.order_id
-where delivery.in_source and delivery.delivered_at < purchase.placed_at
+from core.deliveries as delivery
+inner join raw.orders_deliveries as source_row
+    on delivery.delivery_id = source_row.row_id
+where delivery.in_source and delivery.delivered_on is null and source_row.delivered_at is not null
 union all
 select
     'termination_by_contact' as finding,

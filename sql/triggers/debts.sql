@@ -32,57 +32,71 @@ claims as (
     where not invoice.is_credit_note
 ),
 
-starts as (
+clocks as (
     select
         claim.invoice_id,
-        claim.arose_on as on_day
+        claim.customer_id,
+        claim.capacity,
+        claim.arose_on,
+        case claim.capacity when 'private' then period.private_months else period.business_months end as months,
+        case claim.capacity when 'private' then period.private_days else period.business_days end as days,
+        case when claim.capacity is null then period.private_months end as other_months,
+        case when claim.capacity is null then period.private_days end as other_days
     from claims as claim
-    where claim.arose_on is not null
+    cross join periods as period
+),
+
+restarts as (
+    select distinct interruption.invoice_id
+    from triggers.debt_interruptions as interruption
+),
+
+starts as (
+    select
+        clock.invoice_id,
+        clock.arose_on as on_day
+    from clocks as clock
+    inner join restarts as restart
+        on clock.invoice_id = restart.invoice_id
+    where clock.arose_on is not null
     union
     select
         interruption.invoice_id,
         interruption.on_day
     from triggers.debt_interruptions as interruption
-    inner join claims as claim
-        on interruption.invoice_id = claim.invoice_id
-    where interruption.on_day >= claim.arose_on
+    inner join clocks as clock
+        on interruption.invoice_id = clock.invoice_id
+    where interruption.on_day >= clock.arose_on
 ),
 
-clocks as (
+runs as (
     select
         start_day.invoice_id,
         start_day.on_day,
-        case
-            when claim.capacity = 'private'
-                then add_months(start_day.on_day, period.private_months) + period.private_days
-            when claim.capacity = 'business'
-                then add_months(start_day.on_day, period.business_months) + period.business_days
-            else greatest(
-                add_months(start_day.on_day, period.private_months) + period.private_days,
-                add_months(start_day.on_day, period.business_months) + period.business_days
-            )
-        end as runs_to
+        greatest(
+            add_months(start_day.on_day, clock.months) + clock.days,
+            add_months(start_day.on_day, clock.other_months) + clock.other_days
+        ) as runs_to
     from starts as start_day
-    inner join claims as claim
-        on start_day.invoice_id = claim.invoice_id
-    cross join periods as period
+    inner join clocks as clock
+        on start_day.invoice_id = clock.invoice_id
 ),
 
 gaps as (
     select
-        clock.invoice_id,
-        clock.on_day,
-        clock.runs_to,
+        run.invoice_id,
+        run.on_day,
+        run.runs_to,
         case
             when
-                clock.on_day > lag(clock.runs_to) over (
-                    partition by clock.invoice_id
-                    order by clock.on_day
+                run.on_day > lag(run.runs_to) over (
+                    partition by run.invoice_id
+                    order by run.on_day
                 )
                 then 1
             else 0
         end as gap
-    from clocks as clock
+    from runs as run
 ),
 
 chains as (
@@ -97,7 +111,7 @@ chains as (
     from gaps
 ),
 
-lapses as (
+restarted as (
     select
         chain.invoice_id,
         max(chain.runs_to) as lapses_on
@@ -121,15 +135,21 @@ extinctions as (
         claim.customer_id,
         claim.capacity,
         claim.arose_on,
-        lapse.lapses_on,
+        coalesce(
+            restarted.lapses_on,
+            greatest(
+                add_months(claim.arose_on, claim.months) + claim.days,
+                add_months(claim.arose_on, claim.other_months) + claim.other_days
+            )
+        ) as lapses_on,
         case
             when settlement.settled_on is null then closing.closed_on
             when closing.closed_on is null then settlement.settled_on
             else least(settlement.settled_on, closing.closed_on)
         end as extinguished_on
-    from claims as claim
-    left join lapses as lapse
-        on claim.invoice_id = lapse.invoice_id
+    from clocks as claim
+    left join restarted
+        on claim.invoice_id = restarted.invoice_id
     left join triggers.settlements as settlement
         on claim.invoice_id = settlement.invoice_id
     left join closings as closing
