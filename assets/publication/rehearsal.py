@@ -27,6 +27,11 @@ CALLED = {
     "shorter": "kept for a shorter time",
     "longer": "kept for a longer time",
 }
+#: The colour of each direction, among those of the report.
+COLOURS = {
+    "erased_at_once": "disposition-4", "to_review": "disposition-3", "restricted": "disposition-2",
+    "released": "disposition-1", "kept_again": "series-3", "shorter": "series-6", "longer": "series-4",
+}  # fmt: skip
 #: In which year a field falls due whose end is not set.
 NO_YEAR = "no end"
 
@@ -45,17 +50,18 @@ def render(found: Simulation) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = [CALLED[each] for each in DIRECTIONS if any(flip.direction == each for flip in found.flips)]
+    there = [each for each in DIRECTIONS if any(flip.direction == each for flip in found.flips)]
+    colours = {CALLED[each]: COLOURS[each] for each in there}
     by_year: Counter[tuple[str, str]] = Counter()
     for flip in found.flips:
         by_year[str(flip.year or NO_YEAR), CALLED[flip.direction]] += flip.fields
     rows = [(year, name, number) for (year, name), number in sorted(by_year.items())]
-    chart = years_chart(rows, names) if rows else None
+    chart = years_chart(rows, colours) if rows else None
     return environment.get_template(TEMPLATE).render(
         found=found,
         called=CALLED,
         rows=rows,
-        series=list(enumerate(names, start=1)),
+        series=[(colour, name) for name, colour in colours.items()],
         drawings={name: Markup(svg) for name, svg in chart.drawings.items()} if chart else {},  # noqa: S704  our own
         style=Markup((FOLDER / "report.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
     )

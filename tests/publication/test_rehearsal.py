@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.publication.rehearsal import CALLED, render, write_page
+from assets.publication.rehearsal import CALLED, COLOURS, render, write_page
 from assets.retention.simulating import DIRECTIONS, Example, Flip, Simulation
 from tests.publication.reported import read_page
 
@@ -67,3 +67,4 @@ def test_a_policy_that_changes_nothing_says_so() -> None:
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_every_direction_has_a_name(direction: str) -> None:
     assert CALLED[direction]
+    assert list(COLOURS.values()).count(COLOURS[direction]) == 1

@@ -109,8 +109,9 @@ def dispositions_chart(rows: Sequence[tuple[str, int, int, int, int]], names: Se
     return Chart(_drawn(draw), tuple(names))
 
 
-def years_chart(rows: Sequence[tuple[str, str, int]], names: Sequence[str]) -> Chart:
-    """Stacked columns: year × what becomes of the fields. `rows`: year, the series' name (one of `names`), fields."""
+def years_chart(rows: Sequence[tuple[str, str, int]], colours: Mapping[str, str]) -> Chart:
+    """Stacked columns: year × series. `rows`: year, the series' name, fields; `colours`: each's colour on the page."""
+    names = list(colours)
     years = sorted({year for year, _, _ in rows})
     values = [{"year": year, "series": name, "rank": names.index(name), "value": number} for year, name, number in rows]
 
@@ -121,11 +122,12 @@ def years_chart(rows: Sequence[tuple[str, str, int]], names: Sequence[str]) -> C
             .encode(
                 x=alt.X("year:O", sort=years, title=None, axis=alt.Axis(ticks=False, labelAngle=0)),
                 y=alt.Y("sum(value):Q", title=None, axis=alt.Axis(tickCount=4, tickMinStep=1, format="d")),
-                color=_colour(alt, tuple(names)),
+                color=alt.Color("series:N", legend=None, scale=alt.Scale(
+                    domain=names, range=[f"var(--{colour})" for colour in colours.values()])),
                 order=alt.Order("rank:Q"),
             )
             .properties(width=width - 60, height=220)
-        )
+        )  # fmt: skip
 
     return Chart(_drawn(draw), tuple(names))
 
