@@ -93,10 +93,16 @@ def test_the_likeliest_come_first_and_twice_the_same(warehouse: Warehouse) -> No
 
 
 def test_nothing_of_the_comparison_stays(warehouse: Warehouse) -> None:
+    matches(warehouse)
+    warehouse.checkpoint()
+    assert warehouse.path is not None
+    written = warehouse.path.read_bytes()
     before = warehouse.rows("select database_name, schema_name, table_name from duckdb_tables() order by all")
     matches(warehouse)
     assert warehouse.rows("select database_name, schema_name, table_name from duckdb_tables() order by all") == before
     assert "matching" not in {name for (name,) in warehouse.rows("select schema_name from duckdb_schemas()")}
+    warehouse.checkpoint()
+    assert warehouse.path.read_bytes() == written, "the file of the warehouse is as it was"
 
 
 def test_a_failing_comparison_tells_no_value(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
