@@ -41,6 +41,7 @@ direct as (
         or position(';' || field.field || ';' in hold.listed) > 0
 ),
 
+-- a customer that no source knows names what hangs on it, and is itself no record that could be held
 inherited as (
     select
         held.hold_id,
@@ -52,6 +53,7 @@ inherited as (
         on held.customer_id = record.customer_id
     inner join policy.fields as field
         on record.record_type = field.record_type
+    where record.row_id > 0
 ),
 
 covered as (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from assets.warehouse import Warehouse
 from tests.oracle.companies import random_company
 from tests.oracle.evaluator import evaluate as evaluate_row_by_row
 
+ROOT = Path(__file__).resolve().parents[2]
 SEEDS = range(int(os.environ.get("GALLRING_TEST_SEEDS", "16")))
 
 
@@ -29,6 +32,7 @@ def decided_by_sql(policy: Policy, exports: dict, days: list[date]) -> Iterator[
         build(warehouse)
         for day in days:
             evaluate(warehouse, policy, day)
+            assert broken_claims(warehouse) == {}, f"as of {day}"
             rows = warehouse.rows(
                 """
                 select
@@ -42,6 +46,20 @@ def decided_by_sql(policy: Policy, exports: dict, days: list[date]) -> Iterator[
                 """
             )
             yield day, {(kind, key, name): (decided, until) for kind, key, name, decided, until in rows}
+
+
+def broken_claims(warehouse: Warehouse) -> dict[str, int]:
+    """The critical audits of evaluation that find anything, and how much: each would keep a night from sealing."""
+    found = {}
+    for stop in ("core", "claims", "dispositions"):
+        suite = json.loads((ROOT / "expectations" / "suites" / f"{stop}.json").read_text(encoding="utf-8"))
+        for expectation in suite["expectations"]:
+            query = expectation["kwargs"].get("unexpected_rows_query")
+            if isinstance(query, dict) and expectation["meta"]["severity"] == "critical":
+                text = (ROOT / "sql" / "audits" / stop / f"{query['$PARAMETER']}.sql").read_text(encoding="utf-8")
+                rows = len(warehouse.rows(text))
+                found |= {expectation["meta"]["name"]: rows} if rows else {}
+    return found
 
 
 @pytest.fixture(scope="module")
