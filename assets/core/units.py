@@ -152,6 +152,7 @@ class Stage:
         self.warehouse = warehouse
         self.part = part
         self.shape = shape_of(warehouse)
+        self._followed: dict[str, int] = {}
         self.sizes = dict.fromkeys((*KIND, *_HASHES, "node"), 0)
 
     # -- what is wanted -----------------------------------------------------------------------------------------
@@ -212,8 +213,7 @@ class Stage:
                     seen[kind.name] = (self.sizes[kind.name], *seen[kind.name][1:])
                 if kind.name == "hold":
                     self._follow_holds()
-            if self._has_holds:
-                self._follow_records()
+            self._follow_records()
         return any(self.sizes[name] != size for name, size in before.items())
 
     def _named_by(self, kind: Kind) -> dict[str, str]:
@@ -242,10 +242,6 @@ class Stage:
         return f"{self.warehouse.catalog}.nights.held"
 
     @cached_property
-    def _has_holds(self) -> bool:
-        return bool(self.warehouse.value(f"select count(*) from {self._held}"))
-
-    @cached_property
     def _held_kinds(self) -> list[str]:
         rows = self.warehouse.rows(f"select distinct kind from {self._held} order by all")
         return [kind for (kind,) in rows if kind in KIND]
@@ -263,6 +259,9 @@ class Stage:
     def _follow_records(self) -> None:
         """Ask for the holds that are about what is wanted."""
         for kind in self._held_kinds:
+            if self.sizes[kind] == self._followed.get(kind, 0):
+                continue
+            self._followed[kind] = self.sizes[kind]
             self.want(
                 "hold",
                 f"select hold_id from {self._held} where kind = '{kind}' "
@@ -338,12 +337,12 @@ class Stage:
             f"create or replace temp table rows_before as select rowid as place, {columns} from {target}"
             f"{self._rows_of(schema, table)}"
         )
-        run(
+        differing = self.warehouse.value(
             f"create or replace temp table rows_differing as select {columns} from ("
             f"select {columns}, 1 as side from rows_before union all by name select {columns}, -1 as side from {source}"
             ") group by all having sum(side) <> 0"
         )
-        if not self.warehouse.value("select count(*) from rows_differing"):
+        if not differing:
             return
         differs = " and ".join(f"whole.{name} is not distinct from differing.{name}" for name in names)
         semi = f"semi join rows_differing as differing on {differs}"

@@ -32,17 +32,21 @@ from assets.warehouse import Warehouse, identifier
 
 _EVALUATED = ("triggers", "purposes", "retention")
 _CLAIMS = "retention.purpose_claims"
-#: Dates that SQL works out and compares with the day: `reached` by `<=` or `>`, `passed` by `<` or `>=`.
-#: Those of `core.*`, as the sources give them, all count; the ends of claims are looked at by themselves.
+_CAN_CLOSE_BY_ITSELF = "order_id in (select order_id from core.orders where closed_on is null and not is_cancelled)"
+#: Dates of `core.*` that no SQL compares with the day: what is worked out from them, it does.
+NEVER_TURNING = {("invoices", "due_on"), ("quotes", "valid_until")}
+#: Dates that SQL works out and compares with the day: `reached` by `<=` or `>`, `passed` by `<` or `>=`, and on which
+#: rows alone that can turn anything. Those of `core.*`, as the sources give them, count all; the ends of claims are
+#: looked at by themselves.
 TURNING = {
-    ("triggers", "invoicing_ends", "ends_on"): "reached",
-    ("triggers", "invoice_balances", "on_day"): "reached",
-    ("triggers", "order_states", "still_open_on"): "passed",
-    ("triggers", "debts", "lapses_on"): "passed",
-    ("triggers", "debts", "extinguished_on"): "passed",
-    ("triggers", "contact_caps", "cap_on"): "passed",
-    ("triggers", "capacity_doubts", "doubtful_through"): "passed",
-    ("purposes", "legal_hold", "ends_on"): "reached",
+    ("triggers", "invoicing_ends", "ends_on"): ("reached", _CAN_CLOSE_BY_ITSELF),
+    ("triggers", "invoice_balances", "on_day"): ("reached", "true"),
+    ("triggers", "order_states", "still_open_on"): ("passed", "state = 'open'"),
+    ("triggers", "debts", "lapses_on"): ("passed", "missing is not null"),
+    ("triggers", "debts", "extinguished_on"): ("passed", "missing is not null"),
+    ("triggers", "contact_caps", "cap_on"): ("passed", "true"),
+    ("triggers", "capacity_doubts", "doubtful_through"): ("passed", "true"),
+    ("purposes", "legal_hold", "ends_on"): ("reached", "true"),
 }
 
 
@@ -153,31 +157,31 @@ def _want_turning(units: Stage, window: _Window) -> list[str]:
     if window.as_of == window.last:
         return []
     rootless = []
-    for schema, table, tests in _turning_dates(units.shape, window):
+    for schema, table, turning, days in _turning_rows(units.shape, window):
         named = _named(units.shape, schema, table)
         columns = ", ".join(f"{column} as {identifier(what + str(at))}" for at, (what, column) in enumerate(named))
-        turning = " or ".join(f"{identifier(name)} between ? and ?" for name, _ in tests)
-        units.warehouse.run(
+        found = units.warehouse.value(
             f"create or replace table {units.turning} as select {columns} "
             f"from {units.warehouse.catalog}.{schema}.{identifier(table)} where {turning}",
-            [day for _, days in tests for day in days],
+            days,
         )
-        if units.warehouse.value(f"select count(*) from {units.turning}"):
-            for at, (what, _) in enumerate(named):
-                added = units.want(what, f"select {identifier(what + str(at))} from {units.turning}")
-                rootless += [what] if added and schema == "purposes" and what in KIND else []
+        for at, (what, _) in enumerate(named if found else ()):
+            added = units.want(what, f"select {identifier(what + str(at))} from {units.turning}")
+            rootless += [what] if added and schema == "purposes" and what in KIND else []
     return rootless
 
 
-def _turning_dates(shape: Shape, window: _Window) -> Iterator[tuple[str, str, list[tuple[str, tuple[date, date]]]]]:
-    """The tables with dates that are compared with the day: those dates, and the days on which they turn something."""
+def _turning_rows(shape: Shape, window: _Window) -> Iterator[tuple[str, str, str, list[date]]]:
+    """The tables with dates that are compared with the day, the condition of a row that turns, and its days."""
     for schema, table in shape.tables(["core"]):
-        dates = [name for name, kind in shape.columns(schema, table).items() if kind == "DATE"]
+        columns = shape.columns(schema, table).items()
+        dates = [name for name, kind in columns if kind == "DATE" and (table, name) not in NEVER_TURNING]
         if dates and f"{schema}.{table}" not in GLOBAL:
-            yield schema, table, [(name, window.known) for name in dates]
-    for schema, table, name in TURNING:
-        days = window.reached if TURNING[schema, table, name] == "reached" else window.passed
-        yield schema, table, [(name, days)]
+            turning = " or ".join(f"{identifier(name)} between ? and ?" for name in dates)
+            yield schema, table, turning, [*window.known] * len(dates)
+    for (schema, table, name), (how, alone) in TURNING.items():
+        days = window.reached if how == "reached" else window.passed
+        yield schema, table, f"{identifier(name)} between ? and ? and {alone}", [*days]
 
 
 def _named(shape: Shape, schema: str, table: str) -> list[tuple[str, str]]:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from random import Random
 from typing import Any
 
 from assets.core.building import build
 from assets.core.changing import Rebuilt, rebuild
+from assets.erasure.erasing import erase_own_copies
 from assets.ingest.loading import load_rows
 from assets.ingest.tables import prepare
+from assets.manifests import ledger
+from assets.manifests.changes import propose
+from assets.manifests.sealing import seal
 from assets.policy import Policy
 from assets.retention.evaluation import evaluate
 from assets.retention.incremental import Evaluated, evaluate_night
+from assets.rights import registers
 from assets.warehouse import Warehouse, identifier
 from tests.oracle.companies import random_company
 
@@ -81,7 +86,7 @@ def _second_opinion(warehouse: Warehouse, policy: Policy, as_of: date) -> Iterat
         warehouse.run(f"detach {SECOND}")
 
 
-def _neighbours(seed: int, size: int, houses: int = 4) -> tuple[Exports, list[date]]:
+def _neighbours(seed: int, size: int, houses: int) -> tuple[Exports, list[date]]:
     """Several companies in one, with customers of their own and numbers that only two of them share."""
     joined: Exports = {}
     days: list[date] = []
@@ -112,12 +117,12 @@ def _moved(table: str, row: dict[str, Any], house: int) -> dict[str, Any]:
 class Company:
     """A company whose exports change from night to night."""
 
-    def __init__(self, seed: int, policies: list[Policy], size: int = 8) -> None:
+    def __init__(self, seed: int, policies: list[Policy], *, size: int = 8, houses: int = 4) -> None:
         """Make the company of a seed; a part of its rows is still to come."""
         self.random = Random(seed)
         self.policies = policies
         self.policy = policies[0]
-        exports, days = _neighbours(seed, size)
+        exports, days = _neighbours(seed, size, houses)
         self.day = days[0]
         self.there: Exports = {}
         self.to_come: Exports = {}
@@ -182,13 +187,56 @@ class Company:
     def pass_days(self) -> None:
         """The next night comes: mostly the next day."""
         self.day += timedelta(days=self.random.choice((0, 1, 1, 1, 1, 2, 3, 30, 90, 400, -2)))
+        if self.random.random() < 0.08:
+            self.policy = self.random.choice(self.policies)
+
+    def enter(self, warehouse: Warehouse) -> None:
+        """The office places a hold, or takes a request down, at the site itself."""
+        at = datetime.combine(self.day, time(12))
+        if self.random.random() < 0.5:
+            kind, key = self._some_record()
+            row = {"hold_id": registers.next_id(warehouse, "holds"), "record_type": kind, "record_key": key,
+                   "placed_at": self.day, "reason": "tvist"}  # fmt: skip
+            registers.enter(warehouse, "holds", [row], at, "placed")
+            return
+        customers = self.there["crm/customers"] or [{"customer_id": "X1"}]
+        row = {"request_id": registers.next_id(warehouse, "requests"), "received_at": self.day,
+               "customer_id": self.random.choice(customers)["customer_id"],
+               "kind": self.random.choice(("objection", "restriction", "erasure")),
+               "identity_verified_at": self.day}  # fmt: skip
+        registers.enter(warehouse, "requests", [row], at, "received")
+
+    def _some_record(self) -> tuple[str, str]:
+        """A record; now and then a customer that nobody knows."""
+        contracts = [each for each in self.policy.contracts.values() if each.record_type]
+        contract = self.random.choice(contracts)
+        rows = self.there.get(f"{contract.source}/{contract.table}") or []
+        if not rows or self.random.random() < 0.2:
+            return "customer", f"X99-{self.random.randrange(4)}"
+        return str(contract.record_type), self.random.choice(rows)[contract.key]
 
 
 def first_night(warehouse: Warehouse, company: Company) -> None:
-    """Everything arrives."""
+    """Everything arrives, and is evaluated."""
     company.policy.publish(warehouse)
     prepare(warehouse, company.policy)
+    ledger.prepare(warehouse)
     load_rows(warehouse, company.policy, company.there)
+    night(warehouse, company)
+
+
+def something_happens(warehouse: Warehouse, company: Company) -> str:
+    """A day or several pass, and as a rule something comes in; what it was."""
+    company.pass_days()
+    told = str(company.day)
+    if company.random.random() < 0.75:
+        exports, mode = company.change()
+        load_rows(warehouse, company.policy, exports, mode=mode)
+        told += f" {mode} {sorted(exports)}"
+    if company.random.random() < 0.2:
+        company.enter(warehouse)
+        told += " entered"
+    return told
 
 
 def night(warehouse: Warehouse, company: Company, *, full: bool = False) -> tuple[Rebuilt, Evaluated]:
@@ -198,3 +246,11 @@ def night(warehouse: Warehouse, company: Company, *, full: bool = False) -> tupl
         rebuild(warehouse, company.policy, full=full, largest_part=1),
         evaluate_night(warehouse, company.policy, company.day, full=full, largest_part=1),
     )
+
+
+def seal_and_erase(warehouse: Warehouse, company: Company) -> None:
+    """Tell the systems, and erase the warehouse's own copies of what they were told to erase."""
+    propose(warehouse, company.policy, company.day)
+    report = seal(warehouse, company.policy, None, None, as_of=company.day, issued_at=None)
+    assert not report.refusals, report.refusals
+    erase_own_copies(warehouse, company.policy, as_of=company.day)

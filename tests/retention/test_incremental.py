@@ -1,0 +1,255 @@
+"""A night is row for row what an evaluation of everything gives, whatever happened since the night before."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlglot
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlglot import exp
+
+from assets.core.changing import Rebuilt, rebuild
+from assets.core.units import LINKS
+from assets.ingest.loading import load_rows
+from assets.models import Model, Models
+from assets.policy import SHIPPED_REGISTER, Policy
+from assets.retention import incremental
+from assets.retention.evaluation import evaluate
+from assets.retention.incremental import Evaluated
+from assets.warehouse import Warehouse
+from tests.retention.nights import Company, differences, first_night, night, seal_and_erase, something_happens
+
+COMPANIES = int(os.environ.get("GALLRING_TEST_SEEDS", "2"))
+NIGHTS = 3
+
+
+@pytest.fixture(scope="module")
+def policies(tmp_path_factory: pytest.TempPathFactory) -> list[Policy]:
+    """The shipped policy, and one that keeps newsletters and quotes for other periods."""
+    folder = tmp_path_factory.mktemp("policy")
+    text = SHIPPED_REGISTER.read_text(encoding="utf-8")
+    (folder / "register.yaml").write_text(text.replace("P2Y", "P18M").replace("P90D", "P60D"), encoding="utf-8")
+    return [Policy.load(), Policy.load(folder)]
+
+
+def play(path: Path, policies: list[Policy], seed: int, nights: int) -> list[tuple[int, int]]:
+    """Some nights of a random company, each compared with the second opinion; the records evaluated and all there."""
+    evaluated = []
+    with Warehouse.open(path, key=None, pseudonym_key=b"nights", threads=1) as warehouse:
+        company = Company(seed, policies)
+        first_night(warehouse, company)
+        sealed_on = company.day
+        for number in range(nights):
+            what = something_happens(warehouse, company)
+            rebuilt, found = night(warehouse, company)
+            unlike = differences(warehouse, company.policy, company.day)
+            assert not unlike, f"seed {seed}, night {number}: {what}; {rebuilt}; {found}:\n" + "\n".join(unlike)
+            evaluated.append((found.records, warehouse.value("select count(*) from core.records")))
+            if company.day >= sealed_on and company.random.random() < 0.4:
+                seal_and_erase(warehouse, company)
+                sealed_on = company.day
+    return evaluated
+
+
+@settings(
+    max_examples=COMPANIES, deadline=None, derandomize=True, database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+@given(seed=st.integers(1, 100_000))
+def test_a_night_is_what_an_evaluation_of_everything_gives(
+    policies: list[Policy], tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    """Deltas, full exports, corrections, deletions, merges, holds, requests, policies, days skipped and gone back."""
+    play(tmp_path_factory.mktemp("nights") / "warehouse.duckdb", policies, seed, NIGHTS)
+
+
+@pytest.fixture(scope="module")
+def first(policies: list[Policy], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Company]:
+    """A small company whose first night is over, and its warehouse, to be copied."""
+    path = tmp_path_factory.mktemp("first") / "warehouse.duckdb"
+    made = Company(7, policies, houses=2)
+    with Warehouse.open(path, key=None, pseudonym_key=b"nights", threads=1) as warehouse:
+        first_night(warehouse, made)
+    return path, made
+
+
+@pytest.fixture
+def company(first: tuple[Path, Company]) -> Company:
+    """The company, as it was after its first night."""
+    return copy.deepcopy(first[1])
+
+
+@pytest.fixture
+def warehouse(first: tuple[Path, Company], tmp_path: Path) -> Iterator[Warehouse]:
+    """Its warehouse, as it was then."""
+    path = shutil.copy(first[0], tmp_path)
+    with Warehouse.open(Path(path), key=None, pseudonym_key=b"nights", threads=1) as opened:
+        yield opened
+
+
+def test_a_night_without_news_evaluates_nothing(warehouse: Warehouse, company: Company) -> None:
+    """Nothing came and no date was reached: nothing is built, evaluated or looked at."""
+    company.day += timedelta(days=4_000)  # by then all has ended
+    night(warehouse, company)
+    company.day += timedelta(days=1)
+    assert night(warehouse, company) == (Rebuilt(whole=False, records=0), Evaluated(whole=False, records=0, ended=0))
+    assert warehouse.rows("select as_of from retention.evaluation") == [(company.day,)]
+    assert not differences(warehouse, company.policy, company.day)
+
+
+def test_a_row_that_came_again_is_no_news_and_one_that_changed_is_its_units(
+    warehouse: Warehouse, company: Company
+) -> None:
+    """The same full export moves nothing; a changed row moves what is linked to it, and not all there is."""
+    load_rows(warehouse, company.policy, company.there)
+    assert [each.records for each in night(warehouse, company)] == [0, 0]
+    row = {**company.there["crm/quotes"][0], "requested_at": company.day.isoformat()}
+    load_rows(warehouse, company.policy, {"crm/quotes": [row]}, mode="delta")
+    rebuilt, found = night(warehouse, company)
+    everything = warehouse.value("select count(*) from core.records")
+    assert 0 < rebuilt.records <= found.records < everything
+    assert not differences(warehouse, company.policy, company.day)
+
+
+def test_full_evaluates_everything(warehouse: Warehouse, company: Company) -> None:
+    """What `gallring run --full` asks for."""
+    everything = warehouse.value("select count(*) from core.records")
+    assert night(warehouse, company, full=True) == (Rebuilt(True, everything), Evaluated(True, everything))
+
+
+@pytest.mark.parametrize("what", ["a day before", "another program", "a state that is lost", "evaluated by hand"])
+def test_what_cannot_be_accounted_for_has_everything_evaluated(
+    warehouse: Warehouse, company: Company, what: str
+) -> None:
+    """Whatever the state does not vouch for."""
+    if what == "a day before":
+        company.day -= timedelta(days=1)
+    elif what == "another program":
+        warehouse.run("update nights.evaluated set fingerprint = 'another'")
+    elif what == "a state that is lost":
+        warehouse.run("drop schema nights cascade")
+    else:
+        evaluate(warehouse, company.policy, company.day + timedelta(days=9))
+    assert night(warehouse, company)[1].whole
+    assert not differences(warehouse, company.policy, company.day)
+
+
+def test_a_policy_with_sql_of_its_own_is_evaluated_whole(
+    warehouse: Warehouse, company: Company, tmp_path: Path
+) -> None:
+    """Nobody has proved which rows another's SQL reads together."""
+    (tmp_path / "purposes").mkdir()
+    (tmp_path / "register.yaml").write_text(SHIPPED_REGISTER.read_text(encoding="utf-8"), encoding="utf-8")
+    shutil.copy(SHIPPED_REGISTER.parent / "newsletter.sql", tmp_path / "purposes")
+    company.policy = Policy.load(tmp_path)
+    for _ in range(2):
+        rebuilt, found = night(warehouse, company)
+        assert (rebuilt.whole, found.whole) == (True, True)
+
+
+def test_a_night_cut_short_is_made_up_for(
+    warehouse: Warehouse, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off after `core.*`, or in the middle of putting rows back: the next night does what this one did not."""
+    row = {**company.there["crm/customers"][0], "relation_ended_at": company.day.isoformat()}
+    load_rows(warehouse, company.policy, {"crm/customers": [row]}, mode="delta")
+    rebuild(warehouse, company.policy, largest_part=1)
+
+    def fails(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    company.day += timedelta(days=30)
+    with monkeypatch.context() as patched:
+        patched.setattr(incremental, "remember_evaluation", fails)
+        with pytest.raises(KeyboardInterrupt):
+            night(warehouse, company)
+    company.day += timedelta(days=1)
+    assert not any(each.whole for each in night(warehouse, company))
+    assert not differences(warehouse, company.policy, company.day)
+
+
+def test_manifests_are_the_same_by_night_and_whole(tmp_path: Path, policies: list[Policy]) -> None:
+    """The order in which rows lie in the warehouse tells nobody anything."""
+    told = []
+    for full in (False, True):
+        path = tmp_path / f"{full}.duckdb"
+        with Warehouse.open(path, key=None, pseudonym_key=b"nights", threads=1) as warehouse:
+            company = Company(11, policies, houses=1)
+            first_night(warehouse, company)
+            for _ in range(2):
+                seal_and_erase(warehouse, company)
+                exports, mode = company.change()
+                company.day += timedelta(days=45)
+                load_rows(warehouse, company.policy, exports, mode=mode)
+                assert night(warehouse, company, full=full)[1].whole is full
+            seal_and_erase(warehouse, company)
+            told.append(warehouse.rows("select * exclude (issued_at) from manifest.manifests order by all"))
+    assert told[0] == told[1]
+    assert len({row[2] for row in told[0]}) > 1, "nothing was sealed by night: the test proves nothing"
+
+
+# -- what the proof counts on ------------------------------------------------------------------------------------------
+
+_COMPARISON = re.compile(r"([a-z_.]+)\)? *(?:<=|>=|<|>) *(?:\$as_of|cast\(\$as_of as date\) \+ 1|evaluation\.as_of)")
+#: What SQL works out and compares with the day: where the date stands that a night looks for. None: the end of a claim.
+_STANDS_IN = {
+    ("debt_interruptions", "on_day"): ("triggers", "invoice_balances", "on_day"),
+    ("debts", "extinguished_on"): ("triggers", "debts", "extinguished_on"),
+    ("order_states", "ends_on"): ("triggers", "invoicing_ends", "ends_on"),
+    ("order_states", "still_open_on"): ("triggers", "order_states", "still_open_on"),
+    ("complaint_evidence", "ends_on"): ("triggers", "capacity_doubts", "doubtful_through"),
+    ("debt_collection", "lapses_on"): ("triggers", "debts", "lapses_on"),
+    ("direct_marketing", "cap_on"): ("triggers", "contact_caps", "cap_on"),
+    ("order_fulfilment", "cap_on"): ("triggers", "contact_caps", "cap_on"),
+    ("quote_followup", "cap_on"): ("triggers", "contact_caps", "cap_on"),
+    ("quote_open", "cap_on"): ("triggers", "contact_caps", "cap_on"),
+    ("legal_hold", "ends_on"): ("purposes", "legal_hold", "ends_on"),
+    ("claims", "ends_on"): None,
+    ("dispositions", "ends_on"): None,
+    ("suppressions", "on_day"): ("core", "subscribers", "subscribed_on"),
+}
+#: By what rows may be joined: what `assets.core.units` follows, and what is the same for everybody.
+_LINKED = {
+    *LINKS, "found_by_key", "consent_id", "interaction_id", "event_id", "request_id", "hold_id", "record_type",
+    "record_key", "row_id", "node_id", "person_id",
+}  # fmt: skip
+_EVERYBODY = {"purpose", "clock", "category_id", "data_category", "last_voucher_on"}
+
+
+def decided_by(policy: Policy) -> list[Model]:
+    """Every model of the evaluation."""
+    return [*Models.of("triggers", "retention").ordered, *policy.purpose_models]
+
+
+def test_every_date_that_is_compared_with_the_day_is_looked_for(policies: list[Policy]) -> None:
+    """A new comparison must be with a date of `core.*`, or with one that `incremental.TURNING` tells of."""
+    dates = {name for model in Models.of("core").ordered for name in re.findall(r"\w+", model.statement)}
+    dates -= {name for _, name in incremental.NEVER_TURNING}
+    derived = set()
+    for model in decided_by(policies[0]):
+        for found in _COMPARISON.findall(re.sub(r"greatest\(([^()]*)\)", r"\1", model.statement)):
+            name = found.split(".")[-1]
+            if (model.name, name) in _STANDS_IN:
+                derived.add(_STANDS_IN[model.name, name])
+            else:
+                assert name in dates, f"{model.table} compares {name} with the day: store it, and tell TURNING of it"
+    assert set(incremental.TURNING) <= derived
+
+
+def test_rows_are_joined_by_links_that_units_follow(policies: list[Policy]) -> None:
+    """A join by anything else would let one unit bear on another."""
+    for model in decided_by(policies[0]):
+        tree = sqlglot.parse_one(model.statement.replace("$as_of", "null"), dialect="duckdb")
+        for equal in (each for join in tree.find_all(exp.Join) for each in join.find_all(exp.EQ)):
+            names = {column.name for column in equal.find_all(exp.Column)}
+            if isinstance(equal.this, exp.Literal) or isinstance(equal.expression, exp.Literal):
+                continue
+            assert names <= _LINKED or names <= _EVERYBODY, f"{model.table} joins by {sorted(names)}"
