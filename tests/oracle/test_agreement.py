@@ -20,7 +20,8 @@ from tests.oracle.companies import random_company
 from tests.oracle.evaluator import evaluate as evaluate_row_by_row
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = range(int(os.environ.get("GALLRING_TEST_SEEDS", "16")))
+#: The last one has a hold on a customer that no source knows.
+SEEDS = (*range(int(os.environ.get("GALLRING_TEST_SEEDS", "16"))), 501)
 
 
 def decided_by_sql(policy: Policy, exports: dict, days: list[date]) -> Iterator[tuple[date, dict]]:
