@@ -89,24 +89,30 @@ def _rows_of(warehouse: Warehouse, customer: str) -> dict[str, list[dict[str, An
             found = _subscribers(warehouse, customer, exports)
             exports["mailing/subscribers"] = found
             keys["subscriber"] = [row["subscriber_id"] for row in found]
-        rows = warehouse.records(
-            f"select * from {identifier(f'{source}_{table}')} where {column} in (select unnest(?))", [keys[owner]]
-        )
+        rows = _rows(warehouse, f"{source}_{table}", column, keys[owner])
         exports[f"{source}/{table}"] = rows
         if table in OWNERS:
             keys[OWNERS[table]] = [row[f"{OWNERS[table]}_id"] for row in rows]
     return exports
 
 
+def _rows(warehouse: Warehouse, table: str, column: str, keys: list[str]) -> list[dict[str, Any]]:
+    """The rows of a few keys, by the index on their column."""
+    if not keys:
+        return []
+    listed = ", ".join("?" for _ in keys)
+    return warehouse.records(f"select * from {identifier(table)} where {column} in ({listed})", keys)
+
+
 def _subscribers(warehouse: Warehouse, customer: str, exports: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     contacts = exports["crm/contacts"]
-    return warehouse.records(
-        "select * from mailing_subscribers where customer_id = ? union "
-        "select * from mailing_subscribers where contact_id in (select unnest(?)) union "
-        "select * from mailing_subscribers where email in (select unnest(?))",
-        [customer, [row["contact_id"] for row in contacts],
-         [row["email"] for row in [*exports["crm/customers"], *contacts]]],
-    )  # fmt: skip
+    addresses = sorted({row["email"] for row in [*exports["crm/customers"], *contacts] if row["email"]})
+    found = [
+        *_rows(warehouse, "mailing_subscribers", "customer_id", [customer]),
+        *_rows(warehouse, "mailing_subscribers", "contact_id", [row["contact_id"] for row in contacts]),
+        *_rows(warehouse, "mailing_subscribers", "email", addresses),
+    ]
+    return list({row["subscriber_id"]: row for row in found}.values())
 
 
 def _write(out: Path, decided: list[dict[tuple[str, str, str], Any]]) -> int:
