@@ -172,6 +172,7 @@ def goals(sizes: Sequence[Size], small: Size) -> list[Goal]:
         *(_peer(largest, name, least, at) for name, least in
           (("polars", 1.5), ("pandas", 5.0), ("postgresql", 10.0), ("per_person", 200.0))),
         _small_site(small),
+        _overhead(small),
         _determinism(largest, at),
     ] if floor else []  # fmt: skip
 
@@ -270,6 +271,13 @@ def _small_site(small: Size) -> Goal:
         f"{whole:.1f} s ({small['gallring run'].cpu:.1f} CPU-s), start-up {imports:.1f} CPU-s, help {usage:.2f} s",
         whole <= 12 and imports <= 5 and usage <= 0.5,
     )
+
+
+def _overhead(small: Size) -> Goal:
+    """What lies between two steps: choosing, recording and storing what happened. What a step reports is in the step."""
+    first, steps = small[FIRST], len(small[FIRST].told.get("steps", ())) or 1
+    each = first.parts.get("between steps", 0.0) / steps
+    return Goal("Dagster's overhead a step ≤ 0.3 s", f"{each:.2f} CPU-s between {steps} steps", each <= 0.3)
 
 
 def _determinism(size: Size, at: str) -> Goal:
