@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterInstance, build_run_status_sensor_context, build_sensor_context
+from dagster import DagsterInstance, build_sensor_context
 
 from assets.sample.generating import generate, telling_cases
 from assets.site import Site
@@ -137,17 +137,16 @@ def test_an_approval_starts_one_delivery(site: Site) -> None:
     repository = definitions.get_repository_def()
     watch: Any = next(each for each in repository.sensor_defs if each.name == "approval_given")
     with DagsterInstance.from_config(str(site.dagster)) as instance:
-        run = next(each for each in instance.get_runs() if each.job_name == "approve_manifest" and each.is_success)
-        event = instance.get_run_record_by_id(run.run_id)
-        assert event is not None
-        (entry,) = [
-            record.dagster_event
-            for record in instance.all_logs(run.run_id)
-            if record.dagster_event is not None and record.dagster_event.event_type_value == "PIPELINE_SUCCESS"
+        approvals = [
+            each.run_id for each in instance.get_runs() if each.job_name == "approve_manifest" and each.is_success
         ]
-        context = build_run_status_sensor_context("approval_given", entry, instance, run)
-        request = watch(context)
-    assert (request.run_key, request.tags["gallring/approval"]) == (run.run_id, run.run_id)
+        found = watch.evaluate_tick(build_sensor_context(instance, cursor="0"))
+        again = watch.evaluate_tick(build_sensor_context(instance, cursor=found.cursor))
+    assert approvals
+    assert {(each.run_key, each.tags["gallring/approval"]) for each in found.run_requests} == {
+        (run_id, run_id) for run_id in approvals
+    }
+    assert again.run_requests == []
 
 
 def test_arrived_answers_start_one_reading_until_they_change(tmp_path: Path) -> None:

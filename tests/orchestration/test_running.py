@@ -206,10 +206,10 @@ def test_what_is_no_site_is_told_before_anything_is_made(tmp_path: Path) -> None
 def test_a_defect_is_told_by_its_kind_and_never_by_its_text(sample_site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     from assets.core import assets
 
-    def failing(_: Warehouse) -> None:
+    def failing(*_: object, **__: object) -> None:
         raise KeyError("Sven Svensson")
 
-    monkeypatch.setattr(assets, "build", failing)
+    monkeypatch.setattr(assets, "rebuild", failing)
     (failure,) = run_cycle(sample_site("defect"), DAY).failures
     assert (failure.step, failure.exit_code) == ("core", None)
     assert "KeyError" in failure.message
