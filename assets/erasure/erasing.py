@@ -17,6 +17,7 @@ from assets.ingest.contracts import Column, Contract, Contracts
 from assets.ingest.merging import stored_while_open
 from assets.ingest.projecting import LOCAL_ZONE, literal
 from assets.ingest.tables import HasContracts
+from assets.manifests import changes, gate
 from assets.policy import months_and_days
 from assets.warehouse import Warehouse, identifier
 
@@ -94,7 +95,7 @@ def erase_own_copies(
     due = _find_due(warehouse, policy.contracts, as_of, quarantine, residue)
     if not due.reasons:
         return Erasure(as_of)
-    selections = {**due.selections, "erasure.rewrites": _remembering(warehouse, due, as_of)}
+    selections = {**_emptied(warehouse), **due.selections, "erasure.rewrites": _remembering(warehouse, due, as_of)}
     if warehouse.path is None:
         return _emptied_in_place(warehouse, due, as_of, selections)
     warehouse.checkpoint()
@@ -104,6 +105,12 @@ def erase_own_copies(
     return Erasure(
         as_of, due.reasons, due.fields, due.records, due.quarantined, written.rows, before, written.size_bytes
     )
+
+
+def _emptied(warehouse: Warehouse) -> dict[str, str]:
+    """Tables that the next night makes anew before anyone reads them: they are not worth copying and proving."""
+    there = [table for table in (*changes.WORKING_TABLES, *gate.WORKING_TABLES) if warehouse.exists(*table.split("."))]
+    return {table: f"select * from {table} where false" for table in there}
 
 
 def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: Mapping[str, str]) -> Erasure:

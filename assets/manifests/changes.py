@@ -17,6 +17,9 @@ from assets.warehouse import Warehouse
 #: A partner keeps what a direct delivery gave it for transport claims, and no longer (rules.md, What leaves).
 PARTNER_DAYS = 90
 
+#: What a proposal is made with and the next one makes anew: nothing that has to be kept.
+WORKING_TABLES = ("manifest.told_records", "manifest.changed_records", "manifest.held_records")
+
 _CHANGED = ("told_records", "changed_records")
 _TOLD = ("changed_items", "disclosed_fields", "lapsed_disclosures", "delivered_fields", "notice_fields")
 

@@ -25,6 +25,9 @@ OTHER_DAY = "proposal_of_another_day"
 #: Record types that no rule reads when it decides about another record.
 DECIDES_ABOUT_ITSELF = frozenset({"web_event"})
 
+#: What the gate looks at and makes anew every time: nothing that has to be kept.
+WORKING_TABLES = tuple(f"manifest.gate_{name}" for name in ("decisions", "erasable", "held", "items", "claims"))
+
 
 @dataclass(frozen=True)
 class Refusal:

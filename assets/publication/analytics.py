@@ -34,6 +34,8 @@ MACROS = SQL / "published_macros.sql"
 CATALOG = "published"
 #: The file is without direct identifiers, but still personal data: readable by the site's own account alone.
 FILE_MODE = 0o600
+#: The oldest DuckDB that opens the file. Its way to pack words that repeat costs a third less to write.
+READABLE_SINCE = "v1.3.0"
 #: A group of fewer customers than this stands for one of them, unless the site says otherwise.
 SMALLEST_GROUP = 10
 
@@ -130,7 +132,7 @@ def publish(
     site.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
     _discard(building)
     try:
-        with attached(warehouse, building, CATALOG):
+        with attached(warehouse, building, CATALOG, is_new=True):
             rows = {table.name: _build(warehouse, table, smallest_group) for table in published_tables()}
             _require_every_field(warehouse, rows["retention.field_dispositions"])
             warehouse.run(f"checkpoint {CATALOG}")
@@ -144,9 +146,11 @@ def publish(
 
 
 @contextmanager
-def attached(warehouse: Warehouse, path: Path, catalog: str, *, read_only: bool = False) -> Iterator[None]:
+def attached(
+    warehouse: Warehouse, path: Path, catalog: str, *, read_only: bool = False, is_new: bool = False
+) -> Iterator[None]:
     """The unencrypted database file at `path` as `catalog`, for as long as the block runs."""
-    option = " (read_only)" if read_only else ""
+    option = " (read_only)" if read_only else f" (storage_version {_literal(READABLE_SINCE)})" if is_new else ""
     warehouse.run(f"attach {_literal(str(path))} as {identifier(catalog)}{option}")
     try:
         yield
