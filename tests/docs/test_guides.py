@@ -17,7 +17,7 @@ GUIDES = sorted(path.name for path in (DOCS / "how-to").glob("*.md"))
 SAID = {
     "add-a-purpose.md": "ok      demo/policy/scenarios/reprint.yaml",
     "add-a-source.md": "holds the delivery. Next: gallring run",
-    "answer-a-request.md": "site-r1 is answered: in time",
+    "answer-a-request.md": "site-r1 is answered: answered (due 2026-12-28)",
     "approve-a-manifest.md": "26 approved",
     "rehearse-a-policy.md": "Purpose customer_care, clock care: P1Y becomes P6M, which is shorter.",
     "restore-a-backup.md": "entries, all hold",
