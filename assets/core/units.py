@@ -273,22 +273,24 @@ class Stage:
     def copy_whole(self, table: str) -> None:
         """Copy a table that is nobody's in particular."""
         schema, name = table.split(".")
-        self.part.run(f"create schema if not exists {schema}")
         self.part.run(f"create or replace table {schema}.{name} as from {self.warehouse.catalog}.{schema}.{name}")
 
-    def copy_raw(self, tables: Iterable[str], words: Iterable[str]) -> None:
-        """Copy the units' rows of raw tables: the columns whose names are among `words`."""
+    def copy_raw(self, tables: Iterable[str], words: Iterable[str], *, keys: bool = True) -> None:
+        """Copy the units' rows of raw tables: the columns among `words`, the source's keys only where `keys`."""
         by_raw = {kind.raw: kind for kind in KINDS}
-        self.part.run("create schema if not exists raw")
         for table in tables:
             if table not in by_raw:
                 self.copy_whole(f"raw.{table}")
                 continue
-            chosen = [name for name in self.shape.columns("raw", table) if name in {*words, "row_id"}]
+            kind = by_raw[table]
+            chosen = [
+                identifier(name) if keys or name != kind.key else f"cast(null as varchar) as {identifier(name)}"
+                for name in self.shape.columns("raw", table) if name in {*words, "row_id"}
+            ]  # fmt: skip
             self.part.run(
-                f"create or replace table raw.{identifier(table)} as select {', '.join(map(identifier, chosen))} "
+                f"create or replace table raw.{identifier(table)} as select {', '.join(chosen)} "
                 f"from {self.warehouse.catalog}.raw.{identifier(table)} "
-                f"where row_id in (select each from {self.wanted(by_raw[table].name)})"
+                f"where row_id in (select each from {self.wanted(kind.name)})"
             )
 
     def copy_core(self, tables: Iterable[str]) -> None:
@@ -303,7 +305,6 @@ class Stage:
         """Copy the units' rows of a table."""
         there = f"{schema}.{identifier(table)}"
         source = f"{self.warehouse.catalog}.{there}"
-        self.part.run(f"create schema if not exists {schema}")
         self.part.run(f"create or replace table {there} as from {source}{self._rows_of(schema, table)}")
 
     def name_rows(self) -> None:
@@ -365,8 +366,11 @@ class Stage:
 
 
 @contextmanager
-def stage(warehouse: Warehouse, catalog: str = "night") -> Iterator[Stage]:
-    """An empty stage beside the warehouse, gone again after the block. Not inside a transaction."""
+def stage(warehouse: Warehouse, catalog: str = "night", *, linked: bool = True) -> Iterator[Stage]:
+    """An empty stage beside the warehouse, gone again after the block. Not inside a transaction.
+
+    Without `linked` it is for records that are asked for one by one: no link is followed there.
+    """
     warehouse.run(f"attach ':memory:' as {identifier(catalog)}")
     try:
         cursor = warehouse.cursor()
@@ -374,7 +378,7 @@ def stage(warehouse: Warehouse, catalog: str = "night") -> Iterator[Stage]:
             part = Warehouse(cursor, catalog)
             part.run(f"set search_path = '{catalog}.main,memory.main'")
             made = Stage(warehouse, part)
-            _lay_out(made)
+            _lay_out(made, linked)
             yield made
         finally:
             cursor.close()
@@ -382,13 +386,13 @@ def stage(warehouse: Warehouse, catalog: str = "night") -> Iterator[Stage]:
         warehouse.run(f"detach {identifier(catalog)}")
 
 
-def _lay_out(made: Stage) -> None:
+def _lay_out(made: Stage, linked: bool) -> None:
     part = made.part
-    for schema in ("wanted", "core", "raw"):
+    for schema in ("wanted", "policy", "raw", "core", "triggers", "purposes", "retention"):
         part.run(f"create schema {schema}")
     for name in (*KIND, "node", *_HASHES):
         part.run(f"create table wanted.{identifier(name)} (each {'uuid' if name in _HASHES else 'bigint'})")
-    for kind in KINDS:
+    for kind in KINDS if linked else ():
         part.run(f"create table core.{kind.core} as from {made.warehouse.catalog}.core.{kind.core} limit 0")
 
 

@@ -100,7 +100,7 @@ def evaluate_night(
     if last is None or as_of < last:
         return _whole(warehouse, policy, as_of)
     window = _Window(last, as_of)
-    with stage(warehouse, "night") as units, stage(warehouse, "dusk") as ended:
+    with stage(warehouse, "night") as units, stage(warehouse, "dusk", linked=False) as ended:
         _want_pending(units)
         rootless = _want_turning(units, window)
         units.complete(rootless)
@@ -147,9 +147,9 @@ def _put_in(units: Stage, ended: Stage, policy: Policy, as_of: date) -> Evaluate
 
 
 def _want_pending(units: Stage) -> None:
-    for name in KIND:
-        units.want(name, f"select each from {units.warehouse.catalog}.nights.pending where kind = '{name}'")
-    units.want("email", f"select hash from {units.warehouse.catalog}.nights.pending where kind = 'email'")
+    pending = f"{units.warehouse.catalog}.nights.pending"
+    for (name,) in units.warehouse.rows(f"select distinct kind from {pending} order by all"):
+        units.want(name, f"select {'each' if name in KIND else 'hash'} from {pending} where kind = '{name}'")
 
 
 def _want_turning(units: Stage, window: _Window) -> list[str]:
@@ -204,12 +204,12 @@ def _evaluate_units(units: Stage, policy: Policy, as_of: date) -> None:
     evaluate(units.part, policy, as_of)
 
 
-def _lay_out(part: Stage, models: tuple[Model, ...]) -> None:
+def _lay_out(part: Stage, models: tuple[Model, ...], *, keys: bool = True) -> None:
     """What models read beside the stored tables of the part: the policy, views of `core.*`, the raw rows they need."""
     read = {name for model in models for name in model.references}
     views = Models([model for model in Models.of("core").ordered if model.is_view and model.table in read])
     models = (*models, *views.ordered)
-    part.copy_raw(raw_tables(models), words_of(models))
+    part.copy_raw(raw_tables(models), words_of(models), keys=keys)
     views.build(part.part)
     for table in sorted({name for model in models for name in model.references if name.startswith("policy.")}):
         part.copy_whole(table)
@@ -259,6 +259,6 @@ def _evaluate_ended(ended: Stage, closing: tuple[Model, ...], policy: Policy, as
     for schema, table in ended.shape.tables(_EVALUATED):
         if schema == "purposes" or f"{schema}.{table}" in read:
             ended.copy_rows(schema, table)
-    _lay_out(ended, closing)
+    _lay_out(ended, closing, keys="record_key" in words_of([model for model in closing if not model.is_view]))
     gather_claims(ended.part, policy)
     Models(closing).build(ended.part, {"as_of": as_of})
