@@ -274,7 +274,7 @@ def _small_site(small: Size) -> Goal:
 
 
 def _overhead(small: Size) -> Goal:
-    """What lies between two steps: choosing, recording and storing what happened. What a step reports is in the step."""
+    """What lies between two steps: choosing, recording, storing. What a step reports is counted to the step."""
     first, steps = small[FIRST], len(small[FIRST].told.get("steps", ())) or 1
     each = first.parts.get("between steps", 0.0) / steps
     return Goal("Dagster's overhead a step ≤ 0.3 s", f"{each:.2f} CPU-s between {steps} steps", each <= 0.3)
