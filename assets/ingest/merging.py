@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from assets.ingest.contracts import Column, Contract
 from assets.ingest.projecting import has_digest, literal
-from assets.ingest.recognising import SEEN
+from assets.ingest.recognising import SEEN, is_recognised
 from assets.ingest.tables import raw_columns
 from assets.warehouse import Warehouse, identifier
 
@@ -90,9 +90,7 @@ def merge(warehouse: Warehouse, staging: Staging) -> None:
         warehouse.run(f"delete from {raw} where row_id in (select row_id from merged)")
         warehouse.run(f"insert into {raw} by name select * from merged")
         if staging.recognised:
-            warehouse.run(
-                f"update {raw} set in_delivery = $delivery_id where row_id in (select _known from {SEEN})", params
-            )
+            warehouse.run(f"update {raw} as old set in_delivery = $delivery_id where {is_recognised('old')}", params)
     for table in ("merged", "met", "leaving", "new_rows", SEEN, staging.table):
         warehouse.run(f"drop table if exists temp.{table}")
 
@@ -143,7 +141,7 @@ def _is_leaving(staging: Staging) -> str:
         return f"{key} in (select _key from {staging.table} where _failure = 0 and _deleted)"
     if staging.unidentified:
         return "false"
-    recognised = f"old.row_id not in (select _known from {SEEN} where _known is not null) and "
+    recognised = f"not {is_recognised('old')} and "
     bad = f"{key} not in (select _key from {staging.table} where _failure > 0 and _key is not null)"
     return (recognised if staging.recognised else "") + bad
 

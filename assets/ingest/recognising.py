@@ -14,7 +14,7 @@ from assets.ingest.contracts import Contract
 from assets.ingest.projecting import Scan, digest, literal
 from assets.warehouse import Warehouse, identifier
 
-#: The rows of the files: `_file`, `_place` in it, and `_known`, the surrogate of the row that it is, or its `_texts`.
+#: The rows of the files: `_file`, `_place` in it, `_known`, the digest that recognised a row, else its `_texts`.
 SEEN = "seen_rows"
 
 
@@ -40,31 +40,38 @@ def is_contradicted(warehouse: Warehouse, contract: Contract, staged: str) -> bo
         warehouse.value(
             f"select (select count(_known) > count(distinct _known) from {SEEN}) or exists ("
             f"select 1 from {staged} as new inner join raw.{identifier(contract.raw_table)} as old "
-            f"on {key} = new._key where new._failure = 0 and old.row_id in (select _known from {SEEN}))"
+            f"on {key} = new._key where new._failure = 0 and {is_recognised('old')})"
         )
     )
+
+
+def is_recognised(raw_alias: str) -> str:
+    """The condition that a row of a raw table came again as it was."""
+    return f"coalesce({raw_alias}.row_digest in (select _known from {SEEN} where _known is not null), false)"
 
 
 def _rows(contract: Contract, scan: Scan, number: int, ordered: bool) -> str:
     names = {name: identifier(f"file {name}") for name in contract.reads}
     read = ", ".join(f"{scan.columns[name]} as {quoted}" for name, quoted in names.items())
-    texts = ", ".join(names.values())
     unless = (
         f" and cast({identifier(contract.key)} as varchar) not in (select record_key from manifest.ordered_fields "
         f"where record_type = {literal(contract.record_type or '')})"
     )
+    # a membership is asked for, no join: a join would keep the whole file in memory to look the table up in it
     return f"""
-        select {number} as _file, _place, known.row_id as _known, _malformed, _text,
-            case when known.row_id is null then list_value({texts}) end as _texts
+        select {number} as _file, _place, case when _is_known then _digest end as _known, _malformed, _text,
+            case when not _is_known then list_value({", ".join(names.values())}) end as _texts
         from (
-            select {read}, row_number() over () as _place, {digest(contract, scan)} as _digest,
-                {scan.malformed} as _malformed, case when {scan.malformed} then {scan.line_text} end as _text
-            from {scan.relation}
-        ) as read_rows
-        left join (
-            select row_digest, row_id from raw.{identifier(contract.raw_table)}
-            where row_digest is not null{unless if ordered else ""}
-        ) as known on known.row_digest = read_rows._digest
+            select *, _digest in (
+                select row_digest from raw.{identifier(contract.raw_table)}
+                where row_digest is not null{unless if ordered else ""}
+            ) as _is_known
+            from (
+                select {read}, row_number() over () as _place, {digest(contract, scan)} as _digest,
+                    {scan.malformed} as _malformed, case when {scan.malformed} then {scan.line_text} end as _text
+                from {scan.relation}
+            ) as read_rows
+        ) as looked_up
     """
 
 
