@@ -6,6 +6,7 @@ folder, environment, output and exit code; nothing that was opened or changed by
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import socket
@@ -15,6 +16,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+#: What most commands read.
+READ = (
+    "altair", "assets.delivery.approving", "assets.erasure.restoring", "assets.evidence.chain",
+    "assets.manifests.ledger", "assets.policy_check", "assets.publication.report.building",
+    "assets.retention.explaining", "assets.retention.scenarios", "assets.rights.letters", "assets.rights.reports",
+    "open_data_contract_standard.model", "orchestration.cli.summary", "orchestration.definitions",
+    "orchestration.doctor", "orchestration.history", "orchestration.initialising", "orchestration.running",
+)  # fmt: skip
 #: Stands as `gallring` in the scripts' PATH.
 _FACE = """#!{python} -IS
 import json, os, socket, sys
@@ -43,10 +52,8 @@ def commands(folder: Path) -> Iterator[Path]:
 
 def answer(address: str) -> None:
     """Fork a process for each command that comes."""
-    import orchestration.cli.summary
-    import orchestration.doctor
-    import orchestration.initialising
-    import orchestration.running  # noqa: F401  what most commands read
+    for module in READ:
+        importlib.import_module(module)
 
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
