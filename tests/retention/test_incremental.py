@@ -12,23 +12,26 @@ from pathlib import Path
 
 import pytest
 import sqlglot
+from dagster import materialize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
+from assets.core.assets import core_assets
 from assets.core.changing import Rebuilt, is_read, rebuild
 from assets.core.units import LINKS
 from assets.ingest.loading import load_rows
 from assets.models import Model, Models
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.retention import incremental
+from assets.retention.assets import retention_assets
 from assets.retention.evaluation import evaluate
 from assets.retention.incremental import Evaluated
 from assets.warehouse import Warehouse
 from tests.retention.nights import Company, differences, first_night, night, seal_and_erase, something_happens
 
 COMPANIES = int(os.environ.get("GALLRING_TEST_SEEDS", "1"))
-NIGHTS = 5
+NIGHTS = 3
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +126,21 @@ def test_full_evaluates_everything(warehouse: Warehouse, company: Company) -> No
     """What `gallring run --full` asks for."""
     everything = warehouse.value("select count(*) from core.records")
     assert night(warehouse, company, full=True) == (Rebuilt(True, everything), Evaluated(True, everything))
+
+
+def test_the_assets_tell_how_many_records_were_evaluated(warehouse: Warehouse, company: Company) -> None:
+    """In the web UI, where the number is a trend: nothing without news."""
+    result = materialize(
+        [*core_assets(), *retention_assets(company.policy)],
+        resources={"warehouse": warehouse, "policy": company.policy, "as_of": company.day, "from_scratch": False},
+    )
+    told = {
+        name: entry.value
+        for event in result.get_asset_materialization_events()
+        for name, entry in event.materialization.metadata.items()
+        if name in ("rebuilt_records", "evaluated_records", "evaluated_everything")
+    }
+    assert told == {"rebuilt_records": 0, "evaluated_records": 0, "evaluated_everything": False}
 
 
 @pytest.mark.parametrize("what", ["a day before", "another program", "a state that is lost", "evaluated by hand"])
@@ -220,7 +238,7 @@ _LINKED = {
     *LINKS, "found_by_key", "consent_id", "interaction_id", "event_id", "request_id", "hold_id", "record_type",
     "record_key", "row_id", "node_id", "person_id",
 }  # fmt: skip
-_EVERYBODY = {"purpose", "clock", "category_id", "data_category", "last_voucher_on", "reasons_id"}
+_EVERYBODY = {"purpose", "clock", "category_id", "data_category", "last_voucher_on", "reasons", "reasons_id"}
 
 
 def decided_by(policy: Policy) -> list[Model]:
