@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from assets.catalogue.assets import column_lineage as dagster_lineage
 from assets.models import SQL
 from assets.policy import Policy
 from assets.publication.analytics import published_tables
-from assets.publication.assets import _column_lineage as dagster_lineage
 from assets.publication.lineage import (
     Lineage,
     LineageUnknown,
