@@ -6,6 +6,7 @@ Runs the SQL; reads no files and judges no rows. A full delivery replaces a tabl
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from assets.ingest.contracts import Column, Contract
@@ -78,7 +79,8 @@ def merge(warehouse: Warehouse, staging: Staging) -> None:
     params = {"delivery_id": staging.delivery_id}
     _meet(warehouse, staging, raw)
     if not staging.known.rows:
-        warehouse.run(f"insert into {raw} by name {_arrivals(staging, raw)}", params)
+        with _joined_as_written(warehouse):
+            warehouse.run(f"insert into {raw} by name {_arrivals(staging, raw)}", params)
     elif staging.full and not staging.recognised:
         _replace(warehouse, staging, raw)
     else:
@@ -93,6 +95,19 @@ def merge(warehouse: Warehouse, staging: Staging) -> None:
             warehouse.run(f"update {raw} as old set in_delivery = $delivery_id where {is_recognised('old')}", params)
     for table in ("merged", "met", "leaving", "new_rows", SEEN, staging.table):
         warehouse.run(f"drop table if exists temp.{table}")
+
+
+@contextmanager
+def _joined_as_written(warehouse: Warehouse) -> Iterator[None]:
+    """The staged rows, which are wide, stream past the narrow tables that are joined to them; none is kept in memory.
+
+    Left to itself DuckDB takes the first load's staging table for the smaller side, and builds its hash table of that.
+    """
+    warehouse.run("set disabled_optimizers = 'join_order,build_side_probe_side'")
+    try:
+        yield
+    finally:
+        warehouse.run("set disabled_optimizers = ''")
 
 
 def _replace(warehouse: Warehouse, staging: Staging, raw: str) -> None:
