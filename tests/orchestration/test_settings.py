@@ -42,7 +42,7 @@ def test_the_default_text_sets_what_the_defaults_are(tmp_path: Path) -> None:
     [
         ('colour = "red"', "colour", "time_zone"),
         ('[warehouse]\nmemory_limt = "2GB"', "warehouse.memory_limt", "memory_limit"),
-        ('[transports.crm]\nkind = "folder"\npassword = "x"', "transports.crm.password", "host_key"),
+        ('[transports.crm]\nkind = "folder"\npassword = "x"', "transports.crm.password", "public_key"),
     ],
 )
 def test_an_unknown_key_is_named_with_its_file_and_what_is_known(
