@@ -199,7 +199,12 @@ def _follows(warehouse: Warehouse, now: _Read, since: _Read) -> bool:
 
 def _is_shipped(policy: HasDigest) -> bool:
     """Whether all purposes are the shipped ones: of another's SQL nobody has proved which rows it reads together."""
-    return all(model.path.parent == SQL / "purposes" for model in policy.purpose_models)
+    shipped = SQL / "purposes"
+    return all(
+        (shipped / model.path.name).is_file()
+        and Model(model.schema, model.path).statement == Model(model.schema, shipped / model.path.name).statement
+        for model in policy.purpose_models
+    )
 
 
 def _remember(warehouse: Warehouse, now: _Read) -> None:

@@ -166,11 +166,17 @@ def test_a_policy_with_sql_of_its_own_is_evaluated_whole(
     """Nobody has proved which rows another's SQL reads together."""
     (tmp_path / "purposes").mkdir()
     (tmp_path / "register.yaml").write_text(SHIPPED_REGISTER.read_text(encoding="utf-8"), encoding="utf-8")
-    shutil.copy(SHIPPED_REGISTER.parent / "newsletter.sql", tmp_path / "purposes")
+    shipped = SHIPPED_REGISTER.with_name("newsletter.sql").read_text(encoding="utf-8")
+    own = tmp_path / "purposes" / "newsletter.sql"
+    own.write_text(shipped.replace("subscription.subscribed_on as", "subscription.ends_on as"), encoding="utf-8")
     company.policy = Policy.load(tmp_path)
     rebuilt, found = night(warehouse, company)
     assert (rebuilt.whole, found.whole) == (True, True)
     assert not is_read(warehouse, company.policy), "the next night would count on this one"
+    own.write_text(f"-- As shipped.\n{shipped}", encoding="utf-8")
+    company.policy = Policy.load(tmp_path)
+    night(warehouse, company)
+    assert is_read(warehouse, company.policy), "every site has a copy of the shipped purposes"
 
 
 def test_a_night_cut_short_is_made_up_for(
