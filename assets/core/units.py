@@ -408,7 +408,8 @@ def link_holds(warehouse: Warehouse, shape: Shape) -> None:
         )
     unknown = (
         "core.holds as hold where hold.record_type = 'customer' "
-        "and not exists (select 1 from nights.held as known where known.hold_id = hold.hold_id)"
+        "and not exists (select 1 from nights.held as known "
+        "where known.hold_id = hold.hold_id and known.kind = 'customer')"
     )
     if not warehouse.value(f"select count(*) from {unknown}"):
         return
