@@ -65,7 +65,8 @@ class Found:
     def add(self, name: str, measurement: Measurement) -> None:
         """Keep a measurement."""
         self.runs[name].append(measurement)
-        tell(f"  {name}: {measurement.work:.2f} CPU-s")
+        parts = ", ".join(f"{part} {seconds:.1f}" for part, seconds in measurement.parts.items() if part != "work")
+        tell(f"  {name}: {measurement.work:.2f} CPU-s, {measurement.peak_mb:.0f} MB{' · ' if parts else ''}{parts}")
 
 
 def tell(text: str) -> None:
