@@ -200,6 +200,24 @@ def test_a_night_cut_short_is_made_up_for(
     assert not differences(warehouse, company.policy, company.day)
 
 
+def test_a_hold_on_a_customer_nobody_knows_is_linked_to_all_that_names_it(
+    warehouse: Warehouse, company: Company
+) -> None:
+    """Not to the first kind of record alone."""
+    exports = {
+        "office/holds": [{"hold_id": "J-X", "record_type": "customer", "record_key": "X-nobody"}],
+        "crm/consents": [{"consent_id": "S-X", "customer_id": "X-nobody"}],
+        "orders/orders": [{"order_id": "O-X", "customer_id": "X-nobody"}],
+    }
+    load_rows(warehouse, company.policy, exports, mode="delta")
+    rebuild(warehouse, company.policy, largest_part=1)
+    held = warehouse.rows(
+        "select kind from nights.held inner join core.holds on held.hold_id = holds.hold_id "
+        "where holds.record_key = 'X-nobody' order by all"
+    )
+    assert held == [("consent",), ("order",)]
+
+
 def test_manifests_are_the_same_by_night_and_whole(tmp_path: Path, policies: list[Policy]) -> None:
     """The order in which rows lie in the warehouse tells nobody anything."""
     told = []
