@@ -1,8 +1,9 @@
 """The draft of an answer to a request: what was erased and where, who was told, what stays, why and until when.
 
 Gathers what the ledger and the evaluation say of the person's records and lets the templates say it, in Swedish and
-English, as text and as a page. Systems, kinds of records, purposes and days alone: no field's value is read. A person
-reads the draft before it goes out; nothing here sends anything.
+English, as text and as a page. Systems, kinds of records, purposes and days alone: no field's value is told. What an
+evaluation that has not seen the request cannot know is not said. A person reads the draft before it goes out; nothing
+here sends anything.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.ingest.projecting import literal
 from assets.manifests import ledger
 from assets.retention.explaining import require_evaluation
 from assets.rights.people import Person, person_of, records_of
 from assets.rights.rendering import LANGUAGES, render
 from assets.rights.reports import LETTERS, write_folder
-from assets.rights.requests import Request, find
+from assets.rights.requests import LIFTS_RESTRICTION, Request, find
+from assets.rights.timeline import records_of_customer
 from assets.site import Site
-from assets.warehouse import Warehouse
+from assets.warehouse import Warehouse, identifier
 
 if TYPE_CHECKING:
     from assets.policy import Policy
@@ -33,6 +36,8 @@ NEED_IDENTITY = ("erasure", "access", "portability", "rectification")
 NOT_HANDED_OVER = ("issued", "approved")
 #: States in which an answer says that an erasure is over.
 OVER = ("done", "verified", "already_absent")
+#: Requests whose answer tells what was erased, so that all of it is to be over before.
+TELL_OF_ERASURE = ("erasure", "termination")
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,29 @@ def draft(
     return Draft(folder, tuple(files), tuple(answer["warnings"]))
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What is known when an answer is drafted.
+
+    Attributes:
+        as_of: the day of the last evaluation.
+        is_seen: whether that evaluation acted on the request as it stands now.
+        people: whom the request is about; nobody where it is a company's.
+        records: how many records that is about, those that have left the sources too.
+        to_erase: data categories of records that are to be erased and hold a value still: no order has named them.
+        decided: what is decided of the records' data categories, and of how many.
+        notice_given_on: when the person was told that a restriction ends.
+    """
+
+    as_of: date
+    is_seen: bool
+    people: list[Person]
+    records: int
+    to_erase: int
+    decided: Mapping[str, int]
+    notice_given_on: date | None
+
+
 def gather_answer(warehouse: Warehouse, policy: Policy, request_id: str, today: date) -> dict[str, Any]:
     """What an answer is made of, as plain values for the templates.
 
@@ -72,23 +100,41 @@ def gather_answer(warehouse: Warehouse, policy: Policy, request_id: str, today: 
     as_of = require_evaluation(warehouse, policy)
     ledger.prepare(warehouse)
     request = find(warehouse, request_id, today)
-    people = people_of(warehouse, request_id)
-    _choose_records(warehouse, people)
+    known = _know(warehouse, policy, request_id, as_of)
     orders = _orders(warehouse, request.clock.received_on)
+    erased = [order for order in orders if order["action"] in ("erase", "redact")]
+    told = [order for order in orders if order["action"] == "notify"]
     stays = list(map(_with_ground, warehouse.records(_STAYS)))
-    review = int(warehouse.value(_UNDER_REVIEW))
+    all_erased = all(order["state"] in OVER for order in erased)
+    # what the rest end, they end with the day they came
+    has_effect = known.is_seen and (request.kind in LIFTS_RESTRICTION or as_of > request.clock.received_on)
+    stay_in_doubt = any(known.decided.get(each) for each in ("retain", "restrict", "review", "restricted"))
     return {
         "request_id": request_id, "kind": request.kind, "scope": request.scope, "controller": _controller(warehouse),
         "received_on": request.clock.received_on, "verified_on": request.clock.verified_on, "as_of": as_of,
         "today": today, "due_on": request.standing.due_on, "extended_on": request.clock.extended_on,
-        "erased": [order for order in orders if order["action"] in ("erase", "redact")],
+        "erased": erased, "told": told, "all_erased": all_erased,
         "restricted": [order for order in orders if order["action"] in ("restrict", "lift")],
-        "told": [order for order in orders if order["action"] == "notify"],
-        "all_erased": all(order["state"] in OVER for order in orders if order["action"] in ("erase", "redact")),
-        "all_told": all(order["state"] not in NOT_HANDED_OVER for order in orders if order["action"] == "notify"),
-        "stays": stays, "under_review": review,
-        "warnings": _warnings(request, as_of, people, orders),
+        "all_told": all(order["state"] not in NOT_HANDED_OVER for order in told),
+        "stays": stays, "under_review": known.decided.get("review", 0), "has_effect": has_effect,
+        "is_restricted": bool(known.decided.get("restricted")), "notice_given_on": known.notice_given_on,
+        "nothing_stays": bool(has_effect and known.records and all_erased)
+        and not (stays or stay_in_doubt or known.to_erase),
+        "warnings": [*_warnings(request, known), *_warnings_of_orders(request, known, orders)],
     }  # fmt: skip
+
+
+def _know(warehouse: Warehouse, policy: Policy, request_id: str, as_of: date) -> _Known:
+    people = people_of(warehouse, request_id)
+    records = records_about(warehouse, request_id)
+    warehouse.run("create or replace temp table answered_records (record_type varchar, row_id bigint)")
+    warehouse.insert("answered_records", ("record_type", "row_id"), records)
+    return _Known(
+        as_of, bool(warehouse.value(_SEEN, {"id": request_id})), people, len(records),
+        _still_to_order(warehouse, policy, {record_type for record_type, _ in records}),
+        dict(warehouse.rows(_DECIDED)),
+        warehouse.value("select max(notice_given_at) from office.requests where request_id = ?", [request_id]),
+    )  # fmt: skip
 
 
 def _paragraphs(text: str) -> list[dict[str, Any]]:
@@ -142,14 +188,75 @@ _PEOPLE = """
 """
 
 
-def _choose_records(warehouse: Warehouse, people: list[Person]) -> None:
-    records = sorted({record for person in people for record in records_of(warehouse, person)})
-    warehouse.run("create or replace temp table answered_records (record_type varchar, row_id bigint)")
-    warehouse.insert("answered_records", ("record_type", "row_id"), records)
+def records_about(warehouse: Warehouse, request_id: str) -> list[tuple[str, int]]:
+    """The records that an answer is about: its people's, or all of the company's that ends a relation."""
+    records = {record for person in people_of(warehouse, request_id) for record in records_of(warehouse, person)}
+    for (customer,) in warehouse.rows(_COMPANY, {"id": request_id}):
+        records |= set(records_of_customer(warehouse, customer))
+    return sorted(records)
+
+
+_COMPANY = """
+    select customer.customer_id from raw.office_requests as request
+    inner join raw.crm_customers as customer on request.customer_id = customer.customer_id
+    where request.request_id = $id and request.kind = 'termination' and customer.customer_type = 'company'
+"""
+#: Whether the evaluation counted the request, and what it names and asks is what the register says now.
+_SEEN = """
+    select count(*) from raw.office_requests as request
+    inner join triggers.requests_in_force as counted on request.row_id = counted.request_id
+    left join raw.crm_customers as customer on request.customer_id = customer.customer_id
+    left join raw.crm_contacts as contact on request.contact_id = contact.contact_id
+    cross join retention.evaluation
+    where request.request_id = $id
+        and (counted.kind, counted.scope, counted.received_on) is not distinct from
+            (request.kind, request.scope, request.received_at)
+        and (counted.customer_id, counted.contact_id, counted.email_key) is not distinct from
+            (customer.row_id, contact.row_id, request.email_key)
+        and coalesce(request.identity_verified_at <= evaluation.as_of, true)
+"""
+_DECIDED = """
+    select case when list_contains(decided.reasons, 'restriction (Art 18)') then 'restricted'
+        else cast(decided.disposition as varchar) end as fate, count(*)
+    from retention.dispositions as decided
+    inner join answered_records as chosen
+        on decided.record_type = chosen.record_type and decided.row_id = chosen.row_id
+    group by fate
+"""
+
+
+def _still_to_order(warehouse: Warehouse, policy: Policy, record_types: set[str]) -> int:
+    """Of how many data categories of records the values are to be erased and stand here still: no order is sealed."""
+    warehouse.run(
+        "create or replace temp table answered_erasures as select decided.record_type, decided.row_id, "
+        "decided.data_category from retention.dispositions as decided inner join answered_records as chosen "
+        "on decided.record_type = chosen.record_type and decided.row_id = chosen.row_id "
+        "where decided.disposition = 'erase'"
+    )
+    found = 0
+    for contract in policy.contracts.values():
+        held = [
+            f"when decided.data_category = {literal(column.category)} and known.{identifier(column.name)} is not null "
+            "then 1"
+            for column in contract.columns if column.category is not None
+        ]  # fmt: skip
+        if contract.record_type in record_types and held:
+            found += int(
+                warehouse.value(
+                    f"select coalesce(sum(case {' '.join(held)} else 0 end), 0) "
+                    f"from raw.{identifier(contract.raw_table)} as known inner join answered_erasures as decided "
+                    "on known.row_id = decided.row_id and decided.record_type = ? where known.in_source",
+                    [contract.record_type],
+                )
+            )
+    return found
 
 
 def _orders(warehouse: Warehouse, since: date) -> list[dict[str, Any]]:
-    """What the systems and partners were told since the request came, and what they answered."""
+    """What the systems and partners were told since the request came, or before and was not over then, and the state.
+
+    An order that was sealed before the request and is open still is part of the answer: the system holds the record.
+    """
     return warehouse.records(
         """
         select coalesce(partner.name, items.system) as system, items.action, items.record_type, states.state,
@@ -165,11 +272,12 @@ def _orders(warehouse: Warehouse, since: date) -> list[dict[str, Any]]:
         left join (select manifest_id, item_id, unnest(fields) as field from manifest.items) as named
             on items.manifest_id = named.manifest_id and items.item_id = named.item_id
         left join raw.office_partners as partner on items.system = 'partner:' || partner.partner_id
-        where items.as_of >= $since and states.state <> 'cancelled'
+        where states.state <> 'cancelled'
+            and (items.as_of >= $since or states.since >= $since or not list_contains($over, states.state))
         group by coalesce(partner.name, items.system), items.action, items.record_type, states.state
         order by all
         """,
-        {"since": since},
+        {"since": since, "over": list(OVER)},
     )
 
 
@@ -190,12 +298,6 @@ _STAYS = """
     group by all
     order by min(purposes.position)
 """
-_UNDER_REVIEW = """
-    select count(*) from retention.dispositions as decided
-    inner join answered_records as chosen
-        on decided.record_type = chosen.record_type and decided.row_id = chosen.row_id
-    where decided.disposition = 'review'
-"""
 
 
 def _with_ground(stays: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,19 +311,40 @@ def _controller(warehouse: Warehouse) -> str:
     return str(warehouse.value("select controller from policy.about"))
 
 
-def _warnings(request: Request, as_of: date, people: list[Person], orders: list[dict[str, Any]]) -> list[str]:
-    """Why a draft should not go out as it is."""
+def _warnings(request: Request, known: _Known) -> list[str]:
+    """Why a draft should not go out as it is, whatever was ordered."""
     found = []
-    if request.kind in NEED_IDENTITY and request.clock.verified_on is None:
+    unverified = request.kind in NEED_IDENTITY and request.clock.verified_on is None
+    if unverified:
         found.append("Identity has not been verified, so the request has no effect yet.")
-    if as_of <= request.clock.received_on:
-        found.append(f"The last evaluation is as of {as_of}: what the request ends shows from the day after it came.")
-    if not people and request.kind != "termination":
+    elif not known.is_seen:
+        found.append(f"The last evaluation, as of {known.as_of}, has not seen the request as it stands now: "
+                     "run the cycle (gallring run), then draft anew.")  # fmt: skip
+    if known.as_of <= request.clock.received_on:
+        found.append(f"The last evaluation is as of {known.as_of}: what the request ends shows from the day after it "
+                     "came.")  # fmt: skip
+    if not known.records:
         found.append("Nobody is known under what the request names.")
-    if len(people) > 1:
-        found.append(f"The request reaches {len(people)} people: make sure that the answer is one person's.")
+    if len(known.people) > 1:
+        found.append(f"The request reaches {len(known.people)} people: make sure that the answer is one person's.")
+    if request.kind in LIFTS_RESTRICTION and known.notice_given_on is None:
+        found.append("When this answer goes out the restriction ends: tell the person before that (GDPR Art 18(3)), "
+                     "and give the day with --notice-given.")  # fmt: skip
+    return found
+
+
+def _warnings_of_orders(request: Request, known: _Known, orders: list[dict[str, Any]]) -> list[str]:
+    """What the orders that a draft tells of, and those that are still to come, say against sending it."""
+    found = []
     if any(order["state"] in NOT_HANDED_OVER for order in orders):
         found.append("Some of what the answer tells has not been handed over yet: approve and deliver the manifests.")
     if any(order["state"] in ("refused", "discrepancy", "overdue") for order in orders):
         found.append("A system has refused, is late, or still holds what it said was gone.")
+    if request.kind in TELL_OF_ERASURE and known.to_erase:
+        found.append(f"{known.to_erase} data categories of records are to be erased and no manifest orders it yet: "
+                     "run the cycle.")  # fmt: skip
+    if request.kind in TELL_OF_ERASURE and any(
+        order["action"] in ("erase", "redact") and order["state"] not in OVER for order in orders
+    ):
+        found.append("Some of what is to be erased is still open at a system: wait for its answer, or say so.")
     return found

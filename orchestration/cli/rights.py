@@ -317,8 +317,7 @@ def answer_request(
 
     Exit code 4 when something speaks against sending the draft as it is.
     """
-    from assets.rights.letters import draft, people_of
-    from assets.rights.people import records_of
+    from assets.rights.letters import draft, records_about
     from assets.rights.readings import note_reading
     from assets.rights.requests import answered
 
@@ -329,8 +328,7 @@ def answer_request(
             say(f"{request} is answered: {closed.standing.state.replace('_', ' ')} (due {closed.standing.due_on}).")
             return
         written = draft(at.warehouse, at.policy, at.site, request, at.today, at.policy.register_path.parent)
-        about = [record for person in people_of(at.warehouse, request) for record in records_of(at.warehouse, person)]
-        note_reading(at.warehouse, "answer_drafted", request, about, at.now)
+        note_reading(at.warehouse, "answer_drafted", request, records_about(at.warehouse, request), at.now)
     if json:
         as_json(written)
     else:

@@ -13,9 +13,32 @@ from assets.rights.letters import draft, gather_answer
 from assets.rights.requests import KINDS
 from assets.site import Site
 from assets.warehouse import Warehouse
-from tests.rights.company import DAY, NOW, company, evaluated, policy
+from tests.rights.company import DAY, EXPORTS, NOW, company, evaluated, policy
 
 RECEIVED = date(2026, 11, 20)
+#: A private person whom no purpose reaches any longer.
+LONG_GONE = {"customer_id": "C4", "customer_type": "private", "name": "Frans Provsson", "email": "frans@hem.example",
+             "customer_since": "2015-01-01"}  # fmt: skip
+NOTHING_STAYS = "Inget ändamål kräver att vi behåller något om dig."
+#: Of each kind: what its letter says once the evaluation has seen the request, and what it says before.
+SAID = {
+    "erasure": ("Vad som finns kvar, varför och hur länge", "Ingenting har raderats ännu."),
+    "access": ("Utdraget över dina uppgifter bifogas.", "Utdraget över dina uppgifter bifogas."),
+    "portability": ("bifogas som JSON.", "bifogas som JSON."),
+    "objection": ("Direkt marknadsföring till dig har upphört", "Direkt marknadsföring till dig ska upphöra"),
+    "withdrawal": ("Ditt samtycke är återkallat.", "Ditt samtycke är återkallat."),
+    "restriction": ("Dina uppgifter har varit begränsade.", "Dina uppgifter ska begränsas."),
+    "rectification": ("Medan vi gjorde det var uppgifterna begränsade.", "Vi har prövat vad du har begärt rättat."),
+    "termination": ("Relationen är avslutad hos oss.", "Relationen ska avslutas hos oss."),
+}
+#: What it may not say: once seen, and before.
+UNSAID = {
+    **{kind: (NOTHING_STAYS, NOTHING_STAYS) for kind in KINDS},
+    "objection": ("ska upphöra", "har upphört"),
+    "restriction": ("Begränsningen upphör nu", "har varit begränsade"),
+    "rectification": ("Begränsningen upphör nu", "var uppgifterna begränsade"),
+    "termination": ("ska avslutas", "är avslutad"),
+}
 
 
 def asked(warehouse: Warehouse, kind: str, **who: str) -> str:
@@ -25,18 +48,34 @@ def asked(warehouse: Warehouse, kind: str, **who: str) -> str:
     return number
 
 
-def ordered(warehouse: Warehouse, system: str, kind: str, key: str, action: str, state: str, field: str) -> None:
+def entered(warehouse: Warehouse, kind: str, customer: str, verified_on: date = RECEIVED) -> str:
+    return requests.add(warehouse, kind, received_on=RECEIVED, at=NOW, verified_on=verified_on, customer=customer)
+
+
+def letter(warehouse: Warehouse, number: str, folder: Path, today: date = DAY) -> tuple[str, str]:
+    """The Swedish text, and what speaks against sending it."""
+    written = draft(warehouse, policy(), Site(folder), number, today, None)
+    for name in written.files:
+        text = (written.folder / name).read_text(encoding="utf-8")
+        assert "Familjefilm AB" in text
+        assert "None" not in text
+        assert "\n\n\n" not in text or name.endswith("html")
+    return (written.folder / "answer.sv.txt").read_text(encoding="utf-8"), " ".join(written.warnings)
+
+
+def ordered(warehouse: Warehouse, system: str, kind: str, key: str, action: str, state: str, field: str,
+            as_of: str = "2026-11-21") -> None:  # fmt: skip
     """A sealed item and what became of it."""
     item = f"{system}-{key}-{action}"
     warehouse.run(
         "insert into manifest.items (manifest_id, item_id, system, record_type, record_key, action, fields, as_of, "
-        "respond_by) values ('M', ?, ?, ?, ?, ?, [?], date '2026-11-21', date '2026-12-21')",
-        [item, system, kind, key, action, field],
+        "respond_by) values ('M', ?, ?, ?, ?, ?, [?], cast(? as date), date '2026-12-21')",
+        [item, system, kind, key, action, field, as_of],
     )
     for sequence, each in enumerate(("issued", state)):
         warehouse.run(
             "insert into manifest.events (item_id, manifest_id, state, on_day, sequence) "
-            "values (?, 'M', ?, date '2026-11-22', ?)", [item, each, sequence],
+            "values (?, 'M', ?, cast(? as date) + 1, ?)", [item, each, as_of, sequence],
         )  # fmt: skip
 
 
@@ -47,6 +86,7 @@ def test_an_erasure_is_answered_in_full(tmp_path: Path) -> None:
     ordered(warehouse, "mailing", "subscriber", "N1", "erase", "done", "email")
     ordered(warehouse, "partner:P1", "delivery", "D1", "notify", "delivered", "contact_name")
     ordered(warehouse, "crm", "customer", "C2", "erase", "done", "phone")  # somebody else's
+    gone(warehouse)
     written = draft(warehouse, policy(), Site(tmp_path), number, DAY, None)
     assert written.warnings == ()
     swedish = (written.folder / "answer.sv.txt").read_text(encoding="utf-8")
@@ -62,15 +102,101 @@ def test_an_erasure_is_answered_in_full(tmp_path: Path) -> None:
     assert "Egil" not in swedish + english
 
 
+def gone(warehouse: Warehouse) -> None:
+    """The product's own copies of what is ordered erased go when the order is sealed."""
+    warehouse.run("update raw.crm_interactions set subject = null, body = null where customer_id = 'C1'")
+    warehouse.run("update raw.crm_consents set email = null")
+    warehouse.run("update raw.mailing_subscribers set name = null, email = null")
+    warehouse.run("update raw.crm_customers set name = null, email = null where customer_id = 'C4'")
+
+
+@pytest.fixture(scope="module")
+def seen() -> tuple[Warehouse, dict[str, str]]:
+    """The company with a request of each kind, evaluated after it; and a company's own termination."""
+    warehouse = company({"crm/customers": [*EXPORTS["crm/customers"], LONG_GONE]})
+    numbers = {kind: entered(warehouse, kind, "C2" if kind in requests.LIFTS_RESTRICTION else "C1") for kind in KINDS}
+    numbers |= {"company": entered(warehouse, "termination", "F"), "long gone": entered(warehouse, "erasure", "C4")}
+    numbers["late"] = entered(warehouse, "erasure", "C3", verified_on=date(2026, 11, 26))
+    return evaluated(warehouse), numbers
+
+
+@pytest.fixture(scope="module")
+def unseen() -> Warehouse:
+    return evaluated(company({"crm/customers": [*EXPORTS["crm/customers"], LONG_GONE]}))
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_has_a_letter_in_both_languages(kind: str, tmp_path: Path) -> None:
-    warehouse = company()
-    written = draft(warehouse, policy(), Site(tmp_path), asked(warehouse, kind), DAY, None)
-    for name in written.files:
-        text = (written.folder / name).read_text(encoding="utf-8")
-        assert "Familjefilm AB" in text
-        assert "None" not in text
-        assert "\n\n\n" not in text or name.endswith("html")
+def test_every_kind_says_what_is_true(
+    kind: str, seen: tuple[Warehouse, dict[str, str]], unseen: Warehouse, tmp_path: Path
+) -> None:
+    after, warnings = letter(seen[0], seen[1][kind], tmp_path / "seen")
+    before, warnings_before = letter(unseen, entered(unseen, kind, "C1"), tmp_path / "unseen")
+    assert (SAID[kind][0] in after, UNSAID[kind][0] in after) == (True, False)
+    assert (SAID[kind][1] in before, UNSAID[kind][1] in before) == (True, False)
+    assert ("has not seen" in warnings, "has not seen" in warnings_before) == (False, True)
+
+
+def test_what_was_verified_or_changed_after_the_evaluation_has_not_been_seen(
+    seen: tuple[Warehouse, dict[str, str]], tmp_path: Path
+) -> None:
+    warehouse, numbers = seen
+    tomorrow = date(2026, 11, 26)
+    assert "has not seen" in letter(warehouse, numbers["late"], tmp_path, tomorrow)[1]
+    number = numbers["withdrawal"]
+    warehouse.run("update raw.office_requests set scope = 'web_statistics' where request_id = ?", [number])
+    assert "has not seen" in letter(warehouse, number, tmp_path)[1]
+    warehouse.run("update raw.office_requests set scope = null where request_id = ?", [number])
+
+
+def test_nothing_stays_is_said_when_it_is_known_alone(
+    seen: tuple[Warehouse, dict[str, str]], unseen: Warehouse, tmp_path: Path
+) -> None:
+    warehouse, numbers = seen
+    number = numbers["long gone"]
+    text, warnings = letter(warehouse, number, tmp_path)
+    assert NOTHING_STAYS not in text
+    assert "2 data categories of records are to be erased and no manifest orders it yet" in warnings
+    gone(warehouse)
+    assert NOTHING_STAYS in letter(warehouse, number, tmp_path)[0]
+    assert letter(warehouse, number, tmp_path)[1] == ""
+
+    # sealed before the request, and the CRM holds it still
+    ordered(warehouse, "crm", "customer", "C4", "erase", "issued", "name", as_of="2026-11-10")
+    text, warnings = letter(warehouse, number, tmp_path)
+    assert "Kunduppgifter (1) i kundregistret. Läge: beslutat, ännu inte överlämnat (2026-11-10)" in text
+    assert not any(each in text for each in (NOTHING_STAYS, "Ingenting har raderats ännu"))
+    assert "still open at a system" in warnings
+
+    gone(unseen)
+    assert NOTHING_STAYS not in letter(unseen, entered(unseen, "erasure", "C4"), tmp_path)[0]
+
+
+def test_an_order_that_was_over_before_the_request_is_no_part_of_the_answer(
+    seen: tuple[Warehouse, dict[str, str]], tmp_path: Path
+) -> None:
+    ordered(seen[0], "crm", "consent", "S1", "erase", "verified", "email", as_of="2026-11-10")
+    assert "Samtycken (1)" not in letter(seen[0], seen[1]["erasure"], tmp_path)[0]
+
+
+def test_a_company_that_ends_a_relation_is_told_what_stays(
+    seen: tuple[Warehouse, dict[str, str]], tmp_path: Path
+) -> None:
+    text, warnings = letter(seen[0], seen[1]["company"], tmp_path)
+    assert "kontaktperson" in text
+    assert "beställningar" in text
+    assert NOTHING_STAYS not in text
+    assert "Nobody is known" not in warnings
+
+
+def test_the_notice_before_a_restriction_ends_is_told_of_when_it_was_given(
+    seen: tuple[Warehouse, dict[str, str]], tmp_path: Path
+) -> None:
+    warehouse, numbers = seen
+    assert "--notice-given" in letter(warehouse, numbers["restriction"], tmp_path)[1]
+    requests.answered(warehouse, numbers["restriction"], DAY, NOW, notice_given_on=date(2026, 11, 24))
+    text, warnings = letter(warehouse, numbers["restriction"], tmp_path)
+    assert "efter den underrättelse som du fick 2026-11-24" in text
+    assert "--notice-given" not in warnings
 
 
 def test_a_companys_own_template_goes_before_the_shipped_one(tmp_path: Path) -> None:
