@@ -92,13 +92,23 @@ def require_evaluation(warehouse: Warehouse, policy: Policy) -> date:
     Raises:
         CheckFailed: it has not been evaluated, or under another policy.
     """
-    if not (warehouse.exists("retention", "evaluation") and warehouse.exists("policy", "about")):
-        raise CheckFailed(
-            "Nothing has been decided yet: the warehouse has not been evaluated. Run `gallring run` first."
-        )
+    as_of = evaluated_on(warehouse)
     if warehouse.value("select sha256 from policy.about") != policy.sha256:
         raise CheckFailed(
             "The warehouse was evaluated under another policy: run `gallring run` with this policy first."
+        )
+    return as_of
+
+
+def evaluated_on(warehouse: Warehouse) -> date:
+    """The day on which the warehouse was evaluated, under whichever policy.
+
+    Raises:
+        CheckFailed: it has not been evaluated.
+    """
+    if not (warehouse.exists("retention", "evaluation") and warehouse.exists("policy", "about")):
+        raise CheckFailed(
+            "Nothing has been decided yet: the warehouse has not been evaluated. Run `gallring run` first."
         )
     as_of: date = warehouse.value("select as_of from retention.evaluation")
     return as_of
@@ -114,7 +124,7 @@ def explain(
         CheckFailed: the warehouse has not been evaluated under this policy.
     """
     as_of = require_evaluation(warehouse, policy)
-    source, row_id = _find(warehouse, record_type, record_key, as_of)
+    source, row_id = find_record(warehouse, record_type, record_key, as_of)
     claims = _claims(warehouse, record_type, row_id, as_of, language)
     fields = tuple(
         ExplainedField(field, category, disposition, keep_until, tuple(reasons or ()), tuple(claims.get(category, ())))
@@ -182,8 +192,12 @@ def sentences(language: Language) -> Mapping[str, Any]:
 # -- reading ------------------------------------------------------------------------------------------------------
 
 
-def _find(warehouse: Warehouse, record_type: str, record_key: str, as_of: date) -> tuple[str, int]:
-    """The source and surrogate of a record."""
+def find_record(warehouse: Warehouse, record_type: str, record_key: str, as_of: date) -> tuple[str, int]:
+    """The source and surrogate of a record, as evaluated on `as_of`.
+
+    Raises:
+        BadInput: no contract knows the record type, or no such record is in the sources now.
+    """
     known = [name for (name,) in warehouse.rows("select distinct record_type from policy.records order by record_type")]
     if record_type not in known:
         raise BadInput(f"{record_type!r} is no record type: choose one of {', '.join(known)}.")
@@ -271,9 +285,8 @@ def _about_field(field: ExplainedField, words: Mapping[str, Any]) -> Iterator[st
         yield words["orphan"]
     for claim in field.standing("active"):
         since = words["since"].format(day=claim.starts_on) if claim.starts_on else ""
-        basis = words["or"].join(_article(article, words) for article in claim.legal_basis)
         until = _until(claim.keep_until, words)
-        yield words["active"].format(title=claim.title, until=until, since=since, basis=basis, law=claim.law)
+        yield words["active"].format(title=claim.title, until=until, since=since, ground=_ground(claim, words))
     for claim in field.claims:
         if claim.missing is None:
             continue
@@ -306,6 +319,18 @@ def _until(day: date | None, words: Mapping[str, Any]) -> str:
 def _coded(code: str | None, group: str, words: Mapping[str, Any]) -> str:
     """The words for a code; the code itself where there are none yet."""
     return str(words.get(group, {}).get(code, code))
+
+
+def _ground(claim: ExplainedClaim, words: Mapping[str, Any]) -> str:
+    """The legal basis and the law; an article that both name is told once."""
+    basis = words["or"].join(_article(article, words) for article in claim.legal_basis)
+    match = _ARTICLE.match(claim.legal_basis[-1])
+    if match is None:
+        return f"{basis}; {claim.law}"
+    named = "GDPR Art {article}({paragraph})({letter})".format(**match.groupdict())
+    rest = claim.law.removeprefix(named)
+    told = len(claim.legal_basis) == 1 and rest != claim.law and rest[:1] in ("", ",", ";")
+    return basis + rest if told else f"{basis}; {claim.law}"
 
 
 def _article(basis: str, words: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "manifest show": ("gallring manifest show 2026-11-22-4ea34 --items 50",),
     "manifest approve": ('gallring manifest approve 2026-11-22-4ea34 --by "Dana Exempel" --reason "looked at ten"',),
     "manifest cancel": ('gallring manifest cancel 2026-11-22-4ea34 --by "Dana Exempel" --reason "exported twice"',),
-    "manifest recipients": ("gallring manifest recipients delivery D3001",),
+    "manifest recipients": ("gallring manifest recipients delivery L9001",),
     "manifest verify": ("gallring manifest verify site/outbox/crm/2026-11-22-4ea34 --key signing.pub.pem",),
     "evidence export": ("gallring evidence export evidence.zip",),
     "evidence verify": ("gallring evidence verify", "gallring evidence verify evidence.zip --key signing.pub.pem"),

@@ -160,13 +160,17 @@ def recipients(
 ) -> None:
     """Who received the data of a record, were they told to let go of it, and what did they answer?
 
-    Of a customer, everything that hangs on it is looked at.
+    Of a customer, everything that hangs on it is looked at. A record that is in no source any more is still answered
+    for, as long as a partner had it.
     """
     chosen, settings = existing_site(site)
     from assets.manifests.ledger import recipients as read
+    from assets.retention.explaining import evaluated_on, find_record
 
     with warehouse_of(chosen, settings) as warehouse:
         found = read(warehouse, record, key)
+        if not found:
+            find_record(warehouse, record, key, evaluated_on(warehouse))
     if json:
         as_json(found)
         return

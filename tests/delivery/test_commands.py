@@ -123,8 +123,11 @@ def test_a_cancelled_manifest_is_proposed_anew(site: Site, asked: Any) -> None:
 
 
 def test_the_ledger_answers_who_received_a_record(asked: Any) -> None:
-    code, out, _ = asked("manifest", "recipients", "delivery", "none")
+    code, out, _ = asked("manifest", "recipients", "delivery", "L9002")
     assert (code, out.strip()) == (0, "No partner is on record for it.")
+    code, _, said = asked("manifest", "recipients", "delivery", "none")
+    assert code == 3
+    assert "No delivery with the key 'none'" in said
 
 
 def test_an_unknown_manifest_is_bad_usage(asked: Any) -> None:

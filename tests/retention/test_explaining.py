@@ -46,7 +46,7 @@ def test_an_active_claim_tells_its_purpose_ground_law_and_end(warehouse: Warehou
         "  Kept in ordinary use through 2033-12-31.\n"
         "  Holds: Bookkeeping through 2033-12-31 (from 2026-11-01). Ground: GDPR Article 6(1)(c); "
         "BFL (1999:1078) 7 kap. 2 §.\n"
-        "  Holds: Development through 2026-12-31 (from 2026-11-01). Ground: GDPR Article 6(1)(f); GDPR Art 6(1)(f)."
+        "  Holds: Development through 2026-12-31 (from 2026-11-01). Ground: GDPR Article 6(1)(f)."
     )
 
 
