@@ -139,21 +139,28 @@ def tell_outcome(outcome: CycleOutcome) -> None:
     for failure in outcome.failures:
         complain(f"{failure.step}: {failure.message}")
     for check in outcome.failed_checks:
-        complain(f"{check.severity} check {check.name} on {check.table}: {check.unexpected} rows break its claim.")
-    for (source, why), tables in _blocks_alike(outcome).items():
+        rows = "1 row breaks" if check.unexpected == 1 else f"{check.unexpected} rows break"
+        complain(f"{check.severity} check {check.name} on {check.table}: {rows} its claim.")
+    for (source, reason, why), tables in _blocks_alike(outcome).items():
         named = f"{source}/{tables[0]}" if len(tables) == 1 else f"{source} ({', '.join(tables)})"
-        complain(
-            f"{named} blocks ({why}): nothing that depends on it is sealed. "
-            "Deliver it again; quarantine/ holds what was rejected."
-        )
+        mend = _MENDS_BLOCK.get(reason, "")
+        complain(f"{named} blocks ({reason}{why}): nothing that depends on it is sealed.{mend}")
 
 
-def _blocks_alike(outcome: CycleOutcome) -> dict[tuple[str, str], list[str]]:
-    """The tables that block, by their source and the reason they share."""
-    alike: dict[tuple[str, str], list[str]] = {}
+#: What to do about a table that blocks, by the reason; what has shrunk says it in its detail.
+_MENDS_BLOCK = {
+    "never_arrived": " Deliver it.",
+    "stale": " Deliver it again, whole.",
+    "rejected": " Mend it and deliver it again; quarantine/ holds what was rejected.",
+}
+
+
+def _blocks_alike(outcome: CycleOutcome) -> dict[tuple[str, str, str], list[str]]:
+    """The tables that block, by their source and the reason and detail that they share."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
     for block in outcome.blocks:
-        why = f"{block.reason}: {block.detail}" if block.detail else block.reason
-        alike.setdefault((block.source, why), []).append(block.table)
+        why = f": {block.detail}" if block.detail else ""
+        alike.setdefault((block.source, block.reason, why), []).append(block.table)
     return alike
 
 

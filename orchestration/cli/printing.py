@@ -46,8 +46,8 @@ def heading(text: str) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Rows under their columns; numbers to the right, nothing for None."""
-    cells = [["" if value is None else harmless(str(value)) for value in row] for row in rows]
+    """Rows under their columns; numbers to the right, nothing for None, sequences with commas."""
+    cells = [[harmless(_cell(value)) for value in row] for row in rows]
     numeric = [bool(rows) and all(isinstance(row[at], int | None) for row in rows) for at in range(len(columns))]
     if sys.stdout.isatty():
         _rich_table(columns, cells, numeric)
@@ -58,6 +58,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 def as_json(value: Any) -> None:
     """A value as JSON: dataclasses as objects, days and instants in ISO 8601."""
     say(json.dumps(_plain(value), ensure_ascii=False, indent=2))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(entry) for entry in value)
+    return "" if value is None else str(value)
 
 
 def _rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:

@@ -30,6 +30,11 @@ def test_a_piped_table_is_aligned_and_has_no_colour(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == "name    rows\ncrm        5\norders  1234\n\n"
 
 
+def test_several_values_in_a_cell_are_joined(capsys: pytest.CaptureFixture[str]) -> None:
+    table(["fields", "n"], [[("name", "email"), 1], [[], 2]])
+    assert capsys.readouterr().out == "fields       n\nname, email  1\n             2\n"
+
+
 def test_json_tells_days_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     as_json([Line("första", date(2026, 11, 22), {"erase": 1}), Path("a/b")])
     said = capsys.readouterr().out
