@@ -227,18 +227,6 @@ class Warehouse:
         names = [column[0] for column in result.description or []]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
-    def batches(self, sql: str, params: Params | None = None, size: int = 10_000) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of one query in lists of at most `size`, without holding them all."""
-        cursor = self.cursor()
-        try:
-            cursor.execute(sql, params) if params is not None else cursor.execute(sql)
-            while chunk := cursor.fetchmany(size):
-                yield chunk
-        except duckdb.Error as error:
-            raise _failure(sql, error) from None
-        finally:
-            cursor.close()
-
     def value(self, sql: str, params: Params | None = None) -> Any:
         """The first column of the first row, or None when there is no row."""
         row = self._execute(sql, params).fetchone()

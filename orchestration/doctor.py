@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from assets.delivery.circuit import open_circuits
 from assets.erasure.copies import copy_register
 from assets.errors import GallringError
 from assets.manifests.signatures import PublicKey
@@ -178,6 +179,7 @@ def _warehouse(case: _Case) -> Iterator[Examined]:
     try:
         with open_warehouse(case.site, case.settings.model_copy(update={"warehouse": at_once})) as warehouse:
             strangers = len(copy_register(case.site, warehouse, periods_of(case.settings)).strangers)
+            silent = open_circuits(warehouse)
     except WarehouseLocked:
         yield Examined("warehouse", "ok", "in use by a run or a web UI")
         return
@@ -190,6 +192,10 @@ def _warehouse(case: _Case) -> Iterator[Examined]:
         yield Examined("copies", "warning", f"{strangers} files are not on the copy register", mend)
     else:
         yield Examined("copies", "ok", "every file is on the copy register")
+    for each in silent:
+        found = f"{each.failures} times in vain, last at {each.opened_at:%Y-%m-%d %H:%M} UTC ({each.code})"
+        mend = f"Mend it, or [transports.{each.system}]: the first run after an hour tries anew what waits."
+        yield Examined(f"deliveries to {each.system}", "warning", found, mend)
     yield from _dead_runs(case.site)
 
 

@@ -25,7 +25,6 @@ from assets.ingest.writing import write_whole
 from assets.site import Site
 
 TOKEN = "analytics.token"  # noqa: S105  the name of a file
-DEFAULT_PORT = 9494
 #: How long answers under way may take when a new copy is there.
 GRACE_SECONDS = 30.0
 _LOOKS_EVERY = 1.0

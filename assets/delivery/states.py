@@ -107,18 +107,6 @@ STATES: tuple[State, ...] = (
 
 BY_NAME = {state.name: state for state in STATES}
 
-#: States after which nobody has anything left to do.
-ENDED = tuple(state.name for state in STATES if not state.steps)
-
-#: What no export shows: its acknowledgement is the last that will be heard of it (sql/delivery/item_states.sql).
-WITHOUT_PROOF = ("restrict", "lift", "notify")
-
-#: States of an item that was delivered and of which its system has not said that it is done.
-PENDING = ("delivered", "accepted", "queued", "partly_retained", "refused", "withheld", "overdue", "discrepancy")
-
-#: A refusal, a discrepancy, a part that was kept: told anew after so many days, unless the answer names a day.
-DAYS_UNTIL_TOLD_ANEW = 30
-
 
 @dataclass(frozen=True)
 class Event:
@@ -260,20 +248,6 @@ from (
 ) as numbered
 where numbered.turn = 1
 """
-
-
-def manifests_in(warehouse: Warehouse, state: str) -> list[tuple[str, str]]:
-    """The manifests that have an item in `state`, as (manifest_id, system), each system's in their order."""
-    return [
-        (manifest_id, system)
-        for manifest_id, system in warehouse.rows(
-            "select manifest_id, system from manifest.manifests as manifests where exists ("
-            "select 1 from manifest.item_states as states "
-            "where states.manifest_id = manifests.manifest_id and states.state = $state) "
-            "order by system, sequence",
-            {"state": state},
-        )
-    ]
 
 
 class _Standing:

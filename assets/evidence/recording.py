@@ -63,12 +63,6 @@ def record(warehouse: Warehouse, site: Site, signer: Signer, recorded_at: dateti
     return Recording(len(longer.entries), written, bool(chain.surplus))
 
 
-def reference_of(warehouse: Warehouse, record_type: str, record_key: str) -> str:
-    """The keyed reference under which the log names a record."""
-    return str(warehouse.value(f"select {_REFERENCE} from (select $type as record_type, $key as record_key)",
-                               {"type": record_type, "key": record_key}))  # fmt: skip
-
-
 _REFERENCE = "cast(pseudonym('evidence:' || record_type || ':' || record_key) as varchar)"
 
 
