@@ -14,21 +14,22 @@ import sqlglot
 from sqlglot import exp
 
 from assets.errors import BadInput
+from assets.reaching import REACHING
 
 #: The schemas that a purpose may read.
 READABLE = frozenset({"core", "triggers", "policy", "raw", "retention"})
 
-_FORBIDDEN: tuple[type[exp.Expr], ...] = (
+#: What neither a purpose nor a contract's expression may hold: it changes something, reads files, or differs each time.
+FORBIDDEN: tuple[type[exp.Expr], ...] = (
     exp.DDL, exp.DML, exp.Command, exp.Set, exp.Pragma, exp.Attach, exp.Detach, exp.Copy, exp.Use, exp.Into,
     exp.ReadCSV, exp.ReadParquet, exp.SessionParameter, exp.Rand, exp.Uuid, exp.CurrentDate, exp.CurrentTime,
     exp.CurrentTimestamp, exp.CurrentDatetime, exp.CurrentUser,
 )  # fmt: skip
 #: Functions that reach further than their arguments.
-_REACHING = frozenset({
-    "current_setting", "getenv", "getvariable", "glob", "json_execute_serialized_sql", "nextval", "query",
-    "query_table", "random", "read_blob", "read_json", "read_json_auto", "read_ndjson", "read_text", "read_xlsx",
-    "set_seed", "setseed", "sniff_csv", "sql_auto_complete", "today", "now", "version", "which_secret", "write_log",
-})  # fmt: skip
+_REACHING = REACHING | {
+    "glob", "nextval", "now", "random", "read_blob", "read_json", "read_json_auto", "read_ndjson", "read_text",
+    "read_xlsx", "set_seed", "setseed", "sniff_csv", "sql_auto_complete", "today", "version",
+}  # fmt: skip
 
 
 def check_select(path: Path) -> None:
@@ -60,7 +61,7 @@ def _objection_to(text: str) -> str | None:
 def _objections(tree: exp.Expr) -> Iterator[str]:
     named = {each.alias for each in tree.find_all(exp.CTE)}
     for node in tree.walk():
-        if isinstance(node, _FORBIDDEN):
+        if isinstance(node, FORBIDDEN):
             yield f"it uses {node.key.upper()}"
         elif isinstance(node, exp.Anonymous) and node.name.lower() in _REACHING:
             yield f"it calls {node.name.lower()}"

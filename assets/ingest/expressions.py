@@ -13,15 +13,14 @@ import sqlglot
 from sqlglot import exp
 
 from assets.errors import BadInput
+from assets.statements import FORBIDDEN
 
 #: The name by which an expression inside a subquery reaches the row that is being read.
 ROW = "this"
 
 _FORBIDDEN: tuple[type[exp.Expr], ...] = (
-    exp.DDL, exp.DML, exp.Command, exp.Set, exp.Pragma, exp.Attach, exp.Detach, exp.Copy, exp.Use, exp.Parameter,
-    exp.Placeholder, exp.SessionParameter, exp.Window, exp.UDTF, exp.Rand, exp.Uuid, exp.CurrentDate, exp.CurrentTime,
-    exp.CurrentTimestamp, exp.CurrentDatetime, exp.CurrentUser, exp.ReadCSV, exp.ReadParquet, exp.Columns, exp.Lambda,
-    exp.With, exp.Into, exp.Pivot, exp.SetOperation, exp.Values,
+    *FORBIDDEN, exp.Parameter, exp.Placeholder, exp.Window, exp.UDTF, exp.Columns, exp.Lambda, exp.With, exp.Pivot,
+    exp.SetOperation, exp.Values,
 )  # fmt: skip
 
 #: Functions sqlglot has no class for and that read nothing but their arguments.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from assets.reaching import REACHING
 from assets.warehouse import StatementParser
 
 #: Functions that give rows and tell of nothing but the published file, or of their arguments.
@@ -16,11 +17,6 @@ HARMLESS = frozenset({
     "duckdb_columns", "duckdb_constraints", "duckdb_databases", "duckdb_functions", "duckdb_schemas", "duckdb_tables",
     "duckdb_types", "duckdb_views", "generate_series", "generate_subscripts", "histogram", "histogram_values",
     "pragma_show", "pragma_table_info", "pragma_version", "range", "unnest",
-})  # fmt: skip
-#: Functions of values that run a text as SQL, or tell of the server and its other clients.
-REACHING = frozenset({
-    "current_setting", "getenv", "getvariable", "json_execute_serialized_sql", "query", "query_table", "which_secret",
-    "write_log",
 })  # fmt: skip
 
 
