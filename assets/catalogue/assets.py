@@ -129,13 +129,13 @@ def numbers_of(warehouse: Warehouse, spec: AssetSpec) -> dict[str, Any]:
     """What is told of an asset's table: its numbers, and what its definition says of its columns."""
     schema, table = spec.key.path
     said = spec.metadata.get(SCHEMA)
-    told = numbers(warehouse, schema, table, tags={column.name: column.tags for column in said.columns} if said else {})
+    told = numbers(warehouse, schema, table, said={column.name: column for column in said.columns} if said else {})
     lineage = spec.metadata.get(LINEAGE)
     return {**told, LINEAGE: lineage} if lineage is not None else told
 
 
 def numbers(
-    warehouse: Warehouse, schema: str, table: str, *, tags: Mapping[str, Mapping[str, str]] | None = None
+    warehouse: Warehouse, schema: str, table: str, *, said: Mapping[str, TableColumn] | None = None
 ) -> dict[str, Any]:
     """A table's row count and columns, and its preview: in how many rows each column holds something."""
     rows = warehouse.value(f"select count(*) from {identifier(schema)}.{identifier(table)}")
@@ -144,12 +144,16 @@ def numbers(
         "where table_catalog = ? and table_schema = ? and table_name = ? order by ordinal_position",
         [warehouse.catalog, schema, table],
     )
-    known = tags or {}
-    shape = [TableColumn(name=name, type=kind.lower(), tags=known.get(name, {})) for name, kind in columns]
+    shape = [_column(name, kind.lower(), (said or {}).get(name)) for name, kind in columns]
     told: dict[str, Any] = {"dagster/row_count": int(rows), SCHEMA: TableSchema(columns=shape)}
     if columns and rows <= MOST_PREVIEWED:
         told["preview"] = _preview(warehouse, schema, table, [name for name, _ in columns])
     return told
+
+
+def _column(name: str, kind: str, said: TableColumn | None) -> TableColumn:
+    """A column as the warehouse has it, with what its definition says of it."""
+    return TableColumn(name, kind, said.description if said else None, tags=said.tags if said else {})
 
 
 def _preview(warehouse: Warehouse, schema: str, table: str, columns: Sequence[str]) -> MetadataValue[Any]:

@@ -20,7 +20,7 @@ from dagster import (
 )
 
 from assets.catalogue.assets import OWNERS, POOL, SCHEMA, clear_failures, key_of, table_spec, told_of
-from assets.ingest.contracts import Contract
+from assets.ingest.contracts import Column, Contract
 from assets.ingest.limits import Limits
 from assets.ingest.loading import DeliveryOutcome, ingest
 from assets.policy import Policy
@@ -147,10 +147,21 @@ def _raw_spec(contract: Contract) -> AssetSpec:
 
 
 def _columns(contract: Contract) -> TableSchema:
-    """The columns that a contract declares, the personal ones tagged with their data category."""
+    """The columns that a contract declares, described, the personal ones tagged with their data category."""
     return TableSchema(columns=[
         TableColumn(
-            column.name, column.type, tags={"personal-data": column.category} if column.category else {}
+            column.name, column.type, description=_described(contract, column),
+            tags={"personal-data": column.category} if column.category else {},
         )
         for column in contract.columns
     ])  # fmt: skip
+
+
+def _described(contract: Contract, column: Column) -> str | None:
+    """What the contract says of a column: its meaning, that it is the key, the values that it may take."""
+    said = [
+        column.description,
+        "Names a row." if column.name == contract.key else "",
+        f"One of {', '.join(column.enum)}." if column.enum else "",
+    ]
+    return " ".join(each for each in said if each) or None

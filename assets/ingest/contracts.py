@@ -96,6 +96,7 @@ class Column:
         transform: an expression over the file's columns, instead of `physical`.
         date_format: a strptime pattern for dates and instants that are not written the ISO way.
         time_zone: the zone of instants without an offset, where it differs from the file's.
+        description: what it means, where its name does not say.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Column:
     transform: Expression | None = None
     date_format: str | None = None
     time_zone: str | None = None
+    description: str = ""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -532,6 +534,7 @@ def _read_column(path: Path, prop: SchemaProperty, model: Column | None, lookups
         transform=transform,
         date_format=pattern,
         time_zone=time_zone,
+        description=prop.description or ("" if model is None else model.description),
     )
 
 

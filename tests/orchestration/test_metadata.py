@@ -85,6 +85,15 @@ def test_personal_columns_are_marked_with_their_category(told: dict[str, dict[st
     assert graph().get(AssetKey(["raw", "crm_customers"])).tags["personal-data"] == "yes"
 
 
+def test_columns_are_described_as_their_contracts_do(told: dict[str, dict[str, Any]]) -> None:
+    shape: TableSchema = value(told["raw.crm_customers"], "dagster/column_schema")
+    said = {column.name: column.description for column in shape.columns}
+    assert said["national_id"] == "Personnummer or samordningsnummer, 10 or 12 digits."
+    assert said["customer_id"] == "Names a row."
+    assert said["customer_type"] == "One of private, sole_trader, company."
+    assert said["name"] is None
+
+
 def test_every_source_that_may_grow_stale_has_its_contracts_period() -> None:
     contracts = Policy.load().contracts.values()
     assert {contract.source for contract in contracts if contract.freshness_days is not None} >= {"crm", "orders"}
