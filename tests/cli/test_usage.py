@@ -78,8 +78,8 @@ def test_help_answers_within_half_a_second() -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
-def test_the_readme_shows_every_verb(verb: tuple[str, ...]) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8") + (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+def test_the_readme_or_the_documentation_shows_every_verb(verb: tuple[str, ...]) -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
     assert "gallring " + " ".join(verb) in text or "`" + " ".join(verb) + "`" in text
 
 
