@@ -1,7 +1,7 @@
 """Where the real exports are, and what the tests over them ask for alike. Holds no row of theirs.
 
-They lie beside the repository, in `../shared/data`. Where they are absent the tests skip; in continuous integration
-they fail, for there the exports must be.
+They are no part of the repository: `GALLRING_TEST_EXPORTS` names their folder, one a company, or they lie in
+`../shared/data`. Where they are absent the tests skip; where the variable names a folder they must be in it.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ Items = dict[tuple[str, str, str], list[str]]
 
 
 def exports(company: str) -> Path:
-    """The folder of a company's exports; skips, or fails in continuous integration, where it is absent."""
-    folder = ROOT.parent / "shared" / "data" / company
-    if not folder.is_dir():
-        absent = f"the exports of {company} are not beside the repository (../shared/data/{company})"
-        if os.environ.get("CI") == "true":
-            pytest.fail(absent)
-        pytest.skip(absent)
-    return folder
+    """The folder of a company's exports; skips where nobody has them, fails where they were promised."""
+    named = os.environ.get("GALLRING_TEST_EXPORTS")
+    folder = (Path(named) if named else ROOT.parent / "shared" / "data") / company
+    if folder.is_dir():
+        return folder
+    if named:
+        pytest.fail(f"GALLRING_TEST_EXPORTS names a folder without the exports of {company}")
+    pytest.skip(f"the exports of {company} are not here: GALLRING_TEST_EXPORTS names the folder that has them")
 
 
 def rows_in(path: Path) -> int:

@@ -1,5 +1,10 @@
-"""The oracle against every expectation of the scenario files."""
+"""The oracle against every expectation of the scenario files.
 
+Those of the repository, and further ones: `GALLRING_TEST_SCENARIOS` names their folder, or they lie in
+`../shared/scenarios`. A file of the repository goes before another of the same name.
+"""
+
+import os
 from datetime import date
 from pathlib import Path
 
@@ -9,7 +14,8 @@ import yaml
 from tests.oracle.evaluator import FIELDS, Decision, Exports, evaluate
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = (ROOT.parent / "shared" / "scenarios", ROOT / "tests" / "scenarios")
+FURTHER = Path(os.environ.get("GALLRING_TEST_SCENARIOS") or ROOT.parent / "shared" / "scenarios")
+FOLDERS = (FURTHER, ROOT / "tests" / "scenarios")
 FILES = sorted({path.name: path for folder in FOLDERS for path in folder.glob("*.yaml")}.values())
 
 
@@ -44,7 +50,11 @@ def differences(decisions: dict[tuple[str, str, str], Decision], expected: list)
     return found
 
 
-@pytest.mark.skipif(not FILES, reason="no scenario files: neither ../shared/scenarios nor tests/scenarios has any")
+@pytest.mark.skipif(not FURTHER.is_dir(), reason="no further scenarios: GALLRING_TEST_SCENARIOS names none")
+def test_there_are_further_scenarios() -> None:
+    assert list(FURTHER.glob("*.yaml"))
+
+
 def test_there_are_scenarios() -> None:
     assert FILES
 
