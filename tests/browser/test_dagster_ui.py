@@ -126,6 +126,9 @@ def test_a_table_shows_what_it_is_and_whose_data_it_holds(
     expect(page.get_by_text("personal-data: national_id").first).to_be_visible(timeout=DRAWN)
     expect(page.get_by_text("Freshness policy").first).to_be_visible(timeout=DRAWN)
     expect(page.get_by_text("data-engineering").first).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("as crm/customers delivers them").filter(visible=True).first).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("Personnummer or samordningsnummer").first).to_be_visible(timeout=DRAWN)
+    page.wait_for_load_state("networkidle", timeout=DRAWN)  # the history and the icons
     shot(page, "ui-asset")
     page.goto(f"{served.url}/assets/retention/dispositions?view=checks")
     expect(page.get_by_text("Blocking").first).to_be_visible(timeout=DRAWN)
