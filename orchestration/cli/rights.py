@@ -466,9 +466,9 @@ def review_people(
     as_json([_told(match) for match in found]) if json else _tell_matches(found[:limit])
     undecided = sum(each.decided is None for each in found)
     if undecided:
+        counted = "1 possible match" if undecided == 1 else f"{undecided} possible matches"
         raise NeedsPerson(
-            f"{undecided} possible matches: look at one with `gallring people review --show PAIR`, then say --yes or "
-            "--no PAIR."
+            f"{counted}: look at one with `gallring people review --show PAIR`, then say --yes or --no PAIR."
         )
 
 
