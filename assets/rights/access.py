@@ -1,7 +1,8 @@
 """Everything that is held on one person (Art 15), and of it what they gave on consent or contract (Art 20).
 
 Gathers: the person's records with their fields, why each is held and until when, who has got it, what is held back
-because it is someone else's. Decides nothing that the evaluation has not decided; writes no file (`reports` does).
+because it is someone else's, and what was ordered erased that its source holds still. Decides nothing that the
+evaluation has not decided; writes no file (`reports` does).
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from assets.ingest.contracts import Column, Contract
+from assets.manifests import ledger
 from assets.retention.explaining import require_evaluation
 from assets.rights.others import Own, digits, known_names, names_another
 from assets.rights.people import Person, records_of
+from assets.rights.recipients import recipients
 from assets.warehouse import Warehouse, identifier
 
 if TYPE_CHECKING:
@@ -99,13 +102,14 @@ def gather(
         "sources": sorted({row.contract.source for row in rows}),
         "records": records,
         "purposes": list(_purposes(warehouse, claims)),
-        "recipients": _recipients(warehouse),
+        "recipients": recipients(warehouse, "persons_records"),
         "requests": _requests(warehouse, person),
         "held_back": [
             {"source": record["source"], "record_type": record["record_type"], "record_key": record["record_key"],
              "field": field["field"], "reason": field["held_back"]}
             for record in records for field in record["fields"] if field["held_back"]
         ],
+        "ordered_erased": list(_ordered_erased(warehouse, policy)),
     })  # fmt: skip
     return report
 
@@ -265,31 +269,38 @@ def _dispositions(warehouse: Warehouse) -> dict[tuple[str, int, str], tuple[str,
     }
 
 
-def _recipients(warehouse: Warehouse) -> list[dict[str, Any]]:
-    """Who has got what: disclosures that the office wrote down, and partners that deliveries went with."""
-    return warehouse.records(
-        """
-        select coalesce(partner.name, given.partner_id) as partner, partner.role, records.record_type,
-            records.record_key, given.fields, given.disclosed_on
-        from (
-            select partner_id, record_type, record_key, fields, disclosed_at as disclosed_on from raw.office_disclosures
-            where in_source
-            union all
-            select partner_id, 'delivery', delivery_id, null, null from raw.orders_deliveries
-            where in_source and partner_id is not null and not exists (
-                select 1 from raw.office_disclosures as told where told.in_source and told.record_type = 'delivery'
-                    and told.record_key = raw.orders_deliveries.delivery_id
-                    and told.partner_id = raw.orders_deliveries.partner_id
-            )
-        ) as given
-        inner join retention.records as records
-            on lower(given.record_type) = records.record_type and given.record_key = records.record_key
-        inner join persons_records as chosen
-            on records.record_type = chosen.record_type and records.row_id = chosen.row_id
-        left join raw.office_partners as partner on given.partner_id = partner.partner_id
-        order by all
-        """
+def _ordered_erased(warehouse: Warehouse, policy: Policy) -> Iterator[dict[str, Any]]:
+    """The fields that were ordered erased and that the source's last export still held; their values are not here.
+
+    `ordered_on` and `state` are null where the order has been taken back and the source has not delivered since.
+    """
+    ledger.prepare(warehouse)
+    chosen_types = {kind for (kind,) in warehouse.rows("select distinct record_type from persons_records")}
+    for contract in policy.contracts.values():
+        if contract.record_type not in chosen_types:
+            continue
+        for row in warehouse.records(
+            _ORDERED_ERASED.format(key=identifier(contract.key), table=identifier(contract.raw_table)),
+            {"record_type": contract.record_type},
+        ):
+            yield {"source": contract.source, "record_type": contract.record_type, **row}
+
+
+#: `withheld` names what the source delivered still, in spite of the order, and intake did not let in.
+_ORDERED_ERASED = """
+    with held as (
+        select cast(known.{key} as varchar) as record_key, unnest(known.withheld) as field
+        from raw.{table} as known
+        inner join persons_records as chosen on chosen.record_type = $record_type and chosen.row_id = known.row_id
+        where known.in_source
     )
+    select held.record_key, held.field, ordered.as_of as ordered_on, states.state
+    from held
+    left join manifest.ordered_fields as ordered on ordered.record_type = $record_type
+        and ordered.record_key = held.record_key and ordered.field = held.field
+    left join manifest.item_states as states on ordered.item_id = states.item_id
+    order by all
+"""
 
 
 def _requests(warehouse: Warehouse, person: Person) -> list[dict[str, Any]]:

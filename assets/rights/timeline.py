@@ -17,6 +17,7 @@ from assets.errors import BadInput
 from assets.models import Models
 from assets.retention.explaining import require_evaluation
 from assets.rights.people import find_person, records_of
+from assets.rights.recipients import recipients
 from assets.rights.rendering import Language, render, words
 from assets.warehouse import Warehouse
 
@@ -52,7 +53,7 @@ class Going:
 
 @dataclass(frozen=True)
 class Recipient:
-    """Somebody who has a copy: from when, of how many records."""
+    """Somebody who has a copy: from when (None: no day is known), of how many records."""
 
     partner: str
     since: date | None
@@ -88,13 +89,23 @@ def timeline(warehouse: Warehouse, policy: Policy, customer: str, language: Lang
                             "on known.record_type = chosen.record_type and known.row_id = chosen.row_id")),
         tuple(_line(row) for row in warehouse.rows(_PURPOSES, {"language": language})),
         tuple(Going(*row) for row in warehouse.rows(_GOING)),
-        tuple(Recipient(*row) for row in warehouse.rows(_RECIPIENTS)),
+        tuple(_recipients(warehouse)),
     )  # fmt: skip
 
 
 def _line(row: tuple[Any, ...]) -> PurposeLine:
     told: Any = (*row[:-1], tuple(row[-1]))
     return PurposeLine(*told)
+
+
+def _recipients(warehouse: Warehouse) -> Iterator[Recipient]:
+    given = recipients(warehouse, "customers_records")
+    for partner in sorted({each["partner"] for each in given}):
+        own = [each for each in given if each["partner"] == partner]
+        days = [each["disclosed_on"] for each in own if each["disclosed_on"] is not None]
+        yield Recipient(
+            partner, min(days, default=None), len({(each["record_type"], each["record_key"]) for each in own})
+        )
 
 
 def records_of_customer(warehouse: Warehouse, customer: str) -> list[tuple[str, int]]:
@@ -158,18 +169,6 @@ _GOING = """
     group by all
     order by min(decided.disposition <> 'erase'), decided.keep_until nulls last, decided.record_type, fate
 """
-_RECIPIENTS = """
-    select coalesce(partner.name, given.partner_id), min(given.disclosed_at), count(distinct given.record_key)
-    from raw.office_disclosures as given
-    inner join retention.records as records
-        on lower(given.record_type) = records.record_type and given.record_key = records.record_key
-    inner join customers_records as chosen
-        on records.record_type = chosen.record_type and records.row_id = chosen.row_id
-    left join raw.office_partners as partner on given.partner_id = partner.partner_id
-    where given.in_source
-    group by all
-    order by all
-"""
 
 
 # -- telling -----------------------------------------------------------------------------------------------------------
@@ -183,7 +182,9 @@ def sentences(found: Timeline) -> Iterator[tuple[str, list[str]]]:
     yield (
         said["who"],
         [
-            said["recipient"].format(partner=each.partner, since=each.since or "?", records=each.records)
+            said["recipient" if each.since else "undated_recipient"].format(
+                partner=each.partner, since=each.since, records=each.records
+            )
             for each in found.recipients
         ]
         or [said["nobody"]],

@@ -114,6 +114,38 @@ def test_the_persons_name_is_known_by_its_hash_once_the_value_is_erased() -> Non
     assert shown["buyer_email"] is None
 
 
+def test_what_the_source_holds_still_though_it_was_ordered_erased_is_told_of(tmp_path: Path) -> None:
+    warehouse = evaluated(company())
+    # what sealing and an export that holds the telephone number still leave behind; the address has gone there too
+    warehouse.run(
+        "update raw.crm_customers set phone = null, email = null, withheld = ['phone'] "
+        "where customer_id in ('C1', 'C2')"
+    )
+    warehouse.run(
+        "insert into manifest.items (manifest_id, item_id, system, record_type, record_key, action, fields, as_of, "
+        "respond_by) values ('M', 'X', 'crm', 'customer', 'C1', 'redact', ['phone', 'email'], date '2026-11-21', "
+        "date '2026-12-21')"
+    )
+    for field in ("phone", "email"):
+        warehouse.run(
+            "insert into manifest.sealed_fields "
+            "values ('customer', 'C1', ?, 'erase', 'X', date '2026-11-21', 'redact')",
+            [field],
+        )
+    warehouse.run("insert into manifest.events (item_id, manifest_id, state, on_day, sequence) "
+                  "values ('X', 'M', 'delivered', date '2026-11-22', 1)")  # fmt: skip
+    report = report_on(warehouse, customer="C1")
+    assert report["ordered_erased"] == [
+        {"source": "crm", "record_type": "customer", "record_key": "C1", "field": "phone", "ordered_on": "2026-11-21",
+         "state": "delivered"},
+    ]  # fmt: skip
+    written = write_report(Site(tmp_path), report, None)
+    swedish = (written.folder / "access-report.sv.html").read_text(encoding="utf-8")
+    assert "beslutat raderat" in swedish
+    assert "överlämnat, inget svar ännu" in swedish
+    assert "ordered erased on" in (written.folder / "access-report.en.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("who", "kind"),
     [({"customer": "C9"}, BadInput), ({"customer": "F"}, BadInput), ({"email": "x@y.example"}, BadInput),

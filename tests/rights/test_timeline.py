@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from assets.errors import BadInput
+from assets.rights.access import gather
+from assets.rights.people import find_person
 from assets.rights.timeline import as_page, as_text, timeline
 from assets.warehouse import Warehouse
-from tests.rights.company import company, evaluated, policy
+from tests.rights.company import DAY, EXPORTS, NOW, company, evaluated, policy
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,16 @@ def test_a_company_is_told_of_with_its_contacts_and_orders(warehouse: Warehouse)
     found = timeline(warehouse, policy(), "F", "en")
     assert {"contact", "order", "interaction"} <= {kind for line in found.purposes for kind in line.record_types}
     assert warehouse.value("select count(*) from triggers.held_customers") == 0
+
+
+def test_the_timeline_and_the_report_know_the_same_recipients() -> None:
+    delivery = {"delivery_id": "D2", "order_id": "O2", "partner_id": "P1", "contact_name": "Egil Fiktivsson"}
+    known = evaluated(company({"orders/deliveries": [*EXPORTS["orders/deliveries"], delivery]}))
+    (told,) = timeline(known, policy(), "C2", "en").recipients
+    assert (told.partner, told.since, told.records) == ("Fraktbolaget AB", None, 1)
+    assert "Fraktbolaget AB (records: 1); the day is not on record." in as_text(timeline(known, policy(), "C2", "en"))
+    report = gather(known, policy(), find_person(known, customer="C2"), made_at=NOW, expires_on=DAY)
+    assert [(each["partner"], each["record_key"]) for each in report["recipients"]] == [("Fraktbolaget AB", "D2")]
 
 
 def test_the_page_stands_by_itself_and_is_drawn(warehouse: Warehouse) -> None:
