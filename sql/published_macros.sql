@@ -1,7 +1,7 @@
 -- The common questions, as table macros of analytics.duckdb. Run with the published file as the default database.
 -- - what_holds: Each field of a record: what holds, until when, and why. what_holds(record_type, record_key)
 -- - due_before: What is kept now and falls due before a day. due_before(date)
--- - held_for: What one purpose holds now. held_for(purpose)
+-- - held_for: What one purpose holds now; of a use, nothing that is restricted (Art 18). held_for(purpose)
 -- - ended: The claims on a record that have ended, and what ended them. ended(record_type, record_key)
 -- - told: What systems were told about a record, and where that stands. told(record_type, record_key)
 create macro what_holds(kind, key) as table
@@ -27,16 +27,45 @@ create macro due_before(day) as table
     order by keep_until, source, record_type, record_key, data_category;
 
 create macro held_for(reason) as table
+    with restricted as (
+        select
+            source,
+            record_type,
+            record_key,
+            data_category
+        from retention.dispositions
+        where disposition = 'restrict' and list_contains(reasons, 'restriction (Art 18)')
+    ),
+
+    held as (
+        select
+            source,
+            record_type,
+            record_key,
+            data_category,
+            starts_on,
+            keep_until,
+            class
+        from retention.claims
+        where purpose = reason and is_active
+    )
+
     select
-        source,
-        record_type,
-        record_key,
-        data_category,
-        starts_on,
-        keep_until
-    from retention.claims
-    where purpose = reason and is_active
-    order by source, record_type, record_key, data_category;
+        held.source,
+        held.record_type,
+        held.record_key,
+        held.data_category,
+        held.starts_on,
+        held.keep_until
+    from held
+    left join restricted
+        on
+            held.source = restricted.source
+            and held.record_type = restricted.record_type
+            and held.record_key = restricted.record_key
+            and held.data_category = restricted.data_category
+    where held.class <> 'use' or restricted.record_key is null
+    order by held.source, held.record_type, held.record_key, held.data_category;
 
 create macro ended(kind, key) as table
     select
