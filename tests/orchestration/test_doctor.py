@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.delivery import circuit
 from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.cli import main
@@ -112,6 +113,12 @@ def send_nowhere(site: Site) -> None:
         file.write('\n[transports.crm]\nkind = "folder"\nto = "not/there"\n')
 
 
+def fall_silent(site: Site) -> None:
+    with open_warehouse(site, Settings.load(site)) as warehouse:
+        circuit.prepare(warehouse)
+        circuit.failed(warehouse, "crm", "unreachable", NOW)
+
+
 @pytest.mark.parametrize(
     ("harm", "subject", "verdict", "mend"),
     [
@@ -128,6 +135,7 @@ def send_nowhere(site: Site) -> None:
         (leave_a_delivery_half_way, "inbox", "warning", "deliver it again"),
         (leave_a_rewriting, "leftovers", "error", "gallring restore"),
         (send_nowhere, "transport to crm", "error", "[transports.crm]"),
+        (fall_silent, "deliveries to crm", "warning", "[transports.crm]"),
     ],
 )
 def test_what_is_wrong_is_found_with_what_to_do(
