@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from assets.ingest.projecting import literal
 from assets.manifests import ledger
 from assets.retention.explaining import require_evaluation
+from assets.rights.matches import undecided_pairs
 from assets.rights.people import Person, person_of, records_of
 from assets.rights.rendering import LANGUAGES, render
 from assets.rights.reports import LETTERS, write_folder
@@ -76,6 +77,7 @@ class _Known:
         as_of: the day of the last evaluation.
         is_seen: whether that evaluation acted on the request as it stands now.
         people: whom the request is about; nobody where it is a company's.
+        undecided: the pairs of them with others of the same address that nobody has decided on.
         records: how many records that is about, those that have left the sources too.
         to_erase: data categories of records that are to be erased and hold a value still: no order has named them.
         decided: what is decided of the records' data categories, and of how many.
@@ -85,6 +87,7 @@ class _Known:
     as_of: date
     is_seen: bool
     people: list[Person]
+    undecided: list[str]
     records: int
     to_erase: int
     decided: Mapping[str, int]
@@ -130,7 +133,8 @@ def _know(warehouse: Warehouse, policy: Policy, request_id: str, as_of: date) ->
     warehouse.run("create or replace temp table answered_records (record_type varchar, row_id bigint)")
     warehouse.insert("answered_records", ("record_type", "row_id"), records)
     return _Known(
-        as_of, bool(warehouse.value(_SEEN, {"id": request_id})), people, len(records),
+        as_of, bool(warehouse.value(_SEEN, {"id": request_id})), people,
+        undecided_pairs(warehouse, people), len(records),
         _still_to_order(warehouse, policy, {record_type for record_type, _ in records}),
         dict(warehouse.rows(_DECIDED)),
         warehouse.value("select max(notice_given_at) from office.requests where request_id = ?", [request_id]),
@@ -327,6 +331,9 @@ def _warnings(request: Request, known: _Known) -> list[str]:
         found.append("Nobody is known under what the request names.")
     if len(known.people) > 1:
         found.append(f"The request reaches {len(known.people)} people: make sure that the answer is one person's.")
+    if known.undecided:
+        found.append(f"It is undecided whether another person is the same: {', '.join(known.undecided)}. "
+                     "`gallring people review` decides.")  # fmt: skip
     if request.kind in LIFTS_RESTRICTION and known.notice_given_on is None:
         found.append("When this answer goes out the restriction ends: tell the person before that (GDPR Art 18(3)), "
                      "and give the day with --notice-given.")  # fmt: skip

@@ -7,7 +7,7 @@ is a reading which the evidence tells of (`readings`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from assets.errors import BadInput, CheckFailed
 from assets.models import SQL, Model
 from assets.rights.matching import LEAST_WEIGHT, compared, levels
+from assets.rights.people import Person
 from assets.rights.registers import Entry, note, prepare
 from assets.warehouse import Warehouse, identifier
 
@@ -125,6 +126,51 @@ def find_match(warehouse: Warehouse, pair: str) -> Match:
     if not found:
         raise BadInput(f"There is no possible match {pair!r}: `gallring people review` lists them.")
     return found[0]
+
+
+def undecided_pairs(warehouse: Warehouse, people: Iterable[Person]) -> list[str]:
+    """The pairs, by key, of these people with others that have the same address, which nobody has decided on yet.
+
+    Compares nothing: what else may be a match, `matches` finds. None before anybody has been resolved.
+    """
+    if not warehouse.exists("core", "person_nodes"):
+        return []
+    prepare(warehouse)
+    found = {pair for person in people for (pair,) in warehouse.rows(_SAME_ADDRESS, {"person": person.person_id})}
+    return sorted(found)
+
+
+#: A pair of rows with one address for each other person who has it, but for those of whom somebody has said something.
+_SAME_ADDRESS = """
+    with keyed as (
+        select 'customer' as record_type, row_id, customer_id as record_key from raw.crm_customers
+        union all
+        select 'contact', row_id, contact_id from raw.crm_contacts
+        union all
+        select 'subscriber', row_id, subscriber_id from raw.mailing_subscribers
+    ),
+    resolved as (
+        select keyed.record_type, keyed.record_key, keyed.record_type || '/' || keyed.record_key as name,
+            person.person_id, node.email_key
+        from keyed
+        inner join core.person_nodes as node on keyed.record_type = node.node_type and keyed.row_id = node.row_id
+        inner join core.people as person on node.node_id = person.node_id
+    ),
+    decided as (
+        select one.person_id as one_person, other.person_id as other_person from office.matches as said
+        inner join resolved as one on said.first_type = one.record_type and said.first_key = one.record_key
+        inner join resolved as other on said.second_type = other.record_type and said.second_key = other.record_key
+    )
+    select min(least(own.name, other.name) || '+' || greatest(own.name, other.name)) as pair
+    from resolved as own
+    inner join resolved as other on own.email_key = other.email_key
+    where own.person_id = $person and other.person_id <> $person
+        and not exists (
+            select 1 from decided where (decided.one_person = $person and decided.other_person = other.person_id)
+                or (decided.other_person = $person and decided.one_person = other.person_id)
+        )
+    group by other.person_id
+"""
 
 
 def decide(warehouse: Warehouse, pair: str, *, same: bool, on: date, at: datetime) -> Match:

@@ -13,7 +13,7 @@ import typer
 
 from assets.errors import BadUsage, CheckFailed, NeedsPerson
 from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, existing_site
-from orchestration.cli.printing import as_json, heading, say, table
+from orchestration.cli.printing import as_json, complain, heading, say, table
 
 if TYPE_CHECKING:
     from assets.policy import Policy
@@ -223,6 +223,8 @@ def add_request(
 ) -> None:  # fmt: skip
     """Enter what a person asks for; it counts from the next evaluation on."""
     from assets.rights.arrivals import announce
+    from assets.rights.letters import people_of
+    from assets.rights.matches import undecided_pairs
     from assets.rights.requests import add, find
 
     came, proved = given_day(received, "--received"), given_day(verified, "--verified")
@@ -232,11 +234,21 @@ def add_request(
             email=email, scope=scope, verified_on=proved,
         )  # fmt: skip
         entered = find(at.warehouse, number, at.today)
+        resolved = at.warehouse.exists("core", "people")
+        undecided = undecided_pairs(at.warehouse, people_of(at.warehouse, number)) if resolved else []
     announce(at.site, number)
+    _warn_of_matches(undecided)
     if json:
         as_json(entered)
     else:
         say(f"{number} is to be answered by {entered.standing.due_on}. Next: gallring run --site {at.site.path}")
+
+
+def _warn_of_matches(undecided: Sequence[str]) -> None:
+    """Say which pairs nobody has decided on: what one of the two asks does not reach the other."""
+    if undecided:
+        complain(f"Undecided whether they are one person: {', '.join(undecided)}. Look at each with "
+                 "`gallring people review --show PAIR`, then say --yes or --no PAIR.")  # fmt: skip
 
 
 @requests.command("verify")
@@ -361,6 +373,7 @@ def access_report(
     """
     from assets.erasure.periods import last_day
     from assets.rights.access import gather
+    from assets.rights.matches import undecided_pairs
     from assets.rights.people import find_person, records_of
     from assets.rights.readings import RESTRICTED, any_restricted
     from assets.rights.registers import Entry, note
@@ -373,6 +386,7 @@ def access_report(
 
         require_evaluation(at.warehouse, at.policy)
         person = find_person(at.warehouse, customer=customer, contact=contact, email=email)
+        _warn_of_matches(undecided_pairs(at.warehouse, [person]))
         expires_on = last_day(at.today, periods_of(at.settings).access_reports)
         report = gather(at.warehouse, at.policy, person, made_at=at.now, expires_on=expires_on, checked=looked_at)
         written = write_report(at.site, report, at.policy.register_path.parent)

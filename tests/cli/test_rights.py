@@ -79,9 +79,9 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path) -> None:
     assert dispositions(site, "subscriber", "N1", "email") == "retain"
 
     # a request for erasure, doubted and then verified
-    code, out, _ = say("request", "add", "--kind", "erasure", "--customer", "C1", "--received",
-                       str(TODAY - timedelta(days=2)), "--json", at)  # fmt: skip
-    assert code == 0
+    code, out, err = say("request", "add", "--kind", "erasure", "--customer", "C1", "--received",
+                         str(TODAY - timedelta(days=2)), "--json", at)  # fmt: skip
+    assert (code, "customer/C1+customer/C3" in err) == (0, True)
     number = json.loads(out)["request_id"]
     assert number == "site-r1"
     assert say("request", "verify", number, "--asked", "--on", str(YESTERDAY), at)[0] == 0
@@ -122,15 +122,18 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path) -> None:
     assert dispositions(site, "subscriber", "N1", "email") == "erase"
     assert dispositions(site, "interaction", "T1", "body") == "restrict"
 
-    # the answer, the report, and the end of it
+    # the answer, the report, and the end of it; one that no evaluation has seen yet is not to go out
+    late = json.loads(say("request", "add", "--kind", "objection", "--customer", "C1", "--json", at)[1])["request_id"]
+    code, _, err = say("request", "answer", late, at)
+    assert (code, "has not seen the request" in err) == (4, True)
     code, out, err = say("request", "answer", number, at)
     assert (code, "has not been handed over yet" in err) == (4, True)
     letter = (site.reports / "access-answers" / number / "answer.sv.txt").read_text(encoding="utf-8")
     assert "Prenumerationer på nyhetsbrev (1) i nyhetsbrevssystemet" in letter
     assert "Tvist (legal hold)" in letter
     assert say("request", "answer", number, "--sent", str(TODAY), at)[0] == 0
-    code, out, _ = say("access-report", "--customer", "C1", "--json", at)
-    assert (code, json.loads(out)["held_back"]) == (0, 5)
+    code, out, err = say("access-report", "--customer", "C1", "--json", at)
+    assert (code, json.loads(out)["held_back"], "customer/C1+customer/C3" in err) == (0, 5, True)
     assert say("access-report", "--email", "disa@hem.example", at)[0] == 4
     code, out, _ = say("explain", "customer", "C1", "--whole", "--language", "sv", at)
     assert (code, "Varför har ni kvar det här?" in out) == (0, True)

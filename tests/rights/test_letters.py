@@ -10,6 +10,7 @@ import pytest
 from assets.errors import BadInput
 from assets.rights import requests
 from assets.rights.letters import draft, gather_answer
+from assets.rights.matches import decide
 from assets.rights.requests import KINDS
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -87,6 +88,8 @@ def test_an_erasure_is_answered_in_full(tmp_path: Path) -> None:
     ordered(warehouse, "partner:P1", "delivery", "D1", "notify", "delivered", "contact_name")
     ordered(warehouse, "crm", "customer", "C2", "erase", "done", "phone")  # somebody else's
     gone(warehouse)
+    assert "customer/C1+customer/C3" in letter(warehouse, number, tmp_path)[1]
+    decide(warehouse, "customer/C1+customer/C3", same=False, on=DAY, at=NOW)
     written = draft(warehouse, policy(), Site(tmp_path), number, DAY, None)
     assert written.warnings == ()
     swedish = (written.folder / "answer.sv.txt").read_text(encoding="utf-8")

@@ -10,7 +10,8 @@ from assets.core.building import build
 from assets.errors import BadInput
 from assets.ingest.loading import load_rows
 from assets.rights import matching
-from assets.rights.matches import decide, find_match, matches, side_by_side
+from assets.rights.matches import decide, find_match, matches, side_by_side, undecided_pairs
+from assets.rights.people import find_person
 from assets.warehouse import Warehouse, WarehouseError
 from tests.rights.company import DAY, NOW, company, evaluated, policy
 
@@ -147,3 +148,13 @@ def test_a_decision_holds_for_the_people_whichever_rows_stand_for_them(own: Ware
 def test_a_pair_that_is_none_is_refused(warehouse: Warehouse) -> None:
     with pytest.raises(BadInput):
         decide(warehouse, "customer/A1+customer/D1", same=True, on=DAY, at=NOW)
+
+
+def test_the_pairs_of_one_person_are_told_until_they_are_decided() -> None:
+    warehouse = evaluated(company())
+    one, contact = (find_person(warehouse, **who) for who in ({"customer": "C3"}, {"contact": "K1"}))
+    assert undecided_pairs(warehouse, [one, contact]) == ["customer/C1+customer/C3"]
+    assert find_match(warehouse, "customer/C1+customer/C3").decided is None
+    decide(warehouse, "customer/C1+customer/C3", same=True, on=DAY, at=NOW)
+    assert undecided_pairs(warehouse, [one]) == []
+    assert undecided_pairs(company(), [one]) == []
