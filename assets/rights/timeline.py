@@ -6,7 +6,7 @@ as a page with a drawn timeline. Speaks of purposes, kinds of records and days; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -212,12 +212,20 @@ def _purpose(line: PurposeLine, found: Timeline) -> str:
     known = words(found.language)
     what = ", ".join(known["record_types"].get(kind, kind).lower() for kind in line.record_types)
     until = known["until"].format(day=line.ends_on) if line.ends_on else known["open_ended"]
-    since = known["timeline"]["since"].format(day=line.starts_on) if line.starts_on else ""
+    since = _started(line, known["timeline"])
     said: str = known["timeline"][line.standing].format(
         title=line.title, what=what, until=until, law=line.law, since=since, start=line.starts_on or "?",
         day=line.ends_on or "?",
     )  # fmt: skip
     return said
+
+
+def _started(line: PurposeLine, said: Mapping[str, Any]) -> str:
+    """When it started, and what started it; of a policy's own purpose, the day alone."""
+    what = said["started_by"].get(line.purpose)
+    if line.starts_on is None:
+        return said["from_event"].format(what=what) if what else ""
+    return str(said["since_event" if what else "since"].format(day=line.starts_on, what=what))
 
 
 def _going(line: Going, found: Timeline) -> str:

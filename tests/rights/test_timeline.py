@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from assets.errors import BadInput
 from assets.rights.access import gather
 from assets.rights.people import find_person
+from assets.rights.rendering import Language, words
 from assets.rights.timeline import as_page, as_text, timeline
 from assets.warehouse import Warehouse
 from tests.rights.company import DAY, EXPORTS, NOW, company, evaluated, policy
@@ -20,15 +23,24 @@ def warehouse() -> Warehouse:
 def test_the_three_questions_are_answered(warehouse: Warehouse) -> None:
     swedish = as_text(timeline(warehouse, policy(), "C1", "sv"))
     assert (
-        "Bokföring, moms och skatteunderlag: fakturor, beställda produkter, sedan 2025-09-02, t.o.m. 2032-12-31"
-        in swedish
+        "Bokföring, moms och skatteunderlag: fakturor, beställda produkter, sedan 2025-09-02 (den första "
+        "verifikationen), t.o.m. 2032-12-31" in swedish
     )
     assert "Fakturor (uppgiftsslag: 3): försvinner 2033-01-01." in swedish
     assert "Fraktbolaget AB, sedan 2026-09-05 (poster: 1)." in swedish
     english = as_text(timeline(warehouse, policy(), "C1", "en"))
     assert "Why do you still have this?" in english
-    assert "Newsletter (consent): consents, newsletter subscriptions, since 2026-02-01, through 2028-02-01" in english
+    assert (
+        "Newsletter (consent): consents, newsletter subscriptions, since 2026-02-01 (the subscription or the consent), "
+        "through 2028-02-01" in english
+    )
+    assert "customer details, from the customer relation; the time counts from its end, through" in english
     assert not any(value in swedish + english for value in ("Disa", "disa@", "1740640", "199006"))
+
+
+@pytest.mark.parametrize("language", get_args(Language))
+def test_every_shipped_purpose_says_what_starts_it(language: Language) -> None:
+    assert set(words(language)["timeline"]["started_by"]) == set(policy().purpose_words)
 
 
 def test_a_company_is_told_of_with_its_contacts_and_orders(warehouse: Warehouse) -> None:
