@@ -12,7 +12,9 @@ from typing import get_args
 import pytest
 from playwright.sync_api import Page, expect
 
+from assets.core.building import build
 from assets.policy import Policy
+from assets.retention.evaluation import evaluate
 from assets.retention.explaining import Language
 from assets.rights import requests
 from assets.rights.access import gather
@@ -42,7 +44,10 @@ def folders(browser: object, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     number = requests.add(
         warehouse, "erasure", received_on=received, at=ISSUED, customer=PERSON, verified_on=SAMPLE_DAY
     )
+    build(warehouse)
+    evaluate(warehouse, policy, SAMPLE_DAY)
     answer = draft(warehouse, policy, site, number, SAMPLE_DAY, None)
+    assert not any("has not seen" in warning for warning in answer.warnings)
     pages: dict[str, bytes] = {
         f"timeline.{language}.html": as_page(timeline(warehouse, policy, PERSON, language), None).encode()
         for language in get_args(Language)
