@@ -22,6 +22,8 @@ from orchestration.opening import PUBLIC_KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "tests" / "examples"
+#: Read before any test takes the product's variables out of the environment.
+NAMED = os.environ.get("GALLRING_TEST_EXPORTS")
 
 #: rows in, loaded, quarantined, out of scope
 Accounting = tuple[int, int, int, int]
@@ -31,11 +33,10 @@ Items = dict[tuple[str, str, str], list[str]]
 
 def exports(company: str) -> Path:
     """The folder of a company's exports; skips where nobody has them, fails where they were promised."""
-    named = os.environ.get("GALLRING_TEST_EXPORTS")
-    folder = (Path(named) if named else ROOT.parent / "shared" / "data") / company
+    folder = (Path(NAMED) if NAMED else ROOT.parent / "shared" / "data") / company
     if folder.is_dir():
         return folder
-    if named:
+    if NAMED:
         pytest.fail(f"GALLRING_TEST_EXPORTS names a folder without the exports of {company}")
     pytest.skip(f"the exports of {company} are not here: GALLRING_TEST_EXPORTS names the folder that has them")
 
