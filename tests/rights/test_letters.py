@@ -116,9 +116,12 @@ def gone(warehouse: Warehouse) -> None:
 @pytest.fixture(scope="module")
 def seen() -> tuple[Warehouse, dict[str, str]]:
     """The company with a request of each kind, evaluated after it; and a company's own termination."""
-    warehouse = company({"crm/customers": [*EXPORTS["crm/customers"], LONG_GONE]})
+    restricted = {**LONG_GONE, "customer_id": "C6", "name": "Signe Provsson", "email": "signe@hem.example"}
+    warehouse = company({"crm/customers": [*EXPORTS["crm/customers"], LONG_GONE, restricted]})
     numbers = {kind: entered(warehouse, kind, "C2" if kind in requests.LIFTS_RESTRICTION else "C1") for kind in KINDS}
     numbers |= {"company": entered(warehouse, "termination", "F"), "long gone": entered(warehouse, "erasure", "C4")}
+    entered(warehouse, "restriction", "C6")
+    numbers["restricted"] = entered(warehouse, "erasure", "C6")
     numbers["late"] = entered(warehouse, "erasure", "C3", verified_on=date(2026, 11, 26))
     return evaluated(warehouse), numbers
 
@@ -172,6 +175,15 @@ def test_nothing_stays_is_said_when_it_is_known_alone(
 
     gone(unseen)
     assert NOTHING_STAYS not in letter(unseen, entered(unseen, "erasure", "C4"), tmp_path)[0]
+
+
+def test_while_data_is_restricted_it_is_not_said_that_nothing_stays(
+    seen: tuple[Warehouse, dict[str, str]], tmp_path: Path
+) -> None:
+    text, _ = letter(seen[0], seen[1]["restricted"], tmp_path)
+    assert "Uppgifter om dig är begränsade medan en begäran prövas (artikel 18)" in text
+    assert NOTHING_STAYS not in text
+    assert "Vad som finns kvar" not in text
 
 
 def test_an_order_that_was_over_before_the_request_is_no_part_of_the_answer(
