@@ -214,6 +214,12 @@ class OwnPurpose(Model):
         """
 
 
+def _is_copy(own: Model) -> bool:
+    """Whether a policy's own file says what the shipped one says, as in every new site."""
+    shipped = SQL / "purposes" / own.path.name
+    return shipped.is_file() and Model(own.schema, shipped).statement == own.statement
+
+
 @dataclass(frozen=True)
 class Policy:
     """A register with the SQL and the contracts that apply it."""
@@ -272,11 +278,11 @@ class Policy:
                 raise BadInput(
                     f"{self.register_path.name}: purpose {purpose} has no file purposes/{purpose}.sql. Add it."
                 )
+            model = Model(schema="purposes", path=path)
             if path.parent == self.purpose_folder:
                 check_select(path)
-                found.append(OwnPurpose(schema="purposes", path=path))
-            else:
-                found.append(Model(schema="purposes", path=path))
+                model = model if _is_copy(model) else OwnPurpose(schema="purposes", path=path)
+            found.append(model)
         return tuple(found)
 
     def purpose_path(self, purpose: str) -> Path | None:

@@ -62,6 +62,19 @@ clocks as (
         on chain.last_voucher_on = fiscal.last_voucher_on
 ),
 
+order_clocks as (
+    select
+        invoice.order_id,
+        min(clock.starts_on) as starts_on,
+        max(clock.ends_on) as ends_on,
+        max(clock.missing) as missing
+    from core.invoices as invoice
+    inner join clocks as clock
+        on invoice.chain_id = clock.chain_id
+    where not invoice.is_credit_note and invoice.order_id is not null
+    group by invoice.order_id
+),
+
 claims as (
     select
         'invoice' as record_type,
@@ -90,11 +103,8 @@ claims as (
         clock.ends_on,
         clock.missing
     from core.order_lines as line
-    inner join core.invoices as invoice
-        on line.order_id = invoice.order_id
-    inner join clocks as clock
-        on invoice.chain_id = clock.chain_id
-    where not invoice.is_credit_note
+    inner join order_clocks as clock
+        on line.order_id = clock.order_id
     union all
     select
         'customer' as record_type,
