@@ -75,3 +75,15 @@ def test_a_policys_own_purpose_has_one_row_a_record_and_clock(warehouse: Warehou
     found = warehouse.rows("select row_id, cast(starts_on as varchar), cast(ends_on as varchar), ended_by "
                            "from purposes.lighting order by row_id")  # fmt: skip
     assert found == [(1, "2019-01-01", "2022-01-01", None), (2, "2020-01-01", "2023-01-01", "death")]
+
+
+def test_a_policys_own_purpose_may_have_a_clock_of_its_own(warehouse: Warehouse, tmp_path: Path) -> None:
+    path = tmp_path / "lamps.sql"
+    path.write_text(
+        "-- Lamps, copied from a shipped purpose and changed.\n-- Closed words: record_type, clock.\n"
+        "select 'order' as record_type, 1 as row_id, 'warranty' as clock, date '2026-01-01' as starts_on, "
+        "date '2027-01-01' as ends_on, cast(null as varchar) as ended_by, cast(null as varchar) as missing\n",
+        encoding="utf-8",
+    )
+    OwnPurpose(schema="things", path=path).build(warehouse, {})
+    assert warehouse.rows("select record_type, clock from things.lamps") == [("order", "warranty")]
