@@ -305,7 +305,7 @@ def _other_jobs() -> "list[UnresolvedAssetJobDefinition]":
         _job(
             VERIFY,
             AssetSelection.checks(*VERIFICATIONS) | AssetSelection.checks(EVERY_FILE_IS_ON_THE_REGISTER),
-            "Verify every sealed manifest, the evidence log and every copy. Changes nothing.",
+            "Verify every sealed manifest, the evidence log and every copy, and evaluate from scratch to compare.",
         ),
         _job(
             REVIEW,

@@ -6,6 +6,7 @@ The checks read everything there is, so the nightly cycle leaves them out; the j
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -38,6 +39,10 @@ _SHOWN = 20
 
 #: Check: the table that it is about, and what it claims.
 CLAIMS = {
+    "evaluated_anew_it_is_the_same": (
+        "retention.dispositions",
+        "Everything evaluated from scratch, as of the same day, comes to what the nights came to step by step.",
+    ),
     "every_manifest_still_verifies": (
         "manifest.manifests",
         "Every sealed manifest stands in the outbox, whole, signed by this site, after the one before it.",
@@ -56,22 +61,38 @@ VERIFICATIONS = tuple(AssetCheckKey(key_of(table), name) for name, (table, _) in
 def verification_checks() -> list[AssetChecksDefinition]:
     """One check a claim. None blocks: what they look at is already done."""
 
+    @_check("evaluated_anew_it_is_the_same")
+    def evaluation(at: _Standing) -> Looked:
+        return verification.evaluation(at.warehouse, at.policy)
+
     @_check("every_manifest_still_verifies")
-    def manifests(warehouse: Warehouse, site: Site, signer: Signer, periods: Periods, as_of: date) -> Looked:
-        return verification.manifests(warehouse, site, signer.public)
+    def manifests(at: _Standing) -> Looked:
+        return verification.manifests(at.warehouse, at.site, at.signer.public)
 
     @_check("the_log_is_what_was_signed")
-    def evidence(warehouse: Warehouse, site: Site, signer: Signer, periods: Periods, as_of: date) -> Looked:
-        return verification.evidence(site, signer.public)
+    def evidence(at: _Standing) -> Looked:
+        return verification.evidence(at.site, at.signer.public)
 
     @_check("no_copy_outlived_its_last_day")
-    def copies(warehouse: Warehouse, site: Site, signer: Signer, periods: Periods, as_of: date) -> Looked:
-        return verification.copies(warehouse, site, periods, as_of)
+    def copies(at: _Standing) -> Looked:
+        return verification.copies(at.warehouse, at.site, at.periods, at.as_of)
 
-    return [manifests, evidence, copies]
+    return [evaluation, manifests, evidence, copies]
 
 
-_Look = Callable[[Warehouse, Site, Signer, Periods, date], Looked]
+@dataclass(frozen=True)
+class _Standing:
+    """What there is to look at, on a day."""
+
+    warehouse: Warehouse
+    policy: Policy
+    site: Site
+    signer: Signer
+    periods: Periods
+    as_of: date
+
+
+_Look = Callable[[_Standing], Looked]
 
 
 def _check(name: str) -> Callable[[_Look], AssetChecksDefinition]:
@@ -82,13 +103,14 @@ def _check(name: str) -> Callable[[_Look], AssetChecksDefinition]:
         @asset_check(asset=key_of(table), name=name, description=claim, pool=POOL)
         def checked(
             warehouse: ResourceParam[Warehouse],
+            policy: ResourceParam[Policy],
             site: ResourceParam[Site],
             signer: ResourceParam[Signer],
             keeping: ResourceParam[Periods],
             as_of: ResourceParam[date],
         ) -> AssetCheckResult:
             with clear_failures():
-                looked = look(warehouse, site, signer, keeping, as_of)
+                looked = look(_Standing(warehouse, policy, site, signer, keeping, as_of))
             metadata: dict[str, Any] = {"evaluated": looked.evaluated, "unexpected": len(looked.unexpected)}
             if looked.unexpected:
                 metadata["which"] = list(looked.unexpected[:_SHOWN])

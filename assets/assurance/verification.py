@@ -1,6 +1,7 @@
-"""Whether everything that was sealed, logged and copied still is what it was: read from the disk, changed nowhere.
+"""Whether everything that was sealed, logged and copied still is what it was, and the evaluation what it would be anew.
 
-What a manifest and a log must look like is `assets.manifests.verifying`'s and `assets.evidence.chain`'s.
+Files are read and changed nowhere. What a manifest and a log must look like is `assets.manifests.verifying`'s and
+`assets.evidence.chain`'s.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from assets.core.changing import rebuild
 from assets.erasure.copies import copy_register
 from assets.erasure.periods import Periods
 from assets.evidence.chain import EvidenceBroken, read_chain
@@ -16,6 +18,8 @@ from assets.manifests import ledger
 from assets.manifests.folders import manifest_folder
 from assets.manifests.signatures import PublicKey
 from assets.manifests.verifying import verify
+from assets.policy import Policy
+from assets.retention.incremental import evaluate_night
 from assets.site import Site
 from assets.warehouse import Warehouse
 
@@ -60,3 +64,35 @@ def copies(warehouse: Warehouse, site: Site, periods: Periods, as_of: date) -> L
     register = copy_register(site, warehouse, periods)
     late = [copy for copy in register.copies if copy.last_day is not None and copy.last_day < as_of]
     return Looked(len(register.copies), tuple(f"{copy.kind}, last day {copy.last_day}" for copy in late))
+
+
+_DIFFERING = """
+    select record_type, row_id from (
+        (select * from standing_dispositions except all select * from retention.dispositions)
+        union all
+        (select * from retention.dispositions except all select * from standing_dispositions)
+    ) as differing
+    group by record_type, row_id
+    order by record_type, row_id
+"""
+
+
+def evaluation(warehouse: Warehouse, policy: Policy) -> Looked:
+    """Nights evaluate what changed: everything evaluated from scratch, as of the same day, has to come to the same.
+
+    What came in since is taken up first. The evaluation from scratch is what stands afterwards, so that a night that
+    went wrong does not outlive the week. Under another policy than the last run's there is nothing to compare.
+    """
+    if not warehouse.exists("retention", "evaluation"):
+        return Looked(0, ())
+    as_of = warehouse.value("select as_of from retention.evaluation")
+    if as_of is None or warehouse.value("select sha256 from policy.about") != policy.sha256:
+        return Looked(0, ())
+    rebuild(warehouse, policy)
+    evaluate_night(warehouse, policy, as_of)
+    warehouse.run("create or replace temp table standing_dispositions as select * from retention.dispositions")
+    rebuild(warehouse, policy, full=True)
+    anew = evaluate_night(warehouse, policy, as_of, full=True)
+    differing = warehouse.rows(_DIFFERING)
+    warehouse.run("drop table standing_dispositions")
+    return Looked(anew.records, tuple(f"{record_type} {row_id}" for record_type, row_id in differing))

@@ -107,10 +107,19 @@ def keep_a_copy_too_long(site: Site) -> None:
     shutil.copyfile(site.warehouse, backup)
 
 
+def change_a_disposition(site: Site) -> None:
+    with opened(site) as warehouse:
+        warehouse.run(
+            "update retention.dispositions set disposition = 'erase' where rowid = "
+            "(select min(rowid) from retention.dispositions where disposition = 'retain')"
+        )
+
+
 @pytest.mark.parametrize(
     ("harm", "check"),
     [
         (lambda site: None, None),
+        (change_a_disposition, "evaluated_anew_it_is_the_same"),
         (cut_a_manifest, "every_manifest_still_verifies"),
         (lose_a_manifest, "every_manifest_still_verifies"),
         (change_the_log, "the_log_is_what_was_signed"),
@@ -125,6 +134,14 @@ def test_the_weekly_look_finds_what_was_tampered_with(
     assert outcome.success  # a look stops nothing
     assert [each.name for each in outcome.failed_checks] == ([check] if check else [])
     assert {each.unexpected for each in outcome.failed_checks} <= {1}
+
+
+def test_a_wrong_disposition_does_not_outlive_the_weekly_look(site: Site) -> None:
+    before = decided(site)
+    change_a_disposition(site)
+    assert decided(site) != before
+    run_cycle(site, DAY, job="verify_everything")
+    assert decided(site) == before
 
 
 def test_what_the_outbox_knows_is_replayed_from_the_launchpad(site: Site) -> None:
