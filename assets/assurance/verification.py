@@ -80,6 +80,7 @@ _DIFFERING = """
 def evaluation(warehouse: Warehouse, policy: Policy) -> Looked:
     """Nights evaluate what changed: everything evaluated from scratch, as of the same day, has to come to the same.
 
+    Compared are dispositions, with their last days and reasons; every other table is put right without being compared.
     What came in since is taken up first. The evaluation from scratch is what stands afterwards, so that a night that
     went wrong does not outlive the week. Under another policy than the last run's there is nothing to compare.
     """
