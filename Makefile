@@ -13,12 +13,15 @@ STAMP := $(VENV)/.setup-stamp
 PACKAGES := orchestration assets expectations
 WORKERS ?= 2
 DEMO ?= ./demo
-# The benchmark: sizes, rounds, peers, memory limits for further first nights, and a folder with room for the largest size.
+# The benchmark: sizes, rounds, peers, what is measured beside the first night (small nights peers circumstances), memory
+# limits for further first nights, a folder with room for the largest size, and ADD=1 to add to the runs that were kept.
 CUSTOMERS ?= 10000
 REPEATS ?= 3
 PEERS ?= polars pandas postgresql per_person
+JOBS ?= small nights peers circumstances
 LIMITS ?=
 WORK ?=
+ADD ?=
 
 .PHONY: help setup demo docs test check coverage format format-check lint types sql imports tests bench lock clean
 
@@ -73,7 +76,7 @@ coverage: setup ## the tests alone, with branch coverage reported
 	$(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist worksteal --cov --cov-report=term
 
 bench: setup ## measure beside other ways to do the job (CUSTOMERS="10000 100000" REPEATS=3 PEERS=… LIMITS=512MB WORK=…)
-	@$(BIN)/python -m tests.benchmarks --customers $(CUSTOMERS) --repeats $(REPEATS) --peers $(PEERS) --limits $(LIMITS) $(if $(WORK),--work $(WORK))
+	@$(BIN)/python -m tests.benchmarks --customers $(CUSTOMERS) --repeats $(REPEATS) --peers $(PEERS) --jobs $(JOBS) --limits $(LIMITS) $(if $(WORK),--work $(WORK)) $(if $(ADD),--add)
 	@$(BIN)/python -m tests.benchmarks.matching
 
 lock: setup ## compile requirements/*.in into hash-pinned files

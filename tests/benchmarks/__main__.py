@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks`: measures, compares, and writes results.json, results.md and cost.svg."""
+"""`python -m tests.benchmarks`: measures, compares, and writes runs.json, results.json, results.md and cost.svg."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.benchmarks.matching import section
 from tests.benchmarks.measuring import ROOT
 from tests.benchmarks.printing import chart, markdown
 from tests.benchmarks.results import summed_up
-from tests.benchmarks.running import PEERS, Plan, chosen, run, small_site
+from tests.benchmarks.running import JOBS, PEERS, Found, Plan, chosen, run
 
 
 def asked() -> argparse.Namespace:
@@ -22,13 +22,34 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--customers", type=int, nargs="+", default=[10_000], help="the sizes")
     parser.add_argument("--repeats", type=int, default=3, help="rounds; medians are told")
     parser.add_argument("--peers", nargs="*", default=list(PEERS), help=f"of {', '.join(PEERS)}")
+    parser.add_argument(
+        "--jobs", nargs="*", default=list(JOBS), help=f"beside F and the first night, of {', '.join(JOBS)}"
+    )
     parser.add_argument("--limits", nargs="*", default=[], help="memory limits for a further first night, as 512MB")
     parser.add_argument("--change", type=float, default=12.0, help="customers with news in the next night, in percent")
     parser.add_argument("--sample", type=int, default=200, help="customers that are decided one at a time")
     parser.add_argument("--work", type=Path, help="where there is room; emptied afterwards")
     parser.add_argument("--out", type=Path, default=ROOT / "artifacts" / "benchmark", help="where the results go")
+    parser.add_argument("--add", action="store_true", help="add to the runs that were kept there")
     parser.add_argument("--print", type=Path, metavar="JSON", help="measure nothing: print kept results")
     return parser.parse_args()
+
+
+class Kept(dict[int, Found]):
+    """Customers -> what was found at that size; a size that was not measured before has nothing yet."""
+
+    def __missing__(self, customers: int) -> Found:
+        return self.setdefault(customers, Found(customers))
+
+
+def kept(path: Path) -> Kept:
+    """What earlier benchmarks found, as `keep` wrote it."""
+    return Kept({each["customers"]: Found.of(each) for each in json.loads(path.read_text(encoding="utf-8"))})
+
+
+def keep(path: Path, found: Kept) -> None:
+    """Write down every run, so that a long benchmark may be broken off and gone on with."""
+    path.write_text(json.dumps([found[size].told() for size in sorted(found)]) + "\n", encoding="utf-8")
 
 
 def main() -> int:
@@ -38,14 +59,15 @@ def main() -> int:
         print(markdown(json.loads(options.print.read_text(encoding="utf-8"))))
         return 0
     plan = Plan(
-        sizes=tuple(sorted(options.customers)), repeats=options.repeats, peers=chosen(options.peers),
-        limits=tuple(options.limits), change=options.change, sample=options.sample,
+        sizes=tuple(sorted(options.customers)), repeats=options.repeats, peers=chosen(options.peers, PEERS, "peer"),
+        jobs=chosen(options.jobs, JOBS, "job"), limits=tuple(options.limits), change=options.change,
+        sample=options.sample,
     )  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="gallring-benchmark-", dir=options.work) as work:
-        small = small_site(plan.repeats, Path(work))
-        found = run(plan, Path(work))
-    results = summed_up(plan, found, small, datetime.now(UTC).date())
     options.out.mkdir(parents=True, exist_ok=True)
+    found = kept(options.out / "runs.json") if options.add else Kept()
+    with tempfile.TemporaryDirectory(prefix="gallring-benchmark-", dir=options.work) as work:
+        run(plan, Path(work), found, lambda: keep(options.out / "runs.json", found))
+    results = summed_up(plan, found, datetime.now(UTC).date())
     (options.out / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     page = f"{markdown(results)}\n{section()}"
     (options.out / "results.md").write_text(page, encoding="utf-8")

@@ -23,12 +23,11 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def _head(results: dict[str, Any]) -> Iterator[str]:
-    machine, plan = results["machine"], results["plan"]
+    machine = results["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
     yield (
         f"{results['date']} · {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']} GiB, load "
-        f"{machine['load_before']} when it began · {versions} · medians of {plan['repeats']} interleaved runs, CPU of "
-        "all threads"
+        f"{machine['load_before']} when it ended · {versions} · medians of interleaved rounds, CPU of all threads"
     )
     yield ""
 
@@ -65,8 +64,9 @@ def _jobs(size: dict[str, Any]) -> Iterator[str]:
             continue
         each = jobs[name]
         costs = [f"{each['f']:.2f}", f"{each['work']:.2f}", f"{each['wall']:.1f}", each["peak_mb"]]
+        costs.append(len(size["runs"][name]))
         rows.append([_called(name, size), *costs])
-    yield from _table(["job", "F", "CPU-s without start-up", "wall s", "peak MB"], rows)
+    yield from _table(["job", "F", "CPU-s without start-up", "wall s", "peak MB", "runs"], rows)
     yield from (f"{peer}: skipped, {reason}." for peer, reason in size["skipped"].items())
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from assets.site import Site
 from tests.benchmarks.agreement import require_agreement
@@ -22,6 +23,9 @@ from tests.benchmarks.workplaces import FIRST, NEXT, Workplace, sealed_bytes
 
 #: Peer -> how the file it writes ends. `per_person` decides by the whole shipped policy, the others by the benchmark's.
 PEERS = {"polars": ".parquet", "pandas": ".parquet", "postgresql": ".csv", "per_person": ".csv"}
+#: What is measured beside F and the first night: the demo's company; the nights after the first; the peers, with the
+#: product's own way by their policy; and, once, the first night with one thread and with its files in another order.
+JOBS = ("small", "nights", "peers", "circumstances")
 #: What the peer decides by, in the names of the product's own runs.
 BY_THE_SHIPPED_POLICY = "per_person"
 MEMORY_LIMIT, THREADS, POLICY_SETTING = (
@@ -39,6 +43,7 @@ class Plan:
         sizes: how many customers, smallest first.
         repeats: how many rounds.
         peers: which peers.
+        jobs: what is measured beside F and the first night, of `JOBS`.
         limits: memory limits such as `512MB`, under which the first night runs once more.
         change: of how many customers in a hundred there is news in the next night.
         sample: how many customers are decided one at a time.
@@ -47,6 +52,7 @@ class Plan:
     sizes: tuple[int, ...]
     repeats: int
     peers: tuple[str, ...]
+    jobs: tuple[str, ...] = JOBS
     limits: tuple[str, ...] = ()
     change: float = 12.0
     sample: int = 200
@@ -68,20 +74,41 @@ class Found:
         parts = ", ".join(f"{part} {seconds:.1f}" for part, seconds in measurement.parts.items() if part != "work")
         tell(f"  {name}: {measurement.work:.2f} CPU-s, {measurement.peak_mb:.0f} MB{' · ' if parts else ''}{parts}")
 
+    def told(self) -> dict[str, Any]:
+        """Everything, as plain data."""
+        runs = {name: [asdict(each) for each in measured] for name, measured in self.runs.items()}
+        return {**vars(self), "runs": runs}
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> Found:
+        """What `told` told."""
+        runs = {name: [Measurement(**each) for each in measured] for name, measured in told["runs"].items()}
+        return cls(**{**told, "runs": defaultdict(list, runs)})
+
 
 def tell(text: str) -> None:
     """Say how far the benchmark has come."""
     print(text, file=sys.stderr, flush=True)
 
 
-def run(plan: Plan, work: Path) -> list[Found]:
-    """Measure every size in turn; `work` is an empty folder with room for the largest."""
-    return [_size(plan, customers, work) for customers in plan.sizes]
+def run(plan: Plan, work: Path, found: Mapping[int, Found], keep: Callable[[], None]) -> None:
+    """Measure every size in turn, the demo's company (size 0) first, and keep what was found after every round.
+
+    Args:
+        plan: what to measure.
+        work: an empty folder with room for the largest size.
+        found: customers -> what was found before, which this adds to.
+        keep: writes down what is found.
+    """
+    if "small" in plan.jobs:
+        small_site(plan.repeats, work, found[0])
+        keep()
+    for customers in plan.sizes:
+        _size(plan, customers, work, found[customers], keep)
 
 
-def small_site(repeats: int, work: Path) -> Found:
+def small_site(repeats: int, work: Path, found: Found) -> None:
     """The demo's company: its first night, and a night without news: what every night costs before any row is read."""
-    found = Found(0)
     tell("the demo's company")
     place = Workplace(work / "small", 40, 10.0, cases=True)
     try:
@@ -94,16 +121,14 @@ def small_site(repeats: int, work: Path) -> Found:
             found.add("gallring --help", measure_command(["gallring", "--help"]))
     finally:
         shutil.rmtree(place.folder)
-    return found
 
 
 def _of(site: Site, day: object) -> list[str]:
     return ["--site", str(site.path), "--as-of", str(day)]
 
 
-def _size(plan: Plan, customers: int, work: Path) -> Found:
+def _size(plan: Plan, customers: int, work: Path, found: Found, keep: Callable[[], None]) -> None:
     tell(f"{customers} customers")
-    found = Found(customers)
     place = Workplace(work / str(customers), customers, plan.change)
     try:
         for name, measurement in (("generate", place.generated), ("generate the next night", place.next_full),
@@ -112,32 +137,36 @@ def _size(plan: Plan, customers: int, work: Path) -> Found:
         for number in range(plan.repeats):
             tell(f" round {number + 1} of {plan.repeats}")
             _round(plan, place, found, first=number == 0)
+            keep()
     finally:
         shutil.rmtree(place.folder)
-    return found
 
 
 def _round(plan: Plan, place: Workplace, found: Found, *, first: bool) -> None:
     """Everything once. What is only looked at, not timed, is done in the first round."""
-    found.add("F", measure("floor", {"inbox": place.inbox("first")}))
+    _floor(place, found)
     with place.site() as site:
         found.add("first night", _cycle(site, FIRST))
         found.sealed[f"run {len(found.runs['first night'])}"] = sealed_bytes(site)
         _beside(site, place, found)
-        if first:
+        if first and "peers" in plan.jobs:
             measure("decided", {"site": site.path, "out": place.folder / "shipped.parquet"})
-        _nights(site, place, found)
-    with _benchmark_policy(place) as (site, environment):
-        found.add("first night, benchmark policy", _cycle(site, FIRST, environment))
-        if first:
-            measure("decided", {"site": site.path, "out": place.folder / "benchmark.parquet"}, environment=environment)
-    for peer in plan.peers:
-        _peer(plan, peer, place, found, first=first)
+        if "nights" in plan.jobs:
+            _nights(site, place, found)
+    _floor(place, found)
+    if "peers" in plan.jobs:
+        _peers(plan, place, found, first=first)
     for limit in plan.limits:
         _again(place, found, f"first night, {limit}", {MEMORY_LIMIT: limit})
-    if first:
+    if first and "circumstances" in plan.jobs:
         _again(place, found, "first night, 1 thread", {THREADS: "1"})
         _again(place, found, "first night, files in another order", {}, reversed_files=True)
+    _floor(place, found)
+
+
+def _floor(place: Workplace, found: Found) -> None:
+    """F three times a round: everything is told as a multiple of it, and the first reading of a file costs more."""
+    found.add("F", measure("floor", {"inbox": place.inbox("first")}))
 
 
 def _cycle(site: Site, day: object, environment: dict[str, str] | None = None) -> Measurement:
@@ -171,6 +200,16 @@ def _again(
         found.sealed[name] = sealed_bytes(site)
 
 
+def _peers(plan: Plan, place: Workplace, found: Found, *, first: bool) -> None:
+    """The product's way by the benchmark's policy, and every other way to do the same."""
+    with _benchmark_policy(place) as (site, environment):
+        found.add("first night, benchmark policy", _cycle(site, FIRST, environment))
+        if first:
+            measure("decided", {"site": site.path, "out": place.folder / "benchmark.parquet"}, environment=environment)
+    for peer in plan.peers:
+        _peer(plan, peer, place, found, first=first)
+
+
 def _peer(plan: Plan, peer: str, place: Workplace, found: Found, *, first: bool) -> None:
     if peer == "postgresql" and with_postgresql.programs() is None:
         found.skipped[peer] = "not installed: apt-get install postgresql"
@@ -185,13 +224,13 @@ def _peer(plan: Plan, peer: str, place: Workplace, found: Found, *, first: bool)
     out.unlink()
 
 
-def chosen(names: Sequence[str]) -> tuple[str, ...]:
-    """The peers of those names.
+def chosen(names: Sequence[str], among: Collection[str], what: str) -> tuple[str, ...]:
+    """Those names, all of which there are.
 
     Raises:
-        ValueError: there is no such peer.
+        ValueError: there is no such one.
     """
-    unknown = sorted(set(names) - PEERS.keys())
+    unknown = sorted(set(names) - set(among))
     if unknown:
-        raise ValueError(f"There is no peer {unknown[0]}: there are {', '.join(PEERS)}.")
+        raise ValueError(f"There is no {what} {unknown[0]}: there are {', '.join(among)}.")
     return tuple(names)

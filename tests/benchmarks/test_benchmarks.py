@@ -20,13 +20,14 @@ from assets.sample.generating import SAMPLE_DAY, generate
 from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.benchmarks import printing, results
+from tests.benchmarks.__main__ import Kept, keep, kept
 from tests.benchmarks.agreement import Disagreement, require_agreement
 from tests.benchmarks.jobs.cycle import told_of
 from tests.benchmarks.jobs.decided import DISPOSITIONS
 from tests.benchmarks.measuring import JobFailed, Measurement, measure
 from tests.benchmarks.peers import person_by_person, with_pandas, with_polars, with_postgresql
 from tests.benchmarks.peers.task import POLICY
-from tests.benchmarks.running import Found, Plan, chosen
+from tests.benchmarks.running import PEERS, Found, Plan, chosen
 
 #: A company in which somebody's data may only be stored (Art 18), and a few rows do not parse.
 CUSTOMERS, SEED = 500, 37
@@ -131,11 +132,12 @@ def summed_up() -> dict[str, Any]:
     """Two sizes whose cost grows twofold where it should grow tenfold, and a demo that is slow."""
     plan = Plan(sizes=(1000, 10_000), repeats=1, peers=("polars",))
     small = Found(0)
+    found = {0: small, 1000: costing(1000, 15.0), 10_000: costing(10_000, 30.0)}
     for name, wall in (("gallring run", 13.0), ("gallring --help", 0.3)):
         small.runs[name] = [Measurement(cpu=2.0, wall=wall, peak_mb=100.0)]
     for name in (results.FIRST, results.DAY):
         small.runs[name] = [Measurement(3.0, 1.0, 100.0, {"parts": {"cycle": 4.0, "start-up": 2.0}})]
-    return results.summed_up(plan, [costing(1000, 15.0), costing(10_000, 30.0)], small, date(2026, 11, 25))
+    return results.summed_up(plan, found, date(2026, 11, 25))
 
 
 def test_goals_are_judged_at_the_largest_size_and_what_was_not_measured_says_so(summed_up: dict[str, Any]) -> None:
@@ -156,7 +158,7 @@ def test_goals_are_judged_at_the_largest_size_and_what_was_not_measured_says_so(
 
 def test_the_results_are_printed_and_drawn(summed_up: dict[str, Any]) -> None:
     printed = printing.markdown(json.loads(json.dumps(summed_up)))
-    assert "| first night | 3.00 | 30.00 | 1.0 | 600 |" in printed
+    assert "| first night | 3.00 | 30.00 | 1.0 | 600 | 1 |" in printed
     assert "| polars | 3.60 |" in printed
     assert "| whole cycle | 3.00 |" in printed
     assert "| first night: intake | 0.3 |" in printed
@@ -168,4 +170,25 @@ def test_the_results_are_printed_and_drawn(summed_up: dict[str, Any]) -> None:
 
 def test_an_unknown_peer_is_refused() -> None:
     with pytest.raises(ValueError, match="There is no peer cobol"):
-        chosen(["polars", "cobol"])
+        chosen(["polars", "cobol"], PEERS, "peer")
+
+
+def test_what_was_kept_is_added_to(tmp_path: Path) -> None:
+    found = Kept({1000: costing(1000, 15.0)})
+    keep(tmp_path / "runs.json", found)
+    again = kept(tmp_path / "runs.json")
+    assert again == found
+    again[1000].add("F", Measurement(cpu=3.0, wall=1.0, peak_mb=600.0, told={"parts": {"work": 5.0}}))
+    assert results.Size(again[1000]).floor == 3.0
+    assert again[2000] == Found(2000)
+
+
+def test_a_goal_is_judged_at_the_largest_size_that_was_measured_for_it() -> None:
+    smaller, larger = costing(1000, 3.0), costing(10_000, 50.0)
+    del larger.runs["polars"], larger.runs[results.DAY]
+    found = {0: Found(0), 1000: smaller, 10_000: larger}
+    told = results.summed_up(Plan(sizes=(), repeats=1, peers=()), found, date(2026, 11, 25))
+    goals = {goal["goal"]: goal for goal in told["goals"]}
+    assert "at 1 000 customers" in goals["polars costs ≥ 1.5 × the product's way to dispositions"]["reached"]
+    assert goals["a night where only the day changed ≤ 0.02 F + start-up"]["reached"] == "not measured"
+    assert printing.markdown(told)

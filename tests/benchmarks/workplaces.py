@@ -65,7 +65,10 @@ class Workplace:
     def following(self, site: Site, night: str | None) -> Iterator[Site]:
         """A copy of a site after its first night; `night` has arrived in its inbox, or nothing. Gone afterwards."""
         path = self.folder / "following"
-        shutil.copytree(site.path, path, ignore=shutil.ignore_patterns("inbox", "analytics.duckdb.*"))
+        shutil.copytree(site.path, path, ignore=shutil.ignore_patterns("inbox", "outbox", "analytics.duckdb.*"))
+        shutil.copytree(
+            site.outbox, path / site.outbox.name, copy_function=os.link
+        )  # what is sealed is never written again
         copied = Site(path)
         copied.inbox.mkdir(mode=0o700)
         deliver(site.inbox, copied)

@@ -14,13 +14,14 @@ from typing import Any
 #: Step of the cycle -> the part of the work that it is counted to.
 PARTS = {
     "policy": "intake", "intake": "intake", "core": "core", "retention": "evaluation", "proposal": "proposal",
-    "sealing": "sealing", "own_copies": "erasure", "publication": "publication",
+    "manifests_checks": "checks of manifests", "sealing": "sealing", "own_copies": "erasure",
+    "publication": "publication",
 }  # fmt: skip
 
 
 def part_of(step: str) -> str:
     """Which part a step belongs to: Great Expectations' suites are `checks`, what is in no table above is `other`."""
-    return "checks" if step.endswith("_checks") else PARTS.get(step, "other")
+    return PARTS.get(step, "checks" if step.endswith("_checks") else "other")
 
 
 def cpu_seconds() -> float:
