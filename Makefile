@@ -70,10 +70,10 @@ imports: setup ## import-linter: who may import whom
 	$(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 
 tests: setup ## the tests alone
-	$(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist worksteal --durations=40
+	$(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=40
 
 coverage: setup ## the tests alone, with branch coverage reported
-	$(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist worksteal --cov --cov-report=term
+	$(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 bench: setup ## measure beside other ways to do the job (CUSTOMERS="10000 100000" REPEATS=3 PEERS=… LIMITS=512MB WORK=…)
 	@$(BIN)/python -m tests.benchmarks --customers $(CUSTOMERS) --repeats $(REPEATS) --peers $(PEERS) --jobs $(JOBS) --limits $(LIMITS) $(if $(WORK),--work $(WORK)) $(if $(ADD),--add)
