@@ -121,29 +121,54 @@ def told_of(warehouse: Warehouse, made: Sequence[AssetSpec]) -> Iterator[Materia
     sorter = TopologicalSorter(
         {key: {dep.asset_key for dep in spec.deps} & by_key.keys() for key, spec in by_key.items()}
     )
+    stored = _stored_columns(warehouse, {key.path[0] for key in by_key})
     for key in sorter.static_order():
-        yield MaterializeResult(asset_key=key, metadata=numbers_of(warehouse, by_key[key]))
+        columns = stored.get(tuple(key.path), [])
+        yield MaterializeResult(asset_key=key, metadata=numbers_of(warehouse, by_key[key], columns=columns))
 
 
-def numbers_of(warehouse: Warehouse, spec: AssetSpec) -> dict[str, Any]:
+def _stored_columns(
+    warehouse: Warehouse, schemas: Iterable[str], table: str | None = None
+) -> dict[tuple[str, ...], list[tuple[str, str]]]:
+    """The columns of the tables and views of some schemas with their types, in order; of one table where it is named.
+
+    To look anything up in the catalog DuckDB binds every view there is: one question for fifty tables costs what one
+    for a single table does.
+    """
+    rows = warehouse.rows(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() where database_name = $catalog "
+        "and list_contains($schemas, schema_name) and table_name = coalesce($table, table_name) order by column_index",
+        {"catalog": warehouse.catalog, "schemas": sorted(schemas), "table": table},
+    )
+    found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for schema, name, column, kind in rows:
+        found.setdefault((schema, name), []).append((column, kind))
+    return found
+
+
+def numbers_of(
+    warehouse: Warehouse, spec: AssetSpec, *, columns: Sequence[tuple[str, str]] | None = None
+) -> dict[str, Any]:
     """What is told of an asset's table: its numbers, and what its definition says of its columns."""
     schema, table = spec.key.path
     said = spec.metadata.get(SCHEMA)
-    told = numbers(warehouse, schema, table, said={column.name: column for column in said.columns} if said else {})
+    described = {column.name: column for column in said.columns} if said else {}
+    told = numbers(warehouse, schema, table, said=described, columns=columns)
     lineage = spec.metadata.get(LINEAGE)
     return {**told, LINEAGE: lineage} if lineage is not None else told
 
 
 def numbers(
-    warehouse: Warehouse, schema: str, table: str, *, said: Mapping[str, TableColumn] | None = None
-) -> dict[str, Any]:
-    """A table's row count and columns, and its preview: in how many rows each column holds something."""
+    warehouse: Warehouse, schema: str, table: str, *, said: Mapping[str, TableColumn] | None = None,
+    columns: Sequence[tuple[str, str]] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """A table's row count and columns, and its preview: in how many rows each column holds something.
+
+    `columns`: its columns with their types, where they are known already.
+    """
     rows = warehouse.value(f"select count(*) from {identifier(schema)}.{identifier(table)}")
-    columns = warehouse.rows(
-        "select column_name, data_type from information_schema.columns "
-        "where table_catalog = ? and table_schema = ? and table_name = ? order by ordinal_position",
-        [warehouse.catalog, schema, table],
-    )
+    if columns is None:
+        columns = _stored_columns(warehouse, [schema], table).get((schema, table), [])
     shape = [_column(name, kind.lower(), (said or {}).get(name)) for name, kind in columns]
     told: dict[str, Any] = {"dagster/row_count": int(rows), SCHEMA: TableSchema(columns=shape)}
     if columns and rows <= MOST_PREVIEWED:
