@@ -177,11 +177,16 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _source(warehouse: Connections) -> Iterator[Any]:
-    """A data source of a context that lives in memory alone, over cursors that are closed at the end."""
+    """A data source of a context that lives in memory alone, over cursors that are closed at the end.
+
+    Without a pool, whoever asks for a connection gets a cursor of its own. A pool for databases in memory hands the one
+    of the thread out twice; the second fails to begin a transaction, and Great Expectations asks for everything again.
+    """
     _extend_great_expectations()
     import great_expectations
     from duckdb_sqlalchemy import ConnectionWrapper
     from great_expectations.data_context.types.base import ProgressBarsConfig
+    from sqlalchemy.pool import NullPool
 
     cursors: list[Any] = []
 
@@ -192,7 +197,9 @@ def _source(warehouse: Connections) -> Iterator[Any]:
     context = great_expectations.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source: Any = context.data_sources.add_duckdb(
-        name="warehouse", connection_string="duckdb:///:memory:", kwargs={"creator": connect}
+        name="warehouse",
+        connection_string="duckdb:///:memory:",
+        kwargs={"creator": connect, "poolclass": NullPool},
     )
     try:
         yield source
