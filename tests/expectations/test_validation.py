@@ -74,6 +74,22 @@ def test_an_expectation_holds_on_duckdb(warehouse: Warehouse, kind: str) -> None
     assert (bad.passed, bad.evaluated, bad.unexpected) == (False, 3, unexpected)
 
 
+def test_nothing_is_asked_for_twice(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One metric that fails has Great Expectations resolve all others of its table once more, and hides it."""
+    from great_expectations.exceptions.exceptions import MetricResolutionError
+
+    failures = []
+    made = MetricResolutionError.__init__
+
+    def noted(self: Any, message: Any, failed_metrics: Any) -> None:
+        failures.append(str(message))
+        made(self, message, failed_metrics)
+
+    monkeypatch.setattr(MetricResolutionError, "__init__", noted)
+    run(warehouse, *(check(kind, "raw.good", kind, **kwargs) for kind, (kwargs, _) in CLAIMS.items()))
+    assert not failures
+
+
 def test_verdicts_come_in_the_order_of_the_suite_whatever_their_tables(warehouse: Warehouse) -> None:
     null = "expect_column_values_to_not_be_null"
     found = run(
