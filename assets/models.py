@@ -20,7 +20,7 @@ from assets.vocabulary import CLOSED_WORDS, enum_of
 from assets.warehouse import Warehouse
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
-_REFERENCE = re.compile(r"\b(?:from|join)\s+([a-z_]+)\.([a-z_0-9]+)", re.IGNORECASE)
+_REFERENCE = re.compile(r"\b(?<!distinct )(?:from|join)\s+([a-z_]+)\.([a-z_0-9]+)", re.IGNORECASE)
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _CLOSED = re.compile(r"Closed words: ([a-z_, ]+)\.")
 _COMMENT = re.compile(r"--[^\n]*")

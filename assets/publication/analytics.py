@@ -4,14 +4,16 @@ Writes the file and swaps it in. What stands in it is SQL: a file of `sql/analyt
 what the table and each column are. Reads only what the warehouse has decided; decides nothing.
 
 A file may be named `schema.table.sql`. It selects from the warehouse, and from `published.*`, the tables of the new
-file that were written before it. A table whose sources are not there yet is published empty.
+file that were written before it. A table whose sources are not there yet is published empty. A file that begins with
+`A view` selects from `published.*` alone, and is read where it stands: what is wide and repeats itself is stored once
+in `stored.*`, by numbers, and put together by views.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +26,7 @@ from assets.errors import CheckFailed
 from assets.models import SQL, Model
 from assets.retention.explaining import require_evaluation
 from assets.site import Site
+from assets.vocabulary import CLOSED_WORDS, enum_of
 from assets.warehouse import Warehouse, identifier
 
 if TYPE_CHECKING:
@@ -72,7 +75,22 @@ class PublishedTable:
     @property
     def sql_name(self) -> str:
         """The quoted name, catalog included."""
-        return ".".join(identifier(part) for part in (CATALOG, self.schema, self.name.rpartition(".")[2]))
+        return f"{CATALOG}.{self.local_name}"
+
+    @property
+    def local_name(self) -> str:
+        """The quoted name within the file."""
+        return ".".join(identifier(part) for part in (self.schema, self.name.rpartition(".")[2]))
+
+    @property
+    def is_view(self) -> bool:
+        """Whether nothing is written for it."""
+        return self.model.is_view
+
+    @property
+    def view_statement(self) -> str:
+        """A view's SELECT as the file keeps it: whoever opens the file calls it as they like."""
+        return re.sub(rf"\b{CATALOG}\.", "", self.model.statement)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -88,7 +106,7 @@ class PublishedTable:
     @property
     def earlier(self) -> frozenset[str]:
         """The published tables that it reads."""
-        return frozenset(_EARLIER.findall(self.model.statement))
+        return frozenset(name.removeprefix("main.") for name in _EARLIER.findall(self.model.statement))
 
     @property
     def sources(self) -> list[tuple[str, str]]:
@@ -131,12 +149,13 @@ def publish(
     building = site.temporary / site.analytics.name
     site.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
     _discard(building)
+    tables = published_tables()
     try:
         with attached(warehouse, building, CATALOG, is_new=True):
-            rows = {table.name: _build(warehouse, table, smallest_group) for table in published_tables()}
-            _require_every_field(warehouse, rows["retention.field_dispositions"])
+            rows = _write(warehouse, [table for table in tables if not table.is_view], smallest_group)
             warehouse.run(f"checkpoint {CATALOG}")
-        _add_macros(building)
+        rows |= _finish(building, [table for table in tables if table.is_view])
+        _require_every_field(warehouse, rows["retention.field_dispositions"])
         building.chmod(mode)
         size = building.stat().st_size
         _swap(building, site.analytics)
@@ -158,31 +177,60 @@ def attached(
         warehouse.run(f"detach {identifier(catalog)}")
 
 
-def _build(warehouse: Warehouse, table: PublishedTable, smallest_group: int) -> int:
-    """Make one table, fill it and describe it; how many rows it holds."""
-    definitions = ", ".join(f"{identifier(column.name)} {column.type}" for column in table.columns)
-    warehouse.run(f"create schema if not exists {CATALOG}.{identifier(table.schema)}")
-    warehouse.run(f"create table {table.sql_name} ({definitions})")
-    if all(warehouse.exists(schema, name) for schema, name in table.sources):
-        given = {"smallest_group": smallest_group}
-        params = {name: given[name] for name in table.model.parameters} or None
-        warehouse.run(f"insert into {table.sql_name} by name {table.model.statement}", params)
-    warehouse.run(f"comment on table {table.sql_name} is {_literal(table.comment)}")
+def _write(warehouse: Warehouse, tables: Sequence[PublishedTable], smallest_group: int) -> dict[str, int]:
+    """Make the tables, describe them, and fill those whose sources are there; how many rows each holds."""
+    with warehouse.transaction():
+        for schema in sorted({table.schema for table in tables}):
+            warehouse.run(f"create schema if not exists {CATALOG}.{identifier(schema)}")
+        for table in tables:
+            definitions = ", ".join(f"{identifier(column.name)} {_stored_type(column)}" for column in table.columns)
+            warehouse.run(f"create table {table.sql_name} ({definitions})")
+            _describe(warehouse, table)
+    given: dict[str, int] = {"smallest_group": smallest_group}
+    there = set(
+        warehouse.rows(
+            "select schema_name, table_name from duckdb_tables() where database_name = $catalog "
+            "union all select schema_name, view_name from duckdb_views() where database_name = $catalog",
+            {"catalog": warehouse.catalog},
+        )
+    )
+    for table in tables:
+        if there.issuperset(table.sources):
+            params = {name: given[name] for name in table.model.parameters} or None
+            warehouse.run(f"insert into {table.sql_name} by name {table.model.statement}", params)
+    return {table.name: int(warehouse.value(f"select count(*) from {table.sql_name}")) for table in tables}
+
+
+def _stored_type(column: Column) -> str:
+    """A column's type in the file: `enum` stands for the closed words that the evaluation knows under its name."""
+    return enum_of(CLOSED_WORDS[column.name]) if column.type == "enum" else column.type
+
+
+def _describe(warehouse: Warehouse, table: PublishedTable) -> None:
+    kind = "view" if table.is_view else "table"
+    name = table.local_name if table.is_view else table.sql_name
+    warehouse.run(f"comment on {kind} {name} is {_literal(table.comment)}")
     for column in table.columns:
-        where = f"{table.sql_name}.{identifier(column.name)}"
-        warehouse.run(f"comment on column {where} is {_literal(column.comment)}")
-    return int(warehouse.value(f"select count(*) from {table.sql_name}"))
+        warehouse.run(f"comment on column {name}.{identifier(column.name)} is {_literal(column.comment)}")
 
 
-def _add_macros(building: Path) -> None:
-    """Put the common questions into the file, so that whoever opens it can call them."""
+def _finish(building: Path, views: Sequence[PublishedTable]) -> dict[str, int]:
+    """Put the views and the common questions into the file, for whoever opens it; how many rows each view gives."""
     with Warehouse.in_memory() as writer, attached(writer, building, CATALOG):
         writer.run(f"use {CATALOG}")
-        writer.script(MACROS)
-        for name, comment in _MACRO.findall(MACROS.read_text(encoding="utf-8")):
-            writer.run(f"comment on macro table {identifier(name)} is {_literal(comment)}")
+        with writer.transaction():
+            for schema in sorted({view.schema for view in views}):
+                writer.run(f"create schema if not exists {identifier(schema)}")
+            for view in views:
+                writer.run(f"create view {view.local_name} as {view.view_statement}")
+                _describe(writer, view)
+            writer.script(MACROS)
+            for name, comment in _MACRO.findall(MACROS.read_text(encoding="utf-8")):
+                writer.run(f"comment on macro table {identifier(name)} is {_literal(comment)}")
+        rows = {view.name: int(writer.value(f"select count(*) from {view.local_name}")) for view in views}
         writer.run("use memory")
         writer.run(f"checkpoint {CATALOG}")
+    return rows
 
 
 def _require_every_field(warehouse: Warehouse, published: int) -> None:

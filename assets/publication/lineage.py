@@ -189,8 +189,9 @@ def _is_other_member(reference: exp.Column, member: str) -> bool:
 
 
 def _table_name(table: exp.Table) -> str:
-    schema = f"{ANALYTICS}.{table.db}" if table.catalog == "published" else table.db
-    return f"{schema}.{table.name}"
+    if table.catalog != "published":
+        return f"{table.db}.{table.name}"
+    return f"{ANALYTICS}.{table.name}" if table.db == "main" else f"{ANALYTICS}.{table.db}.{table.name}"
 
 
 # -- maskings ------------------------------------------------------------------------------------------------------

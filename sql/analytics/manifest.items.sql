@@ -1,4 +1,4 @@
--- An item of a sealed deletion manifest: what one system was told about one record.
+-- A view: an item of a sealed deletion manifest: what one system was told about one record.
 -- - manifest_id varchar: the manifest that holds it
 -- - item_id varchar: the item
 -- - system varchar: the system that was told
@@ -15,23 +15,24 @@
 -- - owner varchar: who has to act: approver, gallring, system, privacy or nobody
 -- - next_step varchar: what is to be done, in English
 select
-    items.manifest_id,
+    told.manifest_id,
     items.item_id,
-    items.system,
-    items.record_type,
+    told.system,
+    told.record_type,
     items.record_key,
-    items.action,
-    coalesce(items.fields, []) as fields,
-    items.as_of,
-    items.respond_by,
-    states.state,
-    states.since,
-    states.due_on,
-    states.reason,
-    states.owner,
-    states.next_en as next_step
-from manifest.items
-inner join manifest.item_states as states
+    told.action,
+    coalesce(told.fields, cast([] as varchar[])) as fields,
+    told.as_of,
+    told.respond_by,
+    case when states.item_id is null then told.state else states.state end as state,
+    case when states.item_id is null then told.since else states.since end as since,
+    case when states.item_id is null then told.due_on else states.due_on end as due_on,
+    case when states.item_id is null then told.reason else states.reason end as reason,
+    case when states.item_id is null then told.owner else states.owner end as owner,
+    case when states.item_id is null then told.next_step else states.next_step end as next_step
+from published.stored.items
+inner join published.stored.told on items.told = told.told
+left join published.stored.item_states as states
     on
-        items.manifest_id = states.manifest_id
+        told.manifest_id = states.manifest_id
         and items.item_id = states.item_id

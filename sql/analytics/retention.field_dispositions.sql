@@ -1,4 +1,4 @@
--- A record's field: every field that a contract classifies, empty or not, of every record in the sources now.
+-- A view: a record's field: every field that a contract classifies, empty or not, of every record in the sources now.
 -- - source varchar: the system that delivers the record
 -- - record_type varchar: what the record is: customer, order, invoice …
 -- - record_key varchar: the source system's own key of the record
@@ -9,18 +9,23 @@
 -- - purposes varchar[]: the purposes whose claims are active, sorted; none where the record is not personal
 -- - as_of date: the day of evaluation
 select
-    dispositions.source,
-    dispositions.record_type,
-    dispositions.record_key,
+    types.source,
+    types.record_type,
+    records.record_key,
     fields.field,
-    dispositions.data_category,
-    dispositions.disposition,
+    categories.data_category,
+    cast(dispositions.disposition as varchar) as disposition,
     dispositions.keep_until,
-    dispositions.purposes,
-    dispositions.as_of
-from published.retention.dispositions
-inner join policy.fields
+    coalesce(purpose_lists.purposes, cast([] as varchar[])) as purposes,
+    about.as_of
+from published.stored.dispositions
+inner join published.stored.records on dispositions.record = records.record
+inner join published.stored.categories on dispositions.category = categories.category
+inner join published.stored.fields on dispositions.category = fields.category
+inner join published.stored.record_types as types on categories.type = types.type
+left join published.stored.purpose_lists
     on
-        dispositions.source = fields.source
-        and dispositions.record_type = fields.record_type
-        and dispositions.data_category = fields.data_category
+        records.type = purpose_lists.type
+        and records.clocks = purpose_lists.clocks
+        and dispositions.category = purpose_lists.category
+cross join published.main.about

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from assets.warehouse import Warehouse
 
@@ -36,6 +37,9 @@ RECORDS = [
     ("order", "orders", "orders", "order_id"),
     ("order_line", "orders", "order_lines", "order_line_id"),
 ]
+CATEGORIES = [("customer", "identity"), ("customer", "email"), ("order", "identity"), ("order_line", "transaction")]
+CLOCKS = {"accounting": "archive", "order_fulfilment": "while_open", "product_development": "followup"}
+OPEN = date(9999, 12, 31)
 PURPOSES = [
     ("order_fulfilment", 0, "use", "eu-gdpr:A6-1-b-contract-performance | eu-gdpr:A6-1-f-controller",
      "Leverera beställning", "Deliver the order", "dpv:CustomerOrderManagement", "GDPR Art 6(1)(b)", "law", ""),
@@ -52,7 +56,9 @@ _TABLES = {
     "policy.purposes": "purpose varchar, position integer, class varchar, legal_basis varchar, title_sv varchar, "
     "title_en varchar, dpv_purpose varchar, law varchar, decided_by varchar, erasure_exception varchar",
     "policy.periods": "purpose varchar, clock varchar, months integer, days integer",
-    "policy.coverage": "purpose varchar, clock varchar, record_type varchar, data_category varchar",
+    "policy.coverage": "purpose varchar, clock varchar, record_type varchar, data_category varchar, "
+    "category_id integer, is_shared boolean",
+    "policy.categories": "category_id integer, record_type varchar, data_category varchar",
     "policy.records": "record_type varchar, source varchar, table_name varchar, key_field varchar",
     "policy.fields": "record_type varchar, source varchar, table_name varchar, field varchar, data_category varchar, "
     "position integer",
@@ -86,6 +92,8 @@ _TABLES = {
     "retention.records": "record_type varchar, source varchar, row_id bigint, record_key varchar, not_personal boolean",
     "retention.claims": "record_type varchar, row_id bigint, data_category varchar, purpose varchar, starts_on date, "
     "keep_until date, open_ended boolean, ended_by varchar, missing varchar, is_active boolean",
+    "retention.purpose_claims": "purpose varchar, record_type varchar, row_id bigint, clock varchar, starts_on date, "
+    "ends_on date, ended_by varchar, missing varchar, has_shared_clocks boolean",
     "retention.dispositions": "record_type varchar, row_id bigint, data_category varchar, disposition varchar, "
     "keep_until date, reasons varchar[]",
     "retention.findings": "finding varchar, record_type varchar, row_id bigint, detail varchar",
@@ -103,6 +111,8 @@ def hand_made(key: bytes = KEY) -> Warehouse:
     for table, rows in {**_policy(), **_intake(), **_raw(), **_decided()}.items():
         names = [column.split()[0] for column in _TABLES[table].replace("(18, 4)", "").split(", ")]
         warehouse.insert(table, names, rows)
+    warehouse.run("create schema core")
+    warehouse.run("create view core.records as select *, true as in_source from retention.records")
     return warehouse
 
 
@@ -111,7 +121,12 @@ def _policy() -> dict[str, list[tuple[object, ...]]]:
         "policy.about": [("Prov", "test", "0" * 64, "Prov AB")],
         "policy.purposes": list(PURPOSES),
         "policy.periods": [("accounting", "archive", 84, 0)],
-        "policy.coverage": [("accounting", "archive", "order_line", "transaction")],
+        "policy.coverage": [
+            ("accounting", "archive", "order_line", "transaction", 4, False),
+            ("order_fulfilment", "while_open", "customer", "identity", 1, False),
+            ("product_development", "followup", "order_line", "transaction", 4, False),
+        ],
+        "policy.categories": [(number, *each) for number, each in enumerate(CATEGORIES, 1)],
         "policy.records": list(RECORDS),
         "policy.fields": list(FIELDS),
     }
@@ -164,15 +179,10 @@ def _decided() -> dict[str, list[tuple[object, ...]]]:
     return {
         "retention.evaluation": [(AS_OF,)],
         "retention.records": [(kind, source[kind], row_id, key, False) for (kind, row_id), key in keys.items()],
-        "retention.claims": [
-            ("customer", 1, "identity", "order_fulfilment", date(2026, 11, 1), None, True, None, None, True),
-            ("customer", 2, "identity", "order_fulfilment", date(2020, 1, 1), date(2020, 2, 1), False, None, None,
-             False),
-            ("order_line", 1, "transaction", "accounting", date(2026, 11, 1), ENDS, False, None, None, True),
-            ("order_line", 1, "transaction", "product_development", date(2026, 11, 1), NEAR, False, None, None, True),
-            ("order_line", 2, "transaction", "product_development", date(2020, 1, 1), date(2020, 6, 1), False, "exit",
-             None, False),
-            ("order_line", 2, "transaction", "accounting", date(2020, 1, 1), None, False, None, "no_voucher", False),
+        "retention.claims": _claims(),
+        "retention.purpose_claims": [
+            (purpose, kind, row_id, CLOCKS[purpose], starts_on, OPEN if is_open else ends_on, ended_by, missing, False)
+            for kind, row_id, _, purpose, starts_on, ends_on, is_open, ended_by, missing, _ in _claims()
         ],
         "retention.dispositions": [
             ("customer", 1, "identity", "retain", None, None),
@@ -190,3 +200,25 @@ def _decided() -> dict[str, list[tuple[object, ...]]]:
         ],
         "rights.free_text": [("orders", "complaint", "Q1", "description", "phone_numbers", 2)],
     }  # fmt: skip
+
+
+def _claims() -> list[tuple[Any, ...]]:
+    return [
+        ("customer", 1, "identity", "order_fulfilment", date(2026, 11, 1), None, True, None, None, True),
+        ("customer", 2, "identity", "order_fulfilment", date(2020, 1, 1), date(2020, 2, 1), False, None, None, False),
+        ("order_line", 1, "transaction", "accounting", date(2026, 11, 1), ENDS, False, None, None, True),
+        ("order_line", 1, "transaction", "product_development", date(2026, 11, 1), NEAR, False, None, None, True),
+        (
+            "order_line",
+            2,
+            "transaction",
+            "product_development",
+            date(2020, 1, 1),
+            date(2020, 6, 1),
+            False,
+            "exit",
+            None,
+            False,
+        ),
+        ("order_line", 2, "transaction", "accounting", date(2020, 1, 1), None, False, None, "no_voucher", False),
+    ]

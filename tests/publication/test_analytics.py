@@ -19,6 +19,11 @@ from assets.warehouse import Warehouse
 from tests.publication.house import CANARY, ENDS, StubPolicy, hand_made
 
 POLICY: Any = StubPolicy()
+RELATIONS = """
+    select database_name, schema_name, table_name as name, comment from duckdb_tables()
+    union all
+    select database_name, schema_name, view_name, comment from duckdb_views() where not internal
+"""
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def rows(reader: Warehouse, site: Site, sql: str) -> list[tuple[Any, ...]]:
 def texts_of(reader: Warehouse, site: Site) -> str:
     """Every value of every published column as one text."""
     with attached(reader, site.analytics, "a", read_only=True):
-        tables = reader.rows("select schema_name, table_name from duckdb_tables() where database_name = 'a'")
+        tables = reader.rows(f"select schema_name, name from ({RELATIONS}) where database_name = 'a'")
         assert len(tables) == len(published_tables())
         found = [reader.rows(f'select cast(t as varchar) from a."{schema}"."{table}" as t') for schema, table in tables]
     return "\n".join(text for table in found for (text,) in table)
@@ -221,8 +226,20 @@ def test_a_companys_own_record_has_no_claims(warehouse: Warehouse, reader: Wareh
 def test_every_table_and_column_says_what_it_is(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
     publish(warehouse, POLICY, site)
     silent = "where database_name = 'a' and coalesce(comment, '') = ''"
-    assert rows(reader, site, f"select table_name from duckdb_tables() {silent}") == []
+    assert rows(reader, site, f"select name from ({RELATIONS}) {silent}") == []
     assert rows(reader, site, f"select table_name, column_name from duckdb_columns() {silent}") == []
+
+
+def test_a_view_has_the_columns_that_its_file_says(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    views = [table for table in published_tables() if table.is_view]
+    assert {view.name for view in views} >= {"retention.claims", "retention.dispositions", "manifest.items"}
+    for view in views:
+        found = rows(reader, site, f"describe a.{view.local_name}")
+        assert [(name, kind.lower().replace(" ", "")) for name, kind, *_ in found] == [
+            (column.name, column.type.replace(" ", "")) for column in view.columns
+        ]
+        assert {schema for schema, _ in view.sources} == set(), "a view reads what is in the file"
 
 
 def test_about_says_what_the_file_was_made_from(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:

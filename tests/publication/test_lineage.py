@@ -94,8 +94,8 @@ PLANTED = {
         "analytics.quality.quarantined.rule carries intake.quarantined.row_text",
     ),
     "whoever approved": (
-        "analytics.manifest.items", "analytics/manifest.items.sql", "states.reason", "states.by_whom as reason",
-        "carries manifest.events.by_whom",
+        "analytics.stored.item_states", "analytics/stored.item_states.sql", "states.reason", "states.by_whom as reason",
+        "analytics.manifest.items.reason carries manifest.events.by_whom",
     ),
 }  # fmt: skip
 
