@@ -160,7 +160,7 @@ _CHANGES = """
     before as (
         select manifests.manifest_id from manifest.manifests as manifests
         inner join this on this.system = manifests.system and manifests.sequence < this.sequence
-        where manifests.manifest_id in (select manifest_id from manifest.item_states where state <> 'cancelled')
+        where manifests.manifest_id in (select manifest_id from manifest.manifest_states where state <> 'cancelled')
         order by manifests.sequence desc limit 1
     )
     select record_type, action, count(*) filter (where manifest_id = $id),
@@ -276,7 +276,7 @@ def approve_automatically(warehouse: Warehouse, rules: Rules, *, on_day: date, a
     decisions = []
     for manifest_id, system, items in warehouse.rows(
         "select manifest_id, system, items from manifest.manifests where manifest_id in "
-        "(select manifest_id from manifest.item_states where state = 'issued') order by system, sequence"
+        "(select manifest_id from manifest.manifest_states where state = 'issued') order by system, sequence"
     ):
         found = tuple(concerns(warehouse, rules, manifest_id))
         by = None if found else AUTOMATIC
@@ -353,7 +353,8 @@ def undelivered_items(warehouse: Warehouse, manifest_id: str) -> int:
     """How many items of a manifest can still be stopped here."""
     return int(
         warehouse.value(
-            "select count(*) from manifest.item_states where manifest_id = $id and state in ('issued', 'approved')",
+            "select coalesce(sum(items), 0) from manifest.manifest_states "
+            "where manifest_id = $id and state in ('issued', 'approved')",
             {"id": manifest_id},
         )
     )
@@ -371,6 +372,7 @@ def _name(text: str) -> str:
 
 def _states(warehouse: Warehouse, manifest_id: str) -> str:
     rows: Sequence[tuple[Any, ...]] = warehouse.rows(
-        "select distinct state from manifest.item_states where manifest_id = $id order by state", {"id": manifest_id}
+        "select distinct state from manifest.manifest_states where manifest_id = $id order by state",
+        {"id": manifest_id},
     )
     return ", ".join(state for (state,) in rows)

@@ -17,7 +17,7 @@ from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourcePara
 from assets.catalogue.assets import POOL, clear_failures, numbers_of, sql_source, table_spec
 from assets.delivery.approving import Decision, Rules, approve_automatically
 from assets.delivery.receipts import ReceiptReport, read_receipts
-from assets.delivery.rechecking import at_the_door, recall
+from assets.delivery.rechecking import at_the_door, may_leave, recall, require_day
 from assets.delivery.reminding import fall_due, remind
 from assets.delivery.sending import DeliveryReport, deliver_approved
 from assets.delivery.settling import settle
@@ -149,9 +149,15 @@ def _delivering() -> AssetsDefinition:
 def deliver_checked(
     warehouse: Warehouse, policy: Policy, site: Site, transports: Transports, door: Door, *, as_of: date, clock: Clock
 ) -> DeliveryReport:
-    """Deliver what is approved, after a last look at the door; a remainder that is sealed anew there can leave too."""
+    """Deliver what is approved, after a last look at the door; a remainder that is sealed anew there can leave too.
+
+    Where nothing is approved nothing can leave, and the door stays shut: what fell is the next re-check's to recall.
+    """
 
     def at_door(warehouse: Warehouse, policy: Policy, site: Site) -> None:
+        require_day(warehouse, as_of)
+        if not may_leave(warehouse):
+            return
         found = at_the_door(
             warehouse, policy, site, door.signer(), as_of=as_of, issued_at=clock(),
             respond_within_days=door.respond_within_days(as_of),
@@ -207,8 +213,8 @@ def _reminding() -> AssetsDefinition:
         with clear_failures():
             late = remind(warehouse, as_of)
             waiting = dict(warehouse.rows(
-                "select 'waiting_for_' || owner, count(*) from manifest.item_states where is_open "
-                "group by owner order by owner"
+                "select 'waiting_for_' || owner, cast(sum(items) as bigint) from manifest.manifest_states "
+                "where is_open group by owner order by owner"
             ))  # fmt: skip
         lateness = Counter[str]()
         for each in late:

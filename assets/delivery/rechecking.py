@@ -60,11 +60,11 @@ def recheck(warehouse: Warehouse, policy: Policy, manifest: str | None, as_of: d
         CheckFailed: the warehouse is not evaluated as of that day.
     """
     ledger.prepare(warehouse)
-    _require_day(warehouse, as_of)
+    require_day(warehouse, as_of)
     rows = warehouse.rows(
         f"select manifest_id, system, reason, count(distinct item_id) from ({_FALLEN.statement}) as fallen "
         "where $id is null or manifest_id = $id group by all order by all",
-        {"id": manifest},
+        {"id": manifest, "lifts": _is_any(warehouse, "action = 'lift' and state in ('issued', 'approved')")},
     )
     return Recheck(as_of, tuple(Fallen(*row) for row in rows))
 
@@ -104,7 +104,19 @@ def at_the_door(
     return Recheck(as_of, found.fallen, report)
 
 
+def may_leave(warehouse: Warehouse) -> bool:
+    """Whether anything is approved, so that it leaves as soon as the door is open."""
+    return _is_any(warehouse, "state = 'approved'")
+
+
+def _is_any(warehouse: Warehouse, condition: str) -> bool:
+    """Whether any item stands so, by `manifest.manifest_states`."""
+    return bool(warehouse.value(f"select count(*) from manifest.manifest_states where {condition}"))
+
+
 def _close_superseded(warehouse: Warehouse, as_of: date, at: datetime) -> None:
+    if not _is_any(warehouse, "state not in ('issued', 'approved', 'done', 'verified', 'cancelled')"):
+        return  # nothing that was delivered is still to be done
     record_selected(
         warehouse,
         f"select manifest_id, item_id, 'cancelled' as state, cast($day as date) as on_day, 'recall' as origin, "
@@ -113,7 +125,12 @@ def _close_superseded(warehouse: Warehouse, as_of: date, at: datetime) -> None:
     )
 
 
-def _require_day(warehouse: Warehouse, as_of: date) -> None:
+def require_day(warehouse: Warehouse, as_of: date) -> None:
+    """Refuse to say what stands on a day that was not evaluated.
+
+    Raises:
+        CheckFailed: the warehouse is evaluated as of another day, or of none.
+    """
     known = warehouse.exists("retention", "evaluation")
     evaluated = warehouse.value("select as_of from retention.evaluation") if known else None
     if evaluated != as_of:

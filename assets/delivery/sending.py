@@ -189,7 +189,7 @@ select manifests.system, manifests.manifest_id,
     bool_or(states.state = 'cancelled') and bool_or(states.state = 'approved') as is_torn,
     manifests.manifest_id in (select manifest_id from manifest.events where state = 'delivered') as is_delivered
 from manifest.manifests as manifests
-inner join manifest.item_states as states on states.manifest_id = manifests.manifest_id
+inner join manifest.manifest_states as states on states.manifest_id = manifests.manifest_id
 where manifests.signature is not null
 group by manifests.system, manifests.manifest_id, manifests.sequence
 order by manifests.system, manifests.sequence

@@ -1,8 +1,9 @@
 """The states of a manifest item as data, and the one way in which a step is recorded.
 
 Here are the states, the steps between them, who has to act in each and on what; `record` appends to
-`manifest.events`, `manifest.item_states` (sql/delivery/item_states.sql) says where each item stands. Nothing is
-updated in place. Why a step is taken is decided elsewhere: `approving`, `sending`, `receipts`, `settling`, `reminding`.
+`manifest.events`, `manifest.item_states` (sql/delivery/item_states.sql) says where each item stands, and
+`manifest.manifest_states` the same counted, without a look at every item. Nothing is updated in place. Why a step is
+taken is decided elsewhere: `approving`, `sending`, `receipts`, `settling`, `reminding`.
 
 An event without an item speaks for all items of its manifest from whose own state that step leads on, so a million
 items are approved with one row. Reasons are codes; free text never enters (refusal texts hold names).
@@ -152,16 +153,21 @@ def allowed(state: str, following: str) -> bool:
     return following in BY_NAME[state].steps
 
 
+#: By what each needs: items share their manifest's state unless they have one of their own.
+_VIEWS = ("common_states", "own_states", "item_states", "manifest_states")
+
+
 def prepare(warehouse: Warehouse) -> None:
-    """Make the tables of the states and the view `manifest.item_states`. `ledger.prepare` calls it."""
+    """Make the tables of the states and the views that say where items stand. `ledger.prepare` calls it."""
     _fill(warehouse, "states", "state varchar, position integer, owner varchar, next_sv varchar, next_en varchar", [
         (state.name, position, state.owner, state.next_sv, state.next_en) for position, state in enumerate(STATES)
     ])  # fmt: skip
     _fill(warehouse, "state_steps", "state varchar, following varchar", [
         (state.name, following) for state in STATES for following in state.steps
     ])  # fmt: skip
-    view = (SQL / "delivery" / "item_states.sql").read_text(encoding="utf-8")
-    warehouse.run(f"create or replace view manifest.item_states as {view}")
+    for name in _VIEWS:
+        view = (SQL / "delivery" / f"{name}.sql").read_text(encoding="utf-8")
+        warehouse.run(f"create or replace view manifest.{name} as {view}")
 
 
 def _fill(warehouse: Warehouse, table: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -214,6 +220,9 @@ def record_selected(warehouse: Warehouse, select: str, params: dict[str, Any] | 
                       "cast(null as date) as until, cast(null as varchar) as by_whom, "
                       "cast(null as varchar) as detail where false "
                       f"union all by name ({select})", params)  # fmt: skip
+        if not warehouse.value("select count(*) from selected_events"):
+            warehouse.run("drop table selected_events")
+            return 0
         count = int(warehouse.value(
             """
             select count(distinct (selected.manifest_id, selected.item_id)) from selected_events as selected
@@ -262,20 +271,26 @@ class _Standing:
 
 def _standing(warehouse: Warehouse, events: Sequence[Event]) -> _Standing:
     """The items that are named, one by one; of the others in their manifests only which states there are."""
-    params = {
-        "manifests": sorted({event.manifest_id for event in events}),
-        "items": sorted({event.item_id for event in events if event.item_id is not None}),
-    }
-    rows = warehouse.rows(
+    manifests = sorted({event.manifest_id for event in events})
+    items = sorted({event.item_id for event in events if event.item_id is not None})
+    rows = _standing_beside(warehouse, manifests, items) if items else warehouse.rows(
+        "select distinct manifest_id, 'any in ' || state, state from manifest.manifest_states "
+        "where list_contains(cast($manifests as varchar[]), manifest_id)",
+        {"manifests": manifests},
+    )  # fmt: skip
+    return _Standing({(manifest_id, item_id): state for manifest_id, item_id, state in rows})
+
+
+def _standing_beside(warehouse: Warehouse, manifests: list[str], items: list[str]) -> list[tuple[Any, ...]]:
+    return warehouse.rows(
         "select manifest_id, item_id, state from manifest.item_states "
         "where list_contains(cast($manifests as varchar[]), manifest_id) "
         "and item_id in (select unnest(cast($items as varchar[]))) "
         "union all select distinct manifest_id, 'any other in ' || state, state from manifest.item_states "
         "where list_contains(cast($manifests as varchar[]), manifest_id) "
         "and item_id not in (select unnest(cast($items as varchar[])))",
-        params,
+        {"manifests": manifests, "items": items},
     )
-    return _Standing({(manifest_id, item_id): state for manifest_id, item_id, state in rows})
 
 
 def _take(standing: _Standing, event: Event) -> bool:

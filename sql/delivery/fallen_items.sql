@@ -3,82 +3,106 @@
 -- that are not back in use, a lift of fields that are. A notice of a disclosure falls with the erasure it follows from;
 -- that of a direct delivery stands by its own clock. A record that its source delivers no more decides nothing.
 -- A hold and a person's restriction show in the dispositions; the latter is looked at by itself too.
-with waiting as (
+-- Every item that waits is looked at, in one pass; its fields and reasons only where a disposition speaks against it.
+-- $lifts: whether a lift waits. No other action falls by `erase`, which most dispositions of what waits are.
+with against as (
+    select
+        dispositions.record_type,
+        dispositions.row_id,
+        dispositions.data_category,
+        dispositions.disposition,
+        false as is_restricted
+    from retention.dispositions
+    where
+        dispositions.disposition <> 'erase'
+        or cast($lifts as boolean)
+    union all
+    select
+        restricted_records.record_type,
+        restricted_records.row_id,
+        null as data_category,
+        null as disposition,
+        true as is_restricted
+    from triggers.restricted_records
+),
+
+touched as (
     select
         states.manifest_id,
         states.item_id,
         states.system,
         states.record_type,
         states.action,
-        items.fields,
-        items.because,
-        records.row_id
+        states.fields,
+        against.data_category,
+        against.disposition,
+        against.is_restricted
     from manifest.item_states as states
-    inner join manifest.items
-        on
-            states.manifest_id = items.manifest_id
-            and states.item_id = items.item_id
     inner join retention.records
         on
             states.record_type = records.record_type
             and states.record_key = records.record_key
-    where states.state in ('issued', 'approved')
-),
-
-touched as (
-    select
-        waiting.*,
-        dispositions.disposition
-    from waiting
-    inner join retention.dispositions
+    inner join against
         on
-            waiting.record_type = dispositions.record_type
-            and waiting.row_id = dispositions.row_id
+            records.record_type = against.record_type
+            and records.row_id = against.row_id
     where
-        waiting.action = 'erase'
-        or exists (
-            select 1
-            from policy.fields
-            where
-                fields.record_type = waiting.record_type
-                and fields.data_category = dispositions.data_category
-                and list_contains(waiting.fields, fields.field)
-        )
+        states.state in ('issued', 'approved')
+        and case
+            when against.is_restricted then states.action in ('erase', 'redact')
+            when states.action = 'restrict' then against.disposition in ('retain', 'not_personal')
+            when states.action = 'lift' then against.disposition <> 'retain'
+            else against.disposition <> 'erase'
+        end
 ),
 
-restricted as (
+categories as (
     select
-        waiting.manifest_id,
-        waiting.item_id,
-        waiting.system
-    from waiting
-    inner join triggers.restricted_records
+        fields.record_type,
+        fields.data_category,
+        list(fields.field) as named
+    from policy.fields
+    group by
+        fields.record_type,
+        fields.data_category
+),
+
+fallen as (
+    select
+        touched.manifest_id,
+        touched.item_id,
+        touched.system,
+        touched.action,
+        case when touched.is_restricted then 'person_restricted' else 'now_' || touched.disposition end as reason
+    from touched
+    left join categories
         on
-            waiting.record_type = restricted_records.record_type
-            and waiting.row_id = restricted_records.row_id
-    where waiting.action in ('erase', 'redact')
+            touched.record_type = categories.record_type
+            and touched.data_category = categories.data_category
+    where
+        touched.is_restricted
+        or touched.action = 'erase'
+        or list_has_any(touched.fields, categories.named)
 )
 
 select distinct
-    touched.manifest_id,
-    touched.item_id,
-    touched.system,
-    'now_' || touched.disposition as reason
-from touched
-where
-    case touched.action
-        when 'erase' then touched.disposition <> 'erase'
-        when 'redact' then touched.disposition <> 'erase'
-        when 'restrict' then touched.disposition in ('retain', 'not_personal')
-        when 'lift' then touched.disposition <> 'retain'
-        else
-            touched.disposition <> 'erase'
-            and contains(cast(touched.because as varchar), 'eu-gdpr:A19')
-    end
+    fallen.manifest_id,
+    fallen.item_id,
+    fallen.system,
+    fallen.reason
+from fallen
+where fallen.action in ('erase', 'redact', 'restrict', 'lift')
 union
 select
-    restricted.manifest_id,
-    restricted.item_id,
-    restricted.system,
-    'person_restricted' as reason
-from restricted
+    fallen.manifest_id,
+    fallen.item_id,
+    fallen.system,
+    fallen.reason
+from fallen
+inner join manifest.items
+    on
+        fallen.manifest_id = items.manifest_id
+        and fallen.item_id = items.item_id
+where
+    fallen.action not in ('erase', 'redact', 'restrict', 'lift')
+    and contains(cast(items.because as varchar), 'eu-gdpr:A19')

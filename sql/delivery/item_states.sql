@@ -1,76 +1,17 @@
--- Where each manifest item stands: its last event, or that of its manifest where it is later and the step from the
--- item's own state leads there. Grain: a manifest item. A view, so that it never lags behind the events.
+-- Where each manifest item stands: by its own events, else by those of its manifest. Grain: a manifest item.
+-- A view, so that it never lags behind the events. Most items have no event of their own: what they share is joined to
+-- them as it stands, so that who asks for a state meets only the items of manifests that are in it.
 -- due_on is the day by which something is to have happened: the day postponed to, else thirty days after a refusal, a
 -- discrepancy or a part kept, else the day to answer. No export can show a restriction, a lift or a notice: their
 -- acknowledgement is the end (is_open false), and stays an acknowledgement.
-with own_events as (
-    select
+with apart as (
+    select distinct
         events.manifest_id,
-        events.item_id,
-        max({
-            'sequence': coalesce(events.sequence, 0),
-            'on_day': events.on_day,
-            'turn': events.rowid,
-            'state': events.state,
-            'happened_at': events.happened_at,
-            'reason': events.reason,
-            'until': events.until,
-            'by_whom': events.by_whom,
-            'origin': events.origin,
-            'detail': events.detail
-        }) as latest
+        events.item_id
     from manifest.events
     where
         events.item_id is not null
         and events.state <> 'issued'
-    group by
-        events.manifest_id,
-        events.item_id
-),
-
-manifest_events as (
-    select
-        events.manifest_id,
-        events.state,
-        {
-            'sequence': coalesce(events.sequence, 0),
-            'on_day': events.on_day,
-            'turn': events.rowid,
-            'state': events.state,
-            'happened_at': events.happened_at,
-            'reason': events.reason,
-            'until': events.until,
-            'by_whom': events.by_whom,
-            'origin': events.origin,
-            'detail': events.detail
-        } as latest
-    from manifest.events
-    where events.item_id is null
-),
-
-common as (
-    select
-        manifest_events.manifest_id,
-        max(manifest_events.latest) as latest
-    from manifest_events
-    group by manifest_events.manifest_id
-),
-
-moved_on as (
-    select
-        own_events.manifest_id,
-        own_events.item_id,
-        max(manifest_events.latest) as latest
-    from own_events
-    inner join manifest_events on own_events.manifest_id = manifest_events.manifest_id
-    inner join manifest.state_steps as steps
-        on
-            own_events.latest.state = steps.state
-            and manifest_events.state = steps.following
-    where manifest_events.latest.sequence > own_events.latest.sequence
-    group by
-        own_events.manifest_id,
-        own_events.item_id
 ),
 
 standing as (
@@ -81,31 +22,63 @@ standing as (
         items.record_type,
         items.record_key,
         items.action,
+        items.fields,
         items.as_of,
         items.respond_by,
-        case
-            when moved_on.item_id is not null then moved_on.latest
-            when own_events.item_id is not null then own_events.latest
-            else common.latest
-        end as latest
+        common.state,
+        common.on_day,
+        common.happened_at,
+        common.until,
+        common.reason,
+        common.by_whom,
+        common.origin,
+        common.detail,
+        common.sequence,
+        common.owner,
+        common.next_sv,
+        common.next_en
     from manifest.items
-    left join own_events
+    inner join manifest.common_states as common on items.manifest_id = common.manifest_id
+    left join apart
         on
-            items.manifest_id = own_events.manifest_id
-            and items.item_id = own_events.item_id
-    left join moved_on
+            items.manifest_id = apart.manifest_id
+            and items.item_id = apart.item_id
+    where apart.item_id is null
+    union all
+    select
+        items.manifest_id,
+        items.item_id,
+        items.system,
+        items.record_type,
+        items.record_key,
+        items.action,
+        items.fields,
+        items.as_of,
+        items.respond_by,
+        own.state,
+        own.on_day,
+        own.happened_at,
+        own.until,
+        own.reason,
+        own.by_whom,
+        own.origin,
+        own.detail,
+        own.sequence,
+        own.owner,
+        own.next_sv,
+        own.next_en
+    from manifest.items
+    inner join manifest.own_states as own
         on
-            items.manifest_id = moved_on.manifest_id
-            and items.item_id = moved_on.item_id
-    left join common on items.manifest_id = common.manifest_id
+            items.manifest_id = own.manifest_id
+            and items.item_id = own.item_id
 ),
 
 named as (
     select
         standing.*,
-        coalesce(standing.latest.state, 'issued') as state,
         standing.action in ('restrict', 'lift', 'notify')
-        and coalesce(standing.latest.state in ('done', 'already_absent'), false) as is_acknowledged
+        and standing.state in ('done', 'already_absent') as is_acknowledged
     from standing
 )
 
@@ -116,31 +89,31 @@ select
     named.record_type,
     named.record_key,
     named.action,
+    named.fields,
     named.as_of,
     named.respond_by,
     named.state,
-    coalesce(named.latest.on_day, named.as_of) as since,
-    named.latest.happened_at,
-    named.latest.until,
-    named.latest.reason,
-    named.latest.by_whom,
-    named.latest.origin,
-    named.latest.detail,
-    coalesce(named.latest.sequence, 0) as sequence,
+    coalesce(named.on_day, named.as_of) as since,
+    named.happened_at,
+    named.until,
+    named.reason,
+    named.by_whom,
+    named.origin,
+    named.detail,
+    named.sequence,
     case
-        when named.latest.until is not null then named.latest.until
-        when named.state in ('refused', 'discrepancy', 'partly_retained') then named.latest.on_day + 30
+        when named.until is not null then named.until
+        when named.state in ('refused', 'discrepancy', 'partly_retained') then named.on_day + 30
         else named.respond_by
     end as due_on,
     not named.is_acknowledged and named.state not in ('verified', 'cancelled') as is_open,
-    case when named.is_acknowledged then 'nobody' else states.owner end as owner,
+    case when named.is_acknowledged then 'nobody' else named.owner end as owner,
     case
         when named.is_acknowledged then 'Inget: kvitterat; ingen export kan visa det.'
-        else states.next_sv
+        else named.next_sv
     end as next_sv,
     case
         when named.is_acknowledged then 'Nothing: acknowledged; no export can show it.'
-        else states.next_en
+        else named.next_en
     end as next_en
 from named
-left join manifest.states as states on named.state = states.state

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import random
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -189,3 +190,30 @@ def test_an_older_warehouse_gets_the_columns_that_came_later() -> None:
     warehouse.insert("manifest.items", ["manifest_id", "item_id", "action"], [("M1", "I1", "erase")])
     assert record(warehouse, [event("approved")]) == []
     assert states(warehouse) == ["approved"]
+
+
+def test_what_is_counted_by_manifest_is_what_the_items_say() -> None:
+    """Random steps of items and whole manifests, in random order, on random days."""
+    counted = (
+        "select manifest_id, system, action, state, max(since), is_open, owner, count(*) from manifest.item_states "
+        "group by all order by all"
+    )
+    for seed in range(12):
+        chance = random.Random(seed)
+        warehouse = Warehouse.in_memory(threads=1)
+        ledger.prepare(warehouse)
+        for number in range(3):
+            warehouse.insert(
+                "manifest.items", ["manifest_id", "item_id", "system", "record_type", "record_key", "action", "as_of"],
+                [(f"M{number}", f"I{number}-{item}", "crm", "customer", f"C{item}",
+                  chance.choice(ledger.ACTIONS), DAY) for item in range(6)],
+            )  # fmt: skip
+        names = [state.name for state in STATES if state.name != "issued"]
+        weights = [6 if name in ("approved", "delivered") else 1 for name in names]
+        for _ in range(chance.randrange(60)):
+            number, day = chance.randrange(3), DAY + timedelta(days=chance.randrange(20))
+            item = None if chance.random() < 0.4 else f"I{number}-{chance.randrange(6)}"
+            record(warehouse, [Event(f"M{number}", chance.choices(names, weights)[0], day, "clock", item_id=item)])
+        told = warehouse.rows("select manifest_id, system, action, state, since, is_open, owner, items "
+                              "from manifest.manifest_states order by all")  # fmt: skip
+        assert told == warehouse.rows(counted), seed
