@@ -14,7 +14,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,10 +83,10 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _attachment(path: Path, catalog: str, key: str | None, *, read_only: bool = False) -> str:
+def _attachment(path: Path, catalog: str, key: str | None, *, option: str = "") -> str:
     """The statement that opens a database file. Paths and keys take no parameter in the grammar."""
     options = [f"encryption_key {_quoted(key)}"] if key else []
-    options += ["read_only"] if read_only else []
+    options += [option] if option else []
     return f"attach {_quoted(str(path))} as {catalog}" + (f" ({', '.join(options)})" if options else "")
 
 
@@ -338,13 +338,21 @@ class Warehouse:
         return self.path.with_name(self.path.name + REWRITING)
 
     def copy_to(
-        self, path: Path, *, selections: Mapping[str, str] | None = None, key: str | None = None, encrypted: bool = True
+        self,
+        path: Path,
+        *,
+        selections: Mapping[str, str] | None = None,
+        emptied: Collection[str] = (),
+        key: str | None = None,
+        encrypted: bool = True,
     ) -> WrittenCopy:
         """Write a new database file at `path` with every table and view, and prove that it holds what it should.
 
         Args:
             path: the new file; what is there makes way.
-            selections: `schema.table` to the SELECT that gives its rows in the copy; all rows where there is none.
+            selections: `schema.table` to the SELECT that gives its rows in the copy, with its columns in their order;
+                all rows where there is none.
+            emptied: each `schema.table` of which the copy holds no row.
             key: encrypts the copy; None: the warehouse's own key.
             encrypted: False writes it in the clear, for tests that look for bytes in it.
 
@@ -357,7 +365,7 @@ class Warehouse:
         discard_database(path)
         try:
             with self._lock:
-                expected = self._fill(path, used, selections or {})
+                expected = self._fill(path, used, self._sources(selections or {}, emptied))
                 found = self._read_back(path, used, expected)
             path.chmod(0o600)
             _flush(path)
@@ -372,43 +380,59 @@ class Warehouse:
             ) from None
         return WrittenCopy(path, len(expected), found, path.stat().st_size)
 
-    def _fill(self, path: Path, key: str | None, selections: Mapping[str, str]) -> dict[str, tuple[int, int]]:
-        """Write the copy; what each of its tables must hold: rows, and a checksum that no order changes."""
+    def _sources(self, selections: Mapping[str, str], emptied: Collection[str]) -> dict[str, str | None]:
+        """Every table by its name in a file, with the SELECT that gives its rows in a copy; None: it has none there."""
+        sources: dict[str, str | None] = {}
+        for schema, table in self._tables():
+            name, full = f"{identifier(schema)}.{identifier(table)}", f"{schema}.{table}"
+            sources[name] = (
+                selections.get(full, f"select * from {self.catalog}.{name}") if full not in emptied else None
+            )
+        return sources
+
+    def _fill(self, path: Path, key: str | None, sources: Mapping[str, str | None]) -> dict[str, tuple[int, int]]:
+        """Write the copy; what each of its tables must hold: rows, and a checksum that no order changes.
+
+        The copy needs no write-ahead log: one that is not finished is thrown away.
+        """
         execute = self._connection.execute
-        execute(_attachment(path, "copied", key))
+        execute(_attachment(path, "copied", key, option="recovery_mode no_wal_writes"))
         try:
             execute(f"copy from database {self.catalog} to copied (schema)")
-            expected = {}
-            for schema, table in self._tables():
-                name = f"{identifier(schema)}.{identifier(table)}"
-                select = selections.get(f"{schema}.{table}", f"select * from {self.catalog}.{name}")
+            filled = {name: select for name, select in sources.items() if select is not None}
+            for name, select in filled.items():
                 execute(f"insert into copied.{name} by name {select}")
-                expected[name] = self._checksum(f"({select})")
+            expected = self._checksums({name: f"({select})" for name, select in filled.items()})
             execute("checkpoint copied")
         finally:
             execute("detach copied")
-        return expected
+        return {name: expected.get(name, (0, 0)) for name in sources}
 
     def _read_back(self, path: Path, key: str | None, expected: Mapping[str, tuple[int, int]]) -> int:
         """Open the finished file anew and compare; how many rows it holds."""
         if path.with_name(path.name + ".wal").exists():
             raise RewriteFailed(f"{path.name} was not finished: nothing was changed. Run again.")
-        self._connection.execute(_attachment(path, "copied", key, read_only=True))
+        self._connection.execute(_attachment(path, "copied", key, option="read_only"))
         try:
-            for name, total in expected.items():
-                if self._checksum(f"copied.{name}") != total:
-                    raise RewriteFailed(
-                        f"The copy of table {name} does not hold what was to stay: nothing was changed. Look for a "
-                        "failing disk; `gallring restore` brings back the last backup."
-                    )
+            found = self._checksums({name: f"copied.{name}" for name in expected})
         finally:
             self._connection.execute("detach copied")
+        for name, total in expected.items():
+            if found[name] != total:
+                raise RewriteFailed(
+                    f"The copy of table {name} does not hold what was to stay: nothing was changed. Look for a "
+                    "failing disk; `gallring restore` brings back the last backup."
+                )
         return sum(rows for rows, _ in expected.values())
 
-    def _checksum(self, relation: str) -> tuple[int, int]:
-        sql = f"select count(*), coalesce(sum(cast(hash(each_row) as hugeint)), 0) from {relation} as each_row"
-        rows, total = self._connection.execute(sql).fetchall()[0]
-        return int(rows), int(total)
+    def _checksums(self, relations: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+        """Of each relation the number of rows, and the sum of their hashes: asked at once, small tables are many."""
+        questions = [
+            f"select {_quoted(name)}, count(*), coalesce(sum(hash(*columns(*))), 0) from {relation} as each_row"
+            for name, relation in relations.items()
+        ]
+        found = self._connection.execute(" union all ".join(questions)).fetchall() if questions else []
+        return {name: (int(rows), int(total)) for name, rows, total in found}
 
     def _tables(self) -> list[tuple[str, str]]:
         return self._connection.execute(
