@@ -13,12 +13,12 @@ STAMP := $(VENV)/.setup-stamp
 PACKAGES := orchestration assets expectations
 WORKERS ?= 2
 DEMO ?= ./demo
-# The benchmark: sizes, rounds, peers, what is measured beside the first night (small nights peers circumstances), memory
-# limits for further first nights, a folder with room for the largest size, and ADD=1 to add to the runs that were kept.
+# The benchmark: sizes, rounds, peers, what is measured, memory limits for further
+# first nights, a folder with room for the largest size, and ADD=1 to add to the runs that were kept.
 CUSTOMERS ?= 10000
 REPEATS ?= 3
 PEERS ?= polars pandas postgresql per_person
-JOBS ?= small nights peers circumstances
+JOBS ?= small whole nights decided peers circumstances
 LIMITS ?=
 WORK ?=
 ADD ?=

@@ -22,9 +22,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--customers", type=int, nargs="+", default=[10_000], help="the sizes")
     parser.add_argument("--repeats", type=int, default=3, help="rounds; medians are told")
     parser.add_argument("--peers", nargs="*", default=list(PEERS), help=f"of {', '.join(PEERS)}")
-    parser.add_argument(
-        "--jobs", nargs="*", default=list(JOBS), help=f"beside F and the first night, of {', '.join(JOBS)}"
-    )
+    parser.add_argument("--jobs", nargs="*", default=list(JOBS), help=f"what to measure beside F, of {', '.join(JOBS)}")
     parser.add_argument("--limits", nargs="*", default=[], help="memory limits for a further first night, as 512MB")
     parser.add_argument("--change", type=float, default=12.0, help="customers with news in the next night, in percent")
     parser.add_argument("--sample", type=int, default=200, help="customers that are decided one at a time")

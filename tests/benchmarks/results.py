@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measuring import Measurement, median
-from tests.benchmarks.running import BY_THE_SHIPPED_POLICY, PEERS, Found, Plan
+from tests.benchmarks.running import BY_THE_SHIPPED_POLICY, DECIDED, PEERS, WHOLE, Found, Plan
 
-FIRST, DAY, FULL, DELTA = "first night", "only the day changed", "news in full", "news as a delta"
-BENCHMARK = "first night, benchmark policy"
+FIRST, BENCHMARK = WHOLE, DECIDED
+DAY, FULL, DELTA = "only the day changed", "news in full", "news as a delta"
 #: The parts of the cycle that end in validated dispositions with their evidence.
 TO_DISPOSITIONS = ("intake", "core", "evaluation", "checks")
 CHECKS = ("checks", "checks of manifests")
@@ -141,8 +141,9 @@ def growth(sizes: Sequence[Size]) -> dict[str, dict[str, float]]:
 
 def _costs(size: Size) -> dict[str, float]:
     """CPU seconds by job, and of the first night by part."""
-    jobs = {name: size.work(name) for name in ("F", FIRST, DAY, FULL, DELTA, *PEERS) if name in size}
-    return jobs | {f"{FIRST}: {part}": size[FIRST].parts.get(part, 0.0) for part in PARTS}
+    jobs = {name: size.work(name) for name in ("F", FIRST, BENCHMARK, DAY, FULL, DELTA, *PEERS) if name in size}
+    parts = {f"{FIRST}: {part}": size[FIRST].parts.get(part, 0.0) for part in PARTS} if FIRST in size else {}
+    return jobs | parts
 
 
 def _exponent(smaller: Size, larger: Size, name: str) -> float:
@@ -190,34 +191,38 @@ def _at(size: Size) -> str:
 
 
 def _first_night(sizes: Sequence[Size]) -> Goal:
-    size = sizes[-1]
+    goal = "CSV → validated dispositions with evidence, whole cycle without Dagster's start-up ≤ 4 F (≤ 3 F)"
+    size = _measured_at(sizes, FIRST)
+    if size is None:
+        return Goal(goal, "not measured", None)
     whole, decided = size.work(FIRST) / size.floor, size.to_dispositions(FIRST) / size.floor
-    return Goal(
-        "CSV → validated dispositions with evidence, whole cycle without Dagster's start-up ≤ 4 F (≤ 3 F)",
-        f"{whole:.1f} F for the whole first night, of which {decided:.1f} F to validated dispositions, {_at(size)}",
-        whole <= 4,
-    )
+    told = f"{whole:.1f} F for the whole first night, of which {decided:.1f} F to validated dispositions, {_at(size)}"
+    return Goal(goal, told, whole <= 4)
 
 
 def _growth(sizes: Sequence[Size]) -> Goal:
-    goal = "growth: CPU exponent ≤ 1.05"
-    if len(sizes) < 2:
-        return Goal(goal, "needs two sizes", None)
-    smaller, larger = sizes[-2:]
-    reached = _exponent(smaller, larger, FIRST)
-    return Goal(goal, f"{reached:.2f} from {smaller.customers} to {larger.customers} customers", reached <= 1.05)
+    """Of the whole night and of the way to dispositions, each between the two largest sizes that measured it."""
+    told, met = [], []
+    for name in (FIRST, BENCHMARK):
+        measured = [size for size in sizes if name in size]
+        for smaller, larger in list(pairwise(measured))[-1:]:
+            exponent = _exponent(smaller, larger, name)
+            told.append(f"{name}: {exponent:.2f} from {smaller.customers} to {larger.customers} customers")
+            met.append(exponent <= 1.05)
+    return Goal("growth: CPU exponent ≤ 1.05", "; ".join(told) or "needs two sizes", all(met) if met else None)
 
 
 def _limited(
     sizes: Sequence[Size], goal: str, limits: dict[str, float], most: float, peak: float | None, *, least: int = 0
 ) -> Goal:
-    found = ((size, f"{FIRST}, {limit}") for size in reversed(sizes) for limit in limits if size.customers >= least)
-    size, name = next(((size, name) for size, name in found if name in size), (None, ""))
-    if size is None:
-        return Goal(goal, "not measured", None)
-    ratio, used = size.work(name) / size.work(FIRST), size[name].peak_mb
-    fits = peak is None or used <= peak * limits[name.rsplit(", ", 1)[1]]
-    return Goal(goal, f"{ratio:.2f} × the CPU, {used:.0f} MB at most, {_at(size)}", ratio <= most and fits)
+    for size in reversed([size for size in sizes if size.customers >= least]):
+        for job, limit in ((job, limit) for job in (FIRST, BENCHMARK) for limit in limits):
+            if job in size and f"{job}, {limit}" in size:
+                under = size[f"{job}, {limit}"]
+                ratio, fits = under.work / size.work(job), peak is None or under.peak_mb <= peak * limits[limit]
+                told = f"{job}, {limit}: {ratio:.2f} × the CPU, {under.peak_mb:.0f} MB at most, {_at(size)}"
+                return Goal(goal, told, ratio <= most and fits)
+    return Goal(goal, "not measured", None)
 
 
 def _night(sizes: Sequence[Size], small: Size, name: str, goal: str, limit: float) -> Goal:
@@ -235,26 +240,34 @@ def _night(sizes: Sequence[Size], small: Size, name: str, goal: str, limit: floa
 
 
 def _checks(sizes: Sequence[Size]) -> Goal:
-    size = sizes[-1]
+    goal = "Great Expectations' share of the cycle ≤ 25 %"
+    size = _measured_at(sizes, FIRST)
+    if size is None:
+        return Goal(goal, "not measured", None)
     share = sum(size[FIRST].parts.get(part, 0.0) for part in CHECKS) / size.work(FIRST)
-    return Goal("Great Expectations' share of the cycle ≤ 25 %", f"{share:.0%} {_at(size)}", share <= 0.25)
+    return Goal(goal, f"{share:.0%} {_at(size)}", share <= 0.25)
 
 
 def _sealing(sizes: Sequence[Size]) -> Goal:
-    size = sizes[-1]
+    goal = "sealing, per manifest row ≤ 2.2 × DuckDB writing the same rows as plain JSON Lines"
+    size = _measured_at(sizes, FIRST, "plain lines")
+    if size is None:
+        return Goal(goal, "not measured", None)
     ratio = size[FIRST].parts["sealing"] / size.work("plain lines")
     rows = size["plain lines"].told["rows"]
     return Goal(
-        "sealing, per manifest row ≤ 2.2 × DuckDB writing the same rows as plain JSON Lines",
+        goal,
         f"{ratio:.1f} × for {rows} items {_at(size)}; the cycle's peak was {size[FIRST].peak_mb:.0f} MB",
         ratio <= 2.2,
     )
 
 
 def _rewriting(sizes: Sequence[Size]) -> Goal:
-    size = sizes[-1]
-    ratio = size[FIRST].parts["erasure"] / size.work("plain copy")
     goal = "rewriting the warehouse for erasure ≤ 1.3 × a plain COPY FROM DATABASE of what is left"
+    size = _measured_at(sizes, FIRST, "plain copy")
+    if size is None:
+        return Goal(goal, "not measured", None)
+    ratio = size[FIRST].parts["erasure"] / size.work("plain copy")
     return Goal(goal, f"{ratio:.2f} × {_at(size)}", ratio <= 1.3)
 
 
@@ -294,10 +307,11 @@ def _overhead(small: Size) -> Goal:
 
 def _determinism(sizes: Sequence[Size]) -> Goal:
     """One version of the manifests at every size, whatever it was decided under."""
+    sizes = [size for size in sizes if len(size.found.sealed) > 1]
     told = [f"{len(set(size.found.sealed.values()))} in {len(size.found.sealed)} runs {_at(size)}" for size in sizes]
     runs = dict.fromkeys(name for size in sizes for name in size.found.sealed)
     return Goal(
         "the same manifest bytes across thread counts, memory limits, orders of files and repeated runs",
         f"versions of the manifests: {'; '.join(told)} ({', '.join(runs)})",
-        all(len(set(size.found.sealed.values())) == 1 for size in sizes),
+        all(len(set(size.found.sealed.values())) == 1 for size in sizes) if sizes else None,
     )

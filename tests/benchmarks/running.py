@@ -8,8 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,12 @@ from tests.benchmarks.workplaces import FIRST, NEXT, Workplace, sealed_bytes
 
 #: Peer -> how the file it writes ends. `per_person` decides by the whole shipped policy, the others by the benchmark's.
 PEERS = {"polars": ".parquet", "pandas": ".parquet", "postgresql": ".csv", "per_person": ".csv"}
-#: What is measured beside F and the first night: the demo's company; the nights after the first; the peers, with the
-#: product's own way by their policy; and, once, the first night with one thread and with its files in another order.
-JOBS = ("small", "nights", "peers", "circumstances")
+#: What is measured beside F: the demo's company; the whole first night, of which everything is sealed; the nights after
+#: it; the way to dispositions by the benchmark's policy; the peers, who decide by that policy too; and, once, the first
+#: night with one thread and with its files in another order.
+JOBS = ("small", "whole", "nights", "decided", "peers", "circumstances")
+#: The first night by the shipped policy, and by the benchmark's.
+WHOLE, DECIDED = "first night", "first night, benchmark policy"
 #: What the peer decides by, in the names of the product's own runs.
 BY_THE_SHIPPED_POLICY = "per_person"
 MEMORY_LIMIT, THREADS, POLICY_SETTING = (
@@ -43,8 +45,8 @@ class Plan:
         sizes: how many customers, smallest first.
         repeats: how many rounds.
         peers: which peers.
-        jobs: what is measured beside F and the first night, of `JOBS`.
-        limits: memory limits such as `512MB`, under which the first night runs once more.
+        jobs: what is measured beside F, of `JOBS`.
+        limits: memory limits such as `512MB`, under which the first night (the whole, if that is measured) runs again.
         change: of how many customers in a hundred there is news in the next night.
         sample: how many customers are decided one at a time.
     """
@@ -116,7 +118,7 @@ def small_site(repeats: int, work: Path, found: Found) -> None:
             with place.site() as site:
                 found.add("gallring run", measure_command(["gallring", "run", *_of(site, FIRST)], allowed=(0, 3, 4)))
             with place.site() as site:
-                found.add("first night", _cycle(site, FIRST))
+                found.add(WHOLE, _cycle(site, FIRST))
                 found.add("only the day changed", _cycle(site, NEXT))
             found.add("gallring --help", measure_command(["gallring", "--help"]))
     finally:
@@ -131,9 +133,10 @@ def _size(plan: Plan, customers: int, work: Path, found: Found, keep: Callable[[
     tell(f"{customers} customers")
     place = Workplace(work / str(customers), customers, plan.change)
     try:
-        for name, measurement in (("generate", place.generated), ("generate the next night", place.next_full),
-                                  ("generate a delta", place.next_delta)):  # fmt: skip
-            found.add(name, measurement)
+        found.add("generate", place.generated)
+        if "nights" in plan.jobs:
+            found.add("generate the next night", place.next_full())
+            found.add("generate a delta", place.next_delta())
         for number in range(plan.repeats):
             tell(f" round {number + 1} of {plan.repeats}")
             _round(plan, place, found, first=number == 0)
@@ -145,23 +148,44 @@ def _size(plan: Plan, customers: int, work: Path, found: Found, keep: Callable[[
 def _round(plan: Plan, place: Workplace, found: Found, *, first: bool) -> None:
     """Everything once. What is only looked at, not timed, is done in the first round."""
     _floor(place, found)
+    if "whole" in plan.jobs:
+        _whole(plan, place, found, first=first)
+    _floor(place, found)
+    if "decided" in plan.jobs:
+        _decided(plan, place, found, first=first)
+    if "peers" in plan.jobs:
+        for peer in plan.peers:
+            _peer(plan, peer, place, found, first=first)
+    _floor(place, found)
+
+
+def _whole(plan: Plan, place: Workplace, found: Found, *, first: bool) -> None:
+    """The first night by the shipped policy, what follows it, and what it is measured against."""
     with place.site() as site:
-        found.add("first night", _cycle(site, FIRST))
-        found.sealed[f"run {len(found.runs['first night'])}"] = sealed_bytes(site)
+        found.add(WHOLE, _cycle(site, FIRST))
+        found.sealed[f"run {len(found.runs[WHOLE])}"] = sealed_bytes(site)
         _beside(site, place, found)
         if first and "peers" in plan.jobs:
             measure("decided", {"site": site.path, "out": place.folder / "shipped.parquet"})
         if "nights" in plan.jobs:
             _nights(site, place, found)
-    _floor(place, found)
-    if "peers" in plan.jobs:
-        _peers(plan, place, found, first=first)
     for limit in plan.limits:
-        _again(place, found, f"first night, {limit}", {MEMORY_LIMIT: limit})
+        _again(place, found, f"{WHOLE}, {limit}", {MEMORY_LIMIT: limit})
     if first and "circumstances" in plan.jobs:
-        _again(place, found, "first night, 1 thread", {THREADS: "1"})
-        _again(place, found, "first night, files in another order", {}, reversed_files=True)
-    _floor(place, found)
+        _again(place, found, f"{WHOLE}, 1 thread", {THREADS: "1"})
+        _again(place, found, f"{WHOLE}, files in another order", {}, reversed_files=True)
+
+
+def _decided(plan: Plan, place: Workplace, found: Found, *, first: bool) -> None:
+    """The first night by the benchmark's policy, which decides and seals nothing; under the limits where the whole is not."""
+    environment = {POLICY_SETTING: str(POLICY)}
+    with place.site() as site:
+        found.add(DECIDED, _cycle(site, FIRST, environment))
+        if first and "peers" in plan.jobs:
+            measure("decided", {"site": site.path, "out": place.folder / "benchmark.parquet"}, environment=environment)
+    for limit in plan.limits if "whole" not in plan.jobs else ():
+        with place.site() as site:
+            found.add(f"{DECIDED}, {limit}", _cycle(site, FIRST, {**environment, MEMORY_LIMIT: limit}))
 
 
 def _floor(place: Workplace, found: Found) -> None:
@@ -185,12 +209,6 @@ def _nights(site: Site, place: Workplace, found: Found) -> None:
             found.add(name, _cycle(following, NEXT))
 
 
-@contextmanager
-def _benchmark_policy(place: Workplace) -> Iterator[tuple[Site, dict[str, str]]]:
-    with place.site() as site:
-        yield site, {POLICY_SETTING: str(POLICY)}
-
-
 def _again(
     place: Workplace, found: Found, name: str, environment: dict[str, str], *, reversed_files: bool = False
 ) -> None:
@@ -198,16 +216,6 @@ def _again(
     with place.site(reversed_files=reversed_files) as site:
         found.add(name, _cycle(site, FIRST, environment))
         found.sealed[name] = sealed_bytes(site)
-
-
-def _peers(plan: Plan, place: Workplace, found: Found, *, first: bool) -> None:
-    """The product's way by the benchmark's policy, and every other way to do the same."""
-    with _benchmark_policy(place) as (site, environment):
-        found.add("first night, benchmark policy", _cycle(site, FIRST, environment))
-        if first:
-            measure("decided", {"site": site.path, "out": place.folder / "benchmark.parquet"}, environment=environment)
-    for peer in plan.peers:
-        _peer(plan, peer, place, found, first=first)
 
 
 def _peer(plan: Plan, peer: str, place: Workplace, found: Found, *, first: bool) -> None:

@@ -37,9 +37,15 @@ class Workplace:
         self.customers = customers
         self.change = change
         self.generated = self._generate("first", cases=cases)
-        self.next_full = self._generate("full", percent=change)
-        self.next_delta = self._generate("delta", percent=change, mode="delta")
         self.template = make_site(folder / "template")
+
+    def next_full(self) -> Measurement:
+        """Write the next night's exports, whole."""
+        return self._generate("full", percent=self.change)
+
+    def next_delta(self) -> Measurement:
+        """Write what changes until the next night."""
+        return self._generate("delta", percent=self.change, mode="delta")
 
     def inbox(self, night: str) -> Path:
         """Where the exports of a night are: `first`, `full` or `delta`."""
