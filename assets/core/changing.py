@@ -95,12 +95,13 @@ def rebuild(
     """
     now = _reading(warehouse, policy)
     since = None if full else _last_read(warehouse)
-    if since is None or not _follows(warehouse, now, since) or not _is_shipped(policy):
+    shape = shape_of(warehouse)
+    if since is None or not _follows(warehouse, shape, now, since) or not _is_shipped(policy):
         return _whole(warehouse, now)
     changed = _changed_sources(warehouse, since)
     if now == since and not _changed_entries(warehouse):
         return Rebuilt(False, 0)
-    with stage(warehouse) as units:
+    with stage(warehouse, shape=shape) as units:
         _want_changed(units, changed, rewritten=now.rewrites != since.rewrites)
         units.complete(rootless=KIND)
         if units.records() <= largest_part * count_records(warehouse):
@@ -111,22 +112,25 @@ def rebuild(
 def _whole(warehouse: Warehouse, now: _Read) -> Rebuilt:
     build(warehouse)
     with warehouse.transaction():
-        _remember(warehouse, now)
+        _remember(warehouse, shape_of(warehouse), now)
     return Rebuilt(True, count_records(warehouse))
 
 
 def _put_in(units: Stage, now: _Read) -> Rebuilt:
-    """Build the units' part of `core.*` from `raw.*`, and put it in the old part's place."""
+    """Build the units' part of `core.*` from `raw.*`, and put it in the old part's place; nothing where all is old."""
     warehouse = units.warehouse
-    models = Models.of("core").ordered
-    units.copy_raw(raw_tables(models), words_of(models))
-    build(units.part)
-    units.name_rows()
+    has_news = any(units.sizes.values())
+    if has_news:
+        models = Models.of("core").ordered
+        units.copy_raw(raw_tables(models), words_of(models))
+        build(units.part)
+        units.name_rows()
     try:
         with warehouse.transaction():
-            units.splice(units.shape.tables(["core"]))
-            _keep_pending(units)
-            _remember(warehouse, now)
+            if has_news:
+                units.splice(units.shape.tables(["core"]))
+                _keep_pending(units)
+            _remember(warehouse, units.shape, now)
             if not _accounts(warehouse):
                 raise NotSpliceable("core")
     except NotSpliceable:
@@ -186,9 +190,8 @@ def _last_read(warehouse: Warehouse) -> _Read | None:
     return _Read(*rows[0]) if len(rows) == 1 else None
 
 
-def _follows(warehouse: Warehouse, now: _Read, since: _Read) -> bool:
+def _follows(warehouse: Warehouse, shape: Shape, now: _Read, since: _Read) -> bool:
     """Whether what is known now is what was known then and deliveries after it, and all of it can be told apart."""
-    shape = shape_of(warehouse)
     return (
         (now.fingerprint, now.key_check, now.fiscal_years) == (since.fingerprint, since.key_check, since.fiscal_years)
         and now.sequence >= since.sequence
@@ -207,13 +210,13 @@ def _is_shipped(policy: HasDigest) -> bool:
     )
 
 
-def _remember(warehouse: Warehouse, now: _Read) -> None:
+def _remember(warehouse: Warehouse, shape: Shape, now: _Read) -> None:
     warehouse.run("delete from nights.core")
     warehouse.run(
         "insert into nights.core values (?, ?, ?, ?, ?, ?)",
         [now.fingerprint, now.key_check, now.sequence, now.deliveries, now.rewrites, now.fiscal_years],
     )
-    link_holds(warehouse, shape_of(warehouse))
+    link_holds(warehouse, shape)
     warehouse.run("delete from nights.registers")
     for name in REGISTERS:
         warehouse.run(f"insert into nights.registers select '{name}', row_id, digest from ({_entries(KIND[name])})")
@@ -221,25 +224,25 @@ def _remember(warehouse: Warehouse, now: _Read) -> None:
 
 def _keep_pending(units: Stage) -> None:
     """Remember what is to be evaluated: what was asked for, in the old links and the new."""
-    for name in KIND:
-        units.warehouse.run(f"insert into nights.pending select '{name}', each, null from {units.wanted(name)}")
-    units.warehouse.run(f"insert into nights.pending select 'email', null, each from {units.wanted('email')}")
+    wanted = [f"select '{name}', each, null from {units.wanted(name)}" for name in KIND if units.sizes[name]]
+    wanted.append(f"select 'email', null, each from {units.wanted('email')}")
+    units.warehouse.run(f"insert into nights.pending {' union all '.join(wanted)}")
 
 
 def count_records(warehouse: Warehouse) -> int:
     """How many records there are, or once were."""
-    return sum(
-        int(warehouse.value(f"select count(*) from core.{kind.core}")) for kind in KINDS if kind.name not in REGISTERS
-    )
+    counts = [f"(select count(*) from core.{kind.core})" for kind in KINDS if kind.name not in REGISTERS]
+    return int(warehouse.value(f"select {' + '.join(counts)}"))
 
 
 def _accounts(warehouse: Warehouse) -> bool:
     """Whether every raw row has its core row: a part that was put in must leave the whole in order."""
-    return all(
-        warehouse.rows(f"select count(*), sum(row_id) from raw.{kind.raw}")
-        == warehouse.rows(f"select count(*), sum({kind.row}) from core.{kind.core}")
+    disagreeing = [
+        f"(select (count(*), sum(row_id)) from raw.{kind.raw}) is distinct from "
+        f"(select (count(*), sum({kind.row})) from core.{kind.core})"
         for kind in KINDS
-    )
+    ]
+    return not warehouse.value(f"select {' or '.join(disagreeing)}")
 
 
 # -- what changed ------------------------------------------------------------------------------------------------------

@@ -145,13 +145,14 @@ class Stage:
     `turning` is the name of a table for what a search finds before it is asked for.
     """
 
-    def __init__(self, warehouse: Warehouse, part: Warehouse) -> None:
-        """Both lie on one connection's database; see `stage`."""
+    def __init__(self, warehouse: Warehouse, part: Warehouse, shape: Shape) -> None:
+        """Both lie on one connection's database; `shape` is the warehouse's. See `stage`."""
         self.catalog = part.catalog
         self.turning = f"{part.catalog}.wanted.turning"
         self.warehouse = warehouse
         self.part = part
-        self.shape = shape_of(warehouse)
+        self.shape = shape
+        self._absorbed = dict.fromkeys(KIND, 0)
         self._followed: dict[str, int] = {}
         self.sizes = dict.fromkeys((*KIND, *_HASHES, "node"), 0)
 
@@ -224,13 +225,19 @@ class Stage:
     def _absorb(self, kind: Kind, *, own_alone: bool = False) -> None:
         """Take the rows of a core table that are wanted, or name something that is, and ask for all they name."""
         named = self._named_by(kind)
-        links = {kind.row: kind.name} if own_alone else named
-        reached = " or ".join(f"whole.{name} in (select each from {self.wanted(what)})" for name, what in links.items())
+        links = [
+            (name, what) for name, what in named.items() if self.sizes[what] and (name == kind.row or not own_alone)
+        ]
+        if not links:
+            return
+        reached = " or ".join(f"whole.{name} in (select each from {self.wanted(what)})" for name, what in links)
         there = f"{self.catalog}.core.{kind.core}"
+        new = f" and whole.{kind.row} not in (select {kind.row} from {there})" if self._absorbed[kind.name] else ""
         added = self.warehouse.value(
             f"insert into {there} by name select * from {self.warehouse.catalog}.core.{kind.core} as whole "
-            f"where ({reached}) and whole.{kind.row} not in (select {kind.row} from {there})"
+            f"where ({reached}){new}"
         )
+        self._absorbed[kind.name] += int(added)
         if added:
             for name, what in named.items():
                 self.want(what, f"select {name} from {there}")
@@ -325,8 +332,7 @@ class Stage:
         for schema, table in tables:
             if f"{schema}.{table}" != "core.fiscal_years":  # where it changed, everything is built anew
                 self._splice_table(schema, table)
-        for name in ("rows_before", "rows_differing"):
-            self.warehouse.run(f"drop table if exists temp.{name}")
+        self.warehouse.run("drop table if exists temp.rows_differing")
 
     def _splice_table(self, schema: str, table: str) -> None:
         run = self.warehouse.run
@@ -334,21 +340,19 @@ class Stage:
         source = f"{self.catalog}.{schema}.{identifier(table)}"
         names = [identifier(name) for name in self.shape.columns(schema, table)]
         columns = ", ".join(names)
-        run(
-            f"create or replace temp table rows_before as select rowid as place, {columns} from {target}"
-            f"{self._rows_of(schema, table)}"
-        )
         differing = self.warehouse.value(
-            f"create or replace temp table rows_differing as select {columns} from ("
-            f"select {columns}, 1 as side from rows_before union all by name select {columns}, -1 as side from {source}"
-            ") group by all having sum(side) <> 0"
+            f"create or replace temp table rows_differing as select {columns}, "
+            "list(place) filter (where place is not null) as places, count(*) - count(place) as made from ("
+            f"select rowid as place, {columns} from {target}{self._rows_of(schema, table)} "
+            f"union all by name select cast(null as bigint) as place, {columns} from {source}"
+            f") group by {columns} having count(place) <> count(*) - count(place)"
         )
-        if not differing:
-            return
-        differs = " and ".join(f"whole.{name} is not distinct from differing.{name}" for name in names)
-        semi = f"semi join rows_differing as differing on {differs}"
-        run(f"delete from {target} where rowid in (select place from rows_before as whole {semi})")
-        run(f"insert into {target} by name select {columns} from {source} as whole {semi}")
+        if differing:
+            run(f"delete from {target} where rowid in (select unnest(places) from rows_differing)")
+            run(
+                f"insert into {target} by name select {columns} from "
+                "(select *, unnest(range(made)) from rows_differing where made > 0)"
+            )
 
     def _rows_of(self, schema: str, table: str) -> str:
         """The condition that finds the units' rows of a table; none finds every row."""
@@ -366,10 +370,13 @@ class Stage:
 
 
 @contextmanager
-def stage(warehouse: Warehouse, catalog: str = "night", *, linked: bool = True) -> Iterator[Stage]:
+def stage(
+    warehouse: Warehouse, catalog: str = "night", *, linked: bool = True, shape: Shape | None = None
+) -> Iterator[Stage]:
     """An empty stage beside the warehouse, gone again after the block. Not inside a transaction.
 
-    Without `linked` it is for records that are asked for one by one: no link is followed there.
+    Without `linked` it is for records that are asked for one by one: no link is followed there. `shape` is the
+    warehouse's, where it is known already.
     """
     warehouse.run(f"attach ':memory:' as {identifier(catalog)}")
     try:
@@ -377,7 +384,7 @@ def stage(warehouse: Warehouse, catalog: str = "night", *, linked: bool = True) 
         try:
             part = Warehouse(cursor, catalog)
             part.run(f"set search_path = '{catalog}.main,memory.main'")
-            made = Stage(warehouse, part)
+            made = Stage(warehouse, part, shape or shape_of(warehouse))
             _lay_out(made, linked)
             yield made
         finally:

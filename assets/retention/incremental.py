@@ -24,7 +24,7 @@ from assets.core.changing import (
     remember_evaluation,
     words_of,
 )
-from assets.core.units import GLOBAL, KIND, KINDS, LINKS, NODES, NotSpliceable, Shape, Stage, stage
+from assets.core.units import GLOBAL, KIND, KINDS, LINKS, NODES, NotSpliceable, Shape, Stage, shape_of, stage
 from assets.models import Model, Models
 from assets.policy import Policy
 from assets.retention.evaluation import evaluate, gather_claims
@@ -100,7 +100,11 @@ def evaluate_night(
     if last is None or as_of < last:
         return _whole(warehouse, policy, as_of)
     window = _Window(last, as_of)
-    with stage(warehouse, "night") as units, stage(warehouse, "dusk", linked=False) as ended:
+    shape = shape_of(warehouse)
+    with (
+        stage(warehouse, "night", shape=shape) as units,
+        stage(warehouse, "dusk", linked=False, shape=shape) as ended,
+    ):
         _want_pending(units)
         rootless = _want_turning(units, window)
         units.complete(rootless)
