@@ -1,14 +1,14 @@
 """The site's run history: Dagster's own, kept from the terminal and from waiting on the disk for every event.
 
-Dagster opens and closes its SQLite files anew for each of a run's many hundred events, and each time waits until
-everything is on the disk: on a busy disk that takes longer than the run. Here the files stay open for as long as a run
-of ours lasts, and SQLite's write-ahead log is synchronised at its checkpoints. A crash of the process loses nothing;
-a power cut can lose the last events of a run, never more, and nothing that is decided rests on them.
+Dagster opens and closes its SQLite files anew for each of a run's many hundred events, works its statements out anew,
+and each time waits until everything is on the disk: on a busy disk that takes longer than the run. Here the files stay
+open for as long as a run of ours lasts, and SQLite's write-ahead log is synchronised at its checkpoints. A crash of
+the process loses nothing; a power cut can lose the last events of a run, never more, and nothing that is decided rests
+on them. The files are Dagster's in every other way, and the web UI reads them as its own.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,45 +17,96 @@ from typing import Any
 from dagster import DagsterEventType, DagsterInstance, RunStatusChangeRecordsFilter
 from dagster._core.event_api import RunStatusChangeEventType
 from dagster._core.instance.ref import InstanceRef
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine
 
 from assets.site import Site
 
 #: Dagster prints its events from this level on; the history holds them all.
 _QUIET = {"python_logs": {"python_log_level": "CRITICAL"}}
+#: How long a statement waits for another process that writes the same file.
+_BUSY_SECONDS = 20
 
 
 @contextmanager
 def run_history(site: Site) -> Iterator[DagsterInstance]:
-    """The instance of `site` for one run in this process: it prints nothing, and its files stay open."""
+    """The instance of `site` for one run in this process: it prints nothing, and its SQLite files stay open."""
     home = InstanceRef.from_dir(str(site.dagster), overrides=_QUIET)
-    with _files_kept_open(), DagsterInstance.from_ref(home) as history:
+    stored = home.storage_data
+    if stored is not None and stored.class_name == DagsterSqliteStorage.__name__:
+        home = home._replace(storage_data=stored._replace(module_name=__name__, class_name=OpenStorage.__name__))
+    with DagsterInstance.from_ref(home) as history:
         yield history
 
 
-@contextmanager
-def _files_kept_open() -> Iterator[None]:
-    """While the block runs, every SQLite file that SQLAlchemy opens is held open by one more connection of ours."""
-    held: dict[str, sqlite3.Connection] = {}
+def _kept_open(address: str) -> Engine:
+    """An engine whose connections, and whose statements once worked out, are kept until it is disposed of."""
+    engine = create_engine(address, connect_args={"timeout": _BUSY_SECONDS})
+    event.listen(engine, "connect", lambda connection, _: connection.execute("pragma synchronous = normal"))
+    return engine
 
-    def hold(connection: Any, _: Any) -> None:
-        if not isinstance(connection, sqlite3.Connection):
-            return
-        connection.execute("pragma synchronous = normal")
-        path = connection.execute("pragma database_list").fetchone()[2]
-        if path and path not in held:
-            held[path] = sqlite3.connect(path, check_same_thread=False)
-        if path:
-            held[path].execute("pragma schema_version").fetchall()  # takes part in the log, from when there is one
 
-    event.listen(Engine, "connect", hold)
-    try:
-        yield
-    finally:
-        event.remove(Engine, "connect", hold)
-        for connection in held.values():
-            connection.close()
+class OpenRuns(SqliteRunStorage):
+    """The runs, in a file that stays open."""
+
+    _engine: Engine | None = None
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A transaction."""
+        if self._engine is None:
+            self._engine = _kept_open(self._conn_string)
+        with self._engine.begin() as connection:
+            yield connection
+
+    def dispose(self) -> None:
+        """Close the file."""
+        if self._engine is not None:
+            self._engine.dispose()
+        super().dispose()
+
+
+class OpenEvents(SqliteEventLogStorage):
+    """The events, in a file a run and one for all, which stay open."""
+
+    def __init__(self, base_dir: str) -> None:
+        self._engines: dict[str, Engine] = {}
+        super().__init__(base_dir)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        if shard not in self._initialized_dbs:
+            with super()._connect(shard):  # which makes its tables where they are not there
+                pass
+        with self._db_lock:
+            if shard not in self._engines:
+                self._engines[shard] = _kept_open(self.conn_string_for_shard(shard))
+            with self._engines[shard].begin() as connection:
+                yield connection
+
+    def dispose(self) -> None:
+        """Close the files."""
+        for engine in self._engines.values():
+            engine.dispose()
+        super().dispose()
+
+
+class OpenStorage(DagsterSqliteStorage):
+    """Dagster's SQLite files, of which those that a run writes stay open."""
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        super().__init__(base_dir, inst_data)
+        runs, events = self._run_storage, self._event_log_storage
+        self._run_storage = OpenRuns(runs._conn_string)
+        self._event_log_storage = OpenEvents(events._base_dir)
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> OpenStorage:
+        """As Dagster makes it from the site's `dagster.yaml`."""
+        return cls.from_local(inst_data=inst_data, **config_value)
 
 
 @dataclass(frozen=True)
