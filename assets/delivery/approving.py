@@ -9,7 +9,7 @@ and say to the person why the manifest waits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -188,55 +188,79 @@ def _examples(warehouse: Warehouse, manifest_id: str) -> list[Example]:
 
 def concerns(warehouse: Warehouse, rules: Rules, manifest_id: str) -> list[Concern]:
     """Why a manifest waits for a person; empty when it may go without one."""
-    system, items = warehouse.rows(
-        "select system, items from manifest.manifests where manifest_id = $id", {"id": manifest_id}
-    )[0]
-    found = (
-        [] if rules.mode == "automatic" else [Concern("approval_required", "Every manifest is approved by a person")]
-    )
+    return _concerns(warehouse, rules, [manifest_id])[manifest_id]
+
+
+def _concerns(warehouse: Warehouse, rules: Rules, manifests: Sequence[str]) -> dict[str, list[Concern]]:
+    """Why each of some manifests waits, by their ids: asked once for all."""
+    there = dict(warehouse.rows("select record_type, count(*) from retention.records group by record_type"))
+    shares: dict[str, list[_Share]] = {}
+    for manifest_id, record_type, named, erased in warehouse.rows(_SHARES, {"ids": list(manifests)}):
+        shares.setdefault(manifest_id, []).append(_Share(record_type, named, erased, there.get(record_type, 0)))
+    sizes: dict[str, dict[str, int]] = {}
+    for system, manifest_id, items in warehouse.rows(_SIZES):
+        sizes.setdefault(system, {})[manifest_id] = items
+    return {
+        manifest_id: list(_weigh(rules, items, shares.get(manifest_id, []), _recent_median(sizes, system, manifest_id)))
+        for manifest_id, system, items in warehouse.rows(
+            "select manifest_id, system, items from manifest.manifests "
+            "where manifest_id in (select unnest(cast($ids as varchar[])))", {"ids": list(manifests)},
+        )
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Share:
+    """How many records of a type a manifest names, and erases of, of how many that are there."""
+
+    record_type: str
+    named: int
+    erased: int
+    records: int
+
+
+def _weigh(rules: Rules, items: int, shares: Sequence[_Share], median: float | None) -> Iterator[Concern]:
+    if rules.mode != "automatic":
+        yield Concern("approval_required", "Every manifest is approved by a person")
     if items > rules.items:
-        found.append(Concern("many_items", f"{items} items, more than {rules.items}"))
-    shares = warehouse.rows(_SHARES, {"id": manifest_id})
-    found += [
-        Concern("large_share", f"{named} of {records} records of type {record_type}, more than {rules.share:.1%}")
-        for record_type, named, _, records in shares if named > rules.share * records
-    ]  # fmt: skip
-    found += [
-        Concern("erases_much", f"erases of {erased} of {records} records of type {record_type}, more than "
-                f"{rules.erase_share:.1%}", is_anomaly=True)
-        for record_type, _, erased, records in shares if erased > rules.erase_share * records
-    ]  # fmt: skip
-    median = _recent_median(warehouse, system, manifest_id)
+        yield Concern("many_items", f"{items} items, more than {rules.items}")
+    for each in shares:
+        if each.named > rules.share * each.records:
+            yield Concern("large_share", f"{each.named} of {each.records} records of type {each.record_type}, more "
+                          f"than {rules.share:.1%}")  # fmt: skip
+    for each in shares:
+        if each.erased > rules.erase_share * each.records:
+            yield Concern("erases_much", f"erases of {each.erased} of {each.records} records of type "
+                          f"{each.record_type}, more than {rules.erase_share:.1%}", is_anomaly=True)  # fmt: skip
     if median is not None and items > rules.times_median * median:
-        found.append(
-            Concern("larger_than_usual", f"{items} items, more than {rules.times_median:g} times the recent median of "
-                    f"{median:g}", is_anomaly=True)
-        )  # fmt: skip
-    return found
+        yield Concern("larger_than_usual", f"{items} items, more than {rules.times_median:g} times the recent median "
+                      f"of {median:g}", is_anomaly=True)  # fmt: skip
 
 
-#: Records that a manifest names and erases of, beside all that are there; a partner's copies are no source's records.
+#: Records that manifests name and erase of; a partner's copies are no source's records.
 _SHARES = """
-    select items.record_type, count(distinct items.record_key),
-        count(distinct items.record_key) filter (where items.action in ('erase', 'redact')),
-        (select count(*) from retention.records as records where records.record_type = items.record_type)
-    from manifest.items as items
-    where items.manifest_id = $id and items.action <> 'notify'
-    group by items.record_type order by items.record_type
+    with named as (
+        select manifest_id, record_type, record_key, bool_or(action in ('erase', 'redact')) as is_erased
+        from manifest.items
+        where action <> 'notify' and manifest_id in (select unnest(cast($ids as varchar[])))
+        group by manifest_id, record_type, record_key
+    )
+    select manifest_id, record_type, count(*), count(*) filter (where is_erased)
+    from named group by manifest_id, record_type order by manifest_id, record_type
+"""
+
+#: What was sealed for each system and not cancelled as a whole, the latest first.
+_SIZES = """
+    select system, manifest_id, items from manifest.manifests
+    where manifest_id in (select manifest_id from manifest.manifest_states where state <> 'cancelled')
+    order by system, sequence desc
 """
 
 
-def _recent_median(warehouse: Warehouse, system: str, manifest_id: str) -> float | None:
-    sizes = [
-        items
-        for (items,) in warehouse.rows(
-            "select items from manifest.manifests where system = $system and manifest_id <> $id and manifest_id in "
-            "(select manifest_id from manifest.item_states where state <> 'cancelled') "
-            "order by sequence desc limit $recent",
-            {"system": system, "id": manifest_id, "recent": RECENT},
-        )
-    ]
-    return None if len(sizes) < FEWEST_COMPARED else float(sorted(sizes)[len(sizes) // 2])
+def _recent_median(sizes: Mapping[str, Mapping[str, int]], system: str, manifest_id: str) -> float | None:
+    """What the system's other manifests hold, by `_SIZES`."""
+    recent = [items for other, items in sizes.get(system, {}).items() if other != manifest_id][:RECENT]
+    return None if len(recent) < FEWEST_COMPARED else float(sorted(recent)[len(recent) // 2])
 
 
 # -- deciding -------------------------------------------------------------------------------------------------------
@@ -273,54 +297,60 @@ def approve(warehouse: Warehouse, manifest_id: str, *, by: str, reason: str, on_
 
 def approve_automatically(warehouse: Warehouse, rules: Rules, *, on_day: date, at: datetime) -> list[Decision]:
     """Approve what may go without a person, and say of the rest why it waits."""
-    decisions = []
-    for manifest_id, system, items in warehouse.rows(
+    waiting = warehouse.rows(
         "select manifest_id, system, items from manifest.manifests where manifest_id in "
         "(select manifest_id from manifest.manifest_states where state = 'issued') order by system, sequence"
-    ):
-        found = tuple(concerns(warehouse, rules, manifest_id))
-        by = None if found else AUTOMATIC
-        carried = _approver_of_the_same(warehouse, manifest_id, system) if found else None
-        if carried is not None:
-            by, found = carried, ()
+    )
+    if not waiting:
+        return []
+    found_of = _concerns(warehouse, rules, [manifest_id for manifest_id, _, _ in waiting])
+    approvers = {system: (old, by) for system, old, by in warehouse.rows(_RECALLED)}
+    decisions = []
+    for manifest_id, system, items in waiting:
+        found = tuple(found_of[manifest_id])
+        by, reason = (None if found else AUTOMATIC), "within_limits"
+        if found and system in approvers and _holds_nothing_new(warehouse, manifest_id, approvers[system][0]):
+            by, reason, found = approvers[system][1], "carried_over", ()
         if by is not None:
-            reason = "carried_over" if carried is not None else "within_limits"
             record(warehouse, [Event(manifest_id, "approved", on_day, "approve", at=at, by_whom=by, reason=reason)])
         decisions.append(Decision(manifest_id, system, items, "approved" if by else "waits", by, found))
     return decisions
 
 
-def _approver_of_the_same(warehouse: Warehouse, manifest_id: str, system: str) -> str | None:
-    """Who had approved the manifest that this one takes the place of, if it holds nothing that was not in that one.
-
-    A manifest that lost an item at the door is sealed anew with the rest: what a person approved stays approved.
-    """
-    value = warehouse.value(
-        """
-        with recalled as (
-            select manifest_id, max(sequence) as turn from manifest.events
-            where origin = 'recall' and item_id is null group by manifest_id
-        ),
-        old as (
-            select recalled.manifest_id from recalled
-            inner join manifest.manifests as manifests on manifests.manifest_id = recalled.manifest_id
-            where manifests.system = $system order by recalled.turn desc limit 1
-        )
-        select max(events.by_whom)
+#: Of each system the manifest that was recalled last, and who had approved it; none where nobody had.
+#: A manifest that lost an item at the door is sealed anew with the rest: what a person approved stays approved.
+_RECALLED = """
+    with recalled as (
+        select manifests.system, events.manifest_id,
+            row_number() over (partition by manifests.system order by max(events.sequence) desc) as turn
         from manifest.events as events
-        where events.manifest_id in (from old) and events.state = 'approved' and not exists (
-            select 1 from manifest.items as items
-            where items.manifest_id = $id and not exists (
-                select 1 from manifest.items as earlier
-                where earlier.manifest_id in (from old) and earlier.record_type = items.record_type
-                    and earlier.record_key = items.record_key and earlier.action = items.action
-                    and earlier.fields is not distinct from items.fields
-            )
+        inner join manifest.manifests as manifests on manifests.manifest_id = events.manifest_id
+        where events.origin = 'recall' and events.item_id is null
+        group by manifests.system, events.manifest_id
+    )
+    select recalled.system, recalled.manifest_id, max(events.by_whom)
+    from recalled
+    inner join manifest.events as events on events.manifest_id = recalled.manifest_id
+    where recalled.turn = 1 and events.state = 'approved'
+    group by recalled.system, recalled.manifest_id
+    having max(events.by_whom) is not null
+"""
+
+
+def _holds_nothing_new(warehouse: Warehouse, manifest_id: str, old: str) -> bool:
+    """Whether every item of a manifest was in `old` too, with the same action and fields."""
+    return not warehouse.value(
+        """
+        select count(*) from manifest.items as items
+        where items.manifest_id = $id and not exists (
+            select 1 from manifest.items as earlier
+            where earlier.manifest_id = $old and earlier.record_type = items.record_type
+                and earlier.record_key = items.record_key and earlier.action = items.action
+                and earlier.fields is not distinct from items.fields
         )
         """,
-        {"system": system, "id": manifest_id},
+        {"id": manifest_id, "old": old},
     )
-    return None if value is None else str(value)
 
 
 def cancel(warehouse: Warehouse, manifest_id: str, *, by: str, reason: str, on_day: date, at: datetime) -> str:
