@@ -79,22 +79,11 @@ def ingest(
     """
     prepare(warehouse, policy)
     outcomes = []
-    with _unordered(warehouse):
-        for delivery in find_deliveries(site):
-            outcome = _take_in(warehouse, policy.contracts, site, delivery, limits)
-            outcomes += [outcome] if outcome else []
+    for delivery in find_deliveries(site):
+        outcome = _take_in(warehouse, policy.contracts, site, delivery, limits)
+        outcomes += [outcome] if outcome else []
     refresh_blocks(warehouse, policy, as_of)
     return IngestReport(tuple(outcomes))
-
-
-@contextmanager
-def _unordered(warehouse: Warehouse) -> Iterator[None]:
-    """Rows may come in any order while loading: that needs a fraction of the memory and two thirds of the time."""
-    warehouse.run("set preserve_insertion_order = false")
-    try:
-        yield
-    finally:
-        warehouse.run("set preserve_insertion_order = true")
 
 
 # -- one delivery ------------------------------------------------------------------------------------------------------

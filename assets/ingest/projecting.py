@@ -16,7 +16,9 @@ from assets.warehouse import identifier
 
 LOCAL_ZONE = "Europe/Stockholm"
 #: To be raised whenever the same text under the same contract becomes other values, or is judged in another way.
-DIGEST_VERSION = 1
+DIGEST_VERSION = 2
+#: Digests have 63 bits; the highest one is set in the mark that stands for a digest where fields are ordered erased.
+LARGEST_DIGEST = f"cast({(1 << 63) - 1} as ubigint)"
 OUT_OF_SCOPE = -1
 
 #: Columns of a staged row beside the contract's own; a contract's column cannot begin with an underscore.
@@ -25,8 +27,9 @@ STAGED = {
     "_file": "integer", "_digest": "ubigint",
 }  # fmt: skip
 
-_BLANKS = ("' '", *(f"chr({code})" for code in (10, 13, 9, 11, 12, 160, 65279)))
-_BLANK = " || ".join(_BLANKS)
+# As literals: a call of chr() is looked up for every column of every statement that cleans.
+_BLANKS = tuple(f"'{chr(code)}'" for code in (32, 10, 13, 9, 11, 12, 160, 65279))
+_BLANK = f"'{''.join(blank[1] for blank in _BLANKS)}'"
 #: Blanks that nearly every file holds, and the bytes of which one stands in every other blank.
 _COMMON_BLANKS = _BLANKS[:3]
 ODD_BYTES = (b"\t", b"\v", b"\f", b"\xc2", b"\xef")
@@ -175,7 +178,7 @@ def digest(contract: Contract, scan: Scan) -> str:
         return "cast(null as ubigint)"
     salt = hashlib.sha256(repr((DIGEST_VERSION, contract)).encode()).hexdigest()
     texts = ", ".join(scan.columns[name] for name in contract.reads)
-    return f"hash(pseudonym({literal(salt)}), {texts})"
+    return f"hash(pseudonym({literal(salt)}), {texts}) & {LARGEST_DIGEST}"
 
 
 def has_digest(contract: Contract) -> bool:

@@ -9,15 +9,14 @@ first in sorted order. The others are quarantined, whatever their place, so neit
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assets.ingest.contracts import Contract
 from assets.ingest.deliveries import DeliveredFile, DeliveryRefused
 from assets.ingest.merging import Known, Staging, known_state, merge
 from assets.ingest.projecting import OUT_OF_SCOPE, STAGED, Scan, literal, projection
-from assets.ingest.recognising import SEEN, is_contradicted, recognise
+from assets.ingest.recognising import is_contradicted, recognise
 from assets.ingest.tables import SQL_TYPES
 from assets.warehouse import Warehouse, identifier
 
@@ -71,19 +70,18 @@ def load_table(
     """
     known = known_state(warehouse, contract)
     rules, recognised = _stage_all(warehouse, contract, inputs, known, full=full)
-    if _has_duplicates(warehouse):
-        _mark_duplicates(warehouse, contract, code=len(rules))
-    counts = _counts(warehouse, recognised)
+    counts = _counts(warehouse, contract, recognised or {}, code=len(rules))
     unread = [_rejected_lines(warehouse, each.scan) for each in inputs]
     outcomes = [
         _account(warehouse, contract, each, counts.get(number, _Counts()), source_delivery, rules, lines)
         for number, (each, lines) in enumerate(zip(inputs, unread, strict=True), start=1)
     ]
-    unidentified = any(unread) or any(each.unidentified for each in counts.values())
-    merge(
-        warehouse,
-        Staging(contract, _TABLE, source_delivery, known, full=full, unidentified=unidentified, recognised=recognised),
-    )
+    staging = Staging(
+        contract, _TABLE, source_delivery, known, full=full,
+        unidentified=any(unread) or any(each.unidentified for each in counts.values()),
+        recognised=recognised is not None, empty=not any(each.fit for each in counts.values()),
+    )  # fmt: skip
+    merge(warehouse, staging)
     for each in inputs:
         _forget_rejects(warehouse, each.scan)
     return outcomes
@@ -92,37 +90,32 @@ def load_table(
 # -- staging -----------------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _in_order(warehouse: Warehouse) -> Iterator[None]:
-    """Staged rows stand in the order of their files, so that a bad row's place tells its line."""
-    before = warehouse.value("select current_setting('preserve_insertion_order')")
-    warehouse.run("set preserve_insertion_order = true")
-    try:
-        yield
-    finally:
-        warehouse.run(f"set preserve_insertion_order = {str(before).lower()}")
-
-
 def _stage_all(
     warehouse: Warehouse, contract: Contract, inputs: Sequence[Input], known: Known, *, full: bool
-) -> tuple[tuple[tuple[str, str], ...], bool]:
-    """Bring the files' rows in: those alone that are not known as they are, where that can be told."""
+) -> tuple[tuple[tuple[str, str], ...], dict[int, int] | None]:
+    """Bring the files' rows in: those alone that are not known as they are, where that can be told.
+
+    Returns the rules, and how many rows of each file are known as they are; None where nobody asked.
+    """
     scans = [each.scan for each in inputs]
-    with _in_order(warehouse):
-        if full and known.digests:
-            unknown = recognise(warehouse, contract, scans, ordered=known.ordered)
-            rules = _stage(warehouse, contract, unknown, known, deletions=False)
-            if not is_contradicted(warehouse, contract, _TABLE):
-                return rules, True
-            for scan in scans:
-                _forget_rejects(warehouse, scan)
-        return _stage(warehouse, contract, scans, known, deletions=not full), False
+    if full and known.digests:
+        seen = recognise(warehouse, contract, scans, ordered=known.ordered)
+        if not seen.contradicted:
+            rules = _stage(warehouse, contract, seen.scans, known, deletions=False)
+            if not seen.scans or not is_contradicted(warehouse, contract, _TABLE):
+                return rules, seen.recognised
+        for scan in scans:
+            _forget_rejects(warehouse, scan)
+    return _stage(warehouse, contract, scans, known, deletions=not full), None
 
 
 def _stage(
     warehouse: Warehouse, contract: Contract, scans: Sequence[Scan], known: Known, *, deletions: bool
 ) -> tuple[tuple[str, str], ...]:
-    """Bring the rows of scans in and return the rules they were judged by; the last one is set apart for duplicates."""
+    """Bring the rows of scans in and return the rules they were judged by; the last one is set apart for duplicates.
+
+    Staged rows stand in the order of their files, so that a bad row's place tells its line: DuckDB's default.
+    """
     columns = {column.name: SQL_TYPES[column.type] for column in contract.columns} | STAGED
     shape = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns.items())
     warehouse.run(f"create or replace temp table {_TABLE} ({shape})")
@@ -132,10 +125,6 @@ def _stage(
         warehouse.run(f"insert into {_TABLE} {made.select}", scan.params)
         rules = made.rules
     return (*rules, (*_DUPLICATE, contract.key))
-
-
-def _has_duplicates(warehouse: Warehouse) -> bool:
-    return bool(warehouse.value(f"select count(_key) > count(distinct _key) from {_TABLE} where _failure = 0"))
 
 
 def _mark_duplicates(warehouse: Warehouse, contract: Contract, *, code: int) -> None:
@@ -164,18 +153,34 @@ class _Counts:
     first: int = 0
     recognised: int = 0
 
+    @property
+    def fit(self) -> int:
+        """The staged rows that no rule keeps out."""
+        return self.staged - self.bad - self.outside
 
-def _counts(warehouse: Warehouse, recognised: bool) -> dict[int, _Counts]:
+
+def _counts(
+    warehouse: Warehouse, contract: Contract, recognised: Mapping[int, int], *, code: int
+) -> dict[int, _Counts]:
+    """What was staged of each file, after rows of a key that came twice have been marked with `code`."""
+    found, has_duplicates = _staged(warehouse)
+    if has_duplicates:
+        _mark_duplicates(warehouse, contract, code=code)
+        found, _ = _staged(warehouse)
+    for number, rows in recognised.items():
+        found[number] = replace(found.get(number, _Counts()), recognised=rows)
+    return found
+
+
+def _staged(warehouse: Warehouse) -> tuple[dict[int, _Counts], bool]:
     found = warehouse.rows(
         f"select _file, count(*), count(*) filter (where _failure > 0), "
         f"count(*) filter (where _failure = {OUT_OF_SCOPE}), "
-        f"count(*) filter (where _failure > 0 and _key is null), min(rowid) from {_TABLE} group by _file"
+        f"count(*) filter (where _failure > 0 and _key is null), min(rowid), "
+        f"(select count(_key) > count(distinct _key) from {_TABLE} where _failure = 0) "
+        f"from {_TABLE} group by _file"
     )
-    counts = {number: _Counts(*each) for number, *each in found}
-    if recognised:
-        for number, rows in warehouse.rows(f"select _file, count(_known) from {SEEN} group by _file"):
-            counts[number] = replace(counts.get(number, _Counts()), recognised=rows)
-    return counts
+    return {number: _Counts(*each) for number, *each, _ in found}, any(twice for *_, twice in found)
 
 
 def _account(
