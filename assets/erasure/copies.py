@@ -286,7 +286,7 @@ def _delivery_days(site: Site, warehouse: Warehouse, periods: Periods) -> Mappin
 #: Manifests of which no item is open, and the day on which the last was settled.
 _SETTLED = """
     select states.manifest_id, states.system, max(states.since)
-    from manifest.item_states as states
+    from manifest.manifest_states as states
     inner join manifest.manifests as manifests on manifests.manifest_id = states.manifest_id
     where manifests.document is not null
     group by states.manifest_id, states.system
@@ -296,7 +296,7 @@ _SETTLED = """
 
 def _manifest_days(site: Site, warehouse: Warehouse, periods: Periods) -> Mapping[Path, date]:
     """Sealed manifests of which every item is settled."""
-    if not warehouse.exists("manifest", "item_states"):
+    if not warehouse.exists("manifest", "manifest_states"):
         return {}
     return {
         manifest_folder(site, system, manifest_id).relative_to(site.path): last_day(settled_on, periods.manifests)
