@@ -15,7 +15,8 @@ from datetime import date
 from assets.erasure.periods import last_day
 from assets.ingest.contracts import Column, Contract, Contracts
 from assets.ingest.merging import stored_while_open
-from assets.ingest.projecting import LOCAL_ZONE, literal
+from assets.ingest.projecting import LARGEST_DIGEST, LOCAL_ZONE, literal
+from assets.ingest.recognising import mark_when_ordered, ordered_of
 from assets.ingest.tables import HasContracts
 from assets.manifests import changes, gate
 from assets.policy import months_and_days
@@ -93,24 +94,31 @@ def erase_own_copies(
     """
     prepare(warehouse)
     due = _find_due(warehouse, policy.contracts, as_of, quarantine, residue)
-    if not due.reasons:
-        return Erasure(as_of)
-    selections = {**_emptied(warehouse), **due.selections, "erasure.rewrites": _remembering(warehouse, due, as_of)}
+    erasure = _rewrite(warehouse, due, as_of) if due.reasons else Erasure(as_of)
+    for contract in policy.contracts.values():
+        warehouse.run(f"drop table if exists temp.{_losing(contract)}")
+    return erasure
+
+
+def _rewrite(warehouse: Warehouse, due: _Due, as_of: date) -> Erasure:
+    """Write the warehouse anew without what is due, put it in place, and tell what it was."""
+    selections = {**due.selections, "erasure.rewrites": _remembering(warehouse, due, as_of)}
     if warehouse.path is None:
         return _emptied_in_place(warehouse, due, as_of, selections)
     warehouse.checkpoint()
     before = warehouse.path.stat().st_size
-    written = warehouse.copy_to(warehouse.rewriting_path, selections=selections)
+    written = warehouse.copy_to(
+        warehouse.rewriting_path, selections=selections, emptied=(*changes.WORKING_TABLES, *gate.WORKING_TABLES)
+    )
     warehouse.swap_in(written.path)
     return Erasure(
         as_of, due.reasons, due.fields, due.records, due.quarantined, written.rows, before, written.size_bytes
     )
 
 
-def _emptied(warehouse: Warehouse) -> dict[str, str]:
+def _remade(warehouse: Warehouse) -> list[str]:
     """Tables that the next night makes anew before anyone reads them: they are not worth copying and proving."""
-    there = [table for table in (*changes.WORKING_TABLES, *gate.WORKING_TABLES) if warehouse.exists(*table.split("."))]
-    return {table: f"select * from {table} where false" for table in there}
+    return [table for table in (*changes.WORKING_TABLES, *gate.WORKING_TABLES) if warehouse.exists(*table.split("."))]
 
 
 def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: Mapping[str, str]) -> Erasure:
@@ -118,6 +126,8 @@ def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: 
         for table, select in selections.items():
             schema, name = table.split(".")
             warehouse.run(f"create or replace table {schema}.{identifier(name)} as {select}")
+        for table in _remade(warehouse):
+            warehouse.run(f"delete from {table}")
     return Erasure(as_of, due.reasons, due.fields, due.records, due.quarantined)
 
 
@@ -152,13 +162,29 @@ def _find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, quarantin
     return _Due(selections, reasons, fields + answered, records + answered, quarantined)
 
 
-def _ordered_rows(contract: Contract) -> str:
-    """The raw rows of a contract with the names of their fields that were ordered erased, null where none was."""
-    return (
-        f"from raw.{identifier(contract.raw_table)} as source_row left join ("
-        "select record_key, list(field) as fields from manifest.ordered_fields "
-        f"where record_type = {literal(contract.record_type or '')} group by record_key"
-        f") as ordered on ordered.record_key = cast(source_row.{identifier(contract.key)} as varchar)"
+def _losing(contract: Contract) -> str:
+    """The temporary table of the rows of a raw table that must change: `row_id`, `fields`, `signature`, `held`."""
+    return identifier(f"losing_{contract.raw_table}")
+
+
+def _find_losing(warehouse: Warehouse, contract: Contract) -> None:
+    """Pick the rows that hold a value that was ordered erased, or do not say of such values what is to be said.
+
+    What is ordered is looked up and compared here alone: the rewriting, which reads every row twice, joins few rows.
+    """
+    held = " + ".join(
+        f"cast(source_row.{identifier(name)} is not null and {_is_ordered(name)} as integer)"
+        for name in _personal(contract)
+    )
+    warehouse.run(
+        f"create or replace temp table {_losing(contract)} as select row_id, fields, signature, held from ("
+        f"select source_row.row_id, ordered.fields, ordered.signature, {held or '0'} as held, "
+        f"coalesce(source_row.row_digest <= {LARGEST_DIGEST}, false) "
+        f"or {_withheld(contract)} is distinct from source_row.withheld as says_otherwise "
+        f"from raw.{identifier(contract.raw_table)} as source_row "
+        f"inner join ({ordered_of(contract)}) as ordered "
+        f"on ordered.record_key = cast(source_row.{identifier(contract.key)} as varchar)"
+        ") where held > 0 or says_otherwise"
     )
 
 
@@ -172,13 +198,9 @@ def _personal(contract: Contract) -> list[str]:
 
 def _count_ordered(warehouse: Warehouse, contract: Contract) -> tuple[int, int]:
     """How many values that were ordered erased a raw table still holds, and of how many records."""
-    held = " + ".join(
-        f"cast(source_row.{identifier(name)} is not null and {_is_ordered(name)} as integer)"
-        for name in _personal(contract)
-    )
+    _find_losing(warehouse, contract)
     held_values, of_records = warehouse.rows(
-        "select coalesce(cast(sum(held) as bigint), 0), count(*) filter (where held > 0) "
-        f"from (select {held or '0'} as held {_ordered_rows(contract)} where ordered.fields is not null)"
+        f"select coalesce(cast(sum(held) as bigint), 0), count(*) filter (where held > 0) from {_losing(contract)}"
     )[0]
     return int(held_values), int(of_records)
 
@@ -194,10 +216,15 @@ def _without_ordered(warehouse: Warehouse, contract: Contract) -> str:
         elif name == "withheld":
             parts.append(f"{_withheld(contract)} as withheld")
         elif name == "row_digest":  # it was made of the values too
-            parts.append("case when ordered.fields is null then source_row.row_digest end as row_digest")
+            unchanged = f"{_withheld(contract)} is not distinct from source_row.withheld"
+            marked = mark_when_ordered("source_row.row_digest", "ordered.signature", unchanged)
+            parts.append(f"case when ordered.fields is null then source_row.row_digest else {marked} end as row_digest")
         else:
             parts.append(f"source_row.{quoted}")
-    return f"select {', '.join(parts)} {_ordered_rows(contract)}"
+    return (
+        f"select {', '.join(parts)} from raw.{identifier(contract.raw_table)} as source_row "
+        f"left join {_losing(contract)} as ordered on ordered.row_id = source_row.row_id"
+    )
 
 
 def _withheld(contract: Contract) -> str:

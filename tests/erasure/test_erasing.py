@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
+from assets.erasure import erasing
 from assets.erasure.erasing import Erasure
-from assets.warehouse import RewriteFailed, Warehouse, WarehouseKeyError
-from tests.erasure.house import CANARY, KEY, House, company, files_with, opened
+from assets.ingest.contracts import Contract
+from assets.ingest.recognising import ordered_of
+from assets.warehouse import RewriteFailed, Warehouse, WarehouseKeyError, identifier
+from tests.erasure.house import CANARY, KEY, POLICY, House, company, files_with, opened
 
 DAY = date(2026, 11, 25)
 
@@ -88,6 +91,47 @@ def test_erasing_decides_nothing_anew(tmp_path: Path) -> None:
     report = house.seal(DAY, company())
     assert house.dispositions() == decided
     assert report.sealed == (), "what is kept out counts as told, and as held"
+
+
+def test_rows_that_need_not_change_are_told_from_those_that_must(tmp_path: Path) -> None:
+    """The selection that joins few rows gives row for row what one gives that compares every row with every order."""
+    house = House(opened(tmp_path / "house"))
+    house.seal(DAY, company())
+    warehouse, ordered, changed = house.warehouse, 0, 0
+    for contract in POLICY.contracts.values():
+        if contract.record_type is None or not warehouse.value(f"select count(*) from raw.{contract.raw_table}"):
+            continue
+        shuffle(warehouse, contract)
+        erasing._find_losing(warehouse, contract)
+        few = erasing._without_ordered(warehouse, contract)
+        every = few.split(" left join ")[0] + (
+            f" left join ({ordered_of(contract)}) as ordered "
+            f"on ordered.record_key = cast(source_row.{identifier(contract.key)} as varchar)"
+        )
+        assert warehouse.rows(f"({few}) except all ({every})") == []
+        assert warehouse.rows(f"({every}) except all ({few})") == []
+        of_every = every[every.index(" from raw.") :]
+        ordered += warehouse.value(f"select count(*) {of_every} where ordered.fields is not null")
+        changed += warehouse.value(
+            f"select count(*) from (select * from raw.{contract.raw_table} except all ({every}))"
+        )
+    assert 0 < changed < ordered, "some rows must change, and some need not"
+
+
+def shuffle(warehouse: Warehouse, contract: Contract) -> None:
+    """Give a raw table forty rows for each, with values, `withheld` and `row_digest` in every combination."""
+    raw, personal = f"raw.{contract.raw_table}", [column.name for column in contract.columns if column.category]
+    warehouse.run(f"insert into {raw} select rows.* from {raw} as rows, range(40)")
+    warehouse.run(f"update {raw} set row_id = rowid, in_source = rowid % 7 > 0")
+    for name in (*personal, "withheld", "row_digest"):
+        warehouse.run(f"update {raw} set {identifier(name)} = null where hash(rowid, $name) % 4 < 3", {"name": name})
+    held_out = ", ".join(f"case when hash(rowid, '{name}') % 2 = 0 then '{name}' end" for name in personal)
+    for number, withheld in enumerate((f"[{held_out}]", str(personal))):
+        warehouse.run(
+            f"update {raw} set withheld = list_filter({withheld}, lambda name: name is not null) "
+            f"where rowid % 5 = {number}"
+        )
+    warehouse.run(f"update {raw} set row_digest = hash(rowid) where rowid % 3 = 0")
 
 
 def test_quarantined_rows_leave_after_their_last_day(plain: House) -> None:
