@@ -13,12 +13,15 @@ from __future__ import annotations
 import builtins
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, Protocol
 
 from expectations.specs import CheckSpec, Severity, specs_of, suite
@@ -210,10 +213,30 @@ def _source(warehouse: Connections) -> Iterator[Any]:
             cursor.close()
 
 
+def _put_off_statistics() -> None:
+    """Load `scipy.stats` when it is used: half a second, for a few expectations that compare distributions.
+
+    Until then a module stands in its place that turns into it at the first question (PEP 562).
+    """
+    name = "scipy.stats"
+    if name in sys.modules:
+        return
+    stand_in = ModuleType(name)
+
+    def asked(attribute: str) -> Any:
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+        return getattr(import_module(name), attribute)
+
+    stand_in.__dict__["__getattr__"] = asked
+    sys.modules[name] = stand_in
+
+
 @cache
 def _extend_great_expectations() -> None:
     """Teach Great Expectations DuckDB, through its own extension points; once, since it registers classes by name."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    _put_off_statistics()
     from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
     from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
     from great_expectations.expectations.metrics.metric_provider import metric_value

@@ -74,6 +74,7 @@ class OpenEvents(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str) -> None:
         self._engines: dict[str, Engine] = {}
+        self._tables: dict[str, bool] = {}
         super().__init__(base_dir)
 
     @contextmanager
@@ -86,6 +87,12 @@ class OpenEvents(SqliteEventLogStorage):
                 self._engines[shard] = _kept_open(self.conn_string_for_shard(shard))
             with self._engines[shard].begin() as connection:
                 yield connection
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the file of all runs has a table; Dagster asks with every event, and no run adds one."""
+        if table_name not in self._tables:
+            self._tables[table_name] = super().has_table(table_name)
+        return self._tables[table_name]
 
     def dispose(self) -> None:
         """Close the files."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -193,6 +195,22 @@ def test_an_audit_runs_its_query_once(warehouse: Warehouse, monkeypatch: pytest.
     monkeypatch.setattr(engine, "execute_query", spied)
     run(warehouse, check("unexpected_rows_expectation", "raw.bad", unexpected_rows_query=query))
     assert len([one for one in statements if "id < 1000" in one]) == 1
+
+
+def test_statistics_are_loaded_when_an_expectation_uses_them() -> None:
+    steps = """
+import sys
+from expectations.validation import _extend_great_expectations
+_extend_great_expectations()
+assert "scipy.stats._stats_py" not in sys.modules
+from great_expectations.expectations.core.expect_column_kl_divergence_to_be_less_than import stats
+assert abs(stats.entropy([1, 1]) - 0.6931) < 0.001
+from scipy.stats import entropy, norm
+import scipy.stats.distributions
+assert scipy.stats.entropy is entropy is stats.entropy and sys.modules["scipy.stats"].norm is norm
+"""
+    done = subprocess.run([sys.executable, "-c", steps], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def _engine_class(warehouse: Warehouse) -> Any:

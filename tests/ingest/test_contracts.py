@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from assets.errors import BadInput
+from assets.ingest import contracts
 from assets.ingest.contracts import CONTRACTS, TABLES, canonical, load_contracts
 from assets.ingest.expressions import checked_expression
 
@@ -58,13 +59,21 @@ def test_every_table_has_a_contract_and_offices_have_no_record_type() -> None:
     assert load_contracts(CONTRACTS) is canonical()
 
 
+def test_a_copy_of_a_shipped_contract_says_what_it_says(tmp_path: Path) -> None:
+    for name, model in canonical().items():
+        path = CONTRACTS / f"{model.source}_{model.table}.yaml"
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+        assert contracts._read_contract(path, model) == model, name  # what need not be read again is the same
+    assert load_contracts(tmp_path) == canonical()
+
+
 def test_a_table_without_a_contract_is_optional_and_empty(tmp_path: Path) -> None:
     (tmp_path / "crm_contacts.yaml").write_text(GOOD, encoding="utf-8")
-    contracts = load_contracts(tmp_path)
-    assert list(contracts) == list(canonical())
-    assert contracts["crm", "contacts"].declared
-    assert (contracts["crm", "customers"].declared, contracts["crm", "customers"].optional) == (False, True)
-    assert contracts.sources == ("crm",)
+    found = load_contracts(tmp_path)
+    assert list(found) == list(canonical())
+    assert found["crm", "contacts"].declared
+    assert (found["crm", "customers"].declared, found["crm", "customers"].optional) == (False, True)
+    assert found.sources == ("crm",)
 
 
 @pytest.mark.parametrize(
