@@ -177,7 +177,7 @@ def _whole(plan: Plan, place: Workplace, found: Found, *, first: bool) -> None:
 
 
 def _decided(plan: Plan, place: Workplace, found: Found, *, first: bool) -> None:
-    """The first night by the benchmark's policy, which decides and seals nothing; under the limits where the whole is not."""
+    """The first night by the benchmark policy, which seals nothing; under the limits where the whole is left out."""
     environment = {POLICY_SETTING: str(POLICY)}
     with place.site() as site:
         found.add(DECIDED, _cycle(site, FIRST, environment))
