@@ -9,38 +9,45 @@
 -- - as_of date: the day of evaluation that this was seen from
 with due as (
     select
-        dispositions.record_type,
-        dispositions.row_id,
-        dispositions.data_category,
+        dispositions.record,
+        dispositions.category,
         dispositions.keep_until,
-        min(purposes.position) as position
-    from retention.dispositions
-    inner join retention.claims
+        min(clocks.position) as position
+    from published.stored.dispositions
+    inner join published.stored.claims
         on
-            dispositions.record_type = claims.record_type
-            and dispositions.row_id = claims.row_id
-            and dispositions.data_category = claims.data_category
-            and dispositions.keep_until = claims.keep_until
-    inner join policy.purposes as purposes on claims.purpose = purposes.purpose
-    where claims.is_active and dispositions.disposition in ('retain', 'restrict')
-    group by dispositions.record_type, dispositions.row_id, dispositions.data_category, dispositions.keep_until
+            dispositions.record = claims.record
+            and dispositions.keep_until = claims.ends_on
+    inner join published.stored.coverage
+        on
+            claims.clock = coverage.clock
+            and dispositions.category = coverage.category
+    inner join published.stored.clocks on claims.clock = clocks.clock
+    where dispositions.disposition in ('retain', 'restrict')
+    group by dispositions.record, dispositions.category, dispositions.keep_until
+),
+
+months as (
+    select
+        cast(date_trunc('month', due.keep_until + 1) as date) as month,
+        categories.type,
+        due.position,
+        count(distinct due.record) as records,
+        count(*) as categories
+    from due
+    inner join published.stored.categories on due.category = categories.category
+    group by cast(date_trunc('month', due.keep_until + 1) as date), categories.type, due.position
 )
 
 select
-    cast(date_trunc('month', due.keep_until + 1) as date) as month,
-    records.source as system,
-    records.record_type,
+    months.month,
+    types.source as system,
+    types.record_type,
     purposes.purpose,
-    count(distinct due.row_id) as records,
-    count(*) as categories,
+    months.records,
+    months.categories,
     evaluation.as_of
-from due
-inner join retention.records
-    on
-        due.record_type = records.record_type
-        and due.row_id = records.row_id
-inner join policy.purposes as purposes on due.position = purposes.position
+from months
+inner join published.stored.record_types as types on months.type = types.type
+inner join policy.purposes as purposes on months.position = purposes.position
 cross join retention.evaluation
-group by
-    cast(date_trunc('month', due.keep_until + 1) as date), records.source, records.record_type, purposes.purpose,
-    evaluation.as_of

@@ -5,6 +5,7 @@
 -- - record_type varchar: what the records are
 -- - purpose varchar: the purpose's name in the register
 -- - name varchar: the clock's name
+-- - position integer: the purpose's place in the register
 -- - class varchar: use or duty
 -- - legal_basis varchar: articles of the GDPR, as DPV writes them
 with covering as (
@@ -24,6 +25,7 @@ select
     covering.record_type,
     covering.purpose,
     covering.clock as name,
+    purposes.position,
     purposes.class,
     purposes.legal_basis
 from covering

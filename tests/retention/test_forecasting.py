@@ -32,8 +32,9 @@ def warehouse() -> Iterator[Warehouse]:
     with hand_made() as warehouse:
         warehouse.run("update retention.dispositions set disposition = 'restrict', keep_until = date '2026-12-31' "
                       "where record_type = 'order' and row_id = 1")  # fmt: skip
-        warehouse.run("insert into retention.claims values ('order', 1, 'identity', 'accounting', date '2026-11-01', "
-                      "date '2026-12-31', false, null, null, true)")  # fmt: skip
+        warehouse.run("insert into policy.coverage values ('accounting', 'archive', 'order', 'identity', 3, false)")
+        warehouse.run("insert into retention.purpose_claims values ('accounting', 'order', 1, 'archive', "
+                      "date '2026-11-01', date '2026-12-31', null, null, false)")  # fmt: skip
         yield warehouse
 
 
