@@ -68,6 +68,21 @@ class RegisterReview:
         return tuple(each for each in self.purposes if not each.records)
 
 
+#: Records that each purpose keeps: those with a clock of it that runs on the day, and covers any category of theirs.
+_KEPT = """
+    with kept as (
+        select distinct claims.purpose, claims.record_type, claims.row_id
+        from retention.purpose_claims as claims
+        cross join retention.evaluation
+        where claims.ends_on >= evaluation.as_of
+            and (claims.purpose, claims.clock, claims.record_type) in (
+                select (coverage.purpose, coverage.clock, coverage.record_type) from policy.coverage
+            )
+    )
+    select purpose, count(*) from kept group by purpose
+"""
+
+
 def review(warehouse: Warehouse, policy: Policy, as_of: date, *, period: str) -> RegisterReview:
     """What is to be looked at on a day, over the last evaluation.
 
@@ -83,10 +98,7 @@ def review(warehouse: Warehouse, policy: Policy, as_of: date, *, period: str) ->
     if not warehouse.exists("retention", "evaluation"):
         raise CheckFailed("Nothing has been evaluated yet, so there is nothing to review: run `gallring run` first.")
     registers.prepare(warehouse)
-    kept = dict(warehouse.rows(
-        "select purpose, count(distinct (record_type, row_id)) from retention.claims where is_active "
-        "group by purpose"
-    ))  # fmt: skip
+    kept = dict(warehouse.rows(_KEPT))
     due = [(each.hold_id, each.review_on) for each in holds.holds(warehouse, as_of) if each.state == "review_due"]
     return RegisterReview(
         as_of,

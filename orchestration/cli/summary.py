@@ -102,31 +102,50 @@ _QUARANTINED = f"""
     order by all
 """
 
-_SYSTEMS = """
+#: Counted by record type first, and told by source then: a type has one. What left its source since is not counted.
+_GONE = "(select record_type, row_id from core.records where not in_source)"
+
+_SYSTEMS = f"""
+    with counted as (
+        select decided.record_type, decided.disposition, count(*) as categories
+        from retention.dispositions as decided
+        left join {_GONE} as gone on decided.record_type = gone.record_type and decided.row_id = gone.row_id
+        where gone.row_id is null
+        group by decided.record_type, decided.disposition
+    )
     select
-        record.source,
-        count(*) filter (where disposition = 'retain'), count(*) filter (where disposition = 'restrict'),
-        count(*) filter (where disposition = 'review'), count(*) filter (where disposition = 'erase'),
-        count(*) filter (where disposition = 'not_personal')
-    from retention.dispositions as decided
-    inner join retention.records as record
-        on decided.record_type = record.record_type and decided.row_id = record.row_id
-    group by record.source
-    order by record.source
+        described.source,
+        cast(coalesce(sum(categories) filter (where disposition = 'retain'), 0) as bigint),
+        cast(coalesce(sum(categories) filter (where disposition = 'restrict'), 0) as bigint),
+        cast(coalesce(sum(categories) filter (where disposition = 'review'), 0) as bigint),
+        cast(coalesce(sum(categories) filter (where disposition = 'erase'), 0) as bigint),
+        cast(coalesce(sum(categories) filter (where disposition = 'not_personal'), 0) as bigint)
+    from counted
+    inner join policy.records as described on counted.record_type = described.record_type
+    group by described.source
+    order by described.source
 """
 
-_PURPOSES = """
+_PURPOSES = f"""
+    with counted as (
+        select
+            decided.record_type, decided.purpose,
+            count(*) filter (where decided.is_active) as holds,
+            count(*) filter (where not decided.is_active and decided.missing is null) as ended,
+            count(*) filter (where not decided.is_active and decided.missing is not null) as unclear
+        from retention.claims as decided
+        left join {_GONE} as gone on decided.record_type = gone.record_type and decided.row_id = gone.row_id
+        where gone.row_id is null
+        group by decided.record_type, decided.purpose
+    )
     select
-        purpose.purpose, purpose.class, record.source,
-        count(*) filter (where claim.is_active),
-        count(*) filter (where not claim.is_active and claim.missing is null),
-        count(*) filter (where not claim.is_active and claim.missing is not null)
-    from retention.claims as claim
-    inner join policy.purposes as purpose on claim.purpose = purpose.purpose
-    inner join retention.records as record
-        on claim.record_type = record.record_type and claim.row_id = record.row_id
-    group by purpose.purpose, purpose.class, purpose.position, record.source
-    order by purpose.position, record.source
+        purpose.purpose, purpose.class, described.source,
+        cast(sum(counted.holds) as bigint), cast(sum(counted.ended) as bigint), cast(sum(counted.unclear) as bigint)
+    from counted
+    inner join policy.purposes as purpose on counted.purpose = purpose.purpose
+    inner join policy.records as described on counted.record_type = described.record_type
+    group by purpose.purpose, purpose.class, purpose.position, described.source
+    order by purpose.position, described.source
 """
 
 
