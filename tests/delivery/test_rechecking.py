@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from assets.delivery.states import Event, record
 from assets.errors import CheckFailed
 from assets.manifests import ledger
 from assets.manifests.verifying import verify
+from assets.warehouse import Warehouse
 from tests.delivery.test_approving import Rules, erase, sealed, states
 from tests.manifests.company import DAY, POLICY, Company, Office, full
 
@@ -173,3 +176,69 @@ def test_a_notice_falls_with_the_erasure_it_follows_from(company: Company) -> No
     recall(warehouse, POLICY, NEXT, at=NOW)
     assert warehouse.value("select count(*) from manifest.notified_fields") == 0
     assert ledger.manifests(warehouse)[0].states == {"cancelled": 1}
+
+
+def test_one_pass_over_all_finds_what_a_look_at_each_item_finds(company: Company) -> None:
+    """Random dispositions on the next day, for every kind of action, against a plain look at item after item."""
+    chance = random.Random(5)
+    warehouse = company.warehouse
+    warehouse.run("insert into raw.office_disclosures (row_id, partner_id, record_type, record_key, fields, "
+                  "disclosed_at) values (1, 'P1', 'customer', 'C0', 'email', date '2024-01-01')")  # fmt: skip
+    company.night(DAY, erase("C0") | {("customer", "C1"): {**RETAINED, "email": "erase"},
+                                      ("customer", "C2"): full("customer", "restrict"),
+                                      ("web_event", "W1"): full("web_event", "restrict")})  # fmt: skip
+    for manifest_id in sealed(warehouse):
+        deliver(company, manifest_id)
+    company.night(NEXT, erase("C0", "C1", "C3"))
+    warehouse.run("update manifest.events set state = 'approved' where state = 'delivered'")
+    assert {action for (action,) in warehouse.rows("select action from manifest.items")} >= {
+        "erase", "redact", "restrict", "lift", "notify",
+    }  # fmt: skip
+    found_any = 0
+    for number in range(12):
+        day = NEXT + timedelta(days=number)
+        words = ["erase", "retain", "restrict", "review"][: chance.randrange(1, 5)]
+        company.evaluate(day, {
+            (record_type, key): {category: chance.choice(words) for category in full(record_type, "erase")}
+            for record_type, key in [("customer", f"C{n}") for n in range(4)] + [("web_event", "W1")]
+        })  # fmt: skip
+        warehouse.run("delete from triggers.restricted_records")
+        if chance.random() < 0.3:
+            warehouse.run("insert into triggers.restricted_records values ('customer', 1), ('customer', 2)")
+        found = recheck(warehouse, POLICY, None, day).fallen
+        assert found == one_by_one(warehouse), number
+        found_any += len(found)
+    assert found_any > 20
+
+
+def one_by_one(warehouse: Warehouse) -> tuple[Fallen, ...]:
+    """What falls, item by item; all that is sealed waits."""
+    decided: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for record_type, key, category, disposition in warehouse.rows(
+        "select records.record_type, record_key, data_category, disposition from retention.records as records "
+        "inner join retention.dispositions as decided on decided.record_type = records.record_type "
+        "and decided.row_id = records.row_id"
+    ):
+        decided.setdefault((record_type, key), []).append((category, disposition))
+    category_of = {(of, field): category for of, field, category in warehouse.rows(
+        "select record_type, field, data_category from policy.fields")}  # fmt: skip
+    restricted = set(warehouse.rows(
+        "select record_type, record_key from triggers.restricted_records inner join retention.records "
+        "using (record_type, row_id)"
+    ))  # fmt: skip
+    stands = {"erase": {"erase"}, "redact": {"erase"}, "notify": {"erase"}, "restrict": {"restrict", "review", "erase"},
+              "lift": {"retain"}}  # fmt: skip
+    fallen: Counter[tuple[str, str, str]] = Counter()
+    for manifest_id, system, record_type, key, action, fields, because in warehouse.rows(
+        "select manifest_id, system, record_type, record_key, action, fields, cast(because as varchar) "
+        "from manifest.items"
+    ):
+        named = {category_of.get((record_type, field)) for field in fields}
+        reasons = {f"now_{disposition}" for category, disposition in decided.get((record_type, key), [])
+                   if disposition not in stands[action] and (action == "erase" or category in named)}  # fmt: skip
+        if action == "notify" and "eu-gdpr:A19" not in because:
+            reasons = set()
+        if action in ("erase", "redact") and (record_type, key) in restricted:
+            reasons.add("person_restricted")
+        fallen.update((manifest_id, system, reason) for reason in reasons)
+    return tuple(Fallen(*key, items) for key, items in sorted(fallen.items()))
