@@ -296,8 +296,7 @@ class Stage:
             ]  # fmt: skip
             self.part.run(
                 f"create or replace table raw.{identifier(table)} as select {', '.join(chosen)} "
-                f"from {self.warehouse.catalog}.raw.{identifier(table)} "
-                f"where row_id in (select each from {self.wanted(kind.name)})"
+                f"from {self.warehouse.catalog}.raw.{identifier(table)}{self._among('row_id', kind.name)}"
             )
 
     def copy_core(self, tables: Iterable[str]) -> None:
@@ -354,6 +353,10 @@ class Stage:
                 "(select *, unnest(range(made)) from rows_differing where made > 0)"
             )
 
+    def _among(self, column: str, kind: str) -> str:
+        """The condition that a column names one of a kind that is wanted; where none is, nothing has to be read."""
+        return f" where {column} in (select each from {self.wanted(kind)})" if self.sizes[kind] else " where false"
+
     def _rows_of(self, schema: str, table: str) -> str:
         """The condition that finds the units' rows of a table; none finds every row."""
         if f"{schema}.{table}" in GLOBAL:
@@ -365,7 +368,7 @@ class Stage:
             return f" where (record_type, row_id) in ({wanted})"
         for column in columns:
             if column in _ROWS:
-                return f" where {column} in (select each from {self.wanted(_ROWS[column])})"
+                return self._among(column, _ROWS[column])
         raise NotSpliceable(f"{schema}.{table}")
 
 

@@ -197,11 +197,11 @@ def publish(
     tables = published_tables()
     try:
         with attached(warehouse, building, CATALOG, is_new=True):
-            rows = _write(warehouse, [table for table in tables if not table.is_view], smallest_group)
+            _make(warehouse, tables)
+            rows = _fill(warehouse, [table for table in tables if not table.is_view], smallest_group)
             rows |= {table.name: int(warehouse.value(VIEW_ROWS[table.name])) for table in tables if table.is_view}
             _require_every_field(warehouse, rows["retention.field_dispositions"])
             warehouse.run(f"checkpoint {CATALOG}")
-        _finish(building, [table for table in tables if table.is_view])
         building.chmod(mode)
         size = building.stat().st_size
         _swap(building, site.analytics)
@@ -223,15 +223,37 @@ def attached(
         warehouse.run(f"detach {identifier(catalog)}")
 
 
-def _write(warehouse: Warehouse, tables: Sequence[PublishedTable], smallest_group: int) -> dict[str, int]:
-    """Make the tables, describe them, and fill those whose sources are there; how many rows each holds."""
+def _make(warehouse: Warehouse, tables: Sequence[PublishedTable]) -> None:
+    """Make every table empty, the views over them and the common questions, each with what it says of itself."""
     with warehouse.transaction():
         for schema in sorted({table.schema for table in tables}):
             warehouse.run(f"create schema if not exists {CATALOG}.{identifier(schema)}")
         for table in tables:
-            definitions = ", ".join(f"{identifier(column.name)} {_stored_type(column)}" for column in table.columns)
-            warehouse.run(f"create table {table.sql_name} ({definitions})")
+            if table.is_view:
+                warehouse.run(f"create view {table.sql_name} as {table.view_statement}")
+            else:
+                definitions = ", ".join(f"{identifier(column.name)} {_stored_type(column)}" for column in table.columns)
+                warehouse.run(f"create table {table.sql_name} ({definitions})")
             _describe(warehouse, table)
+        with _standing_in_file(warehouse):  # a question names its tables as a reader of the file does
+            warehouse.script(MACROS)
+            for name, comment in _MACRO.findall(MACROS.read_text(encoding="utf-8")):
+                warehouse.run(f"comment on macro table {identifier(name)} is {_literal(comment)}")
+
+
+@contextmanager
+def _standing_in_file(warehouse: Warehouse) -> Iterator[None]:
+    """Names without a catalog are those of the new file, for as long as the block runs."""
+    before = warehouse.value("select current_setting('search_path')")
+    warehouse.run(f"use {CATALOG}")
+    try:
+        yield
+    finally:
+        warehouse.run(f"set search_path = {_literal(before)}")
+
+
+def _fill(warehouse: Warehouse, tables: Sequence[PublishedTable], smallest_group: int) -> dict[str, int]:
+    """Fill the tables whose sources are there; how many rows each holds."""
     given: dict[str, int] = {"smallest_group": smallest_group}
     there = set(
         warehouse.rows(
@@ -254,27 +276,10 @@ def _stored_type(column: Column) -> str:
 
 def _describe(warehouse: Warehouse, table: PublishedTable) -> None:
     kind = "view" if table.is_view else "table"
-    name = table.local_name if table.is_view else table.sql_name
-    warehouse.run(f"comment on {kind} {name} is {_literal(table.comment)}")
+    warehouse.run(f"comment on {kind} {table.sql_name} is {_literal(table.comment)}")
     for column in table.columns:
-        warehouse.run(f"comment on column {name}.{identifier(column.name)} is {_literal(column.comment)}")
-
-
-def _finish(building: Path, views: Sequence[PublishedTable]) -> None:
-    """Put the views and the common questions into the file, for whoever opens it."""
-    with Warehouse.in_memory() as writer, attached(writer, building, CATALOG):
-        writer.run(f"use {CATALOG}")
-        with writer.transaction():
-            for schema in sorted({view.schema for view in views}):
-                writer.run(f"create schema if not exists {identifier(schema)}")
-            for view in views:
-                writer.run(f"create view {view.local_name} as {view.view_statement}")
-                _describe(writer, view)
-            writer.script(MACROS)
-            for name, comment in _MACRO.findall(MACROS.read_text(encoding="utf-8")):
-                writer.run(f"comment on macro table {identifier(name)} is {_literal(comment)}")
-        writer.run("use memory")
-        writer.run(f"checkpoint {CATALOG}")
+        where = f"{table.sql_name}.{identifier(column.name)}"
+        warehouse.run(f"comment on column {where} is {_literal(column.comment)}")
 
 
 def _require_every_field(warehouse: Warehouse, published: int) -> None:

@@ -15,6 +15,22 @@ with lines as (
     where order_lines.in_source
 ),
 
+-- Every line of an order in sales.orders is in ordinary use: no other is looked for, under a pseudonym or at all.
+lines_in_use as (
+    select
+        order_lines.order_id,
+        order_lines.product,
+        order_lines.quantity,
+        order_lines.unit_price
+    from raw.orders_order_lines as order_lines
+    inner join retention.dispositions
+        on
+            dispositions.record_type = 'order_line'
+            and dispositions.data_category = 'transaction'
+            and order_lines.row_id = dispositions.row_id
+    where order_lines.in_source and dispositions.disposition = 'retain'
+),
+
 common_products as (
     select lines.product
     from lines
@@ -26,10 +42,10 @@ common_products as (
 select
     published_orders.order_pseudonym,
     common_products.product,
-    lines.quantity,
-    lines.unit_price,
-    cast(lines.quantity * lines.unit_price as decimal(18, 4)) as amount
-from lines
+    lines_in_use.quantity,
+    lines_in_use.unit_price,
+    cast(lines_in_use.quantity * lines_in_use.unit_price as decimal(18, 4)) as amount
+from lines_in_use
 inner join published.sales.orders as published_orders
-    on pseudonym('order:' || lines.order_id) = published_orders.order_pseudonym
-left join common_products on lines.product = common_products.product
+    on pseudonym('order:' || lines_in_use.order_id) = published_orders.order_pseudonym
+left join common_products on lines_in_use.product = common_products.product
