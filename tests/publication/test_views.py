@@ -1,0 +1,132 @@
+"""What the published views give is row for row what the warehouse has decided, told as one wide SELECT each.
+
+The SELECTs below are the definitions; the files of `sql/analytics/` store what repeats itself once and join it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+
+from assets.policy import Policy
+from assets.publication.analytics import VIEW_ROWS, attached, publish, published_tables
+from assets.retention.evaluation import evaluate
+from assets.site import Site
+from assets.warehouse import Warehouse
+from tests.publication.reported import decided_site
+
+WIDE = {
+    "retention.claims": """
+        select records.source, records.record_type, records.record_key, claims.data_category, claims.purpose,
+            purposes.class, purposes.legal_basis, claims.starts_on, claims.keep_until, claims.ended_by,
+            claims.open_ended, claims.is_active, claims.missing
+        from retention.claims
+        inner join retention.records
+            on claims.record_type = records.record_type and claims.row_id = records.row_id
+        inner join policy.purposes as purposes on claims.purpose = purposes.purpose
+        where not records.not_personal
+    """,
+    "retention.dispositions": """
+        with active as (
+            select record_type, row_id, data_category, list_sort(list(distinct purpose)) as purposes
+            from retention.claims where is_active group by all
+        )
+        select records.source, records.record_type, records.record_key, decided.data_category,
+            cast(decided.disposition as varchar) as disposition, decided.keep_until,
+            case when records.not_personal then [] else coalesce(active.purposes, []) end as purposes,
+            coalesce(decided.reasons, []) as reasons, evaluation.as_of
+        from retention.dispositions as decided
+        inner join retention.records
+            on decided.record_type = records.record_type and decided.row_id = records.row_id
+        left join active
+            on decided.record_type = active.record_type and decided.row_id = active.row_id
+            and decided.data_category = active.data_category
+        cross join retention.evaluation
+    """,
+    "manifest.items": """
+        select items.manifest_id, items.item_id, items.system, items.record_type, items.record_key, items.action,
+            coalesce(items.fields, []) as fields, items.as_of, items.respond_by, states.state, states.since,
+            states.due_on, states.reason, states.owner, states.next_en as next_step
+        from manifest.items
+        inner join manifest.item_states as states
+            on items.manifest_id = states.manifest_id and items.item_id = states.item_id
+    """,
+}
+WIDE["retention.field_dispositions"] = f"""
+    select decided.source, decided.record_type, decided.record_key, fields.field, decided.data_category,
+        decided.disposition, decided.keep_until, decided.purposes, decided.as_of
+    from ({WIDE["retention.dispositions"]}) as decided
+    inner join policy.fields
+        on decided.source = fields.source and decided.record_type = fields.record_type
+        and decided.data_category = fields.data_category
+"""
+#: Of each manifest's items, by their place: what is recorded of them by themselves.
+EVENTS = """
+    insert into manifest.events by name
+    select manifest_id, item_id, 10000 + nth as sequence, date '2026-12-01' as on_day,
+        timestamp '2026-12-01 08:00:00' as happened_at, ['done', 'refused', 'withheld'][cast(nth % 3 + 1 as integer)]
+            as state, case when nth % 3 = 1 then 'legal_duty' end as reason,
+        case when nth % 3 = 2 then date '2027-02-01' end as until
+    from (select manifest_id, item_id, row_number() over (partition by manifest_id order by item_id) as nth
+          from manifest.items)
+    where nth <= 9
+"""
+
+
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Warehouse]]:
+    site, warehouse = decided_site(tmp_path_factory.mktemp("views"), customers=6)
+    with warehouse:
+        yield site, warehouse
+
+
+def require_the_same(site: Site, warehouse: Warehouse) -> None:
+    published = publish(warehouse, Policy.load(), site)
+    with attached(warehouse, site.analytics, "a", read_only=True):
+        for name, wide in WIDE.items():
+            found, expected = f"select * from a.{name}", f"select * from ({wide})"
+            for more, fewer in ((found, expected), (expected, found)):
+                assert warehouse.rows(f"({more}) except all ({fewer}) limit 3") == [], name
+            assert warehouse.value(f"select count(*) from a.{name}") == published.rows[name] > 0, name
+
+
+def test_every_view_is_told_in_full() -> None:
+    assert WIDE.keys() == VIEW_ROWS.keys() == {table.name for table in published_tables() if table.is_view}
+
+
+def test_views_give_what_was_decided_on_each_day(decided: tuple[Site, Warehouse]) -> None:
+    site, warehouse = decided
+    for day in (date(2028, 3, 1), date(2034, 1, 1)):
+        evaluate(warehouse, Policy.load(), day)
+        require_the_same(site, warehouse)
+
+
+def test_items_stand_where_their_own_events_and_those_of_their_manifest_put_them(
+    decided: tuple[Site, Warehouse],
+) -> None:
+    site, warehouse = decided
+    warehouse.run(EVENTS)
+    require_the_same(site, warehouse)
+    with attached(warehouse, site.analytics, "a", read_only=True):
+        states = {state for (state,) in warehouse.rows("select distinct state from a.manifest.items")}
+    assert states >= {"issued", "done", "refused", "withheld"}
+
+
+def test_a_record_that_has_left_is_in_no_stored_table(decided: tuple[Site, Warehouse]) -> None:
+    site, warehouse = decided
+    raw = "raw.orders_order_lines"
+    gone = warehouse.value(f"select min(row_id) from {raw} where in_source")
+    number = "select {} * types + type from a.stored.record_types where record_type = 'order_line'"
+    with attached(warehouse, site.analytics, "a", read_only=True):
+        (record,) = warehouse.rows(number.format(gone))[0]
+        assert warehouse.value(f"select count(*) from a.stored.claims where record = {record}") > 0
+    warehouse.run(f"update {raw} set in_source = false where row_id = $row", {"row": gone})
+    warehouse.run(
+        "delete from retention.dispositions where record_type = 'order_line' and row_id = $row", {"row": gone}
+    )
+    require_the_same(site, warehouse)
+    with attached(warehouse, site.analytics, "a", read_only=True):
+        for table in ("claims", "dispositions", "records"):
+            assert warehouse.value(f"select count(*) from a.stored.{table} where record = {record}") == 0, table
