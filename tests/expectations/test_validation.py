@@ -17,6 +17,7 @@ from expectations import validation
 from expectations.validation import ValidationError, Verdict, run_suite
 
 MARK = "zq-unmistakable-7f3a"
+TABLES = ("good", "bad")
 
 
 def check(kind: str, asset: str, /, name: str = "holds", **kwargs: Any) -> dict[str, Any]:
@@ -90,6 +91,28 @@ def test_nothing_is_asked_for_twice(warehouse: Warehouse, monkeypatch: pytest.Mo
     monkeypatch.setattr(MetricResolutionError, "__init__", noted)
     run(warehouse, *(check(kind, "raw.good", kind, **kwargs) for kind, (kwargs, _) in CLAIMS.items()))
     assert not failures
+
+
+def test_neither_keys_are_asked_for_nor_the_configuration_saved_with_every_table(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from duckdb_sqlalchemy import Dialect
+    from great_expectations.data_context.data_context_variables import DataContextVariables
+
+    asked: list[str] = []
+    monkeypatch.setattr(Dialect, "get_pk_constraint", lambda *_, **__: asked.append("keys"))
+    save = DataContextVariables.save
+
+    def saved(self: Any) -> Any:
+        asked.append("saved")
+        return save(self)
+
+    monkeypatch.setattr(DataContextVariables, "save", saved)
+    run(warehouse, check("expect_column_values_to_not_be_null", "raw.good", column="id"))
+    once = list(asked)
+    run(warehouse, *(check("expect_table_row_count_to_equal", f"raw.{table}", table, value=2) for table in TABLES))
+    assert "keys" not in asked
+    assert asked == once * 2  # what two tables cost is what one does
 
 
 def test_verdicts_come_in_the_order_of_the_suite_whatever_their_tables(warehouse: Warehouse) -> None:
