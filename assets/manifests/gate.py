@@ -25,8 +25,14 @@ OTHER_DAY = "proposal_of_another_day"
 #: Record types that no rule reads when it decides about another record.
 DECIDES_ABOUT_ITSELF = frozenset({"web_event"})
 
-#: What the gate looks at and makes anew every time: nothing that has to be kept.
-WORKING_TABLES = tuple(f"manifest.gate_{name}" for name in ("decisions", "erasable", "held", "items", "claims"))
+#: Which fields the records in question hold. All else that the gate looks at are temporary tables.
+HELD = "manifest.gate_held"
+
+#: What the gate makes anew every time: nothing that has to be kept.
+WORKING_TABLES = (HELD,)
+
+#: What the gate of an earlier version left in the warehouse's file.
+_FORMER_TABLES = tuple(f"manifest.gate_{name}" for name in ("decisions", "erasable", "items", "claims"))
 
 
 @dataclass(frozen=True)
@@ -68,21 +74,36 @@ def refusals(warehouse: Warehouse) -> list[Refusal]:
 
 
 def _look_again(warehouse: Warehouse, day: date) -> None:
-    """Read what was decided and what the records hold, once more and from where it stands: numbers, a bit per field."""
+    """Read what was decided and what the records hold, once more and from where it stands: numbers, a bit per field.
+
+    Decisions are read whole. What follows is about the records of the proposal, and about those of which something is
+    to go that neither an item nor an earlier order covers: on most nights few.
+    """
     fields.number_fields(warehouse)
-    warehouse.run(f"create or replace table manifest.gate_decisions as {_DECISIONS}")
-    warehouse.run(
-        "create or replace table manifest.gate_erasable as "
-        "select record_type, row_id from manifest.gate_decisions where due <> 0 "
-        "union all select record_type, row_id from manifest.proposed where action = 'erase'"
-    )
-    fields.find_held(warehouse, "manifest.gate_erasable", "manifest.gate_held")
-    warehouse.run(f"create or replace table manifest.gate_items as {_ITEMS}")
-    warehouse.run(f"create or replace table manifest.gate_claims as {_CLAIMS}", {"as_of": day})
+    for table in _FORMER_TABLES:
+        warehouse.run(f"drop table if exists {table}")
+    for statement in (_DECISIONS, _NAMED):
+        warehouse.run(statement)
+    decided, claimed = _words(warehouse, "retention.dispositions"), _words(warehouse, "retention.claims")
+    warehouse.run(_UNCOVERED.replace("$decided", decided[0]))
+    warehouse.run(_LOOKED_UP)
+    fields.find_held(warehouse, "gate_looked_up", HELD)
+    warehouse.run(_CLAIMS.replace("$claimed", claimed[0]).replace("$category", claimed[1]), {"as_of": day})
+    warehouse.run(_ITEMS.replace("$claimed", claimed[0]).replace("$decided", decided[0]))
+
+
+def _words(warehouse: Warehouse, table: str) -> tuple[str, str]:
+    """The types of a table's record types and categories: what is compared with closed words becomes one first.
+
+    The other way round, every one of millions of words becomes a text.
+    """
+    described = warehouse.rows(f"describe select record_type, data_category from {table}")
+    return described[0][1], described[1][1]
 
 
 #: Which fields are to be erased; is_whole: all of them are.
 _DECISIONS = """
+create or replace temp table gate_decisions as
 select dispositions.record_type, dispositions.row_id,
     bit_or(case when dispositions.disposition = 'erase' then categories.bits else 0 end) as due,
     bool_and(dispositions.disposition = 'erase') as is_whole
@@ -92,9 +113,10 @@ left join manifest.category_bits as categories
 group by dispositions.record_type, dispositions.row_id
 """
 
-#: What each item is about: the fields it names, every one of the record for an `erase`. Names that no contract knows,
+#: The fields that each item names; an `erase` names none, for it is about all of them. Names that no contract knows,
 #: and names that an item repeats, are counted.
-_ITEMS = """
+_NAMED = """
+create or replace temp table gate_named as
 with listed as (
     select record_type, fields, unnest(fields) as field
     from (select distinct record_type, fields from manifest.proposed where action <> 'erase')
@@ -112,18 +134,72 @@ from manifest.proposed as proposed
 left join named on named.record_type = proposed.record_type and named.fields = proposed.fields
 where proposed.action <> 'erase'
 union all
-select proposed.system, proposed.record_type, proposed.row_id, proposed.record_key, proposed.action,
-    coalesce(held.held, 0), 0, 0
+select proposed.system, proposed.record_type, proposed.row_id, proposed.record_key, proposed.action, 0, 0, 0
 from manifest.proposed as proposed
-left join manifest.gate_held as held
-    on held.record_type = proposed.record_type and held.row_id = proposed.row_id
 where proposed.action = 'erase'
+"""
+
+#: Records of which a field is to go that no item names and no order that stands has named, or that several items erase
+#: or redact. Whether they hold a value there is looked up next. An `erase` covers whatever the record holds.
+_UNCOVERED = """
+create or replace temp table gate_uncovered as
+with proposals as (
+    select try_cast(record_type as $decided) as record_type, row_id, bit_or(named) as named,
+        bool_or(action = 'erase') as is_whole, count(*) as items
+    from gate_named
+    where action in ('erase', 'redact')
+    group by all
+),
+due as (
+    select decisions.record_type, decisions.row_id, decisions.due, coalesce(proposals.items, 0) > 1 as is_repeated,
+        case
+            when proposals.is_whole then 0 else decisions.due - (decisions.due & coalesce(proposals.named, 0))
+        end as missing
+    from gate_decisions as decisions
+    left join proposals
+        on proposals.record_type = decisions.record_type and proposals.row_id = decisions.row_id
+    where decisions.due <> 0
+),
+doubted as materialized (
+    select * from due where missing <> 0 or is_repeated
+),
+ordered as (
+    select doubted.record_type, doubted.row_id, bit_or(bits.bit) as named
+    from doubted
+    inner join retention.records as records
+        on try_cast(records.record_type as $decided) = doubted.record_type and records.row_id = doubted.row_id
+    inner join manifest.ordered_fields as told
+        on told.record_type = records.record_type and told.record_key = records.record_key
+    inner join manifest.field_bits as bits on bits.record_type = told.record_type and bits.field = told.field
+    group by doubted.record_type, doubted.row_id
+)
+select records.source, records.record_type, records.row_id, records.record_key, doubted.due,
+    coalesce(ordered.named, 0) as ordered
+from doubted
+inner join retention.records as records
+    on try_cast(records.record_type as $decided) = doubted.record_type and records.row_id = doubted.row_id
+left join ordered on ordered.record_type = doubted.record_type and ordered.row_id = doubted.row_id
+where doubted.is_repeated or (doubted.missing & coalesce(ordered.named, 0)) <> doubted.missing
+"""
+
+_LOOKED_UP = """
+create or replace temp table gate_looked_up as
+select record_type, row_id from gate_uncovered
+union all
+select record_type, row_id from gate_named where action = 'erase'
 """
 
 #: What the claims on the records say of which anything is to go.
 _CLAIMS = """
+create or replace temp table gate_claims as
 with going as (
-    select distinct record_type, row_id from manifest.gate_items where action in ('erase', 'redact')
+    select distinct try_cast(record_type as $claimed) as record_type, row_id
+    from gate_named
+    where action in ('erase', 'redact')
+),
+categories as (
+    select try_cast(record_type as $claimed) as record_type, try_cast(data_category as $category) as data_category, bits
+    from manifest.category_bits
 )
 select claims.record_type, claims.row_id,
     bit_or(categories.bits) as claimed,
@@ -132,9 +208,26 @@ select claims.record_type, claims.row_id,
     bit_or(case when claims.missing is not null then categories.bits else 0 end) as doubtful
 from retention.claims as claims
 inner join going on going.record_type = claims.record_type and going.row_id = claims.row_id
-inner join manifest.category_bits as categories
+inner join categories
     on categories.record_type = claims.record_type and categories.data_category = claims.data_category
 group by claims.record_type, claims.row_id
+"""
+
+#: Each item with the fields that it is about (every one of the record that holds a value, for an `erase`), and with
+#: what was decided and claimed on its record. is_whole is null where nothing was decided.
+_ITEMS = """
+create or replace temp table gate_items as
+select items.system, items.record_type, items.row_id, items.record_key, items.action, items.unknown, items.repeated,
+    case when items.action = 'erase' then coalesce(held.held, 0) else items.named end as named,
+    coalesce(decisions.due, 0) as due, decisions.is_whole,
+    coalesce(claims.claimed, 0) as claimed, coalesce(claims.active, 0) as active, coalesce(claims.ended, 0) as ended,
+    coalesce(claims.doubtful, 0) as doubtful
+from gate_named as items
+left join manifest.gate_held as held on held.record_type = items.record_type and held.row_id = items.row_id
+left join gate_decisions as decisions
+    on decisions.record_type = try_cast(items.record_type as $decided) and decisions.row_id = items.row_id
+left join gate_claims as claims
+    on claims.record_type = try_cast(items.record_type as $claimed) and claims.row_id = items.row_id
 """
 
 

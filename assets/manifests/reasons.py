@@ -26,8 +26,8 @@ def prepare(warehouse: Warehouse, as_of: date) -> None:
     warehouse.run(_PURPOSES)
     numbers = [number for (number,) in warehouse.rows("select number from claim_purposes order by number")]
     days = "".join(f", max(case when number = {number} then ended_on end) as ended_{number}" for number in numbers)
-    warehouse.run(_ENDED.replace("$days", days), {"as_of": as_of})
-    warehouse.run(_KEPT)
+    warehouse.run(_as_claims_say(warehouse, _ENDED.replace("$days", days)), {"as_of": as_of})
+    warehouse.run(_as_claims_say(warehouse, _KEPT))
     warehouse.run(_KEPT_TEXTS)
     warehouse.run(_KEPT_ENTRIES)
     columns = "".join(f", max(case when nth = {nth} then entry end) as entry_{nth}" for nth in _entries(warehouse))
@@ -65,6 +65,14 @@ def kept(warehouse: Warehouse) -> tuple[str, str]:
     )
 
 
+def _as_claims_say(warehouse: Warehouse, statement: str) -> str:
+    """The statement, comparing words with those of the claims as what they are there: millions do not become text."""
+    described = warehouse.rows("describe select record_type, data_category, purpose from retention.claims")
+    for name, (_, kind, *_) in zip(("$record_type", "$data_category", "$purpose"), described, strict=True):
+        statement = statement.replace(name, kind)
+    return statement
+
+
 def _entries(warehouse: Warehouse) -> range:
     """The numbers of the entries of the record that keeps most."""
     return range(1, int(warehouse.value("select coalesce(max(nth), 0) from kept_entries")) + 1)
@@ -84,30 +92,46 @@ _UNCOVERED = tuple(
     )
 )
 
-_ENDED = """
+_CATEGORIES = """
+categories as (
+    select try_cast(record_type as $record_type) as record_type,
+        try_cast(data_category as $data_category) as data_category, bits
+    from manifest.category_bits
+),
+purposes as (
+    select try_cast(purpose as $purpose) as purpose, class, number from claim_purposes
+)"""
+
+_ENDED = f"""
 create or replace temp table ended_purposes as
-with matched as (
+with items as (
+    select try_cast(record_type as $record_type) as record_type, row_id, action, named
+    from manifest.changed_items
+    where action <> 'lift'
+),
+{_CATEGORIES},
+matched as (
     select items.record_type, items.row_id, items.action, categories.bits, purposes.number, purposes.class,
         claims.is_active, case when not claims.is_active then claims.keep_until end as ended_on
     from retention.claims as claims
-    inner join manifest.changed_items as items
+    inner join items
         on items.record_type = claims.record_type and items.row_id = claims.row_id
-    inner join manifest.category_bits as categories
+    inner join categories
         on categories.record_type = claims.record_type and categories.data_category = claims.data_category
         and (categories.bits & items.named) <> 0
-    inner join claim_purposes as purposes on purposes.purpose = claims.purpose
-    where items.action <> 'lift' and case
+    inner join purposes on purposes.purpose = claims.purpose
+    where case
         when claims.is_active then items.action = 'restrict'
         else claims.keep_until < $as_of and (items.action <> 'restrict' or purposes.class = 'use')
     end
 )
-select record_type, row_id, action,
+select cast(record_type as varchar) as record_type, row_id, action,
     bit_or(case when not is_active then bits else 0 end) as ended,
     bit_or(case when is_active and class = 'use' then bits else 0 end) as in_use,
     bit_or(case when is_active and class <> 'use' then bits else 0 end) as on_duty
     $days
 from matched
-group by record_type, row_id, action
+group by matched.record_type, row_id, action
 """
 
 _PURPOSES = """
@@ -116,23 +140,26 @@ select cast(purpose as varchar) as purpose, class, row_number() over (order by c
 from policy.purposes
 """
 
-_KEPT = """
+_KEPT = f"""
 create or replace temp table kept as
-with keeping as (
-    select distinct record_type, row_id from manifest.changed_items where action <> 'erase'
+with {_CATEGORIES.lstrip()},
+keeping as (
+    select items.record_type, try_cast(items.record_type as $record_type) as kind, items.row_id,
+        held.held & (changed.retain | changed.restrict) as kept, held.held
+    from (select distinct record_type, row_id from manifest.changed_items where action <> 'erase') as items
+    inner join manifest.held_records as held
+        on held.record_type = items.record_type and held.row_id = items.row_id
+    inner join manifest.changed_records as changed
+        on changed.record_type = items.record_type and changed.row_id = items.row_id
 )
 select keeping.record_type, keeping.row_id, purposes.number, claims.keep_until,
-    bit_or(categories.bits & held.held) as fields
+    bit_or(categories.bits & keeping.held) as fields
 from retention.claims as claims
-inner join keeping on keeping.record_type = claims.record_type and keeping.row_id = claims.row_id
-inner join manifest.held_records as held
-    on held.record_type = keeping.record_type and held.row_id = keeping.row_id
-inner join manifest.changed_records as changed
-    on changed.record_type = keeping.record_type and changed.row_id = keeping.row_id
-inner join manifest.category_bits as categories
+inner join keeping on keeping.kind = claims.record_type and keeping.row_id = claims.row_id
+inner join categories
     on categories.record_type = claims.record_type and categories.data_category = claims.data_category
-    and (categories.bits & held.held & (changed.retain | changed.restrict)) <> 0
-inner join claim_purposes as purposes on purposes.purpose = claims.purpose
+    and (categories.bits & keeping.kept) <> 0
+inner join purposes on purposes.purpose = claims.purpose
 where claims.is_active
 group by keeping.record_type, keeping.row_id, purposes.number, claims.keep_until
 """
@@ -145,7 +172,7 @@ with differing as (
     from (select distinct record_type, fields, number, keep_until from kept)
 ),
 named as (
-    select differing.record_type, differing.fields, list(bits.field order by bits.bit) as names
+    select differing.record_type, differing.fields, list(bits.field order by bits.position, bits.field) as names
     from (select distinct record_type, fields from differing) as differing
     inner join manifest.field_bits as bits
         on bits.record_type = differing.record_type and (bits.bit & differing.fields) <> 0

@@ -2,21 +2,7 @@
 -- field. Grain: a record in the sources now. Only of these is looked up what they hold.
 -- erase, restrict, retain: what is decided; told_erase, told_restrict: what was told. is_whole: every category is
 -- `erase`. was_ordered_whole: an item about the whole record still stands. What no manifest named counts as `retain`.
-with told as (
-    select
-        records.record_type,
-        records.row_id,
-        told_records.restricted,
-        told_records.erased,
-        told_records.erased_whole
-    from manifest.told_records
-    inner join retention.records
-        on
-            told_records.record_type = records.record_type
-            and told_records.record_key = records.record_key
-),
-
-decided as (
+with decided as (
     select
         dispositions.record_type,
         dispositions.row_id,
@@ -37,7 +23,9 @@ decided as (
 compared as (
     select
         decided.record_type,
+        records.source,
         decided.row_id,
+        records.record_key,
         decided.is_whole,
         coalesce(told.erased_whole, 0) <> 0 as was_ordered_whole,
         decided.erase,
@@ -46,17 +34,21 @@ compared as (
         coalesce(told.erased, 0) as told_erase,
         coalesce(told.restricted, 0) as told_restrict
     from decided
-    left join told
+    inner join retention.records
         on
-            decided.record_type = told.record_type
-            and decided.row_id = told.row_id
+            decided.record_type = records.record_type
+            and decided.row_id = records.row_id
+    left join manifest.told_records as told
+        on
+            records.record_type = told.record_type
+            and records.record_key = told.record_key
 )
 
 select
     compared.record_type,
-    records.source,
+    compared.source,
     compared.row_id,
-    records.record_key,
+    compared.record_key,
     compared.is_whole,
     compared.was_ordered_whole,
     compared.erase,
@@ -65,10 +57,6 @@ select
     compared.told_erase,
     compared.told_restrict
 from compared
-inner join retention.records
-    on
-        compared.record_type = records.record_type
-        and compared.row_id = records.row_id
 where
     (compared.erase & compared.told_erase) <> compared.erase
     or (compared.restrict & compared.told_restrict) <> compared.restrict

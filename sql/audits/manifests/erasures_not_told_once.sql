@@ -1,22 +1,144 @@
 -- Fields that hold a value and are up for erasure, but were neither ordered erased before nor are in exactly one item;
 -- and records up for erasure whose source was not told everything, and that were not looked at for news.
-with orders as (
+-- Numbers with a bit per field find the records in doubt; only of these are there rows of fields.
+with due as (
+    select
+        dispositions.record_type,
+        dispositions.row_id,
+        bit_or(categories.bits) as fields
+    from retention.dispositions as dispositions
+    inner join manifest.category_bits as categories
+        on
+            dispositions.record_type = categories.record_type
+            and dispositions.data_category = categories.data_category
+    where dispositions.disposition = 'erase'
+    group by dispositions.record_type, dispositions.row_id
+),
+
+ordered as (
+    select
+        records.record_type,
+        records.row_id,
+        bit_or(bits.bit) as fields
+    from manifest.ordered_fields as told
+    inner join retention.records as records
+        on
+            told.record_type = records.record_type
+            and told.record_key = records.record_key
+    inner join manifest.field_bits as bits
+        on
+            told.record_type = bits.record_type
+            and told.field = bits.field
+    group by records.record_type, records.row_id
+),
+
+compared as (
+    select
+        due.record_type,
+        due.row_id,
+        due.fields as due,
+        coalesce(ordered.fields, 0) as ordered,
+        due.fields - (due.fields & coalesce(ordered.fields, 0)) as missing
+    from due
+    left join ordered
+        on
+            due.record_type = ordered.record_type
+            and due.row_id = ordered.row_id
+),
+
+listed as (
+    select
+        lists.record_type,
+        lists.fields,
+        unnest(lists.fields) as field
+    from (
+        select distinct
+            proposed.record_type,
+            proposed.fields
+        from manifest.proposed as proposed
+        where proposed.action = 'redact'
+    ) as lists
+),
+
+named as (
+    select
+        listed.record_type,
+        listed.fields,
+        bit_or(bits.bit) as named,
+        count(*) > count(distinct listed.field) as is_repeated
+    from listed
+    left join manifest.field_bits as bits
+        on
+            listed.record_type = bits.record_type
+            and listed.field = bits.field
+    group by listed.record_type, listed.fields
+),
+
+items as (
+    select
+        proposed.record_type,
+        proposed.row_id,
+        bool_or(proposed.action = 'erase') as is_whole,
+        coalesce(bit_or(named.named), 0) as named,
+        count(*) > 1 or coalesce(bool_or(named.is_repeated), false) as is_repeated
+    from manifest.proposed as proposed
+    left join named
+        on
+            proposed.record_type = named.record_type
+            and proposed.fields = named.fields
+    where proposed.action in ('erase', 'redact')
+    group by proposed.record_type, proposed.row_id
+),
+
+doubted as (
+    select
+        compared.record_type,
+        compared.row_id,
+        compared.ordered,
+        held.held & compared.due as due,
+        held.held
+    from manifest.held_records as held
+    inner join compared
+        on
+            held.record_type = compared.record_type
+            and held.row_id = compared.row_id
+    left join items
+        on
+            held.record_type = items.record_type
+            and held.row_id = items.row_id
+    where
+        coalesce(items.is_repeated, false)
+        or (
+            not coalesce(items.is_whole, false)
+            and (held.held & compared.missing) <> (held.held & compared.missing & coalesce(items.named, 0))
+        )
+),
+
+orders as (
     select
         proposed.record_type,
         proposed.row_id,
         unnest(proposed.fields) as field
     from manifest.proposed as proposed
+    inner join doubted
+        on
+            proposed.record_type = doubted.record_type
+            and proposed.row_id = doubted.row_id
     where proposed.action = 'redact'
     union all
     select
-        held.record_type,
-        held.row_id,
-        held.field
+        proposed.record_type,
+        proposed.row_id,
+        bits.field
     from manifest.proposed as proposed
-    inner join manifest.held_fields as held
+    inner join doubted
         on
-            proposed.record_type = held.record_type
-            and proposed.row_id = held.row_id
+            proposed.record_type = doubted.record_type
+            and proposed.row_id = doubted.row_id
+    inner join manifest.field_bits as bits
+        on
+            proposed.record_type = bits.record_type
+            and (bits.bit & doubted.held) <> 0
     where proposed.action = 'erase'
 ),
 
@@ -28,89 +150,38 @@ told as (
         count(*) as items
     from orders
     group by orders.record_type, orders.row_id, orders.field
-),
-
-sealed as (
-    select
-        records.record_type,
-        records.row_id,
-        fields.data_category,
-        fields.field
-    from manifest.ordered_fields as ordered
-    inner join retention.records as records
-        on
-            ordered.record_type = records.record_type
-            and ordered.record_key = records.record_key
-    inner join policy.fields as fields
-        on
-            ordered.record_type = fields.record_type
-            and ordered.field = fields.field
-),
-
-field_counts as (
-    select
-        fields.record_type,
-        fields.data_category,
-        count(*) as field_count
-    from policy.fields as fields
-    group by fields.record_type, fields.data_category
-),
-
-sealed_counts as (
-    select
-        sealed.record_type,
-        sealed.row_id,
-        sealed.data_category,
-        count(*) as sealed_count
-    from sealed
-    group by sealed.record_type, sealed.row_id, sealed.data_category
 )
 
 select
-    held.record_type,
-    held.row_id
-from manifest.held_fields as held
-inner join retention.dispositions as dispositions
+    doubted.record_type,
+    doubted.row_id
+from doubted
+inner join manifest.field_bits as bits
     on
-        held.record_type = dispositions.record_type
-        and held.row_id = dispositions.row_id
-        and held.data_category = dispositions.data_category
+        doubted.record_type = bits.record_type
+        and (bits.bit & doubted.due) <> 0
 left join told
     on
-        held.record_type = told.record_type
-        and held.row_id = told.row_id
-        and held.field = told.field
-left join sealed
-    on
-        held.record_type = sealed.record_type
-        and held.row_id = sealed.row_id
-        and held.field = sealed.field
+        doubted.record_type = told.record_type
+        and doubted.row_id = told.row_id
+        and bits.field = told.field
 where
-    dispositions.disposition = 'erase'
-    and (
-        coalesce(told.items, 0) > 1
-        or (told.items is null and sealed.field is null)
-    )
+    coalesce(told.items, 0) > 1
+    or (told.items is null and (bits.bit & doubted.ordered) = 0)
 union all
 select
-    dispositions.record_type,
-    dispositions.row_id
-from retention.dispositions as dispositions
-inner join field_counts
+    compared.record_type,
+    compared.row_id
+from compared
+inner join manifest.category_bits as categories
     on
-        dispositions.record_type = field_counts.record_type
-        and dispositions.data_category = field_counts.data_category
-left join sealed_counts
-    on
-        dispositions.record_type = sealed_counts.record_type
-        and dispositions.row_id = sealed_counts.row_id
-        and dispositions.data_category = sealed_counts.data_category
+        compared.record_type = categories.record_type
+        and (categories.bits & compared.missing) <> 0
 where
-    dispositions.disposition = 'erase'
-    and coalesce(sealed_counts.sealed_count, 0) < field_counts.field_count
+    compared.missing <> 0
     and not exists (
         select 1 from manifest.changed_records as changed
         where
-            changed.record_type = dispositions.record_type
-            and changed.row_id = dispositions.row_id
+            changed.record_type = compared.record_type
+            and changed.row_id = compared.row_id
     )

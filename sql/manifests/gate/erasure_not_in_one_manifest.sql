@@ -6,7 +6,7 @@ with proposals as (
         items.row_id,
         bit_or(items.named) as named,
         sum(items.named) <> bit_or(items.named) as is_repeated
-    from manifest.gate_items as items
+    from gate_items as items
     where items.action in ('erase', 'redact')
     group by
         items.record_type,
@@ -15,54 +15,32 @@ with proposals as (
 
 expected as (
     select
-        records.source,
-        records.record_type,
-        records.record_key,
-        held.held & decisions.due as due,
+        uncovered.source,
+        uncovered.record_type,
+        uncovered.record_key,
+        uncovered.ordered,
+        held.held & uncovered.due as due,
         coalesce(proposals.named, 0) as named,
         coalesce(proposals.is_repeated, false) as is_repeated
-    from manifest.gate_held as held
-    inner join manifest.gate_decisions as decisions
+    from gate_uncovered as uncovered
+    inner join manifest.gate_held as held
         on
-            held.record_type = decisions.record_type
-            and held.row_id = decisions.row_id
-    inner join retention.records as records
-        on
-            held.record_type = records.record_type
-            and held.row_id = records.row_id
+            uncovered.record_type = held.record_type
+            and uncovered.row_id = held.row_id
     left join proposals
         on
-            held.record_type = proposals.record_type
-            and held.row_id = proposals.row_id
-),
-
-doubted as (
-    select
-        expected.source,
-        expected.record_type,
-        expected.record_key,
-        expected.named,
-        expected.is_repeated,
-        expected.due
-    from expected
-    where
-        expected.due <> (expected.due & expected.named)
-        or (expected.is_repeated and (expected.due & expected.named) <> 0)
+            uncovered.record_type = proposals.record_type
+            and uncovered.row_id = proposals.row_id
 )
 
 select
-    doubted.source as system,
-    doubted.record_key
-from doubted
+    expected.source as system,
+    expected.record_key
+from expected
 inner join manifest.field_bits as fields
     on
-        doubted.record_type = fields.record_type
-        and (fields.bit & doubted.due) <> 0
-left join manifest.sealed_fields as sealed
-    on
-        doubted.record_type = sealed.record_type
-        and doubted.record_key = sealed.record_key
-        and fields.field = sealed.field
+        expected.record_type = fields.record_type
+        and (fields.bit & expected.due) <> 0
 where
-    ((fields.bit & doubted.named) <> 0 and doubted.is_repeated)
-    or ((fields.bit & doubted.named) = 0 and coalesce(sealed.state, 'retain') <> 'erase')
+    (expected.is_repeated and (fields.bit & expected.named) <> 0)
+    or (fields.bit & (expected.named | expected.ordered)) = 0

@@ -8,7 +8,7 @@ with told as (
         items.action,
         items.named,
         items.unknown
-    from manifest.gate_items as items
+    from gate_items as items
     where items.action <> 'notify'
 )
 

@@ -6,17 +6,8 @@ with wrong as (
         items.record_type,
         items.record_key,
         items.unknown,
-        items.named - (items.named & coalesce(decisions.due, 0)) as not_due,
-        items.named & coalesce(claims.active, 0) as active
-    from manifest.gate_items as items
-    left join manifest.gate_decisions as decisions
-        on
-            items.record_type = decisions.record_type
-            and items.row_id = decisions.row_id
-    left join manifest.gate_claims as claims
-        on
-            items.record_type = claims.record_type
-            and items.row_id = claims.row_id
+        (items.named - (items.named & items.due)) | (items.named & items.active) as kept
+    from gate_items as items
     where items.action in ('erase', 'redact')
 )
 
@@ -27,8 +18,8 @@ from wrong
 inner join manifest.field_bits as fields
     on
         wrong.record_type = fields.record_type
-        and (fields.bit & (wrong.not_due | wrong.active)) <> 0
-where (wrong.not_due | wrong.active) <> 0
+        and (fields.bit & wrong.kept) <> 0
+where wrong.kept <> 0
 union all
 select
     wrong.system,

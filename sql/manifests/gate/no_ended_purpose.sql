@@ -3,14 +3,10 @@
 select
     items.system,
     items.record_key
-from manifest.gate_items as items
-inner join manifest.gate_claims as claims
-    on
-        items.record_type = claims.record_type
-        and items.row_id = claims.row_id
+from gate_items as items
 where
     items.action in ('erase', 'redact')
     and (
-        (items.named & claims.claimed) <> (items.named & claims.claimed & claims.ended)
-        or (items.named & claims.doubtful) <> 0
+        (items.named & items.claimed) <> (items.named & items.claimed & items.ended)
+        or (items.named & items.doubtful) <> 0
     )

@@ -3,7 +3,7 @@
 select
     items.system,
     items.record_key
-from manifest.gate_items as items
+from gate_items as items
 where
     items.action in ('erase', 'redact')
     and (
@@ -14,15 +14,5 @@ where
                 restricted.record_type = items.record_type
                 and restricted.row_id = items.row_id
         )
-        or (
-            items.action = 'erase'
-            and exists (
-                select 1
-                from manifest.gate_decisions as decisions
-                where
-                    decisions.record_type = items.record_type
-                    and decisions.row_id = items.row_id
-                    and not decisions.is_whole
-            )
-        )
+        or (items.action = 'erase' and not items.is_whole)
     )

@@ -3,7 +3,7 @@
 select
     items.system,
     items.record_key
-from manifest.gate_items as items
+from gate_items as items
 group by
     items.system,
     items.record_type,
