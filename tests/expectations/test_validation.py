@@ -96,6 +96,7 @@ def test_nothing_is_asked_for_twice(warehouse: Warehouse, monkeypatch: pytest.Mo
 def test_neither_keys_are_asked_for_nor_the_configuration_saved_with_every_table(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _engine_class(warehouse)  # which imports them without their warnings
     from duckdb_sqlalchemy import Dialect
     from great_expectations.data_context.data_context_variables import DataContextVariables
 
