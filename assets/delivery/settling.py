@@ -32,6 +32,14 @@ from assets.warehouse import Warehouse, identifier
 
 _PROVABLE = Model("manifest", SQL / "delivery" / "provable_items.sql")
 
+_WORKING_TABLES = ("provable", "export_rows", "export_fields", "proofs")
+
+#: What an export can show at all is an erasure that was delivered; nothing else is looked up.
+_DELIVERED = (
+    "select count(*) from manifest.manifest_states "
+    "where action in ('erase', 'redact') and state not in ('issued', 'approved', 'cancelled')"
+)
+
 STILL_THERE, PARTLY_THERE, BACK, MERGED = "still_there", "partly_there", "there_again", "merged_into_another"
 
 
@@ -56,6 +64,10 @@ def settle(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Settlement
     """
     ledger.prepare(warehouse)
     with warehouse.transaction():
+        if not warehouse.value(_DELIVERED):
+            for table in _WORKING_TABLES:
+                warehouse.run(f"drop table if exists manifest.{table}")
+            return []
         warehouse.run(f"create or replace table manifest.provable as {_PROVABLE.statement}")
         warehouse.run(
             "create or replace table manifest.export_rows (record_type varchar, record_key varchar, row_id bigint, "
