@@ -24,7 +24,7 @@ from datetime import date
 
 from assets.delivery.states import record_selected
 from assets.ingest.contracts import SUCCESSOR
-from assets.manifests import ledger
+from assets.manifests import ledger, told
 from assets.manifests.fields import find_held_fields
 from assets.models import SQL, Model
 from assets.policy import Policy
@@ -188,22 +188,20 @@ from manifest.proofs where outcome in ('verified', 'discrepancy')
 
 #: Told no more: the record is there again, and what it holds is news.
 _FORGET = """
-update manifest.sealed_fields as sealed set state = 'retain'
-where sealed.state = 'erase' and exists (
-    select 1 from manifest.proofs as proofs
-    inner join manifest.export_rows as export_rows
-        on export_rows.record_type = proofs.record_type and export_rows.record_key = proofs.record_key
-    inner join manifest.export_fields as held
-        on held.record_type = export_rows.record_type and held.row_id = export_rows.row_id
-    where proofs.outcome = 'returned' and proofs.item_id = sealed.item_id and held.field = sealed.field
-)
+select proofs.item_id, held.field
+from manifest.proofs as proofs
+inner join manifest.export_rows as export_rows
+    on export_rows.record_type = proofs.record_type and export_rows.record_key = proofs.record_key
+inner join manifest.export_fields as held
+    on held.record_type = export_rows.record_type and held.row_id = export_rows.row_id
+where proofs.outcome = 'returned'
 """
 
 
 def _record(warehouse: Warehouse, as_of: date) -> Iterator[Settlement]:
     warehouse.run(_VERIFICATIONS, {"as_of": as_of})
     record_selected(warehouse, _EVENTS, {"as_of": as_of})
-    warehouse.run(_FORGET)
+    told.forget(warehouse, _FORGET)
     for row in warehouse.rows(
         "select system, outcome, count(*) from manifest.proofs where outcome is not null group by all order by all"
     ):

@@ -20,7 +20,7 @@ from assets.erasure.copies import BACKUP_NAME
 from assets.erasure.periods import last_day
 from assets.errors import BadInput, GallringError
 from assets.ingest.projecting import literal
-from assets.manifests import documents, ledger
+from assets.manifests import documents, fields, ledger, told
 from assets.manifests.signatures import PublicKey
 from assets.manifests.verifying import verify
 from assets.policy import Policy
@@ -161,6 +161,7 @@ def replay(warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey) -> 
     with warehouse.transaction():
         ledger.prepare(warehouse)
         policy.publish(warehouse)
+        fields.number_fields(warehouse)
         chained = _in_order(warehouse, unknown_manifests(warehouse, site), key)
         items = sum(_record(warehouse, folder, document) for folder, document in chained)
     return Replayed(len(chained), items)
@@ -216,6 +217,7 @@ def _record(warehouse: Warehouse, folder: Path, document: dict[str, Any]) -> int
     warehouse.run(_READ_ITEMS.replace("$path", literal(str(folder / documents.ITEMS))), names)
     for statement in _TELL:
         warehouse.run(statement, {name: names[name] for name in names if f"${name}" in statement} or None)
+    told.tell(warehouse, _TOLD)
     count = int(warehouse.value("select count(*) from replayed_items"))
     if count != document["items"]["count"]:
         raise BadInput(f"{folder.name}: {count} items were read where the manifest states another number.")
@@ -243,37 +245,19 @@ from read_json($path, format = 'newline_delimited', maximum_object_size = 167772
 """
 
 _TOLD = """
-    select items.record_type, items.record_key, fields.field,
+    select items.record_type, items.record_key,
         case items.action when 'restrict' then 'restrict' when 'lift' then 'retain' else 'erase' end as state,
-        items.item_id, items.as_of, items.action
+        bit_or(fields.bit) as named, items.item_id, items.as_of, items.action
     from replayed_items as items
-    inner join policy.fields as fields on fields.record_type = items.record_type
+    inner join manifest.field_bits as fields on fields.record_type = items.record_type
     where items.action <> 'notify' and (items.action = 'erase' or list_contains(items.fields, fields.field))
+    group by items.record_type, items.record_key, items.item_id, items.as_of, items.action
 """
 
 _TELL = (
     "insert into manifest.items by name select * from replayed_items",
     "insert into manifest.events (manifest_id, state, on_day, origin, sequence) "
     "select $id, 'issued', cast($as_of as date), 'seal', coalesce(max(sequence), 0) + 1 from manifest.events",
-    f"create or replace temp table replayed_fields as {_TOLD}",
-    """
-    insert into manifest.replaced_fields by name
-    select told.item_id, earlier.record_type, earlier.record_key, earlier.field, earlier.state,
-        earlier.item_id as told_by, earlier.as_of, earlier.action
-    from manifest.sealed_fields as earlier
-    inner join replayed_fields as told
-        on told.record_type = earlier.record_type and told.record_key = earlier.record_key
-        and told.field = earlier.field
-    """,
-    """
-    delete from manifest.sealed_fields as earlier where exists (
-        select 1 from replayed_fields as told
-        where told.record_type = earlier.record_type and told.record_key = earlier.record_key
-            and told.field = earlier.field
-    )
-    """,
-    "insert into manifest.sealed_fields by name select * from replayed_fields",
-    "drop table replayed_fields",
     """
     insert into manifest.notified_fields by name
     select substr(items.system, length('partner:') + 1) as partner_id, items.record_type, items.record_key,

@@ -133,7 +133,7 @@ def _ordered_away(warehouse: Warehouse, contract: Contract, since: list[_Full]) 
         warehouse.value(
             f"select count(*) from raw.{identifier(contract.raw_table)} as gone "
             "where not gone.in_source and list_contains(?, gone.in_delivery) "
-            f"and cast(gone.{identifier(contract.key)} as varchar) in (select record_key from manifest.sealed_fields "
+            f"and cast(gone.{identifier(contract.key)} as varchar) in (select record_key from manifest.told "
             "where record_type = ? and state = 'erase' and action = 'erase')",
             [[full.delivery_id for full in since], contract.record_type],
         )

@@ -23,7 +23,7 @@ GROUP = "6_manifests"
 LEDGER = {
     "manifest.manifests": "Sealed deletion manifests, append-only. Grain: a manifest of one system.",
     "manifest.items": "What each system was told about each record, append-only. Grain: a manifest item.",
-    "manifest.sealed_fields": "The last state told to a field's own source. Grain: a field of a record.",
+    "manifest.told": "The last state told to a record's own source, a bit per field. Grain: a record, item and state.",
     "manifest.events": "What became of each item, append-only. Grain: a change of an item's state.",
     "manifest.notified_fields": "What partners were told of their copies. Grain: a field of a record at a partner.",
 }

@@ -18,7 +18,7 @@ from assets.warehouse import Warehouse
 PARTNER_DAYS = 90
 
 #: What a proposal is made with and the next one makes anew: nothing that has to be kept.
-WORKING_TABLES = ("manifest.told_records", "manifest.changed_records", "manifest.held_records")
+WORKING_TABLES = ("manifest.changed_records", "manifest.held_records")
 
 _CHANGED = ("told_records", "changed_records")
 _TOLD = ("changed_items", "disclosed_fields", "lapsed_disclosures", "delivered_fields", "notice_fields")
@@ -72,7 +72,7 @@ with notices as (
     group by notices.partner_id, notices.record_type, notices.record_key
 ),
 named as (
-    select numbers.record_type, numbers.named, list(bits.field order by bits.bit) as fields
+    select numbers.record_type, numbers.named, list(bits.field order by bits.position, bits.field) as fields
     from (
         select record_type, named from manifest.changed_items union select record_type, named from notices
     ) as numbers

@@ -1,20 +1,20 @@
-"""The fields of a record as one number: a bit for each classified field, in the order of the contract's columns.
+"""The fields of a record as one number: a bit for each classified field.
 
 A million records with five fields each are a million numbers instead of five million rows of text. Here are the bits,
 and which fields of a record hold a value. What is to happen to a field is decided elsewhere.
 
 `manifest.field_bits(record_type, field, data_category, position, bit)` and
-`manifest.category_bits(record_type, data_category, bits)` are made anew from the policy by whoever counts on them.
+`manifest.category_bits(record_type, data_category, bits)` are made anew from the policy by whoever counts on them. A
+field keeps its bit, whatever a later policy classifies (`told.number`): the contract's order is that of `position`.
 """
 
 from __future__ import annotations
 
 from assets.errors import BadInput
 from assets.ingest.projecting import literal
+from assets.manifests import told
+from assets.manifests.told import MOST_FIELDS
 from assets.warehouse import Warehouse, identifier
-
-#: A number has so many bits to spare.
-MOST_FIELDS = 120
 
 
 def number_fields(warehouse: Warehouse) -> None:
@@ -31,13 +31,14 @@ def number_fields(warehouse: Warehouse) -> None:
         record_type, count = crowded[0]
         raise BadInput(f"Record type {record_type} has {count} classified fields, and {MOST_FIELDS} can be told of: "
                        "leave columns out of its contract that hold no personal data.")  # fmt: skip
+    told.number(warehouse, "select record_type, field, position from policy.fields")
     warehouse.run(
         """
         create or replace table manifest.field_bits as
-        select record_type, field, data_category, position,
-            cast(1 as hugeint) << cast(row_number() over (partition by record_type order by position, field) - 1 as int)
-                as bit
-        from policy.fields
+        select fields.record_type, fields.field, fields.data_category, fields.position, numbers.bit
+        from policy.fields as fields
+        inner join manifest.field_numbers as numbers
+            on numbers.record_type = fields.record_type and numbers.field = fields.field
         """
     )
     warehouse.run(

@@ -4,10 +4,7 @@ Tables are made here and filled by `sealing` and by `assets.delivery`. Nothing h
 
 - `manifest.items`, `manifest.manifests`, `manifest.events`, `manifest.receipts`, `manifest.verifications` are
   append-only. An event without an item speaks for its whole manifest; `manifest.item_states` says where each stands.
-- `manifest.replaced_fields` holds what an item's field had been told before, so that a cancelled item takes back its
-  word.
-- `manifest.sealed_fields` holds the last state told to a record's own source, field by field; `action` is that of the
-  item that told it, so that an order about a whole record is known from one about some of its fields.
+- What each record's own source was last told, and what that replaced, is `told`'s.
 - `manifest.notified_fields` holds what partners were told of their copies.
 - `manifest.intended` holds manifests whose files are being put in place: a crash there is undone at the next start.
 """
@@ -40,14 +37,12 @@ _TABLES = {
     "system varchar, file_sha256 varchar, line bigint, received_at timestamp",
     "verifications": "manifest_id varchar, item_id varchar, outcome varchar, delivery_id varchar, as_of date, "
     "reason varchar",
-    "replaced_fields": "item_id varchar, record_type varchar, record_key varchar, field varchar, state varchar, "
-    "told_by varchar, as_of date, action varchar",
     "intended": "manifest_id varchar, system varchar, as_of date",
 }
 
 
 def prepare(warehouse: Warehouse) -> None:
-    """Make the `manifest.*` tables and the view `manifest.ordered_fields` that are not there yet."""
+    """Make the `manifest.*` tables and views that are not there yet."""
     told.prepare(warehouse)
     for name, columns in _TABLES.items():
         warehouse.run(f"create table if not exists manifest.{name} ({columns})")
@@ -185,8 +180,7 @@ def take_back(warehouse: Warehouse, items: str, params: dict[str, Any] | None = 
             "union select item_id from manifest.item_states where state = 'cancelled'"
         )
         warehouse.run(f"create or replace temp table restored_fields as {_RESTORED}")
-        warehouse.run("delete from manifest.sealed_fields where item_id in (from withdrawn_items)")
-        warehouse.run("insert into manifest.sealed_fields by name from restored_fields")
+        told.put_back(warehouse, "from withdrawn_items", "restored_fields")
         warehouse.run("delete from manifest.notified_fields where item_id in (from withdrawn_items)")
         for table in ("withdrawn_items", "withdrawn_before", "restored_fields"):
             warehouse.run(f"drop table {table}")

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from assets.manifests import documents, folders, gate, ledger
+from assets.manifests import documents, folders, gate, ledger, told
 from assets.manifests.gate import Refusal
 from assets.manifests.signatures import Signer
 from assets.policy import Policy
@@ -217,6 +217,7 @@ class _Run:
                     "nothing was sealed. Two contracts may describe the same record type: run `gallring policy check`."
                 )
             self._record_manifest(document, text, signature, sequence)
+            told.tell(self.warehouse, _WORDS)
             for statement in _RECORD:
                 names = {"id": manifest_id, "system": system, "as_of": self.as_of, "by": self.launched_by}
                 self.warehouse.run(statement, {name: names[name] for name in names if f"${name}" in statement} or None)
@@ -241,6 +242,13 @@ def _state_of_inputs(warehouse: Warehouse) -> list[dict[str, str]]:
     return [{"source": source, "delivery_id": delivery_id, "digest": digest} for source, delivery_id, digest in rows]
 
 
+#: What the records' own source has now been told: the last word replaces the one before.
+_WORDS = """
+select record_type, record_key, case action when 'restrict' then 'restrict' when 'lift' then 'retain' else 'erase' end
+    as state, named, item_id, as_of, action
+from being_sealed where named is not null
+"""
+
 _RECORD = (
     """
     insert into manifest.items by name
@@ -251,34 +259,6 @@ _RECORD = (
     # One event speaks for all items of the manifest (assets.delivery.states).
     "insert into manifest.events (manifest_id, state, on_day, origin, by_whom, sequence) "
     "select $id, 'issued', $as_of, 'seal', cast($by as varchar), coalesce(max(sequence), 0) + 1 from manifest.events",
-    # What the record's own source has now been told, field by field: the last word replaces the one before.
-    # A cancelled item takes back its word: what it replaces is remembered.
-    """
-    insert into manifest.replaced_fields by name
-    select told.item_id, earlier.record_type, earlier.record_key, earlier.field, earlier.state,
-        earlier.item_id as told_by, earlier.as_of, earlier.action
-    from manifest.sealed_fields as earlier
-    inner join manifest.field_bits as bits on bits.record_type = earlier.record_type and bits.field = earlier.field
-    inner join being_sealed as told
-        on told.record_type = earlier.record_type and told.record_key = earlier.record_key
-        and (told.named & bits.bit) <> 0
-    """,
-    """
-    delete from manifest.sealed_fields as earlier where exists (
-        select 1 from manifest.replaced_fields as replaced
-        inner join being_sealed as told on told.item_id = replaced.item_id
-        where replaced.record_type = earlier.record_type and replaced.record_key = earlier.record_key
-            and replaced.field = earlier.field
-    )
-    """,
-    """
-    insert into manifest.sealed_fields by name
-    select told.record_type, told.record_key, bits.field,
-        case told.action when 'restrict' then 'restrict' when 'lift' then 'retain' else 'erase' end as state,
-        told.item_id, told.as_of, told.action
-    from being_sealed as told
-    inner join manifest.field_bits as bits on bits.record_type = told.record_type and (told.named & bits.bit) <> 0
-    """,
     """
     insert into manifest.notified_fields by name
     select distinct notices.partner_id, notices.record_type, notices.record_key, notices.field, sealed.item_id,

@@ -21,6 +21,6 @@ where
     and chased.fields = chased.told
     and not exists (
         select 1
-        from manifest.sealed_fields as sealed
+        from manifest.told as sealed
         where sealed.item_id = states.item_id
     )

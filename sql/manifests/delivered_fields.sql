@@ -33,6 +33,7 @@ given as (
         due.row_id,
         fields.field,
         fields.position,
+        fields.bit,
         case fields.field
             when 'contact_name' then due.contact_name is not null
             when 'phone' then due.phone is not null
@@ -41,7 +42,7 @@ given as (
             else due.city is not null
         end as is_held
     from due
-    cross join policy.fields
+    cross join manifest.field_bits as fields
     where
         fields.record_type = 'delivery'
         and fields.field in ('contact_name', 'phone', 'street', 'postal_code', 'city')
@@ -49,17 +50,13 @@ given as (
 
 ordered as (
     select
-        sealed.record_key,
-        sealed.field
-    from manifest.sealed_fields as sealed
+        told.record_key,
+        bit_or(told.named) as erased
+    from manifest.told
     where
-        sealed.record_type = 'delivery'
-        and sealed.state = 'erase'
-),
-
-named as (
-    select distinct ordered.record_key
-    from ordered
+        told.record_type = 'delivery'
+        and told.state = 'erase'
+    group by told.record_key
 )
 
 select
@@ -72,12 +69,8 @@ select
     given.position
 from due
 inner join given on due.row_id = given.row_id
-left join ordered
-    on
-        due.record_key = ordered.record_key
-        and given.field = ordered.field
-left join named on due.record_key = named.record_key
+left join ordered on due.record_key = ordered.record_key
 where
     given.is_held
-    or ordered.field is not null
-    or (not due.in_source and named.record_key is null)
+    or (ordered.erased & given.bit) <> 0
+    or (not due.in_source and ordered.record_key is null)

@@ -1,30 +1,84 @@
 -- Disclosures whose every disclosed field is gone: erased today, ordered erased, or no longer in its source.
 -- Grain: a disclosure. A record that no source ever delivered is unknown, and unknown lapses nothing.
-with states as (
+-- Few records are disclosed: what is known of them is looked up first, so that nothing is joined to all records.
+with named as (
+    select distinct
+        disclosed.record_type,
+        disclosed.record_key
+    from manifest.disclosed_fields as disclosed
+),
+
+known as (
+    select
+        records.record_type,
+        records.row_id,
+        records.record_key,
+        records.not_personal,
+        records.in_source
+    from core.records
+    inner join named
+        on
+            records.record_type = named.record_type
+            and records.record_key = named.record_key
+),
+
+decided as (
+    select
+        dispositions.record_type,
+        dispositions.row_id,
+        dispositions.data_category,
+        dispositions.disposition
+    from retention.dispositions
+    inner join known
+        on
+            dispositions.record_type = known.record_type
+            and dispositions.row_id = known.row_id
+),
+
+ordered as (
+    select
+        told.record_type,
+        told.record_key,
+        bit_or(told.named) as erased
+    from manifest.told
+    inner join named
+        on
+            told.record_type = named.record_type
+            and told.record_key = named.record_key
+    where told.state = 'erase'
+    group by
+        told.record_type,
+        told.record_key
+),
+
+states as (
     select
         disclosed.disclosure_row_id,
         case
-            when sealed.state = 'erase' then 1
-            when records.row_id is null or records.not_personal then 0
-            when not records.in_source then 1
-            when dispositions.disposition = 'erase' then 1
+            when (ordered.erased & fields.bit) <> 0 then 1
+            when known.row_id is null or known.not_personal then 0
+            when not known.in_source then 1
+            when decided.disposition = 'erase' then 1
             else 0
         end as is_gone
     from manifest.disclosed_fields as disclosed
-    left join core.records
+    left join known
         on
-            disclosed.record_type = records.record_type
-            and disclosed.record_key = records.record_key
-    left join retention.dispositions
+            disclosed.record_type = known.record_type
+            and disclosed.record_key = known.record_key
+    left join decided
         on
-            records.record_type = dispositions.record_type
-            and records.row_id = dispositions.row_id
-            and disclosed.data_category = dispositions.data_category
-    left join manifest.sealed_fields as sealed
+            known.record_type = decided.record_type
+            and known.row_id = decided.row_id
+            and disclosed.data_category = decided.data_category
+    left join ordered
         on
-            disclosed.record_type = sealed.record_type
-            and disclosed.record_key = sealed.record_key
-            and disclosed.field = sealed.field
+            disclosed.record_type = ordered.record_type
+            and disclosed.record_key = ordered.record_key
+    left join manifest.field_bits as fields
+        on
+            disclosed.record_type = fields.record_type
+            and disclosed.field = fields.field
 )
 
 select states.disclosure_row_id

@@ -13,6 +13,7 @@ from assets.ingest.contracts import Contracts, canonical
 from assets.ingest.loading import IngestReport, ingest
 from assets.site import Site
 from assets.warehouse import Warehouse
+from tests.manifests.ordered import order_erased
 
 AS_OF = date(2026, 11, 25)
 
@@ -77,11 +78,7 @@ class Company:
 
     def order_erased(self, record_type: str, key: str, *fields: str, action: str = "erase") -> None:
         """A sealed manifest has ordered these fields erased, with the whole record or (`redact`) alone."""
-        self.warehouse.insert(
-            "manifest.sealed_fields",
-            ("record_type", "record_key", "field", "state", "action"),
-            [(record_type, key, field, "erase", action) for field in fields],
-        )
+        order_erased(self.warehouse, record_type, key, *fields, action=action)
 
     def blocks(self, source: str) -> list[tuple[str, str]]:
         """(table, reason) of what blocks a source."""

@@ -9,7 +9,7 @@ import pytest
 from assets.errors import BadInput
 from assets.manifests import changes, gate
 from assets.manifests.changes import propose
-from assets.manifests.fields import MOST_FIELDS
+from assets.manifests.told import MOST_FIELDS
 from tests.manifests.company import DAY, POLICY, Company, full
 
 C1 = ("customer", "C1")
@@ -53,7 +53,7 @@ def test_a_record_type_of_more_fields_is_refused_with_what_to_do(company: Compan
 
 def test_what_an_earlier_version_kept_as_tables_becomes_views(company: Company) -> None:
     company.warehouse.run("create schema manifest")
-    for name in ("held_fields", "changed_fields"):
+    for name in ("held_fields", "changed_fields", "told_records"):
         company.warehouse.run(f"create table manifest.{name} (record_type varchar)")
     for _ in range(2):
         company.propose(DAY, {C1: {"address": "erase"}})

@@ -87,7 +87,7 @@ def test_a_new_erasure_after_the_proposal_is_seen(company: Company) -> None:
     "table",
     [
         "retention.claims", "retention.dispositions", "retention.records", "retention.evaluation", "intake.blocks",
-        "manifest.proposed", "manifest.proposal", "manifest.sealed_fields", "policy.fields", "raw.crm_customers",
+        "manifest.proposed", "manifest.proposal", "manifest.told_bits", "policy.fields", "raw.crm_customers",
         "triggers.restricted_records",
     ],
 )  # fmt: skip

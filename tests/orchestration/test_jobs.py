@@ -36,7 +36,7 @@ def decided(site: Site) -> dict[str, Any]:
     with opened(site) as warehouse:
         tables = [
             "retention.dispositions", "retention.claims", "retention.evaluation", "intake.blocks", "manifest.proposed",
-            "manifest.events", "manifest.manifests", "manifest.sealed_fields", "publication.standings",
+            "manifest.events", "manifest.manifests", "manifest.told", "publication.standings",
         ]  # fmt: skip
         found: dict[str, Any] = {table: warehouse.rows(f"from {table} order by all") for table in tables}
     return found | {"outbox": sorted(path for path in site.outbox.rglob("*"))}

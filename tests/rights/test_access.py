@@ -18,6 +18,7 @@ from assets.rights.rendering import words
 from assets.rights.reports import require_form, write_report
 from assets.site import Site
 from assets.warehouse import Warehouse
+from tests.manifests.ordered import order_erased
 from tests.rights.company import DAY, NOW, company, evaluated, policy
 
 EXPIRES = date(2026, 12, 25)
@@ -126,12 +127,7 @@ def test_what_the_source_holds_still_though_it_was_ordered_erased_is_told_of(tmp
         "respond_by) values ('M', 'X', 'crm', 'customer', 'C1', 'redact', ['phone', 'email'], date '2026-11-21', "
         "date '2026-12-21')"
     )
-    for field in ("phone", "email"):
-        warehouse.run(
-            "insert into manifest.sealed_fields "
-            "values ('customer', 'C1', ?, 'erase', 'X', date '2026-11-21', 'redact')",
-            [field],
-        )
+    order_erased(warehouse, "customer", "C1", "phone", "email", action="redact", item="X", as_of=date(2026, 11, 21))
     warehouse.run("insert into manifest.events (item_id, manifest_id, state, on_day, sequence) "
                   "values ('X', 'M', 'delivered', date '2026-11-22', 1)")  # fmt: skip
     report = report_on(warehouse, customer="C1")
