@@ -171,7 +171,8 @@ def prepare(warehouse: Warehouse) -> None:
 
 
 def _fill(warehouse: Warehouse, table: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    if warehouse.exists("manifest", table) and sorted(warehouse.rows(f"from manifest.{table}")) == sorted(rows):
+    warehouse.run(f"create table if not exists manifest.{table} ({columns})")
+    if sorted(warehouse.rows(f"from manifest.{table}")) == sorted(rows):
         return
     warehouse.run(f"create or replace table manifest.{table} ({columns})")
     warehouse.insert(f"manifest.{table}", [column.split()[0] for column in columns.split(", ")], rows)
