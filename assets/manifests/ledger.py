@@ -46,17 +46,23 @@ def prepare(warehouse: Warehouse) -> None:
     told.prepare(warehouse)
     for name, columns in _TABLES.items():
         warehouse.run(f"create table if not exists manifest.{name} ({columns})")
-    for name in ("events", "receipts"):
-        _add_columns(warehouse, name)
+    _add_columns(warehouse)
     states.prepare(warehouse)
 
 
-def _add_columns(warehouse: Warehouse, name: str) -> None:
-    """Give a table of an older warehouse the columns that came later."""
-    there = set(warehouse.columns("manifest", name))
-    for column in _TABLES[name].split(", "):
-        if column.split()[0].strip('"') not in there:
-            warehouse.run(f"alter table manifest.{name} add column {column}")
+def _add_columns(warehouse: Warehouse) -> None:
+    """Give tables of an older warehouse the columns that came later."""
+    there = set(
+        warehouse.rows(
+            "select table_name, column_name from duckdb_columns() where database_name = $catalog "
+            "and schema_name = 'manifest' and table_name in ('events', 'receipts')",
+            {"catalog": warehouse.catalog},
+        )
+    )
+    for name in ("events", "receipts"):
+        for column in _TABLES[name].split(", "):
+            if (name, column.split()[0].strip('"')) not in there:
+                warehouse.run(f"alter table manifest.{name} add column {column}")
 
 
 @dataclass(frozen=True)
@@ -106,8 +112,9 @@ def manifests(warehouse: Warehouse, system: str | None = None) -> list[ManifestS
         "where $system is null or system = $system order by as_of, system, sequence",
         {"system": system},
     )
-    actions = _counts(warehouse, "select manifest_id, action, count(*) from manifest.items group by all")
-    counted_states = _counts(warehouse, "select manifest_id, state, count(*) from manifest.item_states group by all")
+    counted = "select manifest_id, {}, cast(sum(items) as bigint) from manifest.manifest_states group by all"
+    actions = _counts(warehouse, counted.format("action"))
+    counted_states = _counts(warehouse, counted.format("state"))
     return [
         ManifestSummary(
             manifest_id, of_system, sequence, as_of, issued_at, respond_by, items,
