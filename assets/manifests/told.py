@@ -60,10 +60,12 @@ _VIEWS = {
 
 def prepare(warehouse: Warehouse) -> None:
     """Make the tables and views of this module where they are not there yet, from an earlier version's where it is."""
+    if _is_there(warehouse, "duckdb_views()", "view_name", list(_VIEWS)[-1]):  # made last
+        return
     warehouse.run("create schema if not exists manifest")
     for name, columns in _TABLES.items():
         warehouse.run(f"create table if not exists manifest.{name} ({columns})")
-    if _has_rows_of_fields(warehouse):
+    if _is_there(warehouse, "duckdb_tables()", "table_name", "sealed_fields"):  # an earlier version's rows of fields
         _fold(warehouse)
     for name, select in _VIEWS.items():
         warehouse.run(f"create view if not exists manifest.{name} as {select}")
@@ -78,13 +80,12 @@ def _add(warehouse: Warehouse, words: str) -> None:
     )
 
 
-def _has_rows_of_fields(warehouse: Warehouse) -> bool:
-    """Whether `manifest.sealed_fields` is still the table that it was in an earlier version."""
+def _is_there(warehouse: Warehouse, relations: str, column: str, name: str) -> bool:
     return bool(
         warehouse.value(
-            "select count(*) from duckdb_tables() where database_name = $catalog and schema_name = 'manifest' "
-            "and table_name = 'sealed_fields'",
-            {"catalog": warehouse.catalog},
+            f"select count(*) from {relations} where database_name = $catalog and schema_name = 'manifest' "
+            f"and {column} = $name",
+            {"catalog": warehouse.catalog, "name": name},
         )
     )
 
