@@ -164,13 +164,12 @@ doubted as materialized (
     select * from due where missing <> 0 or is_repeated
 ),
 ordered as (
-    select doubted.record_type, doubted.row_id, bit_or(bits.bit) as named
+    select doubted.record_type, doubted.row_id, bit_or(told.named) as named
     from doubted
     inner join retention.records as records
         on try_cast(records.record_type as $decided) = doubted.record_type and records.row_id = doubted.row_id
-    inner join manifest.ordered_fields as told
+    inner join manifest.ordered_records as told
         on told.record_type = records.record_type and told.record_key = records.record_key
-    inner join manifest.field_bits as bits on bits.record_type = told.record_type and bits.field = told.field
     group by doubted.record_type, doubted.row_id
 )
 select records.source, records.record_type, records.row_id, records.record_key, doubted.due,

@@ -19,16 +19,12 @@ ordered as (
     select
         records.record_type,
         records.row_id,
-        bit_or(bits.bit) as fields
-    from manifest.ordered_fields as told
+        bit_or(told.named) as fields
+    from manifest.ordered_records as told
     inner join retention.records as records
         on
             told.record_type = records.record_type
             and told.record_key = records.record_key
-    inner join manifest.field_bits as bits
-        on
-            told.record_type = bits.record_type
-            and told.field = bits.field
     group by records.record_type, records.row_id
 ),
 
