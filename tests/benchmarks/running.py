@@ -26,8 +26,14 @@ PEERS = {"polars": ".parquet", "pandas": ".parquet", "postgresql": ".csv", "per_
 #: it; the way to dispositions by the benchmark's policy; the peers, who decide by that policy too; and, once, the first
 #: night with one thread and with its files in another order.
 JOBS = ("small", "whole", "nights", "decided", "peers", "circumstances")
-#: The first night by the shipped policy, and by the benchmark's.
-WHOLE, DECIDED = "first night", "first night, benchmark policy"
+#: The first night by the shipped policy, of which everything waits for a person; the same, approved and delivered, from
+#: which the later nights go on; and the first night by the benchmark's policy.
+WHOLE, DELIVERED, DECIDED = "first night", "first night, delivered", "first night, benchmark policy"
+#: Settings by which nobody has to approve anything, however much it is.
+_APPROVING = {
+    "GALLRING_APPROVAL__MODE": "automatic", "GALLRING_APPROVAL__ITEMS": str(10**9), "GALLRING_APPROVAL__SHARE": "1",
+    "GALLRING_APPROVAL__TIMES_MEDIAN": str(10**9), "GALLRING_APPROVAL__ERASE_SHARE": "1",
+}  # fmt: skip
 #: What the peer decides by, in the names of the product's own runs.
 BY_THE_SHIPPED_POLICY = "per_person"
 MEMORY_LIMIT, THREADS, POLICY_SETTING = (
@@ -167,8 +173,8 @@ def _whole(plan: Plan, place: Workplace, found: Found, *, first: bool) -> None:
         _beside(site, place, found)
         if first and "peers" in plan.jobs:
             measure("decided", {"site": site.path, "out": place.folder / "shipped.parquet"})
-        if "nights" in plan.jobs:
-            _nights(site, place, found)
+    if "nights" in plan.jobs:
+        _nights(place, found)
     for limit in plan.limits:
         _again(place, found, f"{WHOLE}, {limit}", {MEMORY_LIMIT: limit})
     if first and "circumstances" in plan.jobs:
@@ -203,10 +209,13 @@ def _beside(site: Site, place: Workplace, found: Found) -> None:
     found.add("plain copy", measure("plain_copy", {"site": site.path, "out": place.folder / "plain.duckdb"}))
 
 
-def _nights(site: Site, place: Workplace, found: Found) -> None:
-    for name, night in (("only the day changed", None), ("news in full", "full"), ("news as a delta", "delta")):
-        with place.following(site, night) as following:
-            found.add(name, _cycle(following, NEXT))
+def _nights(place: Workplace, found: Found) -> None:
+    """Ordinary nights: what was sealed before is with the systems, which have not answered yet."""
+    with place.site() as site:
+        found.add(DELIVERED, _cycle(site, FIRST, _APPROVING))
+        for name, night in (("only the day changed", None), ("news in full", "full"), ("news as a delta", "delta")):
+            with place.following(site, night) as following:
+                found.add(name, _cycle(following, NEXT, _APPROVING))
 
 
 def _again(
