@@ -13,7 +13,7 @@ from tests.benchmarks.matching import section
 from tests.benchmarks.measuring import ROOT
 from tests.benchmarks.printing import chart, markdown
 from tests.benchmarks.results import summed_up
-from tests.benchmarks.running import JOBS, PEERS, Found, Plan, chosen, run
+from tests.benchmarks.running import JOBS, PEERS, Found, Plan, chosen, require_comparable, run
 
 
 def asked() -> argparse.Namespace:
@@ -61,6 +61,7 @@ def main() -> int:
         jobs=chosen(options.jobs, JOBS, "job"), limits=tuple(options.limits), change=options.change,
         sample=options.sample,
     )  # fmt: skip
+    require_comparable(plan)
     options.out.mkdir(parents=True, exist_ok=True)
     found = kept(options.out / "runs.json") if options.add else Kept()
     with tempfile.TemporaryDirectory(prefix="gallring-benchmark-", dir=options.work) as work:

@@ -241,6 +241,18 @@ def _peer(plan: Plan, peer: str, place: Workplace, found: Found, *, first: bool)
     out.unlink()
 
 
+def require_comparable(plan: Plan) -> None:
+    """See that what peers decided can be compared with what the product decided.
+
+    Raises:
+        ValueError: the product's own way to the same is left out.
+    """
+    for peer in plan.peers if "peers" in plan.jobs else ():
+        own = "whole" if peer == BY_THE_SHIPPED_POLICY else "decided"
+        if own not in plan.jobs:
+            raise ValueError(f"{peer} is compared with the product, so measure `{own}` too, or leave {peer} out.")
+
+
 def chosen(names: Sequence[str], among: Collection[str], what: str) -> tuple[str, ...]:
     """Those names, all of which there are.
 

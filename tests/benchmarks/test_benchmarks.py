@@ -27,7 +27,7 @@ from tests.benchmarks.jobs.decided import DISPOSITIONS
 from tests.benchmarks.measuring import JobFailed, Measurement, measure
 from tests.benchmarks.peers import person_by_person, with_pandas, with_polars, with_postgresql
 from tests.benchmarks.peers.task import POLICY
-from tests.benchmarks.running import PEERS, Found, Plan, chosen
+from tests.benchmarks.running import PEERS, Found, Plan, chosen, require_comparable
 
 #: A company in which somebody's data may only be stored (Art 18), and a few rows do not parse.
 CUSTOMERS, SEED = 500, 37
@@ -174,6 +174,13 @@ def test_the_results_are_printed_and_drawn(summed_up: dict[str, Any]) -> None:
 def test_an_unknown_peer_is_refused() -> None:
     with pytest.raises(ValueError, match="There is no peer cobol"):
         chosen(["polars", "cobol"], PEERS, "peer")
+
+
+@pytest.mark.parametrize(("peer", "own"), [("polars", "decided"), ("per_person", "whole")])
+def test_a_peer_that_nothing_is_compared_with_is_refused(peer: str, own: str) -> None:
+    with pytest.raises(ValueError, match=f"measure `{own}` too"):
+        require_comparable(Plan(sizes=(), repeats=1, peers=(peer,), jobs=("peers",)))
+    require_comparable(Plan(sizes=(), repeats=1, peers=(peer,), jobs=("peers", own)))
 
 
 def test_what_was_kept_is_added_to(tmp_path: Path) -> None:
