@@ -24,8 +24,6 @@ from orchestration.settings import Settings
 from tests.rights.company import EXPORTS
 
 pytestmark = pytest.mark.slow
-TODAY = datetime.now(UTC).date()
-YESTERDAY = TODAY - timedelta(days=1)
 Say = Callable[..., tuple[int, str, str]]
 
 
@@ -73,20 +71,22 @@ def dispositions(site: Site, record_type: str, key: str, field: str) -> Any:
 def test_the_office_at_its_desk(say: Say, tmp_path: Path) -> None:
     site = make_site(tmp_path / "site")
     at = f"--site={site.path}"
+    today = datetime.now(Settings.load(site).zone).date()  # the office's day, which begins before that of UTC
+    yesterday = today - timedelta(days=1)
     for source in ("crm", "orders", "mailing", "web", "office"):
         delivered(site, source, datetime.now(UTC) - timedelta(hours=2))
-    assert run_cycle(site, YESTERDAY).success
+    assert run_cycle(site, yesterday).success
     assert dispositions(site, "subscriber", "N1", "email") == "retain"
 
     # a request for erasure, doubted and then verified
     code, out, err = say("request", "add", "--kind", "erasure", "--customer", "C1", "--received",
-                         str(TODAY - timedelta(days=2)), "--json", at)  # fmt: skip
+                         str(today - timedelta(days=2)), "--json", at)  # fmt: skip
     assert (code, "customer/C1+customer/C3" in err) == (0, True)
     number = json.loads(out)["request_id"]
     assert number == "site-r1"
-    assert say("request", "verify", number, "--asked", "--on", str(YESTERDAY), at)[0] == 0
+    assert say("request", "verify", number, "--asked", "--on", str(yesterday), at)[0] == 0
     assert "paused" in say("request", "list", at)[1]
-    assert say("request", "verify", number, "--on", str(YESTERDAY), at)[0] == 0
+    assert say("request", "verify", number, "--on", str(yesterday), at)[0] == 0
     assert say("request", "extend", number, at)[0] == 0
     code, out, _ = say("request", "list", "--json", at)
     assert json.loads(out)[0]["standing"]["extension"] == "in_time"
@@ -111,11 +111,11 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path) -> None:
     assert say("hold", "review", at)[0] == 0
 
     # somebody disputes what is held: restricted from the next evaluation on
-    assert say("request", "add", "--kind", "restriction", "--customer", "C2", at)[0] == 0
+    assert say("request", "add", "--kind", "restriction", "--customer", "C2", "--received", str(today), at)[0] == 0
 
     # the office's own export comes again, the cycle runs, and everything entered here counts
     delivered(site, "office", datetime.now(UTC) - timedelta(hours=1))
-    outcome = run_cycle(site, TODAY)
+    outcome = run_cycle(site, today)
     assert outcome.success
     assert [(check.name, check.severity, check.unexpected) for check in outcome.failed_checks
             if check.name == "requests_answered_in_time"] == [("requests_answered_in_time", "critical", 1)]  # fmt: skip
@@ -131,7 +131,7 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path) -> None:
     letter = (site.reports / "access-answers" / number / "answer.sv.txt").read_text(encoding="utf-8")
     assert "Prenumerationer på nyhetsbrev (1) i nyhetsbrevssystemet" in letter
     assert "Tvist (legal hold)" in letter
-    assert say("request", "answer", number, "--sent", str(TODAY), at)[0] == 0
+    assert say("request", "answer", number, "--sent", str(today), at)[0] == 0
     code, out, err = say("access-report", "--customer", "C1", "--json", at)
     assert (code, json.loads(out)["held_back"], "customer/C1+customer/C3" in err) == (0, 5, True)
     assert say("access-report", "--email", "disa@hem.example", at)[0] == 4
@@ -152,7 +152,7 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path) -> None:
 
     # each reading of the restricted person is noted, and of others only the report
     assert say("explain", "customer", "C2", at)[0] == 0
-    assert say("explain", "order", "O2", "--as-of", str(TODAY), at)[0] == 0
+    assert say("explain", "order", "O2", "--as-of", str(today), at)[0] == 0
     assert say("explain", "customer", "C2", "--whole", at)[0] == 0
     assert say("request", "answer", "site-r3", at)[0] == 4
     assert say("access-report", "--customer", "C2", at)[0] == 0
