@@ -63,17 +63,9 @@ def find_held(warehouse: Warehouse, records: str, into: str) -> None:
 
 def _add_held(warehouse: Warehouse, records: str, into: str, record_type: str, raw_table: str) -> None:
     """One pass over a raw table: a number per record that holds anything."""
-    fields = warehouse.rows(
-        "select field, bit from manifest.field_bits where record_type = $record_type order by bit",
-        {"record_type": record_type},
-    )
-    if not fields:
+    held = held_bits(warehouse, record_type)
+    if held is None:
         return
-    held = " + ".join(
-        f"case when source_row.{identifier(field)} is not null "
-        f"or coalesce(list_contains(source_row.withheld, {literal(field)}), false) then {bit} else 0 end"
-        for field, bit in fields
-    )
     warehouse.run(
         f"""
         insert into {into}
@@ -88,6 +80,24 @@ def _add_held(warehouse: Warehouse, records: str, into: str, record_type: str, r
         """,
         {"record_type": record_type},
     )
+
+
+def held_bits(warehouse: Warehouse, record_type: str) -> str | None:
+    """What a row of a record type's raw table holds, as an expression over `source_row`; None: no field is classified.
+
+    A number with the bit of each classified field that has a value or is kept out; the row is one that its source
+    delivers now. Needs `number_fields`.
+    """
+    fields = warehouse.rows(
+        "select field, bit from manifest.field_bits where record_type = $record_type order by bit",
+        {"record_type": record_type},
+    )
+    parts = [
+        f"case when source_row.{identifier(field)} is not null "
+        f"or coalesce(list_contains(source_row.withheld, {literal(field)}), false) then {bit} else 0 end"
+        for field, bit in fields
+    ]
+    return " + ".join(parts) or None
 
 
 def find_held_fields(warehouse: Warehouse, records: str, into: str) -> None:
