@@ -32,7 +32,8 @@ from assets.warehouse import Warehouse, identifier
 
 _PROVABLE = Model("manifest", SQL / "delivery" / "provable_items.sql")
 
-_WORKING_TABLES = ("provable", "export_rows", "export_fields", "proofs")
+#: What a settlement makes anew every time and leaves behind: nothing that has to be kept.
+WORKING_TABLES = ("manifest.provable", "manifest.export_rows", "manifest.export_fields", "manifest.proofs")
 
 #: What an export can show at all is an erasure that was delivered; nothing else is looked up.
 _DELIVERED = (
@@ -65,8 +66,8 @@ def settle(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Settlement
     ledger.prepare(warehouse)
     with warehouse.transaction():
         if not warehouse.value(_DELIVERED):
-            for table in _WORKING_TABLES:
-                warehouse.run(f"drop table if exists manifest.{table}")
+            for table in WORKING_TABLES:
+                warehouse.run(f"drop table if exists {table}")
             return []
         warehouse.run(f"create or replace table manifest.provable as {_PROVABLE.statement}")
         warehouse.run(

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from assets.delivery import settling
 from assets.erasure.periods import last_day
 from assets.ingest.contracts import Column, Contract, Contracts
 from assets.ingest.merging import stored_while_open
@@ -26,6 +27,8 @@ _REWRITES = (
     "sequence bigint, as_of date, reason varchar, fields_erased bigint, records bigint, quarantined_erased bigint, "
     "deliveries_loaded bigint"
 )
+#: What its owners make anew before anybody reads it: not worth copying and proving.
+_REMADE = (*changes.WORKING_TABLES, *gate.WORKING_TABLES, *settling.WORKING_TABLES)
 _LOCAL_DAY = f"cast(timezone('{LOCAL_ZONE}', timezone('UTC', deliveries.extracted_at)) as date)"
 
 
@@ -107,18 +110,11 @@ def _rewrite(warehouse: Warehouse, due: _Due, as_of: date) -> Erasure:
         return _emptied_in_place(warehouse, due, as_of, selections)
     warehouse.checkpoint()
     before = warehouse.path.stat().st_size
-    written = warehouse.copy_to(
-        warehouse.rewriting_path, selections=selections, emptied=(*changes.WORKING_TABLES, *gate.WORKING_TABLES)
-    )
+    written = warehouse.copy_to(warehouse.rewriting_path, selections=selections, emptied=_REMADE)
     warehouse.swap_in(written.path)
     return Erasure(
         as_of, due.reasons, due.fields, due.records, due.quarantined, written.rows, before, written.size_bytes
     )
-
-
-def _remade(warehouse: Warehouse) -> list[str]:
-    """Tables that the next night makes anew before anyone reads them: they are not worth copying and proving."""
-    return [table for table in (*changes.WORKING_TABLES, *gate.WORKING_TABLES) if warehouse.exists(*table.split("."))]
 
 
 def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: Mapping[str, str]) -> Erasure:
@@ -126,8 +122,9 @@ def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: 
         for table, select in selections.items():
             schema, name = table.split(".")
             warehouse.run(f"create or replace table {schema}.{identifier(name)} as {select}")
-        for table in _remade(warehouse):
-            warehouse.run(f"delete from {table}")
+        for table in _REMADE:
+            if warehouse.exists(*table.split(".")):
+                warehouse.run(f"delete from {table}")
     return Erasure(as_of, due.reasons, due.fields, due.records, due.quarantined)
 
 

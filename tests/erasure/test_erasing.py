@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from assets.delivery import settling
 from assets.erasure import erasing
 from assets.erasure.erasing import Erasure
 from assets.ingest.contracts import Contract
 from assets.ingest.recognising import ordered_of
+from assets.manifests import gate
 from assets.warehouse import RewriteFailed, Warehouse, WarehouseKeyError, identifier
 from tests.erasure.house import CANARY, KEY, POLICY, House, company, files_with, opened
 
@@ -82,6 +84,17 @@ def test_what_stays_is_the_same_row_by_row(tmp_path: Path) -> None:
     assert erasure.rows_kept > 0
     assert erasure.bytes_after > 0
     assert house.erase(DAY) == Erasure(DAY), "nothing is left to go, so nothing is written"
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_what_is_made_anew_before_anyone_reads_it_is_not_copied(tmp_path: Path, in_memory: bool) -> None:
+    house = House(Warehouse.in_memory() if in_memory else opened(tmp_path / "house"))
+    sealed(house)
+    for table in (*settling.WORKING_TABLES, *gate.WORKING_TABLES):
+        house.warehouse.run(f"create or replace table {table} as select 'R1' as record_key")
+    assert house.erase(DAY).reasons == ("ordered",)
+    for table in (*settling.WORKING_TABLES, *gate.WORKING_TABLES):
+        assert house.warehouse.rows(f"from {table}") == []
 
 
 def test_erasing_decides_nothing_anew(tmp_path: Path) -> None:
