@@ -3,7 +3,7 @@
 Finds what must go and rewrites the file without it; only then, and at most once a call. The rewriting itself (copy,
 proof, swap) is the warehouse's. What stays is what `docs/architecture.md` says: dates, statuses, capacities, amounts
 and keys that the rules read, keyed hashes and `known_*`. Values of the same field that arrive again are kept out by
-`assets.ingest.merging`. Decides nothing about records: `manifest.ordered_fields` does.
+`assets.ingest.merging`. Decides nothing about records: `manifest.told` does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from assets.ingest.merging import stored_while_open
 from assets.ingest.projecting import LARGEST_DIGEST, LOCAL_ZONE, literal
 from assets.ingest.recognising import mark_when_ordered, ordered_of
 from assets.ingest.tables import HasContracts
-from assets.manifests import changes, gate
+from assets.manifests import changes, gate, told
 from assets.policy import months_and_days
 from assets.warehouse import Warehouse, identifier
 
@@ -99,7 +99,8 @@ def erase_own_copies(
     due = _find_due(warehouse, policy.contracts, as_of, quarantine, residue)
     erasure = _rewrite(warehouse, due, as_of) if due.reasons else Erasure(as_of)
     for contract in policy.contracts.values():
-        warehouse.run(f"drop table if exists temp.{_losing(contract)}")
+        for table in (_doubtful(contract), _losing(contract)):
+            warehouse.run(f"drop table if exists temp.{table}")
     return erasure
 
 
@@ -134,10 +135,11 @@ def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: 
 def _find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, quarantine: str, residue: str) -> _Due:
     selections: dict[str, str] = {}
     fields = records = answered = 0
-    ordered_types = {name for (name,) in warehouse.rows("select distinct record_type from manifest.ordered_fields")}
+    numbers = told.halves(warehouse)
+    ordered_types = {name for (name,) in warehouse.rows("select distinct record_type from manifest.ordered_records")}
     for contract in contracts.values():
-        if contract.record_type in ordered_types:
-            held, of_records = _count_ordered(warehouse, contract)
+        if contract.record_type is not None and contract.record_type in ordered_types:
+            held, of_records = _count_ordered(warehouse, contract, numbers.get(contract.record_type, {}))
             fields, records = fields + held, records + of_records
             if held:
                 selections[f"raw.{contract.raw_table}"] = _without_ordered(warehouse, contract)
@@ -164,10 +166,65 @@ def _losing(contract: Contract) -> str:
     return identifier(f"losing_{contract.raw_table}")
 
 
+def _doubtful(contract: Contract) -> str:
+    """The temporary table of the rows that may have to change: `row_id`, `record_key`."""
+    return identifier(f"doubtful_{contract.raw_table}")
+
+
+def _find_doubtful(warehouse: Warehouse, contract: Contract, numbers: told.Halves) -> bool:
+    """Pick by bits the rows of which something is ordered and not all is as it should be; whether there are any.
+
+    A row is as it should be when it holds nothing that is ordered, its digest is not that of values that went, and
+    `withheld` names fields that are ordered, in their order, or is null.
+    """
+    names = [name for name in _personal(contract) if name in numbers]
+    raw, held, kept_out = f"raw.{identifier(contract.raw_table)}", [], []
+    for half, column in enumerate(told.HALVES):
+        bits = {name: numbers[name][half] for name in names if numbers[name][half]}
+        held.append(_sum({f"source_row.{identifier(name)} is not null": bit for name, bit in bits.items()}, column))
+        kept_out.append(_sum({f"list_contains(withheld, {literal(name)})": bit for name, bit in bits.items()}, column))
+    named = f"list_filter([{', '.join(map(literal, names))}]::varchar[], lambda field: list_contains(withheld, field))"
+    warehouse.run(
+        f"""
+        create or replace temp table {_doubtful(contract)} as
+        with orders as (
+            select record_key, {", ".join(f"bit_or({half}) as {half}" for half in told.HALVES)}
+            from manifest.told_bits where record_type = $record_type and state = 'erase' group by record_key
+        ),
+        lists as (
+            select withheld, {", ".join(kept_out)} from (select distinct withheld from {raw}) where withheld = {named}
+        )
+        select source_row.row_id, orders.record_key
+        from (
+            select row_id, cast({identifier(contract.key)} as varchar) as record_key, in_source, withheld,
+                coalesce(row_digest <= {LARGEST_DIGEST}, false) as is_of_values, {", ".join(held)}
+            from {raw} as source_row
+        ) as source_row
+        inner join orders on orders.record_key = source_row.record_key
+        left join lists on lists.withheld = source_row.withheld
+        where source_row.is_of_values or {_any("source_row.{0} & orders.{0} <> 0")}
+            or (source_row.withheld is not null
+                and coalesce(not source_row.in_source or {_any("lists.{0} & ~orders.{0} <> 0")}, true))
+        """,
+        {"record_type": contract.record_type},
+    )
+    return bool(warehouse.value(f"select count(*) from {_doubtful(contract)}"))
+
+
+def _sum(conditions: Mapping[str, int], name: str) -> str:
+    bits = (f"case when {condition} then {bit} else 0 end" for condition, bit in conditions.items())
+    return f"cast({' + '.join(bits) or '0'} as bigint) as {name}"
+
+
+def _any(condition: str) -> str:
+    return f"({' or '.join(condition.format(half) for half in told.HALVES)})"
+
+
 def _find_losing(warehouse: Warehouse, contract: Contract) -> None:
     """Pick the rows that hold a value that was ordered erased, or do not say of such values what is to be said.
 
-    What is ordered is looked up and compared here alone: the rewriting, which reads every row twice, joins few rows.
+    What is ordered is looked up and compared here alone, field by field for the rows in doubt: the rewriting, which
+    reads every row twice, joins few rows.
     """
     held = " + ".join(
         f"cast(source_row.{identifier(name)} is not null and {_is_ordered(name)} as integer)"
@@ -178,9 +235,10 @@ def _find_losing(warehouse: Warehouse, contract: Contract) -> None:
         f"select source_row.row_id, ordered.fields, ordered.signature, {held or '0'} as held, "
         f"coalesce(source_row.row_digest <= {LARGEST_DIGEST}, false) "
         f"or {_withheld(contract)} is distinct from source_row.withheld as says_otherwise "
-        f"from raw.{identifier(contract.raw_table)} as source_row "
-        f"inner join ({ordered_of(contract)}) as ordered "
-        f"on ordered.record_key = cast(source_row.{identifier(contract.key)} as varchar)"
+        f"from {_doubtful(contract)} as doubtful "
+        f"inner join raw.{identifier(contract.raw_table)} as source_row on source_row.row_id = doubtful.row_id "
+        f"inner join ({ordered_of(contract, f'select record_key from {_doubtful(contract)}')}) as ordered "
+        "on ordered.record_key = doubtful.record_key"
         ") where held > 0 or says_otherwise"
     )
 
@@ -193,8 +251,10 @@ def _personal(contract: Contract) -> list[str]:
     return [column.name for column in contract.columns if column.category is not None]
 
 
-def _count_ordered(warehouse: Warehouse, contract: Contract) -> tuple[int, int]:
+def _count_ordered(warehouse: Warehouse, contract: Contract, numbers: told.Halves) -> tuple[int, int]:
     """How many values that were ordered erased a raw table still holds, and of how many records."""
+    if not _find_doubtful(warehouse, contract, numbers):
+        return 0, 0
     _find_losing(warehouse, contract)
     held_values, of_records = warehouse.rows(
         f"select coalesce(cast(sum(held) as bigint), 0), count(*) filter (where held > 0) from {_losing(contract)}"
@@ -262,7 +322,7 @@ def _without_answered(warehouse: Warehouse, contract: Contract, column: Column, 
 # -- quarantine --------------------------------------------------------------------------------------------------------
 
 _ORDERED_RECORD = """exists (
-    select 1 from manifest.ordered_fields as ordered
+    select 1 from manifest.ordered_records as ordered
     inner join policy.records as records on records.record_type = ordered.record_type
     where records.source = quarantined.source and records.table_name = quarantined.table_name
         and ordered.record_key = quarantined.record_key

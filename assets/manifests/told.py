@@ -24,7 +24,10 @@ from assets.warehouse import Warehouse
 #: A number has so many bits to spare.
 MOST_FIELDS = 120
 
-#: A number's halves.
+#: The columns of `manifest.told_bits` that a number's halves stand in.
+HALVES = ("low", "high")
+#: The bit of each field, in those halves.
+Halves = dict[str, tuple[int, int]]
 _LOW, _HIGH = "cast(named & 1152921504606846975 as bigint)", "cast(named >> 60 as bigint)"
 _NAMED = "cast(told.high as hugeint) * 1152921504606846976 + told.low"
 
@@ -198,6 +201,16 @@ where numbers.record_type = $record_type
         select coalesce(bit_or(told.named), 0) from manifest.told where told.record_type = $record_type
     )) = 0
 """
+
+
+def halves(warehouse: Warehouse) -> dict[str, Halves]:
+    """The bits of each record type's fields that anything was or can be told about."""
+    of_types: dict[str, Halves] = {}
+    for record_type, field, bit in warehouse.rows(
+        "select record_type, field, bit from manifest.field_numbers order by record_type, bit"
+    ):
+        of_types.setdefault(record_type, {})[field] = (bit & ((1 << 60) - 1), bit >> 60)
+    return of_types
 
 
 # -- telling ----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from assets.erasure import erasing
 from assets.erasure.erasing import Erasure
 from assets.ingest.contracts import Contract
 from assets.ingest.recognising import ordered_of
-from assets.manifests import gate
+from assets.manifests import gate, told
 from assets.warehouse import RewriteFailed, Warehouse, WarehouseKeyError, identifier
 from tests.erasure.house import CANARY, KEY, POLICY, House, company, files_with, opened
 
@@ -115,6 +115,7 @@ def test_rows_that_need_not_change_are_told_from_those_that_must(tmp_path: Path)
         if contract.record_type is None or not warehouse.value(f"select count(*) from raw.{contract.raw_table}"):
             continue
         shuffle(warehouse, contract)
+        assert erasing._find_doubtful(warehouse, contract, told.halves(warehouse)[contract.record_type])
         erasing._find_losing(warehouse, contract)
         few = erasing._without_ordered(warehouse, contract)
         every = few.split(" left join ")[0] + (
