@@ -2,22 +2,31 @@
 
 Dagster opens and closes its SQLite files anew for each of a run's many hundred events, works its statements out anew,
 and each time waits until everything is on the disk: on a busy disk that takes longer than the run. Here the files stay
-open for as long as a run of ours lasts, and SQLite's write-ahead log is synchronised at its checkpoints. A crash of
-the process loses nothing; a power cut can lose the last events of a run, never more, and nothing that is decided rests
-on them. The files are Dagster's in every other way, and the web UI reads them as its own.
+open for as long as a run of ours lasts, and SQLite's write-ahead log is synchronised at its checkpoints. What a run
+plans is written at once, and what a file's tables look like is asked once. A crash of the process loses nothing; a
+power cut can lose the last events of a run, never more, and nothing that is decided rests on them. The files are
+Dagster's in every other way, and the web UI reads them as its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from dagster import DagsterEventType, DagsterInstance, RunStatusChangeRecordsFilter
+from dagster import (
+    AssetKey,
+    DagsterEventType,
+    DagsterInstance,
+    EventLogEntry,
+    EventLogRecord,
+    RunStatusChangeRecordsFilter,
+)
 from dagster._core.event_api import RunStatusChangeEventType
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from sqlalchemy import create_engine, event
@@ -29,6 +38,8 @@ from assets.site import Site
 _QUIET = {"python_logs": {"python_log_level": "CRITICAL"}}
 #: How long a statement waits for another process that writes the same file.
 _BUSY_SECONDS = 20
+#: How many of a run's planned events are written in one transaction; Dagster's own default is one.
+_AT_ONCE = 500
 
 
 @contextmanager
@@ -39,6 +50,7 @@ def run_history(site: Site) -> Iterator[DagsterInstance]:
     if stored is not None and stored.class_name == DagsterSqliteStorage.__name__:
         home = home._replace(storage_data=stored._replace(module_name=__name__, class_name=OpenStorage.__name__))
     with DagsterInstance.from_ref(home) as history:
+        history._get_event_batch_size = lambda: _AT_ONCE  # type: ignore[method-assign]
         yield history
 
 
@@ -70,12 +82,18 @@ class OpenRuns(SqliteRunStorage):
 
 
 class OpenEvents(SqliteEventLogStorage):
-    """The events, in a file a run and one for all, which stay open."""
+    """The events, in a file a run and one for all, which stay open.
+
+    What no run changes (tables, columns, which migrations are done) is asked of the file once.
+    """
 
     def __init__(self, base_dir: str) -> None:
         self._engines: dict[str, Engine] = {}
-        self._tables: dict[str, bool] = {}
+        self._begun: dict[str, Connection] = {}
+        self._answers: dict[tuple[str, str], bool] = {}
+        self._latest: dict[str, tuple[str, EventLogRecord]] = {}
         super().__init__(base_dir)
+        self._db_lock = threading.RLock()  # type: ignore[assignment]
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
@@ -83,16 +101,71 @@ class OpenEvents(SqliteEventLogStorage):
             with super()._connect(shard):  # which makes its tables where they are not there
                 pass
         with self._db_lock:
+            if shard in self._begun:  # by this thread, which has the lock
+                yield self._begun[shard]
+                return
             if shard not in self._engines:
                 self._engines[shard] = _kept_open(self.conn_string_for_shard(shard))
             with self._engines[shard].begin() as connection:
                 yield connection
 
+    @contextmanager
+    def _one_transaction(self, shard: str) -> Iterator[None]:
+        """What is written to a file until the block ends, together."""
+        with self._connect(shard) as connection:
+            self._begun[shard] = connection
+            try:
+                yield
+            finally:
+                del self._begun[shard]
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store what a run plans: its events, and their copies in the file of all runs."""
+        with self._one_transaction(events[0].run_id), self._one_transaction(INDEX_SHARD_NAME):
+            for each in events:
+                self.store_event(each)
+
     def has_table(self, table_name: str) -> bool:
-        """Whether the file of all runs has a table; Dagster asks with every event, and no run adds one."""
-        if table_name not in self._tables:
-            self._tables[table_name] = super().has_table(table_name)
-        return self._tables[table_name]
+        """Whether the file of all runs has a table."""
+        return self._answered("table", table_name, super().has_table)
+
+    def has_asset_key_col(self, column_name: str) -> bool:
+        """Whether its table of assets has a column."""
+        return self._answered("column", column_name, super().has_asset_key_col)
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        ask = super()._has_asset_key_col_on_connection
+        return self._answered("column", column_name, lambda name: ask(conn, name))
+
+    def has_secondary_index(self, name: str) -> bool:
+        """Whether a migration is done. Once done, it stays so."""
+        return self._answered("migration", name, super().has_secondary_index, stays=True)
+
+    def _answered(self, kind: str, name: str, ask: Callable[[str], bool], *, stays: bool = False) -> bool:
+        """What was answered before: `stays`: if it was yes."""
+        if (kind, name) not in self._answers or (stays and not self._answers[kind, name]):
+            self._answers[kind, name] = ask(name)
+        return self._answers[kind, name]
+
+    def _get_asset_entry_values(self, event: EventLogEntry, event_id: int, has_index: bool) -> dict[str, Any]:
+        values = super()._get_asset_entry_values(event, event_id, has_index)
+        key = event.dagster_event.asset_key if event.dagster_event else None
+        if key is not None and "last_materialization" in values:
+            self._latest[key.to_string()] = (values["last_materialization"], EventLogRecord(event_id, event))
+        return values
+
+    def _get_latest_materialization_records(self, raw_asset_rows: Any) -> Mapping[AssetKey, EventLogRecord | None]:
+        """The same, without reading again what this run wrote: where it still stands, and nothing was wiped."""
+        found: dict[AssetKey, EventLogRecord | None] = {}
+        others = []
+        for row in raw_asset_rows:
+            text, record = self._latest.get(row["asset_key"], (None, None))
+            key = AssetKey.from_db_string(row["asset_key"])
+            if key is not None and text == row["last_materialization"] and text and not row["asset_details"]:
+                found[key] = record
+            else:
+                others.append(row)
+        return {**found, **super()._get_latest_materialization_records(others)} if others else found
 
     def dispose(self) -> None:
         """Close the files."""

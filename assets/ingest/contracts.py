@@ -236,7 +236,7 @@ class Contracts(Mapping[tuple[str, str], Contract]):
 
 @cache
 def canonical() -> Contracts:
-    """The shipped contracts, which are also the canonical model."""
+    """The shipped contracts, which are also the canonical model. The suite judges them by the standard's schema."""
     return Contracts([_read_contract(CONTRACTS / f"{source}_{table}.yaml", None) for source, table in TABLES])
 
 
@@ -291,7 +291,7 @@ def _read_document(path: Path, model: Contract | None) -> tuple[OpenDataContract
         raise BadInput(f"{path} is not YAML in UTF-8: {str(error).splitlines()[0]}.") from None
     if not isinstance(document, dict):
         raise BadInput(f"{path} is not an Open Data Contract Standard document.")
-    problem = jsonschema.exceptions.best_match(_standard().iter_errors(_with_stated_types(document, model)))
+    problem = _problem_of(document, model) if model else None
     if problem is not None:
         raise BadInput(f"{path}: {problem.json_path}: {problem.message}. See the Open Data Contract Standard 3.2.")
     try:
@@ -302,13 +302,21 @@ def _read_document(path: Path, model: Contract | None) -> tuple[OpenDataContract
         raise BadInput(f"{path}: {where}: {first['msg']}.") from None
 
 
-def _with_stated_types(document: dict[str, Any], model: Contract | None) -> dict[str, Any]:
+def _problem_of(document: dict[str, Any], model: Contract) -> jsonschema.ValidationError | None:
+    """What of a document breaks the standard's schema, where anything does."""
+    problem: jsonschema.ValidationError | None = jsonschema.exceptions.best_match(
+        _standard().iter_errors(_with_stated_types(document, model))
+    )
+    return problem
+
+
+def _with_stated_types(document: dict[str, Any], model: Contract) -> dict[str, Any]:
     """The document with the type of canonical columns spelled out.
 
     They may leave it to the canonical model, but the standard's schema takes a property without a type for a map.
     """
     words = {kind: word for word, kind in _TYPES.items()}
-    types = {column.name: words[column.type] for column in model.columns} if model else {}
+    types = {column.name: words[column.type] for column in model.columns}
     stated = copy.deepcopy(document)
     objects = stated.get("schema")
     for entry in objects if isinstance(objects, list) else []:
@@ -425,8 +433,13 @@ def _encoding(path: Path, name: str) -> str:
     return "utf-8" if found == "utf-8-sig" else found
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 def _time_zone(path: Path, name: str) -> str:
-    if name not in available_timezones():
+    if name not in _time_zones():
         raise BadInput(f"{path}: time zone {name} is not known. Use names such as Europe/Stockholm or UTC.")
     return ZoneInfo(name).key
 
