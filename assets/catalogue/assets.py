@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ def sql_source(path: Path) -> dict[str, Any]:
     return {"sql": f"{path.parent.name}/{path.name}", "sql_source": MetadataValue.md(f"```sql\n{statement}\n```")}
 
 
+@cache
 def lineage_of(table: str, statement: str) -> TableColumnLineage:
     """What each column of a SELECT is made of, one step back; empty where that cannot be traced."""
     from assets.publication.lineage import Lineage, LineageUnknown
