@@ -1,7 +1,8 @@
 """Running a stop's suite with Great Expectations on the warehouse's own DuckDB. The only module that imports it.
 
 What the checks are stands in `suites/*.json` and `sql/audits/*.sql`. Great Expectations takes seconds to import, so
-that happens inside `validate`. It does not work on DuckDB as it comes, and it likes to quote the values it finds:
+that happens inside `validate`, or before it on a second thread (`imported_meanwhile`). It does not work on DuckDB as it
+comes, and it likes to quote the values it finds:
 
 * DuckDB drops an open result when its connection rolls back, so the execution engine here keeps one connection;
 * an audit is counted, and its rows are never fetched; the other expectations are asked for no examples;
@@ -11,12 +12,14 @@ that happens inside `validate`. It does not work on DuckDB as it comes, and it l
 from __future__ import annotations
 
 import builtins
+import gc
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
     from great_expectations.execution_engine.sqlalchemy_execution_engine import SqlAlchemyExecutionEngine
 
 AUDITS = Path(__file__).resolve().parents[1] / "sql" / "audits"
+#: What Great Expectations imports for the sake of one expectation that no suite here has: half a second of its two.
+PUT_OFF = ("scipy.stats", "altair")
+#: How often threads take turns while it is imported: the other one asks DuckDB a thousand short questions meanwhile.
+_TURNS = 0.0005
 #: Counts alone: no offending value reaches a result.
 COUNTS_ALONE = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 
@@ -182,13 +189,52 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
+def imported_meanwhile() -> Iterator[None]:
+    """Import Great Expectations on a second thread while the caller works; the first check waits until that is done.
+
+    What goes wrong there is told by the check that then imports it itself.
+    """
+    # Python's lists of what to warn of are all threads' alone: this one is widened here, and not swapped over there.
+    warnings.filterwarnings("ignore", module=r"great_expectations\.")
+    loading = threading.Thread(target=_load_ahead, name="importing great_expectations")
+    turns = sys.getswitchinterval()
+    sys.setswitchinterval(_TURNS)
+    loading.start()
+    try:
+        yield
+    finally:
+        loading.join()
+        sys.setswitchinterval(turns)
+
+
+def _load_ahead() -> None:
+    with suppress(Exception):
+        _load()
+
+
+_loading = threading.Lock()
+
+
+def _load() -> None:
+    """Import all of Great Expectations that checks need, once. Nothing of it is garbage, so that none is looked for."""
+    with _loading:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            _extend_great_expectations()
+        finally:
+            if collects:
+                gc.enable()
+
+
+@contextmanager
 def _source(warehouse: Connections) -> Iterator[Any]:
     """A data source of a context that lives in memory alone, over cursors that are closed at the end.
 
     Without a pool, whoever asks for a connection gets a cursor of its own. A pool for databases in memory hands the one
     of the thread out twice; the second fails to begin a transaction, and Great Expectations asks for everything again.
     """
-    _extend_great_expectations()
+    _load()
     import great_expectations
     from duckdb_sqlalchemy import ConnectionWrapper
     from great_expectations.data_context.types.base import ProgressBarsConfig
@@ -216,12 +262,8 @@ def _source(warehouse: Connections) -> Iterator[Any]:
             cursor.close()
 
 
-def _put_off_statistics() -> None:
-    """Load `scipy.stats` when it is used: half a second, for a few expectations that compare distributions.
-
-    Until then a module stands in its place that turns into it at the first question (PEP 562).
-    """
-    name = "scipy.stats"
+def _put_off(name: str) -> None:
+    """Import a module when it is used. Until then one stands in its place that turns into it when asked (PEP 562)."""
     if name in sys.modules:
         return
     stand_in = ModuleType(name)
@@ -239,7 +281,9 @@ def _put_off_statistics() -> None:
 def _extend_great_expectations() -> None:
     """Teach Great Expectations DuckDB, through its own extension points; once, since it registers classes by name."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    _put_off_statistics()
+    for name in PUT_OFF:
+        _put_off(name)
+    import duckdb_sqlalchemy  # noqa: F401  # when a source is made; here, so that it is loaded ahead too
     from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
     from great_expectations.expectations.metrics.metric_provider import metric_value
     from great_expectations.expectations.metrics.query_metrics.query_table.unexpected_rows_query_table import (

@@ -7,17 +7,19 @@ command line's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from assets.site import Site
+from expectations.validation import imported_meanwhile
 from orchestration.opening import load_policy, open_warehouse, require_site
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
-    from dagster import DagsterEvent, DagsterInstance, EventLogEntry, ExecuteInProcessResult
+    from dagster import DagsterEvent, DagsterInstance, EventLogEntry, ExecuteInProcessResult, JobDefinition
 
     from assets.warehouse import Warehouse
 
@@ -95,14 +97,23 @@ def run_cycle(
     with open_warehouse(site, settings) as warehouse, run_history(site) as instance:
         opened = {"warehouse": warehouse, "policy": policy}
         definitions = build_definitions(site=site.path, policy=policy, resource_overrides=opened)
-        result = definitions.resolve_job_def(job).execute_in_process(
-            run_config=dict(config) if config is not None else _config(as_of, full),
-            instance=instance,
-            tags={".dagster/repository": _REPOSITORY, **({BY_TAG: by} if by else {})},
-            raise_on_error=False,
-            run_id=_watched(instance, watch),
-        )
+        chosen = definitions.resolve_job_def(job)
+        with _ahead_of_checks(chosen):
+            result = chosen.execute_in_process(
+                run_config=dict(config) if config is not None else _config(as_of, full),
+                instance=instance,
+                tags={".dagster/repository": _REPOSITORY, **({BY_TAG: by} if by else {})},
+                raise_on_error=False,
+                run_id=_watched(instance, watch),
+            )
         return _outcome(result, job, _day_of(instance, result.run_id), warehouse)
+
+
+def _ahead_of_checks(job: JobDefinition) -> AbstractContextManager[None]:
+    """Where a job has steps of checks: what they run on is imported while the steps before them work."""
+    from assets.catalogue.assets import CHECKS
+
+    return imported_meanwhile() if any(node.name.endswith(CHECKS) for node in job.nodes) else nullcontext()
 
 
 def _watched(instance: DagsterInstance, watch: Callable[[str, int], None] | None) -> str:

@@ -44,6 +44,8 @@ POOL = "warehouse"
 OWNERS = ["team:data-engineering"]
 #: The most rows of a table whose columns are counted for its preview.
 MOST_PREVIEWED = 200_000
+#: How the name of a step of checks ends.
+CHECKS = "_checks"
 SCHEMA, LINEAGE = "dagster/column_schema", "dagster/column_lineage"
 
 
@@ -220,7 +222,7 @@ def checks_of(stop: str) -> AssetChecksDefinition:
         for check in specs(stop)
     ]
 
-    @multi_asset_check(name=f"{stop}_checks", specs=checks, description=f"What must be true of {stop}.", pool=POOL)
+    @multi_asset_check(name=f"{stop}{CHECKS}", specs=checks, description=f"What must be true of {stop}.", pool=POOL)
     def validated(warehouse: ResourceParam[Warehouse], as_of: ResourceParam[date]) -> Iterator[AssetCheckResult]:
         from expectations.validation import ValidationError, validate
 

@@ -221,19 +221,63 @@ def test_an_audit_runs_its_query_once(warehouse: Warehouse, monkeypatch: pytest.
     assert len([one for one in statements if "id < 1000" in one]) == 1
 
 
-def test_statistics_are_loaded_when_an_expectation_uses_them() -> None:
-    steps = """
+def test_what_was_put_off_is_loaded_when_an_expectation_uses_it() -> None:
+    _succeeds("""
 import sys
 from expectations.validation import _extend_great_expectations
 _extend_great_expectations()
-assert "scipy.stats._stats_py" not in sys.modules
-from great_expectations.expectations.core.expect_column_kl_divergence_to_be_less_than import stats
+assert "scipy.stats._stats_py" not in sys.modules and "altair.vegalite" not in sys.modules
+from great_expectations.expectations.core.expect_column_kl_divergence_to_be_less_than import alt, stats
 assert abs(stats.entropy([1, 1]) - 0.6931) < 0.001
 from scipy.stats import entropy, norm
 import scipy.stats.distributions
 assert scipy.stats.entropy is entropy is stats.entropy and sys.modules["scipy.stats"].norm is norm
-"""
-    done = subprocess.run([sys.executable, "-c", steps], capture_output=True, text=True, check=False)
+import altair.vegalite
+assert alt.Chart is altair.Chart
+""")
+
+
+def test_the_import_on_a_second_thread_is_waited_for_and_leaves_the_process_as_it_was() -> None:
+    _succeeds(
+        """
+import gc, sys, threading
+from assets.warehouse import Warehouse
+from expectations.validation import imported_meanwhile, run_suite
+turns = sys.getswitchinterval()
+def loading():
+    return [thread.name for thread in threading.enumerate()].count("importing great_expectations")
+meta = {"name": "holds", "asset": "raw.any", "severity": "critical", "description": "It holds.", "why": "A test."}
+kwargs = {"column": "id"}
+check = {"type": "expect_column_values_to_not_be_null", "kwargs": kwargs, "meta": meta}
+with Warehouse.in_memory() as warehouse:
+    warehouse.run("create schema raw")
+    warehouse.run("create table raw.any as select 1 as id")
+    with imported_meanwhile():
+        assert loading() == 1
+        (verdict,) = run_suite(warehouse, "raw", {"expectations": [check]})
+        assert verdict.passed
+    assert loading() == 0
+assert gc.isenabled() and sys.getswitchinterval() == turns
+""",
+        "-W",
+        "error",
+    )
+
+
+def test_an_import_that_fails_on_the_second_thread_is_told_by_the_check(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise ImportError("no such module")
+
+    monkeypatch.setattr(validation, "_extend_great_expectations", fails)
+    with pytest.raises(ImportError, match="no such module"), validation.imported_meanwhile():
+        run(warehouse, check("expect_column_values_to_not_be_null", "raw.good", column="id"))
+
+
+def _succeeds(program: str, *options: str) -> None:
+    """A program of its own comes to its end."""
+    done = subprocess.run([sys.executable, *options, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
