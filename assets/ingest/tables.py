@@ -7,7 +7,7 @@ from typing import Protocol
 from assets.ingest.contracts import ColumnType, Contract, Contracts
 from assets.manifests import told
 from assets.rights import registers
-from assets.warehouse import Warehouse, identifier
+from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier
 
 SQL_TYPES: dict[ColumnType, str] = {
     "text": "varchar", "date": "date", "instant": "date", "decimal": "decimal(18, 4)", "boolean": "boolean",
@@ -72,7 +72,11 @@ def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
 
 def _prepare_raw(warehouse: Warehouse, contract: Contract, there: set[str]) -> None:
     table = f"raw.{identifier(contract.raw_table)}"
-    wanted = {name: f"{identifier(name)} {sql_type}" for name, sql_type in raw_columns(contract).items()}
+    keys = {column.name for column in contract.columns if column.type == "text" and column.name.endswith("_id")}
+    wanted = {
+        name: f"{identifier(name)} {DISTINCT_TEXTS if name in keys else sql_type}"
+        for name, sql_type in raw_columns(contract).items()
+    }
     if not there:
         warehouse.run(f"create table {table} ({', '.join(wanted.values())})")
         return

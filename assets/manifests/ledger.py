@@ -19,13 +19,14 @@ from typing import Any
 from assets.delivery import states
 from assets.errors import BadUsage
 from assets.manifests import told
-from assets.warehouse import Warehouse
+from assets.warehouse import DISTINCT_TEXTS, Warehouse
 
 ACTIONS = ("erase", "redact", "restrict", "lift", "notify")
 
 _TABLES = {
-    "items": "manifest_id varchar, item_id varchar, system varchar, record_type varchar, record_key varchar, "
-    "action varchar, fields varchar[], because json, kept json, as_of date, respond_by date, key_field varchar",
+    "items": f"manifest_id varchar, item_id {DISTINCT_TEXTS}, system varchar, record_type varchar, "
+    f"record_key {DISTINCT_TEXTS}, action varchar, fields varchar[], because json using compression zstd, kept json, "
+    "as_of date, respond_by date, key_field varchar",
     "manifests": "manifest_id varchar, system varchar, sequence bigint, as_of date, issued_at timestamp, "
     "respond_by date, items bigint, items_sha256 varchar, digest varchar, previous varchar, document varchar, "
     "signature varchar",

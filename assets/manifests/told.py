@@ -19,7 +19,7 @@ Declared and changed here alone. `sealing` and a replay `tell`, a cancelled item
 from __future__ import annotations
 
 from assets.errors import BadInput
-from assets.warehouse import Warehouse
+from assets.warehouse import DISTINCT_TEXTS, Warehouse
 
 #: A number has so many bits to spare.
 MOST_FIELDS = 120
@@ -33,8 +33,8 @@ _NAMED = "cast(told.high as hugeint) * 1152921504606846976 + told.low"
 
 _COLUMNS = "record_type, record_key, state, named, item_id, as_of, action"
 _TABLES = {
-    "told_bits": "record_type varchar, record_key varchar, state varchar, low bigint, high bigint, item_id varchar, "
-    "as_of date, action varchar",
+    "told_bits": f"record_type varchar, record_key {DISTINCT_TEXTS}, state varchar, low bigint, high bigint, "
+    f"item_id {DISTINCT_TEXTS}, as_of date, action varchar",
     "field_numbers": "record_type varchar, field varchar, bit hugeint",
     "replaced_fields": "item_id varchar, record_type varchar, record_key varchar, field varchar, state varchar, "
     "told_by varchar, as_of date, action varchar",
