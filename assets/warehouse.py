@@ -180,12 +180,29 @@ class Warehouse:
         return warehouse
 
     @classmethod
-    def in_memory(cls, *, pseudonym_key: bytes = b"", threads: int | None = None) -> Warehouse:
-        """A warehouse that lives in memory alone, for scenarios and tests."""
+    def in_memory(
+        cls,
+        *,
+        pseudonym_key: bytes = b"",
+        threads: int | None = None,
+        memory_limit: str | None = None,
+        temporary: Path | None = None,
+    ) -> Warehouse:
+        """A warehouse that lives in memory alone, for scenarios, tests and who reads the published file.
+
+        What does not fit into `memory_limit` goes, encrypted, to the folder `temporary`.
+        """
         config: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False}
         if threads:
             config["threads"] = threads
+        if memory_limit:
+            config["memory_limit"] = memory_limit
+        if temporary is not None:
+            temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+            config |= {"temp_file_encryption": True, "temp_directory": str(temporary)}
         connection = duckdb.connect(":memory:", config=config)
+        if temporary is not None:
+            connection.execute(f"load {_quoted(str(extension_path('httpfs')))}")
         warehouse = cls(connection, "memory")
         warehouse._prepare(pseudonym_key)
         return warehouse

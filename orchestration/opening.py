@@ -96,6 +96,15 @@ def open_warehouse(site: Site, settings: Settings) -> Warehouse:
     return warehouse
 
 
+def open_reader(site: Site, settings: Settings) -> Warehouse:
+    """A DuckDB without a file, for who reads the published one: as much of the machine as the warehouse may have."""
+    return Warehouse.in_memory(
+        memory_limit=settings.warehouse.memory_limit or None,
+        threads=settings.warehouse.threads or None,
+        temporary=site.temporary,
+    )
+
+
 def open_file(site: Site, settings: Settings, path: Path) -> Warehouse:
     """Open a warehouse file of the site (its own, or a backup laid out beside it) with the site's keys.
 

@@ -27,7 +27,7 @@ from assets.models import SQL, Model
 from assets.retention.explaining import require_evaluation
 from assets.site import Site
 from assets.vocabulary import CLOSED_WORDS, enum_of
-from assets.warehouse import Warehouse, identifier
+from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier
 
 if TYPE_CHECKING:
     from assets.policy import Policy
@@ -41,6 +41,8 @@ FILE_MODE = 0o600
 READABLE_SINCE = "v1.3.0"
 #: A group of fewer customers than this stands for one of them, unless the site says otherwise.
 SMALLEST_GROUP = 10
+#: Columns of `stored.*` that are nearly all that there is to write.
+KEYS = frozenset({"item_id", "record_key"})
 
 _COLUMN = re.compile(r"^-- - (?P<name>[a-z_0-9]+) (?P<type>[a-z]+(?:\([0-9]+, ?[0-9]+\))?(?:\[\])?): (?P<comment>.+)$")
 _MACRO = re.compile(r"^-- - (\w+): (.+)$", re.MULTILINE)
@@ -126,6 +128,11 @@ class PublishedTable:
     def local_name(self) -> str:
         """The quoted name within the file."""
         return ".".join(identifier(part) for part in (self.schema, self.name.rpartition(".")[2]))
+
+    def definition(self, column: Column) -> str:
+        """A column as the file keeps it."""
+        is_key = self.schema == "stored" and column.name in KEYS
+        return f"{identifier(column.name)} {DISTINCT_TEXTS if is_key else _stored_type(column)}"
 
     @property
     def is_view(self) -> bool:
@@ -214,8 +221,12 @@ def publish(
 def attached(
     warehouse: Warehouse, path: Path, catalog: str, *, read_only: bool = False, is_new: bool = False
 ) -> Iterator[None]:
-    """The unencrypted database file at `path` as `catalog`, for as long as the block runs."""
-    option = " (read_only)" if read_only else f" (storage_version {_literal(READABLE_SINCE)})" if is_new else ""
+    """The unencrypted database file at `path` as `catalog`, for as long as the block runs.
+
+    A new one has no write-ahead log: whoever makes it checkpoints it in the end, or throws it away.
+    """
+    made = f" (storage_version {_literal(READABLE_SINCE)}, recovery_mode no_wal_writes)"
+    option = " (read_only)" if read_only else made if is_new else ""
     warehouse.run(f"attach {_literal(str(path))} as {identifier(catalog)}{option}")
     try:
         yield
@@ -232,20 +243,20 @@ def _make(warehouse: Warehouse, tables: Sequence[PublishedTable]) -> None:
             if table.is_view:
                 warehouse.run(f"create view {table.sql_name} as {table.view_statement}")
             else:
-                definitions = ", ".join(f"{identifier(column.name)} {_stored_type(column)}" for column in table.columns)
+                definitions = ", ".join(map(table.definition, table.columns))
                 warehouse.run(f"create table {table.sql_name} ({definitions})")
             _describe(warehouse, table)
-        with _standing_in_file(warehouse):  # a question names its tables as a reader of the file does
+        with standing_in(warehouse, CATALOG):  # a question names its tables as a reader of the file does
             warehouse.script(MACROS)
             for name, comment in _MACRO.findall(MACROS.read_text(encoding="utf-8")):
                 warehouse.run(f"comment on macro table {identifier(name)} is {_literal(comment)}")
 
 
 @contextmanager
-def _standing_in_file(warehouse: Warehouse) -> Iterator[None]:
-    """Names without a catalog are those of the new file, for as long as the block runs."""
+def standing_in(warehouse: Warehouse, catalog: str) -> Iterator[None]:
+    """Names without a catalog are those of `catalog`, for as long as the block runs."""
     before = warehouse.value("select current_setting('search_path')")
-    warehouse.run(f"use {CATALOG}")
+    warehouse.run(f"use {identifier(catalog)}")
     try:
         yield
     finally:

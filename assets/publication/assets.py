@@ -30,6 +30,8 @@ from assets.warehouse import Warehouse
 
 GROUP = "7_publication"
 REPORT = "reports.retention"
+#: Views that are no assets of their own, and the asset that they are part of: publication waits for it.
+_PART_OF = {"manifest.common_states": "manifest.item_states", "manifest.own_states": "manifest.item_states"}
 
 
 def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
@@ -70,9 +72,9 @@ def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
         owners=OWNERS,
         pool=POOL,
     )
-    def retention_report(site: ResourceParam[Site]) -> MaterializeResult[Any]:
+    def retention_report(warehouse: ResourceParam[Warehouse], site: ResourceParam[Site]) -> MaterializeResult[Any]:
         with clear_failures():
-            report = build_report(site)
+            report = build_report(site, warehouse)  # one DuckDB, and one limit of memory, for the whole run
         return MaterializeResult(metadata={
             "as_of": report.as_of.isoformat(), "files": [f"reports/{path.name}" for path in report.files]
         })  # fmt: skip
@@ -95,7 +97,8 @@ def _key(table: PublishedTable) -> AssetKey:
 
 def _spec(table: PublishedTable, made: Collection[AssetKey]) -> AssetSpec:
     columns = [TableColumn(column.name, column.type, column.comment) for column in table.columns]
-    sources = [key for key in map(key_of, sorted(table.model.references)) if key in made]
+    names = sorted({_PART_OF.get(name, name) for name in table.model.references})
+    sources = [key for key in map(key_of, names) if key in made]
     return AssetSpec(
         _key(table),
         group_name=GROUP,

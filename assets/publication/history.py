@@ -23,8 +23,7 @@ def standing(warehouse: Warehouse) -> list[Standing]:
         """
         select records.source, dispositions.disposition, count(*)
         from retention.dispositions as dispositions
-        inner join retention.records as records
-            on dispositions.record_type = records.record_type and dispositions.row_id = records.row_id
+        inner join policy.records as records on dispositions.record_type = records.record_type
         group by all
         order by all
         """

@@ -51,10 +51,12 @@ def report(site: SiteOption = None, json: JsonOption = False) -> None:
 
     Every run writes it; this does so without a run, from what the last one published.
     """
-    chosen, _ = existing_site(site)
+    chosen, settings = existing_site(site)
     from assets.publication.report.building import build_report
+    from orchestration.opening import open_reader
 
-    written = build_report(chosen)
+    with open_reader(chosen, settings) as reader:
+        written = build_report(chosen, reader)
     if json:
         as_json(written)
         return

@@ -7,25 +7,42 @@
 -- - reason varchar: a code, where the state has one
 -- - owner varchar: who has to act
 -- - next_step varchar: what is to be done, in English
-with spoken_of as (
-    select distinct
-        events.manifest_id,
-        events.item_id
-    from manifest.events
-    where events.item_id is not null and events.state <> 'issued'
+-- As manifest.item_states says it, of these items alone.
+with standing as (
+    select
+        items.manifest_id,
+        items.item_id,
+        items.as_of,
+        items.respond_by,
+        states.state,
+        states.on_day,
+        states.until,
+        states.reason,
+        states.owner,
+        states.next_en,
+        items.action in ('restrict', 'lift', 'notify')
+        and states.state in ('done', 'already_absent') as is_acknowledged
+    from manifest.items
+    inner join manifest.own_states as states
+        on
+            items.manifest_id = states.manifest_id
+            and items.item_id = states.item_id
 )
 
 select
-    states.manifest_id,
-    states.item_id,
-    states.state,
-    states.since,
-    states.due_on,
-    states.reason,
-    states.owner,
-    states.next_en as next_step
-from spoken_of
-inner join manifest.item_states as states
-    on
-        spoken_of.manifest_id = states.manifest_id
-        and spoken_of.item_id = states.item_id
+    standing.manifest_id,
+    standing.item_id,
+    standing.state,
+    coalesce(standing.on_day, standing.as_of) as since,
+    case
+        when standing.until is not null then standing.until
+        when standing.state in ('refused', 'discrepancy', 'partly_retained') then standing.on_day + 30
+        else standing.respond_by
+    end as due_on,
+    standing.reason,
+    case when standing.is_acknowledged then 'nobody' else standing.owner end as owner,
+    case
+        when standing.is_acknowledged then 'Nothing: acknowledged; no export can show it.'
+        else standing.next_en
+    end as next_step
+from standing

@@ -14,15 +14,7 @@
 -- - reason varchar: a code, where the state has one
 -- - owner varchar: who has to act
 -- - next_step varchar: what is to be done, in English
-with spoken_of as (
-    select distinct
-        events.manifest_id,
-        events.item_id
-    from manifest.events
-    where events.item_id is not null and events.state <> 'issued'
-),
-
-common as (
+with common as (
     select
         items.manifest_id,
         items.system,
@@ -30,40 +22,54 @@ common as (
         items.action,
         items.fields,
         items.as_of,
-        items.respond_by,
-        min(items.item_id) filter (where spoken_of.item_id is null) as item_id
+        items.respond_by
     from manifest.items
-    left join spoken_of
-        on
-            items.manifest_id = spoken_of.manifest_id
-            and items.item_id = spoken_of.item_id
     group by
         items.manifest_id, items.system, items.record_type, items.action, items.fields, items.as_of, items.respond_by
+),
+
+-- As manifest.item_states says it of an item without events of its own; there it costs a join of all items.
+standing as (
+    select
+        common.*,
+        states.state,
+        states.on_day,
+        states.until,
+        states.reason,
+        states.owner,
+        states.next_en,
+        common.action in ('restrict', 'lift', 'notify')
+        and states.state in ('done', 'already_absent') as is_acknowledged
+    from common
+    inner join manifest.common_states as states on common.manifest_id = states.manifest_id
 )
 
 select
     cast(
         row_number() over (
             order by
-                common.manifest_id, common.system, common.record_type, common.action, common.fields, common.as_of,
-                common.respond_by
+                standing.manifest_id, standing.system, standing.record_type, standing.action, standing.fields,
+                standing.as_of, standing.respond_by
         ) as integer
     ) as told,
-    common.manifest_id,
-    common.system,
-    common.record_type,
-    common.action,
-    common.fields,
-    common.as_of,
-    common.respond_by,
-    states.state,
-    states.since,
-    states.due_on,
-    states.reason,
-    states.owner,
-    states.next_en as next_step
-from common
-left join manifest.item_states as states
-    on
-        common.manifest_id = states.manifest_id
-        and common.item_id = states.item_id
+    standing.manifest_id,
+    standing.system,
+    standing.record_type,
+    standing.action,
+    standing.fields,
+    standing.as_of,
+    standing.respond_by,
+    standing.state,
+    coalesce(standing.on_day, standing.as_of) as since,
+    case
+        when standing.until is not null then standing.until
+        when standing.state in ('refused', 'discrepancy', 'partly_retained') then standing.on_day + 30
+        else standing.respond_by
+    end as due_on,
+    standing.reason,
+    case when standing.is_acknowledged then 'nobody' else standing.owner end as owner,
+    case
+        when standing.is_acknowledged then 'Nothing: acknowledged; no export can show it.'
+        else standing.next_en
+    end as next_step
+from standing

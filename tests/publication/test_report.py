@@ -21,8 +21,11 @@ from assets.publication.report.asking import Answers, Language, ask, published, 
 from assets.publication.report.building import Report, build_report
 from assets.publication.report.register import as_csv, as_json_ld
 from assets.publication.report.rendering import PAGES, Page, drawn, render, words
+from assets.sample.generating import SAMPLE_DAY
 from assets.site import Site
 from assets.warehouse import Warehouse
+from orchestration.opening import open_reader
+from orchestration.settings import Settings, WarehouseSettings
 from tests.publication.reported import Element, decided_site, read_page
 
 LANGUAGES: tuple[Language, Language] = ("en", "sv")
@@ -83,6 +86,29 @@ def test_every_number_is_what_its_printed_query_says(page: Element, site: Site) 
                 assert [[element.attributes["data-v"]]] == found
             else:
                 assert (element.attributes["class"], found) == ("nothing", [])
+
+
+def test_whoever_reads_for_it_the_report_is_the_same(decided: tuple[Site, Warehouse], report: Report) -> None:
+    site, warehouse = decided
+    before = [path.read_bytes() for path in report.files]
+    place = warehouse.value("select current_setting('search_path')")
+    assert build_report(site, warehouse) == report
+    assert [path.read_bytes() for path in report.files] == before
+    assert warehouse.value("select current_setting('search_path')") == place
+    assert warehouse.rows("select database_name from duckdb_databases() where database_name = 'site'") == []
+
+
+def test_a_reader_has_no_more_of_the_machine_than_the_warehouse(site: Site) -> None:
+    given = WarehouseSettings(memory_limit="48MiB", threads=1)
+    names = ("memory_limit", "threads", "temp_directory", "temp_file_encryption")
+    with open_reader(site, Settings(warehouse=given)) as reader:
+        found = reader.rows("select " + ", ".join(f"current_setting('{name}')" for name in names))
+        assert found == [("48.0 MiB", 1, str(site.temporary), True)]
+        reader.run("create temp table large as select range as i, 'kanariefågel ' || range as text from range(2000000)")
+        spilled = [path.read_bytes() for path in site.temporary.glob("duckdb_temp_*")]
+        assert spilled
+        assert not any("kanariefågel".encode() in each for each in spilled)
+        assert build_report(site, reader).as_of == SAMPLE_DAY
 
 
 def test_every_shown_number_reads_as_its_raw_value(page: Element) -> None:

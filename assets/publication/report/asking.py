@@ -6,7 +6,7 @@ Every question is plain SQL that runs as it stands on `analytics.duckdb`, so tha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -16,7 +16,7 @@ from typing import Any, Literal
 import yaml
 
 from assets.errors import CheckFailed
-from assets.publication.analytics import attached
+from assets.publication.analytics import attached, standing_in
 from assets.site import Site
 from assets.warehouse import Warehouse
 
@@ -101,15 +101,15 @@ def questions() -> Iterator[Question]:
         yield from section.tables
 
 
-def ask(site: Site) -> Answers:
-    """Ask the site's published file everything.
+def ask(site: Site, reader: Warehouse | None = None) -> Answers:
+    """Ask the site's published file everything, by `reader` where there is one.
 
     Raises:
         CheckFailed: nothing has been published yet.
     """
     if not site.analytics.exists():
         raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.path}` does it.")
-    with published(site) as reader:
+    with published(site, reader) as reader:
         policy, version, controller, as_of, deliveries = reader.rows(
             "select policy, policy_version, controller, as_of, deliveries from about"
         )[0]
@@ -126,14 +126,16 @@ def ask(site: Site) -> Answers:
 
 
 @contextmanager
-def published(site: Site) -> Iterator[Warehouse]:
-    """The published file as a reader in the DuckDB command line has it: its tables under their own names."""
-    with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=True):
-        reader.run("use site")
-        try:
-            yield reader
-        finally:
-            reader.run("use memory")
+def published(site: Site, reader: Warehouse | None = None) -> Iterator[Warehouse]:
+    """The published file as a reader in the DuckDB command line has it: its tables under their own names.
+
+    `reader` is whoever has a DuckDB already, within limits that hold here too: the open warehouse itself is one.
+    """
+    with ExitStack() as stack:
+        reader = reader or stack.enter_context(Warehouse.in_memory())
+        stack.enter_context(attached(reader, site.analytics, "site", read_only=True))
+        stack.enter_context(standing_in(reader, "site"))
+        yield reader
 
 
 def _question(entry: Mapping[str, Any], title: Words) -> Question:

@@ -11,6 +11,7 @@ from assets.publication.report.asking import Language, ask
 from assets.publication.report.register import CSV_NAME, JSON_LD_NAME, as_csv, as_json_ld
 from assets.publication.report.rendering import PAGES, drawn, render
 from assets.site import Site
+from assets.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
@@ -22,13 +23,13 @@ class Report:
     files: tuple[Path, ...]
 
 
-def build_report(site: Site) -> Report:
-    """Write the report of the site's published file. The same file gives the same bytes.
+def build_report(site: Site, reader: Warehouse | None = None) -> Report:
+    """Write the report of the site's published file, read by `reader`. The same file gives the same bytes.
 
     Raises:
         CheckFailed: nothing has been published yet.
     """
-    answers = ask(site)
+    answers = ask(site, reader)
     charts = drawn(answers)
     contents = {CSV_NAME: as_csv(answers), JSON_LD_NAME: as_json_ld(answers)}
     order: tuple[Language, Language] = ("sv", "en")

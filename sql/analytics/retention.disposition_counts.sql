@@ -1,0 +1,28 @@
+-- How many data categories of records each disposition holds of on the day of evaluation: retention.dispositions in
+-- numbers.
+-- - source varchar: the system that delivers the records
+-- - record_type varchar: what the records are
+-- - data_category varchar: the group of fields that share their fate
+-- - disposition varchar: retain, restrict, review, erase or not_personal
+-- - has_end boolean: whether a last day is known
+-- - categories bigint: how many data categories of records, which is how many records
+with counted as (
+    select
+        dispositions.category,
+        dispositions.disposition,
+        dispositions.keep_until is not null as has_end,
+        count(*) as categories
+    from published.stored.dispositions
+    group by dispositions.category, dispositions.disposition, dispositions.keep_until is not null
+)
+
+select
+    types.source,
+    types.record_type,
+    categories.data_category,
+    cast(counted.disposition as varchar) as disposition,
+    counted.has_end,
+    counted.categories
+from counted
+inner join published.stored.categories on counted.category = categories.category
+inner join published.stored.record_types as types on categories.type = types.type
