@@ -60,7 +60,7 @@ def _proposal() -> AssetsDefinition:
             "manifest.proposed",
             group=GROUP,
             description="What each system is to be told that it was not told before. Grain: system, record, action.",
-            deps=[*(model.table for model in models), "retention.claims", "retention.dispositions", "policy.purposes"],
+            deps=[*(model.table for model in models), "retention.dispositions", "policy.purposes"],
         ),
         table_spec(
             "manifest.proposal",

@@ -20,7 +20,10 @@ PARTNER_DAYS = 90
 #: What a proposal is made with and the next one makes anew: nothing that has to be kept.
 WORKING_TABLES = ("manifest.changed_records", "manifest.held_records")
 
-_CHANGED = ("told_records", "changed_records")
+#: What was told is kept wide: narrowed to what the policy's fields need, as everything that it is compared with.
+_NARROWED = {"changed_records": ("told_erase", "told_restrict")}
+
+_CHANGED = ("told_records", "claim_bits", "changed_records")
 _TOLD = ("changed_items", "disclosed_fields", "lapsed_disclosures", "delivered_fields", "notice_fields")
 
 
@@ -42,10 +45,8 @@ def propose(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
         _build(warehouse, _TOLD, params)
         fields.show_fields(warehouse)
         reasons.prepare(warehouse, as_of)
-        kept, joins = reasons.kept(warehouse)
-        warehouse.run(
-            _PROPOSED.replace("$because", reasons.because(warehouse)).replace("$kept", kept).replace("$joins", joins)
-        )
+        (because, ends), (kept, keeps) = reasons.because(warehouse), reasons.kept(warehouse)
+        warehouse.run(_PROPOSED.replace("$because", because).replace("$kept", kept).replace("$joins", ends + keeps))
         reasons.discard(warehouse)
         warehouse.run(
             "create or replace table manifest.proposal as select cast($as_of as date) as as_of, $sha as policy_sha256",
@@ -55,7 +56,16 @@ def propose(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
 
 def _build(warehouse: Warehouse, names: tuple[str, ...], params: dict[str, object]) -> None:
     for name in names:
-        Model(schema="manifest", path=SQL / "manifests" / f"{name}.sql").build(warehouse, params)
+        model = Model(schema="manifest", path=SQL / "manifests" / f"{name}.sql")
+        if name in _NARROWED:
+            width = fields.width(warehouse)
+            narrowed = ", ".join(f"cast({column} as {width}) as {column}" for column in _NARROWED[name])
+            warehouse.run(
+                f"create or replace table {model.table} as "
+                f"select * replace ({narrowed}) from ({model.statement}) as made"
+            )
+        else:
+            model.build(warehouse, params)
 
 
 #: The names of fields are looked up by the number that stands for them: few numbers differ.
@@ -71,11 +81,16 @@ with notices as (
         on bits.record_type = notices.record_type and bits.field = notices.field
     group by notices.partner_id, notices.record_type, notices.record_key
 ),
-named as (
+named_items as (
     select numbers.record_type, numbers.named, list(bits.field order by bits.position, bits.field) as fields
-    from (
-        select record_type, named from manifest.changed_items union select record_type, named from notices
-    ) as numbers
+    from (select distinct record_type, named from manifest.changed_items where action <> 'erase') as numbers
+    inner join manifest.field_bits as bits
+        on bits.record_type = numbers.record_type and (bits.bit & numbers.named) <> 0
+    group by numbers.record_type, numbers.named
+),
+named_notices as (
+    select numbers.record_type, numbers.named, list(bits.field order by bits.position, bits.field) as fields
+    from (select distinct record_type, named from notices) as numbers
     inner join manifest.field_bits as bits
         on bits.record_type = numbers.record_type and (bits.bit & numbers.named) <> 0
     group by numbers.record_type, numbers.named
@@ -85,9 +100,7 @@ select items.source as system, items.record_type, items.record_key, items.row_id
     cast(case when items.action = 'lift' then '[]' else $because end as json) as because,
     cast($kept as json) as kept
 from manifest.changed_items as items
-inner join named on named.record_type = items.record_type and named.named = items.named
-left join ended_purposes as ended
-    on ended.record_type = items.record_type and ended.row_id = items.row_id and ended.action = items.action
+left join named_items as named on named.record_type = items.record_type and named.named = items.named
 $joins
 union all
 select 'partner:' || notices.partner_id, notices.record_type, notices.record_key, null, 'notify', named.fields,
@@ -99,5 +112,5 @@ select 'partner:' || notices.partner_id, notices.record_type, notices.record_key
     ) || ']' as json),
     cast('[]' as json)
 from notices
-inner join named on named.record_type = notices.record_type and named.named = notices.named
+inner join named_notices as named on named.record_type = notices.record_type and named.named = notices.named
 """

@@ -18,6 +18,8 @@ from assets.models import SQL, Model
 from assets.warehouse import Warehouse, WarehouseError
 
 GATE = SQL / "manifests" / "gate"
+#: The claims as numbers: the gate makes this view itself, from what the purposes say.
+CLAIMS = Model(schema="manifest", path=SQL / "manifests" / "claim_bits.sql")
 BLOCKED = "blocked_delivery"
 UNREADABLE = "unreadable"
 OTHER_DAY = "proposal_of_another_day"
@@ -84,21 +86,21 @@ def _look_again(warehouse: Warehouse, day: date) -> None:
         warehouse.run(f"drop table if exists {table}")
     for statement in (_DECISIONS, _NAMED):
         warehouse.run(statement)
-    decided, claimed = _words(warehouse, "retention.dispositions"), _words(warehouse, "retention.claims")
-    warehouse.run(_UNCOVERED.replace("$decided", decided[0]))
+    CLAIMS.build(warehouse, {})
+    decided, claimed = _words(warehouse, "retention.dispositions"), _words(warehouse, CLAIMS.table)
+    warehouse.run(_UNCOVERED.replace("$decided", decided))
     warehouse.run(_LOOKED_UP)
     fields.find_held(warehouse, "gate_looked_up", HELD)
-    warehouse.run(_CLAIMS.replace("$claimed", claimed[0]).replace("$category", claimed[1]), {"as_of": day})
-    warehouse.run(_ITEMS.replace("$claimed", claimed[0]).replace("$decided", decided[0]))
+    warehouse.run(_CLAIMS.replace("$claimed", claimed), {"as_of": day})
+    warehouse.run(_ITEMS.replace("$claimed", claimed).replace("$decided", decided))
 
 
-def _words(warehouse: Warehouse, table: str) -> tuple[str, str]:
-    """The types of a table's record types and categories: what is compared with closed words becomes one first.
+def _words(warehouse: Warehouse, table: str) -> str:
+    """The type of a table's record types: what is compared with closed words becomes one first.
 
     The other way round, every one of millions of words becomes a text.
     """
-    described = warehouse.rows(f"describe select record_type, data_category from {table}")
-    return described[0][1], described[1][1]
+    return str(warehouse.rows(f"describe select record_type from {table}")[0][1])
 
 
 #: Which fields are to be erased; is_whole: all of them are.
@@ -195,20 +197,14 @@ with going as (
     select distinct try_cast(record_type as $claimed) as record_type, row_id
     from gate_named
     where action in ('erase', 'redact')
-),
-categories as (
-    select try_cast(record_type as $claimed) as record_type, try_cast(data_category as $category) as data_category, bits
-    from manifest.category_bits
 )
 select claims.record_type, claims.row_id,
-    bit_or(categories.bits) as claimed,
-    bit_or(case when claims.is_active then categories.bits else 0 end) as active,
-    bit_or(case when claims.keep_until < $as_of then categories.bits else 0 end) as ended,
-    bit_or(case when claims.missing is not null then categories.bits else 0 end) as doubtful
-from retention.claims as claims
+    bit_or(claims.bits) as claimed,
+    bit_or(case when claims.is_active then claims.bits else 0 end) as active,
+    bit_or(case when claims.keep_until < $as_of then claims.bits else 0 end) as ended,
+    bit_or(case when claims.missing is not null then claims.bits else 0 end) as doubtful
+from manifest.claim_bits as claims
 inner join going on going.record_type = claims.record_type and going.row_id = claims.row_id
-inner join categories
-    on categories.record_type = claims.record_type and categories.data_category = claims.data_category
 group by claims.record_type, claims.row_id
 """
 

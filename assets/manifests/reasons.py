@@ -9,23 +9,26 @@ Reasons that an item gives (`because`), as DPV and its GDPR extension name them:
   keeps the fields), else `eu-gdpr:A5-1-b` (purpose limitation: a duty alone keeps them);
 - a partner's copy: `eu-gdpr:A19` (recipients are told), or `eu-gdpr:A5-1-e` with the last day of a direct delivery.
 
-Made so that a million items cost little memory: per item one row with a day per purpose, from which the text is put
-together last; what is kept, where few texts differ, is written once each and looked up.
+Made so that a million items cost little memory: per item one row with a day for each purpose that the record's type
+knows (a slot), from which the text is put together last; what is kept, where few texts differ, is written once each and
+looked up.
 """
 
 from __future__ import annotations
 
 from datetime import date
 
-from assets.ingest.projecting import literal
 from assets.warehouse import Warehouse
 
 
 def prepare(warehouse: Warehouse, as_of: date) -> None:
     """Make what `because` and `kept` are looked up from, for the items of `manifest.changed_items`."""
     warehouse.run(_PURPOSES)
-    numbers = [number for (number,) in warehouse.rows("select number from claim_purposes order by number")]
-    days = "".join(f", max(case when number = {number} then ended_on end) as ended_{number}" for number in numbers)
+    warehouse.run(_as_claims_say(warehouse, _SLOTS))
+    slots = _numbers(warehouse, "claim_slots", "slot")
+    starts = "".join(f", max(case when slot = {slot} then start end) as start_{slot}" for slot in slots)
+    warehouse.run(_STARTS.replace("$starts", starts))
+    days = "".join(f", max(case when slot = {slot} then ended_on end) as ended_{slot}" for slot in slots)
     warehouse.run(_as_claims_say(warehouse, _ENDED.replace("$days", days)), {"as_of": as_of})
     warehouse.run(_as_claims_say(warehouse, _KEPT))
     warehouse.run(_KEPT_TEXTS)
@@ -39,43 +42,53 @@ def prepare(warehouse: Warehouse, as_of: date) -> None:
 
 def discard(warehouse: Warehouse) -> None:
     """Let go of what `prepare` made."""
-    for table in ("claim_purposes", "ended_purposes", "kept", "kept_texts", "kept_entries", "kept_records"):
+    for table in ("claim_purposes", "claim_slots", "claim_starts", "ended_purposes",
+                  "kept", "kept_texts", "kept_entries", "kept_records"):  # fmt: skip
         warehouse.run(f"drop table if exists temp.{table}")
 
 
-def because(warehouse: Warehouse) -> str:
-    """The text of `because`, over a row of `items` and, where there is one, its row of `ended_purposes`."""
-    purposes = warehouse.rows("select number, cast(to_json(purpose) as varchar) from claim_purposes order by number")
-    parts = []
-    for number, purpose in purposes:
-        start = literal('{"purpose":' + purpose + ',"ended_on":"')
-        day = f"ended.ended_{number}"
-        parts.append(f"case when {day} is not null then {start} || cast({day} as varchar) || {_ENDED_REASON} end")
-    return f"'[' || concat_ws(',', {', '.join([*parts, *_UNCOVERED])}) || ']'"
+def because(warehouse: Warehouse) -> tuple[str, str]:
+    """The text of `because` over a row of `items`, and the joins that it needs."""
+    parts = [
+        f"case when ended.ended_{slot} is not null "
+        f"then starts.start_{slot} || cast(ended.ended_{slot} as varchar) || {_ENDED_REASON} end"
+        for slot in _numbers(warehouse, "claim_slots", "slot")
+    ]
+    text = f"concat('[', concat_ws(',', {', '.join([*parts, *_UNCOVERED])}), ']')"
+    return text, (
+        " left join ended_purposes as ended on ended.record_type = items.record_type "
+        "and ended.row_id = items.row_id and ended.action = items.action "
+        "left join claim_starts as starts on starts.record_type = items.record_type"
+    )
 
 
 def kept(warehouse: Warehouse) -> tuple[str, str]:
     """The text of `kept` over a row of `items`, and the joins that it needs; an erased record keeps nothing."""
     entries = [f"entry_{nth}" for nth in _entries(warehouse)]
     joins = "".join(f" left join kept_texts as {entry} on {entry}.entry = kept_records.{entry}" for entry in entries)
-    text = f"'[' || concat_ws(',', {', '.join(f'{entry}.text' for entry in entries)}) || ']'" if entries else "'[]'"
+    texts = ", ".join(f"{entry}.text" for entry in entries)
+    text = f"concat('[', concat_ws(',', {texts}), ']')" if entries else "'[]'"
     return text, (
-        "left join kept_records on kept_records.record_type = items.record_type "
+        " left join kept_records on kept_records.record_type = items.record_type "
         f"and kept_records.row_id = items.row_id{joins}"
     )
 
 
 def _as_claims_say(warehouse: Warehouse, statement: str) -> str:
     """The statement, comparing words with those of the claims as what they are there: millions do not become text."""
-    described = warehouse.rows("describe select record_type, data_category, purpose from retention.claims")
-    for name, (_, kind, *_) in zip(("$record_type", "$data_category", "$purpose"), described, strict=True):
+    described = warehouse.rows("describe select record_type, purpose from manifest.claim_bits")
+    for name, (_, kind, *_) in zip(("$record_type", "$purpose"), described, strict=True):
         statement = statement.replace(name, kind)
     return statement
 
 
 def _entries(warehouse: Warehouse) -> range:
     """The numbers of the entries of the record that keeps most."""
-    return range(1, int(warehouse.value("select coalesce(max(nth), 0) from kept_entries")) + 1)
+    return _numbers(warehouse, "kept_entries", "nth")
+
+
+def _numbers(warehouse: Warehouse, table: str, column: str) -> range:
+    return range(1, int(warehouse.value(f"select coalesce(max({column}), 0) from {table}")) + 1)
 
 
 _ENDED_REASON = """'","reason":"eu-gdpr:JustificationA17NonNecessity"}'"""
@@ -92,76 +105,77 @@ _UNCOVERED = tuple(
     )
 )
 
-_CATEGORIES = """
-categories as (
-    select try_cast(record_type as $record_type) as record_type,
-        try_cast(data_category as $data_category) as data_category, bits
-    from manifest.category_bits
-),
-purposes as (
-    select try_cast(purpose as $purpose) as purpose, class, number from claim_purposes
-)"""
-
-_ENDED = f"""
+_ENDED = """
 create or replace temp table ended_purposes as
 with items as (
     select try_cast(record_type as $record_type) as record_type, row_id, action, named
     from manifest.changed_items
     where action <> 'lift'
 ),
-{_CATEGORIES},
 matched as (
-    select items.record_type, items.row_id, items.action, categories.bits, purposes.number, purposes.class,
+    select items.record_type, items.row_id, items.action, claims.bits, slots.slot, slots.class,
         claims.is_active, case when not claims.is_active then claims.keep_until end as ended_on
-    from retention.claims as claims
+    from manifest.claim_bits as claims
     inner join items
         on items.record_type = claims.record_type and items.row_id = claims.row_id
-    inner join categories
-        on categories.record_type = claims.record_type and categories.data_category = claims.data_category
-        and (categories.bits & items.named) <> 0
-    inner join purposes on purposes.purpose = claims.purpose
+        and (claims.bits & items.named) <> 0
+    inner join claim_slots as slots on slots.record_type = claims.record_type and slots.purpose = claims.purpose
     where case
         when claims.is_active then items.action = 'restrict'
-        else claims.keep_until < $as_of and (items.action <> 'restrict' or purposes.class = 'use')
+        else claims.keep_until < $as_of and (items.action <> 'restrict' or slots.class = 'use')
     end
 )
-select cast(record_type as varchar) as record_type, row_id, action,
+select record_type, row_id, action,
     bit_or(case when not is_active then bits else 0 end) as ended,
     bit_or(case when is_active and class = 'use' then bits else 0 end) as in_use,
     bit_or(case when is_active and class <> 'use' then bits else 0 end) as on_duty
     $days
 from matched
-group by matched.record_type, row_id, action
+group by record_type, row_id, action
 """
 
 _PURPOSES = """
 create or replace temp table claim_purposes as
-select cast(purpose as varchar) as purpose, class, row_number() over (order by cast(purpose as varchar)) as number
+select cast(purpose as varchar) as purpose, class, row_number() over (order by cast(purpose as varchar)) as number,
+    concat('{"purpose":', cast(to_json(cast(purpose as varchar)) as varchar), ',"ended_on":"') as start
 from policy.purposes
 """
 
-_KEPT = f"""
+#: The purposes that cover anything of a record type, numbered in the order of their names: far fewer than all.
+_SLOTS = """
+create or replace temp table claim_slots as
+select try_cast(covered.record_type as $record_type) as record_type, try_cast(purposes.purpose as $purpose) as purpose,
+    purposes.class, purposes.number, purposes.start,
+    row_number() over (partition by covered.record_type order by purposes.number) as slot
+from (
+    select distinct cast(record_type as varchar) as record_type, cast(purpose as varchar) as purpose
+    from policy.coverage
+) as covered
+inner join claim_purposes as purposes on purposes.purpose = covered.purpose
+"""
+
+_STARTS = "create or replace temp table claim_starts as select record_type$starts from claim_slots group by record_type"
+
+#: A field is kept as a whole category: what a claim covers of what is kept is what it keeps.
+_KEPT = """
 create or replace temp table kept as
-with {_CATEGORIES.lstrip()},
-keeping as (
+with keeping as (
     select items.record_type, try_cast(items.record_type as $record_type) as kind, items.row_id,
-        held.held & (changed.retain | changed.restrict) as kept, held.held
+        held.held & (changed.retain | changed.restrict) as kept
     from (select distinct record_type, row_id from manifest.changed_items where action <> 'erase') as items
     inner join manifest.held_records as held
         on held.record_type = items.record_type and held.row_id = items.row_id
     inner join manifest.changed_records as changed
         on changed.record_type = items.record_type and changed.row_id = items.row_id
 )
-select keeping.record_type, keeping.row_id, purposes.number, claims.keep_until,
-    bit_or(categories.bits & keeping.held) as fields
-from retention.claims as claims
-inner join keeping on keeping.kind = claims.record_type and keeping.row_id = claims.row_id
-inner join categories
-    on categories.record_type = claims.record_type and categories.data_category = claims.data_category
-    and (categories.bits & keeping.kept) <> 0
-inner join purposes on purposes.purpose = claims.purpose
+select keeping.record_type, keeping.row_id, slots.number, claims.keep_until,
+    bit_or(claims.bits & keeping.kept) as fields
+from manifest.claim_bits as claims
+inner join keeping
+    on keeping.kind = claims.record_type and keeping.row_id = claims.row_id and (claims.bits & keeping.kept) <> 0
+inner join claim_slots as slots on slots.record_type = claims.record_type and slots.purpose = claims.purpose
 where claims.is_active
-group by keeping.record_type, keeping.row_id, purposes.number, claims.keep_until
+group by keeping.record_type, keeping.row_id, slots.number, claims.keep_until
 """
 
 #: Few entries differ: each is written once.

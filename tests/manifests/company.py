@@ -13,6 +13,7 @@ from assets.manifests.changes import propose
 from assets.manifests.folders import restore
 from assets.manifests.sealing import SealReport, seal
 from assets.manifests.signatures import Signer, make_key
+from assets.models import SQL, Model
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -106,7 +107,8 @@ class Company:
     def evaluate(self, day: date, outcomes: Outcomes) -> None:
         """Write `retention.*` as of the day: what `outcomes` says, `retain` for every other record in the sources."""
         warehouse = self.warehouse
-        for table in ("retention.evaluation", "retention.records", "retention.dispositions", "retention.claims"):
+        for table in ("retention.evaluation", "retention.records", "retention.dispositions",
+                      "retention.purpose_claims"):  # fmt: skip
             warehouse.run(f"delete from {table}")
         warehouse.insert("retention.evaluation", ["as_of"], [(day,)])
         records, dispositions, claims = [], [], []
@@ -130,9 +132,7 @@ class Company:
             "retention.dispositions", ["record_type", "row_id", "data_category", "disposition"], dispositions
         )
         warehouse.insert(
-            "retention.claims",
-            ["record_type", "row_id", "data_category", "purpose", "keep_until", "open_ended", "missing", "is_active"],
-            claims,
+            "retention.purpose_claims", ["record_type", "row_id", "clock", "purpose", "ends_on", "missing"], claims
         )
 
     def propose(self, day: date, outcomes: Outcomes) -> set[tuple[Any, ...]]:
@@ -197,12 +197,13 @@ class Office:
 
 
 def _claims(day: date, outcome: str) -> Sequence[tuple[Any, ...]]:
+    """The claims that bear an outcome out: purpose, last day, what is missing. Each category has a clock of its own."""
     yesterday, later = day - timedelta(days=1), day + timedelta(days=100)
-    ended = ("selling", yesterday, False, None, False)
+    ended = ("selling", yesterday, None)
     return {
-        "retain": [("selling", later, False, None, True)],
-        "restrict": [ended, ("bookkeeping", later, False, None, True)],
-        "review": [("selling", None, False, "closed_at", False)],
+        "retain": [("selling", later, None)],
+        "restrict": [ended, ("bookkeeping", later, None)],
+        "review": [("selling", None, "closed_at")],
         "erase": [ended],
         "never": [],
         "not_personal": [],
@@ -230,8 +231,10 @@ def _tables() -> list[str]:
         "create table retention.records (record_type varchar, source varchar, row_id bigint, record_key varchar)",
         "create table retention.dispositions (record_type varchar, row_id bigint, data_category varchar, "
         "disposition varchar)",
-        "create table retention.claims (record_type varchar, row_id bigint, data_category varchar, purpose varchar, "
-        "keep_until date, open_ended boolean, missing varchar, is_active boolean)",
+        "create table retention.purpose_claims (purpose varchar, record_type varchar, row_id bigint, clock varchar, "
+        "starts_on date, ends_on date, ended_by varchar, missing varchar, has_shared_clocks boolean default false)",
+        "create table policy.coverage (purpose varchar, clock varchar, record_type varchar, data_category varchar, "
+        "is_shared boolean default false)",
         "create table triggers.restricted_records (record_type varchar, row_id bigint)",
     ]
     for record_type, (source, table, key_field, categories) in RECORDS.items():
@@ -249,4 +252,13 @@ def _tables() -> list[str]:
                 position += 1
                 values = f"'{record_type}', '{source}', '{table}', '{field}', '{category}', {position}"
                 statements.append(f"insert into policy.fields values ({values})")
+        statements.extend(
+            "insert into policy.coverage (purpose, clock, record_type, data_category) "
+            f"values ('{purpose}', '{category}', '{record_type}', '{category}')"
+            for purpose in ("selling", "bookkeeping")
+            for category in categories
+        )
+    statements.append(
+        f"create view retention.claims as {Model('retention', SQL / 'retention' / 'claims.sql').statement}"
+    )
     return statements

@@ -77,11 +77,8 @@ def test_every_working_table_is_made_anew(company: Company) -> None:
 def test_ends_of_one_purpose_are_kept_apart_and_in_order(company: Company) -> None:
     company.evaluate(DAY, {C1: {"phone": "erase"}})
     for category, days in (("identity", 9), ("email", 3), ("address", None)):
-        end = None if days is None else DAY + timedelta(days=days)
-        company.warehouse.run(
-            "update retention.claims set keep_until = ?, open_ended = ? where data_category = ?",
-            [end, end is None, category],
-        )
+        end = date(9999, 12, 31) if days is None else DAY + timedelta(days=days)
+        company.warehouse.run("update retention.purpose_claims set ends_on = ? where clock = ?", [end, category])
     propose(company.warehouse, POLICY, DAY)
     assert company.kept("redact") == [
         {"fields": ["email"], "purpose": "selling", "until": str(date(2025, 2, 4))},

@@ -48,11 +48,11 @@ def test_a_sound_proposal_passes(company: Company) -> None:
         ),
         ("update manifest.proposed set fields = ['shoe_size'] where action = 'redact'", "kept_field_ordered_erased"),
         ("update retention.dispositions set disposition = 'review' where row_id = 1", "kept_field_ordered_erased"),
-        ("update retention.claims set is_active = true where row_id = 1", "kept_field_ordered_erased"),
+        ("update retention.purpose_claims set ends_on = '2099-01-01' where row_id = 1", "kept_field_ordered_erased"),
         ("update manifest.proposed set action = 'erase' where action = 'redact'", "restricted_record_erased"),
         ("insert into triggers.restricted_records values ('customer', 2)", "restricted_record_erased"),
-        ("update retention.claims set keep_until = null where row_id = 1", "no_ended_purpose"),
-        ("update retention.claims set missing = 'closed_at' where row_id = 1", "no_ended_purpose"),
+        ("update retention.purpose_claims set ends_on = null where row_id = 1", "no_ended_purpose"),
+        ("update retention.purpose_claims set missing = 'closed_at' where row_id = 1", "no_ended_purpose"),
         ("delete from manifest.proposed where action = 'erase'", "erasure_not_in_one_manifest"),
         ("update manifest.proposed set fields = [] where action = 'redact'", "erasure_not_in_one_manifest"),
         ("insert into manifest.proposed select * from manifest.proposed where action = 'erase'", "told_twice"),
@@ -77,7 +77,7 @@ def test_a_broken_rule_is_seen(company: Company, tampering: str, rule: str | Non
 
 def test_a_new_erasure_after_the_proposal_is_seen(company: Company) -> None:
     company.warehouse.run("update retention.dispositions set disposition = 'erase' where row_id = 3")
-    company.warehouse.run("delete from retention.claims where row_id = 3")
+    company.warehouse.run("delete from retention.purpose_claims where row_id = 3")
     found = refusals(company.warehouse)
     assert [(one.rule, one.system, one.example) for one in found] == [("erasure_not_in_one_manifest", "crm", "C3")]
     assert found[0].count == 5
@@ -86,9 +86,9 @@ def test_a_new_erasure_after_the_proposal_is_seen(company: Company) -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        "retention.claims", "retention.dispositions", "retention.records", "retention.evaluation", "intake.blocks",
-        "manifest.proposed", "manifest.proposal", "manifest.told_bits", "policy.fields", "raw.crm_customers",
-        "triggers.restricted_records",
+        "retention.purpose_claims", "policy.coverage", "retention.dispositions", "retention.records",
+        "retention.evaluation", "intake.blocks", "manifest.proposed", "manifest.proposal", "manifest.told_bits",
+        "policy.fields", "raw.crm_customers", "triggers.restricted_records",
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused(company: Company, table: str) -> None:
