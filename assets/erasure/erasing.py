@@ -8,7 +8,7 @@ and keys that the rules read, keyed hashes and `known_*`. Values of the same fie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,7 +17,7 @@ from assets.erasure.periods import last_day
 from assets.ingest.contracts import Column, Contract, Contracts
 from assets.ingest.merging import stored_while_open
 from assets.ingest.projecting import LARGEST_DIGEST, LOCAL_ZONE, literal
-from assets.ingest.recognising import mark_when_ordered, ordered_of
+from assets.ingest.recognising import mark_when_ordered
 from assets.ingest.tables import HasContracts
 from assets.manifests import changes, gate, told
 from assets.policy import months_and_days
@@ -99,8 +99,7 @@ def erase_own_copies(
     due = _find_due(warehouse, policy.contracts, as_of, quarantine, residue)
     erasure = _rewrite(warehouse, due, as_of) if due.reasons else Erasure(as_of)
     for contract in policy.contracts.values():
-        for table in (_doubtful(contract), _losing(contract)):
-            warehouse.run(f"drop table if exists temp.{table}")
+        warehouse.run(f"drop table if exists temp.{_losing(contract)}")
     return erasure
 
 
@@ -139,10 +138,11 @@ def _find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, quarantin
     ordered_types = {name for (name,) in warehouse.rows("select distinct record_type from manifest.ordered_records")}
     for contract in contracts.values():
         if contract.record_type is not None and contract.record_type in ordered_types:
-            held, of_records = _count_ordered(warehouse, contract, numbers.get(contract.record_type, {}))
+            bits = numbers.get(contract.record_type, {})
+            held, of_records = _count_ordered(warehouse, contract, bits)
             fields, records = fields + held, records + of_records
             if held:
-                selections[f"raw.{contract.raw_table}"] = _without_ordered(warehouse, contract)
+                selections[f"raw.{contract.raw_table}"] = _without_ordered(warehouse, contract, bits)
         elif open_alone := stored_while_open(contract):
             closed = _count_answered(warehouse, contract, *open_alone)
             answered += closed
@@ -162,120 +162,123 @@ def _find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, quarantin
 
 
 def _losing(contract: Contract) -> str:
-    """The temporary table of the rows of a raw table that must change: `row_id`, `fields`, `signature`, `held`."""
+    """The temporary table of the rows of a raw table that must change: `row_id`, `low`, `high`, `signature`, `held`."""
     return identifier(f"losing_{contract.raw_table}")
 
 
-def _doubtful(contract: Contract) -> str:
-    """The temporary table of the rows that may have to change: `row_id`, `record_key`."""
-    return identifier(f"doubtful_{contract.raw_table}")
+def _find_losing(warehouse: Warehouse, contract: Contract, bits: told.Halves) -> None:
+    """Pick the rows that hold a value that was ordered erased, or do not say of such values what is to be said.
 
-
-def _find_doubtful(warehouse: Warehouse, contract: Contract, numbers: told.Halves) -> bool:
-    """Pick by bits the rows of which something is ordered and not all is as it should be; whether there are any.
-
-    A row is as it should be when it holds nothing that is ordered, its digest is not that of values that went, and
-    `withheld` names fields that are ordered, in their order, or is null.
+    A row says it when its digest is not that of values that went, and `withheld` is null or names fields that are
+    ordered and that the source has, in their order. What is ordered is looked up and compared here alone, by bits: the
+    rewriting, which reads every row twice, joins few rows.
     """
-    names = [name for name in _personal(contract) if name in numbers]
-    raw, held, kept_out = f"raw.{identifier(contract.raw_table)}", [], []
-    for half, column in enumerate(told.HALVES):
-        bits = {name: numbers[name][half] for name in names if numbers[name][half]}
-        held.append(_sum({f"source_row.{identifier(name)} is not null": bit for name, bit in bits.items()}, column))
-        kept_out.append(_sum({f"list_contains(withheld, {literal(name)})": bit for name, bit in bits.items()}, column))
-    named = f"list_filter([{', '.join(map(literal, names))}]::varchar[], lambda field: list_contains(withheld, field))"
+    names = [name for name in _personal(contract) if name in bits]
+    held = {f"source_row.{identifier(name)} is not null": bits[name] for name in names}
+    kept_out = {f"list_contains(withheld, {literal(name)})": bits[name] for name in names}
+    in_order = f"list_filter({_texts(names)}, lambda field: list_contains(withheld, field))"
+    counted = " + ".join(f"bit_count(source_row.{half} & orders.{half})" for half in told.HALVES)
     warehouse.run(
         f"""
-        create or replace temp table {_doubtful(contract)} as
-        with orders as (
-            select record_key, {", ".join(f"bit_or({half}) as {half}" for half in told.HALVES)}
-            from manifest.told_bits where record_type = $record_type and state = 'erase' group by record_key
-        ),
+        create or replace temp table {_losing(contract)} as
+        with orders as ({_ORDERS}),
+        different as materialized (select distinct withheld from raw.{identifier(contract.raw_table)}),
         lists as (
-            select withheld, {", ".join(kept_out)} from (select distinct withheld from {raw}) where withheld = {named}
+            select withheld, {_sums(kept_out)} from different
+            where withheld = {in_order} and len(withheld) > 0
+        ),
+        losing as (
+            select source_row.row_id, orders.low, orders.high, {counted} as held
+            from (
+                select row_id, cast({identifier(contract.key)} as varchar) as record_key, in_source, withheld,
+                    coalesce(row_digest <= {LARGEST_DIGEST}, false) as is_of_values, {_sums(held)}
+                from raw.{identifier(contract.raw_table)} as source_row
+            ) as source_row
+            inner join orders on orders.record_key = source_row.record_key
+            left join lists on lists.withheld = source_row.withheld
+            where source_row.is_of_values or {_either("source_row.{0} & orders.{0} <> 0")}
+                or (source_row.withheld is not null
+                    and coalesce(not source_row.in_source or {_either("lists.{0} & ~orders.{0} <> 0")}, true))
         )
-        select source_row.row_id, orders.record_key
-        from (
-            select row_id, cast({identifier(contract.key)} as varchar) as record_key, in_source, withheld,
-                coalesce(row_digest <= {LARGEST_DIGEST}, false) as is_of_values, {", ".join(held)}
-            from {raw} as source_row
-        ) as source_row
-        inner join orders on orders.record_key = source_row.record_key
-        left join lists on lists.withheld = source_row.withheld
-        where source_row.is_of_values or {_any("source_row.{0} & orders.{0} <> 0")}
-            or (source_row.withheld is not null
-                and coalesce(not source_row.in_source or {_any("lists.{0} & ~orders.{0} <> 0")}, true))
+        select losing.*, signatures.signature
+        from losing inner join ({_SIGNATURES}) as signatures
+            on signatures.low = losing.low and signatures.high = losing.high
         """,
         {"record_type": contract.record_type},
     )
-    return bool(warehouse.value(f"select count(*) from {_doubtful(contract)}"))
 
 
-def _sum(conditions: Mapping[str, int], name: str) -> str:
-    bits = (f"case when {condition} then {bit} else 0 end" for condition, bit in conditions.items())
-    return f"cast({' + '.join(bits) or '0'} as bigint) as {name}"
+#: What is ordered of each record of a type.
+_ORDERS = """
+    select record_key, bit_or(low) as low, bit_or(high) as high
+    from manifest.told_bits where record_type = $record_type and state = 'erase' group by record_key
+"""
+
+#: As `recognising.ordered_of` has it, of every set of fields that is ordered of `losing` rows.
+_SIGNATURES = f"""
+    select sets.low, sets.high, bit_xor(hash(numbers.field)) as signature
+    from (select distinct low, high from losing) as sets
+    inner join (
+        select field, {told.LOW.replace("named", "bit")} as low, {told.HIGH.replace("named", "bit")} as high
+        from manifest.field_numbers where record_type = $record_type
+    ) as numbers on numbers.low & sets.low <> 0 or numbers.high & sets.high <> 0
+    group by sets.low, sets.high
+"""
 
 
-def _any(condition: str) -> str:
+def _sums(conditions: Mapping[str, tuple[int, int]]) -> str:
+    """A number's two halves: the bits of the conditions that hold."""
+    columns = []
+    for half, column in enumerate(told.HALVES):
+        bits = [f"case when {condition} then {bit[half]} else 0 end" for condition, bit in conditions.items()
+                if bit[half]]  # fmt: skip
+        columns.append(f"cast({' + '.join(bits) or '0'} as bigint) as {column}")
+    return ", ".join(columns)
+
+
+def _either(condition: str) -> str:
     return f"({' or '.join(condition.format(half) for half in told.HALVES)})"
 
 
-def _find_losing(warehouse: Warehouse, contract: Contract) -> None:
-    """Pick the rows that hold a value that was ordered erased, or do not say of such values what is to be said.
-
-    What is ordered is looked up and compared here alone, field by field for the rows in doubt: the rewriting, which
-    reads every row twice, joins few rows.
-    """
-    held = " + ".join(
-        f"cast(source_row.{identifier(name)} is not null and {_is_ordered(name)} as integer)"
-        for name in _personal(contract)
-    )
-    warehouse.run(
-        f"create or replace temp table {_losing(contract)} as select row_id, fields, signature, held from ("
-        f"select source_row.row_id, ordered.fields, ordered.signature, {held or '0'} as held, "
-        f"coalesce(source_row.row_digest <= {LARGEST_DIGEST}, false) "
-        f"or {_withheld(contract)} is distinct from source_row.withheld as says_otherwise "
-        f"from {_doubtful(contract)} as doubtful "
-        f"inner join raw.{identifier(contract.raw_table)} as source_row on source_row.row_id = doubtful.row_id "
-        f"inner join ({ordered_of(contract, f'select record_key from {_doubtful(contract)}')}) as ordered "
-        "on ordered.record_key = doubtful.record_key"
-        ") where held > 0 or says_otherwise"
-    )
+def _texts(names: Iterable[str]) -> str:
+    return f"cast([{', '.join(map(literal, names))}] as varchar[])"
 
 
-def _is_ordered(name: str) -> str:
-    return f"coalesce(list_contains(ordered.fields, {literal(name)}), false)"
+def _is_ordered(name: str, bits: told.Halves) -> str:
+    """Whether a field is ordered erased, of a raw table's row that is joined to `ordered`; never null."""
+    asked = [
+        f"ordered.{half} & {bit} <> 0" for half, bit in zip(told.HALVES, bits.get(name, (0, 0)), strict=True) if bit
+    ]
+    return f"coalesce({asked[0]}, false)" if asked else "false"
 
 
 def _personal(contract: Contract) -> list[str]:
     return [column.name for column in contract.columns if column.category is not None]
 
 
-def _count_ordered(warehouse: Warehouse, contract: Contract, numbers: told.Halves) -> tuple[int, int]:
+def _count_ordered(warehouse: Warehouse, contract: Contract, bits: told.Halves) -> tuple[int, int]:
     """How many values that were ordered erased a raw table still holds, and of how many records."""
-    if not _find_doubtful(warehouse, contract, numbers):
-        return 0, 0
-    _find_losing(warehouse, contract)
+    _find_losing(warehouse, contract, bits)
     held_values, of_records = warehouse.rows(
         f"select coalesce(cast(sum(held) as bigint), 0), count(*) filter (where held > 0) from {_losing(contract)}"
     )[0]
     return int(held_values), int(of_records)
 
 
-def _without_ordered(warehouse: Warehouse, contract: Contract) -> str:
+def _without_ordered(warehouse: Warehouse, contract: Contract, bits: told.Halves) -> str:
     """A raw table's rows without what was ordered erased; `withheld` names what the source has still."""
     personal = set(_personal(contract))
     parts = []
     for name in warehouse.columns("raw", contract.raw_table):
         quoted = identifier(name)
         if name in personal:
-            parts.append(f"case when not {_is_ordered(name)} then source_row.{quoted} end as {quoted}")
+            parts.append(f"case when not {_is_ordered(name, bits)} then source_row.{quoted} end as {quoted}")
         elif name == "withheld":
-            parts.append(f"{_withheld(contract)} as withheld")
+            parts.append(f"{_withheld(contract, bits)} as withheld")
         elif name == "row_digest":  # it was made of the values too
-            unchanged = f"{_withheld(contract)} is not distinct from source_row.withheld"
+            unchanged = f"{_withheld(contract, bits)} is not distinct from source_row.withheld"
             marked = mark_when_ordered("source_row.row_digest", "ordered.signature", unchanged)
-            parts.append(f"case when ordered.fields is null then source_row.row_digest else {marked} end as row_digest")
+            parts.append(f"case when ordered.low is null then source_row.row_digest else {marked} end as row_digest")
         else:
             parts.append(f"source_row.{quoted}")
     return (
@@ -284,16 +287,16 @@ def _without_ordered(warehouse: Warehouse, contract: Contract) -> str:
     )
 
 
-def _withheld(contract: Contract) -> str:
+def _withheld(contract: Contract, bits: told.Halves) -> str:
     names = ", ".join(
-        f"case when {_is_ordered(name)} and (source_row.{identifier(name)} is not null "
+        f"case when {_is_ordered(name, bits)} and (source_row.{identifier(name)} is not null "
         f"or coalesce(list_contains(source_row.withheld, {literal(name)}), false)) then {literal(name)} end"
-        for name in _personal(contract)
-    )
-    kept_out = f"list_filter([{names}], lambda field: field is not null)"
+        for name in _personal(contract) if name in bits
+    )  # fmt: skip
+    kept_out = f"list_filter(cast([{names}] as varchar[]), lambda field: field is not null)"
     return (
-        f"case when ordered.fields is null then source_row.withheld "
-        f"when source_row.in_source and len({kept_out}) > 0 then {kept_out} end"
+        f"case when ordered.low is null then source_row.withheld "
+        f"when source_row.in_source then nullif({kept_out}, cast([] as varchar[])) end"
     )
 
 

@@ -28,7 +28,8 @@ MOST_FIELDS = 120
 HALVES = ("low", "high")
 #: The bit of each field, in those halves.
 Halves = dict[str, tuple[int, int]]
-_LOW, _HIGH = "cast(named & 1152921504606846975 as bigint)", "cast(named >> 60 as bigint)"
+#: A number `named` in those halves.
+LOW, HIGH = "cast(named & 1152921504606846975 as bigint)", "cast(named >> 60 as bigint)"
 _NAMED = "cast(told.high as hugeint) * 1152921504606846976 + told.low"
 
 _COLUMNS = "record_type, record_key, state, named, item_id, as_of, action"
@@ -78,7 +79,7 @@ def _add(warehouse: Warehouse, words: str) -> None:
     """Write the rows of the query `words`, which has the columns of `manifest.told`, into the table below it."""
     warehouse.run(
         "insert into manifest.told_bits by name "
-        f"select record_type, record_key, state, {_LOW} as low, {_HIGH} as high, item_id, as_of, action from ({words}) "
+        f"select record_type, record_key, state, {LOW} as low, {HIGH} as high, item_id, as_of, action from ({words}) "
         "where named <> 0"
     )
 
@@ -251,7 +252,7 @@ _REPLACE = (
     f"""
     update manifest.told_bits as earlier set low = earlier.low - words.low, high = earlier.high - words.high
     from (
-        select place, {_LOW} as low, {_HIGH} as high
+        select place, {LOW} as low, {HIGH} as high
         from (select place, bit_or(named) as named from told_otherwise group by place)
     ) as words
     where words.place = earlier.rowid

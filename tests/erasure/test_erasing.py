@@ -17,7 +17,7 @@ from assets.delivery import settling
 from assets.erasure import erasing
 from assets.erasure.erasing import Erasure
 from assets.ingest.contracts import Contract
-from assets.ingest.recognising import ordered_of
+from assets.ingest.recognising import mark_when_ordered, ordered_of
 from assets.manifests import gate, told
 from assets.warehouse import RewriteFailed, Warehouse, WarehouseKeyError, identifier
 from tests.erasure.house import CANARY, KEY, POLICY, House, company, files_with, opened
@@ -106,44 +106,127 @@ def test_erasing_decides_nothing_anew(tmp_path: Path) -> None:
     assert report.sealed == (), "what is kept out counts as told, and as held"
 
 
-def test_rows_that_need_not_change_are_told_from_those_that_must(tmp_path: Path) -> None:
-    """The selection that joins few rows gives row for row what one gives that compares every row with every order."""
+def test_a_look_by_bits_gives_what_a_look_at_every_field_gives(tmp_path: Path) -> None:
+    """Row for row, whatever is held, withheld and ordered: by one order about a record or by several."""
     house = House(opened(tmp_path / "house"))
     house.seal(DAY, company())
     warehouse, ordered, changed = house.warehouse, 0, 0
-    for contract in POLICY.contracts.values():
-        if contract.record_type is None or not warehouse.value(f"select count(*) from raw.{contract.raw_table}"):
-            continue
+    filled = [
+        contract
+        for contract in POLICY.contracts.values()
+        if contract.record_type and warehouse.value(f"select count(*) from raw.{contract.raw_table}")
+    ]
+    split_orders(warehouse)
+    for contract in filled:
         shuffle(warehouse, contract)
-        assert erasing._find_doubtful(warehouse, contract, told.halves(warehouse)[contract.record_type])
-        erasing._find_losing(warehouse, contract)
-        few = erasing._without_ordered(warehouse, contract)
-        every = few.split(" left join ")[0] + (
-            f" left join ({ordered_of(contract)}) as ordered "
-            f"on ordered.record_key = cast(source_row.{identifier(contract.key)} as varchar)"
-        )
-        assert warehouse.rows(f"({few}) except all ({every})") == []
-        assert warehouse.rows(f"({every}) except all ({few})") == []
-        of_every = every[every.index(" from raw.") :]
-        ordered += warehouse.value(f"select count(*) {of_every} where ordered.fields is not null")
-        changed += warehouse.value(
-            f"select count(*) from (select * from raw.{contract.raw_table} except all ({every}))"
-        )
+    for in_the_upper_half in (False, True):
+        if in_the_upper_half:
+            move_up(warehouse, 57)
+        for contract in filled:
+            of_type = compare(warehouse, contract)
+            ordered, changed = ordered + of_type[0], changed + of_type[1]
     assert 0 < changed < ordered, "some rows must change, and some need not"
+
+
+def compare(warehouse: Warehouse, contract: Contract) -> tuple[int, int]:
+    """How many rows are ordered something, and how many of them are found to have to change: exactly those that do."""
+    bits = told.halves(warehouse)[contract.record_type or ""]
+    found = erasing._count_ordered(warehouse, contract, bits)
+    by_bits, every = erasing._without_ordered(warehouse, contract, bits), field_by_field(warehouse, contract)
+    assert warehouse.rows(f"({by_bits}) except all ({every})") == []
+    assert warehouse.rows(f"({every}) except all ({by_bits})") == []
+    changed = warehouse.value(f"select count(*) from (from raw.{contract.raw_table} except all ({every}))")
+    assert warehouse.value(f"select count(*) from temp.{erasing._losing(contract)}") == changed
+    held = " + ".join(
+        f"cast({identifier(name)} is not null and {held_out(name)} as integer)" for name in personal_of(contract)
+    )
+    of_every = every[every.index(" from raw.") :]
+    counted = warehouse.rows(
+        f"select cast(sum(held) as bigint), count(*) filter (where held > 0), count(*) filter (where is_ordered) from "
+        f"(select {held} as held, ordered.fields is not null as is_ordered {of_every})"
+    )[0]
+    assert found == counted[:2]
+    return counted[2], changed
+
+
+def move_up(warehouse: Warehouse, places: int) -> None:
+    """Give every field a bit so many places higher."""
+    warehouse.run("update manifest.field_numbers set bit = bit << $places", {"places": places})
+    warehouse.run(
+        "create or replace table manifest.told_bits as "
+        f"select * exclude (named) replace ({told.LOW} as low, {told.HIGH} as high) from "
+        "(select *, ((cast(high as hugeint) << 60) + low) << $places as named from manifest.told_bits)",
+        {"places": places},
+    )
+
+
+def split_orders(warehouse: Warehouse) -> None:
+    """Of every other record each second ordered field is ordered by an item of its own, and of some not at all."""
+    warehouse.run(
+        "insert into manifest.told_bits by name select told.* replace (low & 6148914691236517205 as low, "
+        "'another' as item_id, case when hash(record_key) % 4 = 0 then 'retain' else 'erase' end as state) "
+        "from manifest.told_bits as told where hash(record_key) % 2 = 0 and low & 6148914691236517205 <> 0"
+    )
+    warehouse.run(
+        "update manifest.told_bits set low = low & ~6148914691236517205 "
+        "where hash(record_key) % 2 = 0 and item_id <> 'another'"
+    )
+    warehouse.run("delete from manifest.told_bits where low = 0 and high = 0")
+
+
+def personal_of(contract: Contract) -> list[str]:
+    return [column.name for column in contract.columns if column.category is not None]
+
+
+def held_out(name: str) -> str:
+    return f"coalesce(list_contains(ordered.fields, '{name}'), false)"
+
+
+def field_by_field(warehouse: Warehouse, contract: Contract) -> str:
+    """A raw table without what is ordered erased, by a look at every field of every row."""
+    kept = ", ".join(
+        f"case when {held_out(name)} and (source_row.{identifier(name)} is not null "
+        f"or coalesce(list_contains(source_row.withheld, '{name}'), false)) then '{name}' end"
+        for name in personal_of(contract)
+    )
+    withheld = (
+        f"case when ordered.fields is null then source_row.withheld when source_row.in_source and "
+        f"len(list_filter([{kept}], lambda name: name is not null)) > 0 "
+        f"then list_filter([{kept}], lambda name: name is not null) end"
+    )
+    marked = mark_when_ordered(
+        "source_row.row_digest", "ordered.signature", f"{withheld} is not distinct from source_row.withheld"
+    )
+    special = {
+        "withheld": withheld,
+        "row_digest": f"case when ordered.fields is null then source_row.row_digest else {marked} end",
+        **{name: f"case when not {held_out(name)} then source_row.{identifier(name)} end"
+           for name in personal_of(contract)},
+    }  # fmt: skip
+    parts = (
+        f"{special.get(name, f'source_row.{identifier(name)}')} as {identifier(name)}"
+        for name in warehouse.columns("raw", contract.raw_table)
+    )
+    return (
+        f"select {', '.join(parts)} from raw.{contract.raw_table} as source_row "
+        f"left join ({ordered_of(contract)}) as ordered "
+        f"on ordered.record_key = cast(source_row.{identifier(contract.key)} as varchar)"
+    )
 
 
 def shuffle(warehouse: Warehouse, contract: Contract) -> None:
     """Give a raw table forty rows for each, with values, `withheld` and `row_digest` in every combination."""
-    raw, personal = f"raw.{contract.raw_table}", [column.name for column in contract.columns if column.category]
+    raw, personal = f"raw.{contract.raw_table}", personal_of(contract)
     warehouse.run(f"insert into {raw} select rows.* from {raw} as rows, range(40)")
     warehouse.run(f"update {raw} set row_id = rowid, in_source = rowid % 7 > 0")
     for name in (*personal, "withheld", "row_digest"):
         warehouse.run(f"update {raw} set {identifier(name)} = null where hash(rowid, $name) % 4 < 3", {"name": name})
-    held_out = ", ".join(f"case when hash(rowid, '{name}') % 2 = 0 then '{name}' end" for name in personal)
-    for number, withheld in enumerate((f"[{held_out}]", str(personal))):
+    some = ", ".join(f"case when hash(rowid, '{name}') % 2 = 0 then '{name}' end" for name in personal)
+    for number, withheld in enumerate((f"[{some}]", str(personal), f"[{some}, 'a field of no contract']",
+                                       str(personal[::-1]), "cast([] as varchar[])")):  # fmt: skip
         warehouse.run(
             f"update {raw} set withheld = list_filter({withheld}, lambda name: name is not null) "
-            f"where rowid % 5 = {number}"
+            f"where rowid % 13 = {number}"
         )
     warehouse.run(f"update {raw} set row_digest = hash(rowid) where rowid % 3 = 0")
 
