@@ -276,6 +276,19 @@ class Warehouse:
             {"rows": packed},
         )
 
+    @contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """Run what follows on one thread: for tables too small to be shared out. Use outside of a transaction.
+
+        The thread that sent a statement does not sleep while another does the rest of it: it asks again and again.
+        """
+        before = int(self.value("select current_setting('threads')"))
+        self.run("set threads = 1")
+        try:
+            yield
+        finally:
+            self.run(f"set threads = {before}")
+
     def exists(self, schema: str, table: str) -> bool:
         """Whether a table or view is there."""
         return bool(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -27,6 +28,10 @@ from assets.ingest.writing import write_whole
 from assets.rights.registers import merge as merge_registers
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseError
+
+#: Rows from which on a table is shared out among threads: some row groups for each. Below, one waits for the other, and
+#: waiting costs as much as working.
+_WORTH_SHARING = 500_000
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ def ingest(
     prepare(warehouse, policy)
     outcomes = []
     for delivery in find_deliveries(site):
-        outcome = _take_in(warehouse, policy.contracts, site, delivery, limits)
+        with warehouse.one_thread() if _largest_table(delivery) < _WORTH_SHARING else nullcontext():
+            outcome = _take_in(warehouse, policy.contracts, site, delivery, limits)
         outcomes += [outcome] if outcome else []
     refresh_blocks(warehouse, policy, as_of)
     return IngestReport(tuple(outcomes))
@@ -109,6 +115,14 @@ def _take_in(
     except WarehouseError as error:
         return _reject(warehouse, site, delivery, f"reading it failed: {error}")
     return DeliveryOutcome(delivery.source, delivery.delivery_id, "loaded", None, tuple(files))
+
+
+def _largest_table(delivery: Delivery) -> int:
+    """The rows of a delivery's largest table, as its description states them."""
+    rows = Counter[str]()
+    for file in delivery.files:
+        rows[file.table] += file.rows
+    return max(rows.values(), default=0)
 
 
 def _temporary(site: Site) -> Path:
