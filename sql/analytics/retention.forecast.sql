@@ -27,16 +27,28 @@ with due as (
     group by dispositions.record, dispositions.category, dispositions.keep_until
 ),
 
-months as (
+-- A record counts once a month and purpose, with as many categories as fall due then.
+due_records as (
     select
-        cast(date_trunc('month', due.keep_until + 1) as date) as month,
-        categories.type,
+        due.record,
         due.position,
-        count(distinct due.record) as records,
+        cast(date_trunc('month', due.keep_until + 1) as date) as month,
+        min(due.category) as category,
         count(*) as categories
     from due
-    inner join published.stored.categories on due.category = categories.category
-    group by cast(date_trunc('month', due.keep_until + 1) as date), categories.type, due.position
+    group by due.record, due.position, cast(date_trunc('month', due.keep_until + 1) as date)
+),
+
+months as (
+    select
+        due_records.month,
+        categories.type,
+        due_records.position,
+        count(*) as records,
+        cast(sum(due_records.categories) as bigint) as categories
+    from due_records
+    inner join published.stored.categories on due_records.category = categories.category
+    group by due_records.month, categories.type, due_records.position
 )
 
 select

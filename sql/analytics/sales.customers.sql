@@ -15,6 +15,20 @@ with orders as (
     from published.sales.orders as published_orders
     where published_orders.customer_pseudonym is not null
     group by published_orders.customer_pseudonym
+),
+
+-- Nobody else has a pseudonym in sales.orders.
+customers as (
+    select
+        customers.customer_type,
+        pseudonym('customer:' || customers.customer_id) as customer_pseudonym
+    from raw.crm_customers as customers
+    inner join retention.dispositions
+        on
+            dispositions.record_type = 'customer'
+            and dispositions.data_category = 'identity'
+            and customers.row_id = dispositions.row_id
+    where customers.in_source and dispositions.disposition in ('retain', 'not_personal')
 )
 
 select
@@ -25,6 +39,5 @@ select
     orders.first_placed_on,
     orders.last_placed_on,
     orders.amount
-from raw.crm_customers as customers
-inner join orders on pseudonym('customer:' || customers.customer_id) = orders.customer_pseudonym
-where customers.in_source
+from customers
+inner join orders on customers.customer_pseudonym = orders.customer_pseudonym

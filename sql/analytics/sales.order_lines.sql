@@ -31,6 +31,15 @@ lines_in_use as (
     where order_lines.in_source and dispositions.disposition = 'retain'
 ),
 
+-- A pseudonym is two keyed hashes: one an order.
+orders_in_use as (
+    select
+        lines_in_use.order_id,
+        pseudonym('order:' || lines_in_use.order_id) as order_pseudonym
+    from lines_in_use
+    group by lines_in_use.order_id
+),
+
 common_products as (
     select lines.product
     from lines
@@ -46,6 +55,7 @@ select
     lines_in_use.unit_price,
     cast(lines_in_use.quantity * lines_in_use.unit_price as decimal(18, 4)) as amount
 from lines_in_use
+inner join orders_in_use on lines_in_use.order_id = orders_in_use.order_id
 inner join published.sales.orders as published_orders
-    on pseudonym('order:' || lines_in_use.order_id) = published_orders.order_pseudonym
+    on orders_in_use.order_pseudonym = published_orders.order_pseudonym
 left join common_products on lines_in_use.product = common_products.product

@@ -25,7 +25,9 @@ with lines as (
 ),
 
 customers as (
-    select customers.customer_id
+    select
+        customers.customer_id,
+        pseudonym('customer:' || customers.customer_id) as customer_pseudonym
     from raw.crm_customers as customers
     inner join retention.dispositions
         on
@@ -37,7 +39,7 @@ customers as (
 
 select
     pseudonym('order:' || orders.order_id) as order_pseudonym,
-    pseudonym('customer:' || customers.customer_id) as customer_pseudonym,
+    customers.customer_pseudonym,
     case when orders.purchase_capacity in ('private', 'business') then orders.purchase_capacity end
         as purchase_capacity,
     case when orders.status in ('open', 'delivered', 'closed', 'cancelled') then orders.status end as status,

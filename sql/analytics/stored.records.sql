@@ -3,13 +3,20 @@
 -- - type integer: the kind of record
 -- - record_key varchar: the source system's own key of the record
 -- - clocks ubigint: the clocks that run, a bit each; none where the record is not personal
-with running as (
+with clocks as (
+    select
+        clocks.clock,
+        cast(cast(1 as ubigint) << clocks.bit as ubigint) as own_bit
+    from published.stored.clocks
+),
+
+running as (
     select
         claims.record,
-        bit_or(cast(1 as ubigint) << clocks.bit) as clocks
+        bit_or(clocks.own_bit) as clocks
     from published.stored.claims
     cross join retention.evaluation
-    inner join published.stored.clocks on claims.clock = clocks.clock
+    inner join clocks on claims.clock = clocks.clock
     where claims.ends_on >= evaluation.as_of
     group by claims.record
 ),
