@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from assets.delivery.states import Event, record
+from assets.delivery.states import Event, among, ask_of_manifests, ask_of_manifests_in, record
 from assets.errors import BadUsage, CheckFailed, NeedsPerson
 from assets.manifests import ledger
 from assets.warehouse import Warehouse
@@ -198,7 +198,8 @@ def _concerns(warehouse: Warehouse, rules: Rules, manifests: Sequence[str]) -> d
     for manifest_id, record_type, named, erased in warehouse.rows(_SHARES, {"ids": list(manifests)}):
         shares.setdefault(manifest_id, []).append(_Share(record_type, named, erased, there.get(record_type, 0)))
     sizes: dict[str, dict[str, int]] = {}
-    for system, manifest_id, items in warehouse.rows(_SIZES):
+    ask_of_manifests(warehouse, _MAY_BE_CANCELLED)
+    for system, manifest_id, items in warehouse.rows(_SIZES.format(standing=among("manifest_states"))):
         sizes.setdefault(system, {})[manifest_id] = items
     return {
         manifest_id: list(_weigh(rules, items, shares.get(manifest_id, []), _recent_median(sizes, system, manifest_id)))
@@ -249,10 +250,26 @@ _SHARES = """
     from named group by manifest_id, record_type order by manifest_id, record_type
 """
 
+#: Manifests that may be cancelled as a whole: an event of theirs says so, or as many of items as they have items.
+_MAY_BE_CANCELLED = """
+    select manifest_id from manifest.events where state = 'cancelled' and item_id is null
+    union all
+    select items.manifest_id
+    from (select manifest_id, count(*) as items from manifest.items group by manifest_id) as items
+    inner join (
+        select manifest_id, count(*) as events from manifest.events
+        where state = 'cancelled' and item_id is not null group by manifest_id
+    ) as cancelled on cancelled.manifest_id = items.manifest_id and cancelled.events >= items.items
+"""
+
 #: What was sealed for each system and not cancelled as a whole, the latest first.
 _SIZES = """
     select system, manifest_id, items from manifest.manifests
-    where manifest_id in (select manifest_id from manifest.manifest_states where state <> 'cancelled')
+    where manifest_id in (select manifest_id from manifest.items)
+        and (
+            manifest_id not in (select manifest_id from asked_manifests)
+            or manifest_id in (select manifest_id from ({standing}) where state <> 'cancelled')
+        )
     order by system, sequence desc
 """
 
@@ -297,9 +314,11 @@ def approve(warehouse: Warehouse, manifest_id: str, *, by: str, reason: str, on_
 
 def approve_automatically(warehouse: Warehouse, rules: Rules, *, on_day: date, at: datetime) -> list[Decision]:
     """Approve what may go without a person, and say of the rest why it waits."""
+    if not ask_of_manifests_in(warehouse, "issued"):
+        return []
     waiting = warehouse.rows(
         "select manifest_id, system, items from manifest.manifests where manifest_id in "
-        "(select manifest_id from manifest.manifest_states where state = 'issued') order by system, sequence"
+        f"(select manifest_id from ({among('manifest_states')}) where state = 'issued') order by system, sequence"
     )
     if not waiting:
         return []

@@ -29,7 +29,7 @@ from zoneinfo import ZoneInfo
 
 from assets.delivery import circuit
 from assets.delivery.answers import Answers
-from assets.delivery.states import record_selected
+from assets.delivery.states import among_items, ask_of_items, record_selected
 from assets.delivery.transports.contract import (
     ReceiptFile,
     RetryableTransportError,
@@ -338,7 +338,8 @@ class _Reading:
     def _settle(self, system: str, digest: str) -> Counter[str]:
         """Judge the staged answers, one round for each item's next answer, and record those that lead on."""
         warehouse, counts = self.warehouse, Counter[str]()
-        warehouse.run(_KNOWN, {"system": system})
+        ask_of_items(warehouse, "select item_id from arriving")
+        warehouse.run(_KNOWN.format(standing=among_items()), {"system": system})
         for verdict, number, more in warehouse.rows(
             "select verdict, count(*), sum(more) from answers group by verdict"
         ):
@@ -348,7 +349,8 @@ class _Reading:
         names = {"system": system, "digest": digest, "now": self.now.astimezone(UTC).replace(tzinfo=None)}
         for turn in range(1, min(rounds, MOST_ANSWERS) + 1):
             standing = int(warehouse.value("select count(*) from answers where turn = $turn", {"turn": turn}))
-            warehouse.run(_LEADING, {"turn": turn})
+            ask_of_items(warehouse, "select item_id from answers")
+            warehouse.run(_LEADING.format(standing=among_items()), {"turn": turn})
             warehouse.run(_KEEP, names)
             recorded = record_selected(
                 warehouse, _EVENTS, {"on_day": self.now.astimezone(self.zone).date()}
@@ -391,7 +393,7 @@ judged as (
             else 'known'
         end as verdict
     from first_lines as lines
-    left join manifest.item_states as states
+    left join ({standing}) as states
         on states.manifest_id = lines.manifest_id and states.item_id = lines.item_id and states.system = $system
 )
 select judged.*,
@@ -406,7 +408,7 @@ _LEADING = """
 create or replace temp table taken as
 select answers.*
 from answers
-inner join manifest.item_states as states
+inner join ({standing}) as states
     on states.manifest_id = answers.manifest_id and states.item_id = answers.item_id
 inner join manifest.state_steps as steps on steps.state = states.state and steps.following = answers.status
 where answers.turn = $turn

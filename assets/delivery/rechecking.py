@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from assets.delivery.approving import withdraw
-from assets.delivery.states import Event, record_selected
+from assets.delivery.states import (
+    Event,
+    among,
+    among_items,
+    ask_of_items,
+    ask_of_manifests_in,
+    record_selected,
+)
 from assets.errors import CheckFailed
 from assets.manifests import changes, ledger, sealing
 from assets.manifests.sealing import SealReport
@@ -61,12 +68,19 @@ def recheck(warehouse: Warehouse, policy: Policy, manifest: str | None, as_of: d
     """
     ledger.prepare(warehouse)
     require_day(warehouse, as_of)
+    if not ask_of_manifests_in(warehouse, "issued", "approved"):
+        return Recheck(as_of, ())
     rows = warehouse.rows(
-        f"select manifest_id, system, reason, count(distinct item_id) from ({_FALLEN.statement}) as fallen "
+        f"select manifest_id, system, reason, count(distinct item_id) from ({_fallen()}) as fallen "
         "where $id is null or manifest_id = $id group by all order by all",
         {"id": manifest, "lifts": _is_any(warehouse, "action = 'lift' and state in ('issued', 'approved')")},
     )
     return Recheck(as_of, tuple(Fallen(*row) for row in rows))
+
+
+def _fallen() -> str:
+    """What fell of the manifests that are asked of; what is in none of them has left, and is not looked at."""
+    return _FALLEN.statement.replace("manifest.item_states ", f"({among('item_states')}) ")
 
 
 def recall(
@@ -106,21 +120,25 @@ def at_the_door(
 
 def may_leave(warehouse: Warehouse) -> bool:
     """Whether anything is approved, so that it leaves as soon as the door is open."""
-    return _is_any(warehouse, "state = 'approved'")
+    return ask_of_manifests_in(warehouse, "approved") and _is_any(warehouse, "state = 'approved'")
 
 
 def _is_any(warehouse: Warehouse, condition: str) -> bool:
-    """Whether any item stands so, by `manifest.manifest_states`."""
-    return bool(warehouse.value(f"select count(*) from manifest.manifest_states where {condition}"))
+    """Whether any item of the manifests that are asked of stands so."""
+    return bool(warehouse.value(f"select count(*) from ({among('manifest_states')}) where {condition}"))
 
 
 def _close_superseded(warehouse: Warehouse, as_of: date, at: datetime) -> None:
-    if not _is_any(warehouse, "state not in ('issued', 'approved', 'done', 'verified', 'cancelled')"):
-        return  # nothing that was delivered is still to be done
+    """Close the orders that were chased: only one of which something was told otherwise since can be."""
+    if not ask_of_items(
+        warehouse, "select item_id from manifest.replaced_fields union all select told_by from manifest.replaced_fields"
+    ):
+        return
+    chased = _SUPERSEDED.statement.replace("manifest.item_states ", f"({among_items()}) ")
     record_selected(
         warehouse,
         f"select manifest_id, item_id, 'cancelled' as state, cast($day as date) as on_day, 'recall' as origin, "
-        f"'superseded' as reason, cast($at as timestamp) as happened_at from ({_SUPERSEDED.statement}) as chased",
+        f"'superseded' as reason, cast($at as timestamp) as happened_at from ({chased}) as chased",
         {"day": as_of, "at": at.astimezone(UTC).replace(tzinfo=None)},
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from assets.delivery.states import record_selected
+from assets.delivery.states import among_items, ask_of_items, record_selected
 from assets.manifests import ledger
 from assets.models import SQL, Model
 from assets.warehouse import Warehouse
@@ -43,8 +43,9 @@ def fall_due(warehouse: Warehouse, as_of: date) -> int:
     """
     ledger.prepare(warehouse)
     with warehouse.transaction():
+        ask_of_items(warehouse, _POSTPONED)
         warehouse.run(
-            "create or replace table manifest.fallen_due as select manifest_id, item_id from manifest.item_states "
+            f"create or replace table manifest.fallen_due as select manifest_id, item_id from ({among_items()}) "
             "where state in ('withheld', 'refused', 'partly_retained', 'discrepancy') and due_on <= $as_of",
             {"as_of": as_of},
         )
@@ -57,6 +58,19 @@ def fall_due(warehouse: Warehouse, as_of: date) -> int:
             "cast($reason as varchar) as reason from manifest.fallen_due",
             {"as_of": as_of, "reason": TOLD_ANEW},
         )
+
+
+#: What has ever been postponed; what has not falls due by no clock.
+_POSTPONED = """
+with postponed as (
+    select manifest_id, item_id from manifest.events
+    where state in ('withheld', 'refused', 'partly_retained', 'discrepancy')
+)
+select item_id from postponed where item_id is not null
+union all
+select item_id from manifest.items
+where manifest_id in (select manifest_id from postponed where item_id is null)
+"""
 
 
 def remind(warehouse: Warehouse, as_of: date) -> list[Reminder]:

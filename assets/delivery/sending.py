@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import Queue
 
 from assets.delivery import circuit
-from assets.delivery.states import Event, record
+from assets.delivery.states import Event, among, ask_of_manifests, record
 from assets.delivery.transports.contract import (
     RetryableTransportError,
     TerminalTransportError,
@@ -181,16 +181,22 @@ class _Outcome:
     error: TransportError | None
 
 
+#: What has not been delivered yet stands somewhere; of the rest it is enough that it has been.
+_UNDELIVERED = """
+select manifest_id from manifest.manifests
+where manifest_id not in (select manifest_id from manifest.events where state = 'delivered')
+"""
+
 _CHAIN = """
 select manifests.system, manifests.manifest_id,
     bool_or(states.state = 'issued') as is_issued,
     bool_or(states.state = 'approved') as is_approved,
     bool_and(states.state = 'cancelled') as is_cancelled,
     bool_or(states.state = 'cancelled') and bool_or(states.state = 'approved') as is_torn,
-    manifests.manifest_id in (select manifest_id from manifest.events where state = 'delivered') as is_delivered
+    manifests.manifest_id not in (select manifest_id from asked_manifests) as is_delivered
 from manifest.manifests as manifests
-inner join manifest.manifest_states as states on states.manifest_id = manifests.manifest_id
-where manifests.signature is not null
+left join ({standing}) as states on states.manifest_id = manifests.manifest_id
+where manifests.signature is not null and manifests.manifest_id in (select manifest_id from manifest.items)
 group by manifests.system, manifests.manifest_id, manifests.sequence
 order by manifests.system, manifests.sequence
 """
@@ -200,7 +206,9 @@ def _in_order(warehouse: Warehouse, site: Site, waiting: list[NotDelivered]) -> 
     """What each system is to get next, up to the first manifest that still waits for its approval."""
     chains: dict[str, list[_Step]] = {}
     held: dict[str, str] = {}
-    for system, manifest_id, is_issued, is_approved, is_cancelled, is_torn, is_delivered in warehouse.rows(_CHAIN):
+    ask_of_manifests(warehouse, _UNDELIVERED)
+    chain = warehouse.rows(_CHAIN.format(standing=among("manifest_states")))
+    for system, manifest_id, is_issued, is_approved, is_cancelled, is_torn, is_delivered in chain:
         steps = chains.setdefault(system, [])
         step = _Step(manifest_id, manifest_folder(site, system, manifest_id), cancelled=is_cancelled)
         if is_delivered:

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from assets.delivery.states import record_selected
+from assets.delivery.states import among_items, ask_of_items, record_selected
 from assets.ingest.contracts import SUCCESSOR
 from assets.manifests import ledger, told
 from assets.manifests.fields import held_bits, number_fields
@@ -31,6 +31,7 @@ from assets.policy import Policy
 from assets.warehouse import Warehouse, identifier
 
 _EXPORTS = Model("manifest", SQL / "delivery" / "proving_exports.sql")
+_SETTLEABLE = Model("manifest", SQL / "delivery" / "settleable_items.sql")
 _PROOFS = Model("manifest", SQL / "delivery" / "proofs.sql")
 
 #: What an earlier version's settlements left behind; nothing of it has to be kept. Settling drops them.
@@ -95,9 +96,13 @@ def _settle(warehouse: Warehouse, tables: list[tuple[str, str, str, str]], as_of
         held = held_bits(warehouse, record_type) or "0"
         rows = _followed(raw, key, held) if SUCCESSOR in warehouse.columns("raw", raw) else _stored(raw, key, held)
         warehouse.run(_LOOK_UP.format(rows=rows), {"record_type": record_type, "contradicted": contradicted})
-    warehouse.run(f"create or replace temp table proofs as {_PROOFS.statement}")
-    yield from _record(warehouse, as_of)
-    for name in ("looked_up", "proofs"):
+    warehouse.run(f"create or replace temp table settleable_items as {_SETTLEABLE.statement}")
+    if ask_of_items(warehouse, "select item_id from settleable_items"):
+        proofs = _PROOFS.statement.replace("manifest.item_states ", f"({among_items()}) ")
+        warehouse.run(f"create or replace temp table proofs as {proofs}")
+        yield from _record(warehouse, as_of)
+        warehouse.run("drop table proofs")
+    for name in ("looked_up", "settleable_items"):
         warehouse.run(f"drop table {name}")
 
 

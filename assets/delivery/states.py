@@ -15,9 +15,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
-from assets.models import SQL
+from assets.models import SQL, Model
 from assets.warehouse import Warehouse
 
 #: Who has to act: `approver` a person here, `gallring` the product itself, `system` the system that was told,
@@ -170,6 +171,80 @@ def prepare(warehouse: Warehouse) -> None:
         warehouse.run(f"create or replace view manifest.{name} as {view}")
 
 
+def ask_of_manifests(warehouse: Warehouse, query: str, params: dict[str, Any] | None = None) -> bool:
+    """Let `among` look at the manifests that a query gives (manifest_id); returns whether there are any."""
+    warehouse.run(f"create or replace temp table asked_manifests as select distinct manifest_id from ({query})", params)
+    return bool(warehouse.value("select count(*) from asked_manifests"))
+
+
+def ask_of_items(warehouse: Warehouse, query: str, params: dict[str, Any] | None = None) -> bool:
+    """Let `among_items` look at the items that a query gives (item_id); returns whether there are any."""
+    warehouse.run(f"create or replace temp table asked_items as select distinct item_id from ({query})", params)
+    return bool(warehouse.value("select count(*) from asked_items"))
+
+
+def ask_of_manifests_in(warehouse: Warehouse, *states: str) -> bool:
+    """`ask_of_manifests` for those of which an item may stand in one of `states`.
+
+    None is left out of which one does: an item stands where its manifest does, or where an event of its own says, or
+    where an event of the manifest led it after that.
+    """
+    return ask_of_manifests(warehouse, _MAY_STAND, {"states": list(states)})
+
+
+_MAY_STAND = """
+with first_own as (
+    select manifest_id, min(coalesce(sequence, 0)) as sequence from manifest.events where item_id is not null
+    group by manifest_id
+)
+select manifest_id from manifest.common_states where list_contains(cast($states as varchar[]), state)
+union all
+select events.manifest_id
+from manifest.events as events
+inner join first_own on first_own.manifest_id = events.manifest_id
+where list_contains(cast($states as varchar[]), events.state)
+    and (events.item_id is not null or events.sequence > first_own.sequence)
+"""
+
+
+@cache
+def among(view: str) -> str:
+    """What a view of states says of the manifests in `asked_manifests`: the same rows, and nothing else is looked at.
+
+    Nobody's filter gets through the view to the events, of which there are two and more for every item of all years.
+    """
+    return _narrowed(view, _OF_MANIFESTS)
+
+
+@cache
+def among_items() -> str:
+    """What `manifest.item_states` says of the items in `asked_items`: the same rows, as `among`."""
+    return _narrowed("item_states", _OF_ITEMS)
+
+
+def _narrowed(view: str, conditions: dict[str, str]) -> str:
+    """A view's SELECT over only those rows of the tables beneath it that meet a condition."""
+
+    def table(found: re.Match[str]) -> str:
+        word, name = found.groups()
+        return f"{word} (select {name}.*, {name}.rowid from manifest.{name} where {conditions[name]}) as {name}"
+
+    select = _TABLE.sub(table, Model("manifest", SQL / "delivery" / f"{view}.sql").statement)
+    for other in ("common_states", "own_states"):
+        if f"manifest.{other} " in select:
+            select = select.replace(f"manifest.{other} ", f"({_narrowed(other, conditions)}) ")
+    return select
+
+
+_TABLE = re.compile(r"\b(from|join) manifest\.(events|items)\b")
+_OF_MANIFESTS = {
+    name: f"{name}.manifest_id in (select asked.manifest_id from asked_manifests as asked)"
+    for name in ("events", "items")
+}
+_ASKED_ITEM = "item_id in (select asked.item_id from asked_items as asked)"
+_OF_ITEMS = {"events": f"(events.item_id is null or events.{_ASKED_ITEM})", "items": f"items.{_ASKED_ITEM}"}
+
+
 def _fill(warehouse: Warehouse, table: str, columns: str, rows: Sequence[tuple[Any, ...]]) -> None:
     warehouse.run(f"create table if not exists manifest.{table} ({columns})")
     if sorted(warehouse.rows(f"from manifest.{table}")) == sorted(rows):
@@ -221,28 +296,21 @@ def record_selected(warehouse: Warehouse, select: str, params: dict[str, Any] | 
                       "cast(null as date) as until, cast(null as varchar) as by_whom, "
                       "cast(null as varchar) as detail where false "
                       f"union all by name ({select})", params)  # fmt: skip
-        if not warehouse.value("select count(*) from selected_events"):
+        if not ask_of_items(warehouse, "select item_id from selected_events"):
             warehouse.run("drop table selected_events")
             return 0
-        count = int(warehouse.value(
-            """
-            select count(distinct (selected.manifest_id, selected.item_id)) from selected_events as selected
-            inner join manifest.item_states as states
-                on states.manifest_id = selected.manifest_id and states.item_id = selected.item_id
-            inner join manifest.state_steps as steps
-                on steps.state = states.state and steps.following = selected.state
-            """
-        ))  # fmt: skip
+        warehouse.run(f"create or replace temp table allowed_events as {_ALLOWED.format(standing=among_items())}")
+        count = int(warehouse.value("select count(*) from allowed_events"))
         if count:
-            warehouse.run(_RECORD_SELECTED, {"first": _next_sequence(warehouse)})
-        warehouse.run("drop table selected_events")
+            warehouse.run(_RECORD_ALLOWED, {"first": _next_sequence(warehouse)})
+        for table in ("selected_events", "allowed_events"):
+            warehouse.run(f"drop table {table}")
     return count
 
 
-_RECORD_SELECTED = """
-insert into manifest.events by name
-select cast($first as bigint) - 1 + row_number() over (order by numbered.manifest_id, numbered.item_id) as sequence,
-    numbered.* exclude (turn)
+#: One step of an item at most, where its state leads to it.
+_ALLOWED = """
+select numbered.* exclude (turn)
 from (
     select selected.item_id, selected.manifest_id, selected.state, selected.on_day, selected.happened_at,
         selected.reason, selected.until, selected.by_whom, selected.origin, selected.detail,
@@ -251,12 +319,19 @@ from (
             order by selected.state, selected.reason, selected.until
         ) as turn
     from selected_events as selected
-    inner join manifest.item_states as states
+    inner join ({standing}) as states
         on states.manifest_id = selected.manifest_id and states.item_id = selected.item_id
     inner join manifest.state_steps as steps
         on steps.state = states.state and steps.following = selected.state
 ) as numbered
 where numbered.turn = 1
+"""
+
+_RECORD_ALLOWED = """
+insert into manifest.events by name
+select cast($first as bigint) - 1 + row_number() over (order by allowed.manifest_id, allowed.item_id) as sequence,
+    allowed.*
+from allowed_events as allowed
 """
 
 
@@ -274,23 +349,21 @@ def _standing(warehouse: Warehouse, events: Sequence[Event]) -> _Standing:
     """The items that are named, one by one; of the others in their manifests only which states there are."""
     manifests = sorted({event.manifest_id for event in events})
     items = sorted({event.item_id for event in events if event.item_id is not None})
-    rows = _standing_beside(warehouse, manifests, items) if items else warehouse.rows(
-        "select distinct manifest_id, 'any in ' || state, state from manifest.manifest_states "
-        "where list_contains(cast($manifests as varchar[]), manifest_id)",
-        {"manifests": manifests},
+    ask_of_manifests(warehouse, "select unnest(cast($manifests as varchar[])) as manifest_id", {"manifests": manifests})
+    rows = _standing_beside(warehouse, items) if items else warehouse.rows(
+        f"select distinct manifest_id, 'any in ' || state, state from ({among('manifest_states')})"
     )  # fmt: skip
     return _Standing({(manifest_id, item_id): state for manifest_id, item_id, state in rows})
 
 
-def _standing_beside(warehouse: Warehouse, manifests: list[str], items: list[str]) -> list[tuple[Any, ...]]:
+def _standing_beside(warehouse: Warehouse, items: list[str]) -> list[tuple[Any, ...]]:
     return warehouse.rows(
-        "select manifest_id, item_id, state from manifest.item_states "
-        "where list_contains(cast($manifests as varchar[]), manifest_id) "
-        "and item_id in (select unnest(cast($items as varchar[]))) "
-        "union all select distinct manifest_id, 'any other in ' || state, state from manifest.item_states "
-        "where list_contains(cast($manifests as varchar[]), manifest_id) "
-        "and item_id not in (select unnest(cast($items as varchar[])))",
-        {"manifests": manifests, "items": items},
+        f"with states as ({among('item_states')}), "
+        "named as (select unnest(cast($items as varchar[])) as item_id) "
+        "select manifest_id, item_id, state from states where item_id in (select item_id from named) "
+        "union all select distinct manifest_id, 'any other in ' || state, state from states "
+        "where item_id not in (select item_id from named)",
+        {"items": items},
     )
 
 

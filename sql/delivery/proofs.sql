@@ -1,8 +1,7 @@
 -- What the exports settle, and how. Grain: an item. Reads two working tables of the settlement: proving_exports, and
--- looked_up: of each order that still stands, what its record holds of what was ordered.
+-- settleable_items, with what their records hold of what was ordered.
 -- An export proves of an item when it was extracted after the item was delivered; a record that is there, when so was
--- the delivery that last said something about it. Acknowledged or verified is who has an event that says so: the state
--- is asked of the few that could be settled.
+-- the delivery that last said something about it.
 with delivered as (
     select
         events.manifest_id,
@@ -27,41 +26,6 @@ said as (
         deliveries.delivery_id
 ),
 
-settleable as (
-    select looked_up.*
-    from looked_up
-    where
-        looked_up.held = 0
-        and not exists (
-            select 1
-            from manifest.events
-            where
-                events.item_id = looked_up.item_id
-                and events.state = 'verified'
-        )
-    union all
-    select looked_up.*
-    from looked_up
-    where
-        looked_up.held <> 0
-        and (
-            looked_up.item_id in (
-                select events.item_id
-                from manifest.events
-                where
-                    events.item_id is not null
-                    and events.state in ('done', 'already_absent', 'partly_retained', 'verified')
-            )
-            or exists (
-                select 1
-                from manifest.events
-                where
-                    events.item_id is null
-                    and events.state in ('done', 'already_absent', 'partly_retained', 'verified')
-            )
-        )
-),
-
 compared as (
     select
         states.manifest_id,
@@ -69,15 +33,15 @@ compared as (
         states.system,
         states.state,
         exports.delivery_id,
-        settleable.record_type,
-        settleable.is_successor,
-        settleable.named,
-        settleable.held
-    from settleable
-    inner join manifest.item_states as states on settleable.item_id = states.item_id
+        settleable_items.record_type,
+        settleable_items.is_successor,
+        settleable_items.named,
+        settleable_items.held
+    from settleable_items
+    inner join manifest.item_states as states on settleable_items.item_id = states.item_id
     inner join proving_exports as exports
         on
-            settleable.record_type = exports.record_type
+            settleable_items.record_type = exports.record_type
             and states.system = exports.source
     left join delivered as own
         on
@@ -90,12 +54,12 @@ compared as (
     left join said
         on
             exports.source = said.source
-            and settleable.said_in = said.delivery_id
+            and settleable_items.said_in = said.delivery_id
     where
         states.action in ('erase', 'redact')
         and states.state not in ('issued', 'approved', 'cancelled')
         and exports.extracted_at > least(own.delivered_at, common.delivered_at)
-        and (not settleable.in_source or said.extracted_at > least(own.delivered_at, common.delivered_at))
+        and (not settleable_items.in_source or said.extracted_at > least(own.delivered_at, common.delivered_at))
 ),
 
 judged as (

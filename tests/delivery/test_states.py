@@ -15,6 +15,11 @@ from assets.delivery.states import (
     STATES,
     Event,
     allowed,
+    among,
+    among_items,
+    ask_of_items,
+    ask_of_manifests,
+    ask_of_manifests_in,
     is_code,
     record,
     record_selected,
@@ -217,3 +222,32 @@ def test_what_is_counted_by_manifest_is_what_the_items_say() -> None:
         told = warehouse.rows("select manifest_id, system, action, state, since, is_open, owner, items "
                               "from manifest.manifest_states order by all")  # fmt: skip
         assert told == warehouse.rows(counted), seed
+        narrowed_is_the_same(warehouse, chance)
+
+
+def narrowed_is_the_same(warehouse: Warehouse, chance: random.Random) -> None:
+    """What is said of some manifests or items is what the views say of them; who may stand there leaves none out."""
+    manifests = chance.sample(["M0", "M1", "M2"], 2)
+    items = [f"I{number}-{item}" for number in range(3) for item in chance.sample(range(6), 2)]
+    named = "select unnest(cast($names as varchar[])) as"
+    assert ask_of_manifests(warehouse, f"{named} manifest_id", {"names": manifests})
+    for view in ("common_states", "own_states", "item_states", "manifest_states"):
+        whole = f"from manifest.{view} where list_contains(cast($names as varchar[]), manifest_id) order by all"
+        assert warehouse.rows(f"from ({among(view)}) order by all") == warehouse.rows(whole, {"names": manifests})
+    assert ask_of_items(warehouse, f"{named} item_id", {"names": items})
+    whole = "from manifest.item_states where list_contains(cast($names as varchar[]), item_id) order by all"
+    assert warehouse.rows(f"from ({among_items()}) order by all") == warehouse.rows(whole, {"names": items})
+    for state in STATES:
+        ask_of_manifests_in(warehouse, state.name)
+        standing = warehouse.rows(
+            "select manifest_id from manifest.manifest_states where state = ? "
+            "and manifest_id not in (select manifest_id from asked_manifests)", [state.name],
+        )  # fmt: skip
+        assert standing == [], state.name
+
+
+def test_a_manifest_that_stands_nowhere_near_is_not_asked(warehouse: Warehouse) -> None:
+    record(warehouse, [event("approved"), event("delivered"), event("done", 1)])
+    assert ask_of_manifests_in(warehouse, "issued", "approved")
+    assert warehouse.rows("from asked_manifests") == [("M2",)]
+    assert not ask_of_manifests_in(warehouse, "refused")
