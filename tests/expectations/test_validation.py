@@ -116,6 +116,24 @@ def test_neither_keys_are_asked_for_nor_the_configuration_saved_with_every_table
     assert asked == once * 2  # what two tables cost is what one does
 
 
+def test_the_catalog_is_asked_once_for_all_tables_of_a_schema(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _engine_class(warehouse)  # which imports them without their warnings
+    from duckdb_sqlalchemy import Dialect
+
+    asked: list[str | None] = []
+    ask = Dialect.get_multi_columns
+
+    def noted(self: Any, connection: Any, schema: str | None = None, **more: Any) -> Any:
+        asked.append(schema)
+        return ask(self, connection, schema, **more)
+
+    monkeypatch.setattr(Dialect, "get_multi_columns", noted)
+    run(warehouse, *(check("expect_column_values_to_not_be_null", f"raw.{one}", one, column="id") for one in TABLES))
+    assert asked == ["raw"]
+
+
 def test_verdicts_come_in_the_order_of_the_suite_whatever_their_tables(warehouse: Warehouse) -> None:
     null = "expect_column_values_to_not_be_null"
     found = run(

@@ -14,6 +14,7 @@ from tests.manifests.company import DAY, RECORDS, Company
 
 RULE = "erasure_not_in_one_manifest"
 AUDIT = SQL / "audits" / "manifests" / "erasures_not_told_once.sql"
+KEPT = SQL / "audits" / "manifests" / "kept_fields_ordered_erased.sql"
 OUTCOMES = ("retain", "restrict", "erase", "erase", "never", "not_personal")
 TAMPERING = (
     "delete from manifest.proposed where row_id = {row}",
@@ -21,6 +22,12 @@ TAMPERING = (
     "insert into manifest.proposed select * from manifest.proposed where row_id = {row}",
     "update retention.dispositions set disposition = 'erase' where row_id = {row}",
     "update raw.crm_customers set phone = '070-1740606', street = null where row_id = {row}",
+)
+#: What makes items erase what is kept, or what nobody knows.
+TOO_MUCH = (
+    "update retention.dispositions set disposition = 'retain' where row_id = {row}",
+    "update manifest.proposed set fields = ['shoe_size', 'phone'] where action = 'redact' and row_id = {row}",
+    "update manifest.proposed set action = 'erase' where row_id = {row}",
 )
 
 
@@ -36,6 +43,7 @@ def test_erasures_that_are_missing_or_repeated_are_found_field_by_field(seed: in
         assert refusals(company.warehouse) == []
         for tampering in chance.sample(TAMPERING, 3):
             found += _compare_after(company, tampering.format(row=chance.randint(1, 6)))
+        _compare_kept_after(company, chance.choice(TOO_MUCH).format(row=chance.randint(1, 3)))
         company.propose(day, _outcomes(chance, company))
         company.seal(day)
     assert found
@@ -53,6 +61,17 @@ def _compare_after(company: Company, tampering: str) -> int:
         assert bool(warehouse.value(f"select count(*) from ({AUDIT.read_text()})")) == bool(missing), tampering
     warehouse.run("rollback")
     return missing.total()
+
+
+def _compare_kept_after(company: Company, tampering: str) -> None:
+    """Tamper, compare what the audit finds with what each item's fields say, and take the tampering back."""
+    warehouse = company.warehouse
+    warehouse.run("begin")
+    warehouse.run(tampering)
+    kept = warehouse.rows(f"select * from ({KEPT.read_text()})")
+    assert len(kept) == len(set(kept))
+    assert set(kept) == _kept(company), tampering
+    warehouse.run("rollback")
 
 
 def _company(chance: random.Random) -> Company:
@@ -103,6 +122,21 @@ def _missing(company: Company) -> Counter[str]:
         for field in held:
             missing[source] += named[field] > 1 or (not named[field] and (record_type, key, field) not in ordered)
     return +missing
+
+
+def _kept(company: Company) -> set[tuple[str, int, str | None]]:
+    """Each category that an item would erase and that is not up for erasure; None where a name is nobody's."""
+    rows = company.warehouse.rows
+    due = set(rows("select record_type, row_id, data_category from retention.dispositions where disposition = 'erase'"))
+    fields = rows("select record_type, field, data_category from policy.fields")
+    kept: set[tuple[str, int, str | None]] = set()
+    for record_type, row_id, action, names in rows(
+        "select record_type, row_id, action, fields from manifest.proposed where action in ('erase', 'redact')"
+    ):
+        known = {field: category for of, field, category in fields if of == record_type}
+        for field in known if action == "erase" else names:
+            kept.add((record_type, row_id, known.get(field)))
+    return {one for one in kept if one not in due}
 
 
 def _held(company: Company, record_type: str, row_id: int) -> set[str]:

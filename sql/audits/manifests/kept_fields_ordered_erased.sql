@@ -1,5 +1,6 @@
 -- Items that would erase what is kept: a field whose category is not up for erasure, or a record of which any is not.
 -- Grain: a record and category. Numbers have a bit per field; names that no contract knows are a category of their own.
+-- Thirty-two surrogates are the bits of another: which records of a category are up for erasure is looked up there.
 with listed as (
     select
         lists.record_type,
@@ -28,15 +29,43 @@ named as (
     group by listed.record_type, listed.fields
 ),
 
-every_field as (
+erased as (
     select
-        bits.record_type,
-        bit_or(bits.bit) as named
-    from manifest.field_bits as bits
-    group by bits.record_type
+        dispositions.record_type,
+        dispositions.data_category,
+        dispositions.row_id >> 5 as part,
+        bit_or(cast(1 as bigint) << (dispositions.row_id & 31)) as records
+    from retention.dispositions as dispositions
+    where dispositions.disposition = 'erase'
+    group by dispositions.record_type, dispositions.data_category, dispositions.row_id >> 5
 ),
 
-orders as (
+whole_parts as (
+    select
+        proposed.record_type,
+        proposed.row_id >> 5 as part,
+        bit_or(cast(1 as bigint) << (proposed.row_id & 31)) as records
+    from manifest.proposed as proposed
+    where proposed.action = 'erase'
+    group by proposed.record_type, proposed.row_id >> 5
+),
+
+kept_parts as (
+    select
+        whole_parts.record_type,
+        categories.data_category,
+        whole_parts.part,
+        whole_parts.records & ~coalesce(erased.records, 0) as records
+    from whole_parts
+    inner join manifest.category_bits as categories on whole_parts.record_type = categories.record_type
+    left join erased
+        on
+            categories.record_type = erased.record_type
+            and categories.data_category = erased.data_category
+            and whole_parts.part = erased.part
+),
+
+redacted as (
     select
         proposed.record_type,
         proposed.row_id,
@@ -48,58 +77,47 @@ orders as (
             proposed.record_type = named.record_type
             and proposed.fields = named.fields
     where proposed.action = 'redact'
-    union all
-    select
-        proposed.record_type,
-        proposed.row_id,
-        coalesce(every_field.named, 0) as named,
-        every_field.named is null as is_unknown
-    from manifest.proposed as proposed
-    left join every_field on proposed.record_type = every_field.record_type
-    where proposed.action = 'erase'
-),
-
-due as (
-    select
-        dispositions.record_type,
-        dispositions.row_id,
-        bit_or(categories.bits) as fields
-    from retention.dispositions as dispositions
-    inner join manifest.category_bits as categories
-        on
-            dispositions.record_type = categories.record_type
-            and dispositions.data_category = categories.data_category
-    where dispositions.disposition = 'erase'
-    group by dispositions.record_type, dispositions.row_id
-),
-
-kept as (
-    select
-        orders.record_type,
-        orders.row_id,
-        orders.is_unknown,
-        orders.named - (orders.named & coalesce(due.fields, 0)) as fields
-    from orders
-    left join due
-        on
-            orders.record_type = due.record_type
-            and orders.row_id = due.row_id
 )
 
-select distinct
-    kept.record_type,
-    kept.row_id,
+select
+    proposed.record_type,
+    proposed.row_id,
+    kept_parts.data_category
+from manifest.proposed as proposed
+inner join kept_parts
+    on
+        proposed.record_type = kept_parts.record_type
+        and (proposed.row_id >> 5) = kept_parts.part
+        and (kept_parts.records & (cast(1 as bigint) << (proposed.row_id & 31))) <> 0
+where proposed.action = 'erase' and kept_parts.records <> 0
+union
+select
+    redacted.record_type,
+    redacted.row_id,
     categories.data_category
-from kept
+from redacted
 inner join manifest.category_bits as categories
     on
-        kept.record_type = categories.record_type
-        and (categories.bits & kept.fields) <> 0
-where kept.fields <> 0
-union all
-select distinct
-    kept.record_type,
-    kept.row_id,
+        redacted.record_type = categories.record_type
+        and (redacted.named & categories.bits) <> 0
+left join erased
+    on
+        categories.record_type = erased.record_type
+        and categories.data_category = erased.data_category
+        and (redacted.row_id >> 5) = erased.part
+where coalesce(erased.records & (cast(1 as bigint) << (redacted.row_id & 31)), 0) = 0
+union
+select
+    redacted.record_type,
+    redacted.row_id,
     cast(null as varchar) as data_category
-from kept
-where kept.is_unknown
+from redacted
+where redacted.is_unknown
+union
+select
+    proposed.record_type,
+    proposed.row_id,
+    cast(null as varchar) as data_category
+from manifest.proposed as proposed
+left join manifest.category_bits as categories on proposed.record_type = categories.record_type
+where proposed.action = 'erase' and (categories.record_type is null or proposed.row_id is null)
