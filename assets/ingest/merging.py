@@ -26,6 +26,9 @@ _KEY_TEXT = {
 }  # fmt: skip
 
 
+#: How many staged rows of a first load are written at once. What they are joined to stays in memory, so no row spills.
+_AT_ONCE = 4_000_000
+
 #: Columns whose values are few: each is hashed once.
 _FEW_VALUES = frozenset({"product"})
 
@@ -115,8 +118,11 @@ def _joined_as_written(warehouse: Warehouse) -> Iterator[None]:
 def _write(warehouse: Warehouse, staging: Staging, raw: str) -> None:
     params = {"delivery_id": staging.delivery_id}
     if not staging.known.rows:
+        begin, end = warehouse.rows(f"select min(rowid), max(rowid) + 1 from {staging.table}")[0]
         with _joined_as_written(warehouse):
-            warehouse.run(f"insert into {raw} by name {_arrivals(staging, raw)}", params)
+            for first in range(begin, end, _AT_ONCE):
+                these = params | {"first": first, "last": first + _AT_ONCE - 1}
+                warehouse.run(f"insert into {raw} by name {_arrivals(staging, raw)}", these)
     elif staging.full and not staging.recognised:
         _replace(warehouse, staging, raw)
     else:
@@ -188,7 +194,10 @@ def _is_leaving(staging: Staging) -> str:
 
 
 def _arrivals(staging: Staging, raw: str) -> str:
-    """The rows that came, each with the delivery that last changed a value of it: this one or the earlier one."""
+    """The rows that came, each with the delivery that last changed a value of it: this one or the earlier one.
+
+    Of a first load those from `$first` to `$last`.
+    """
     if not staging.known.rows:
         return _arrived(staging, raw)
     names = [name for name in raw_columns(staging.contract) if name not in ("changed_in", "row_digest")]
@@ -230,8 +239,13 @@ def _arrived(staging: Staging, raw: str) -> str:
         select {", ".join(parts)}
         from {staging.table} as new
         {"".join(_joins(staging, raw))}
-        where new._failure = 0 and not new._deleted
+        where new._failure = 0 and not new._deleted {_part(staging, "and new.rowid")}
     """
+
+
+def _part(staging: Staging, place: str) -> str:
+    """The rows whose `place` is among those that are being written: of a first load, else all."""
+    return "" if staging.known.rows else f"{place} between $first and $last"
 
 
 def _digest(known: Known) -> str:
@@ -245,7 +259,8 @@ def _joins(staging: Staging, raw: str) -> Iterator[str]:
     contract = staging.contract
     if staging.known.rows:
         yield f" left join met on met.place = new.rowid left join {raw} as old on old.row_id = met.row_id"
-    yield " left join new_rows on new_rows.place = new.rowid"
+    part = _part(staging, "where place")
+    yield f" left join (select place, row_id from new_rows {part}) as new_rows on new_rows.place = new.rowid"
     if staging.known.ordered:
         these = ordered_of(contract, f"select _key from {staging.table}")
         yield f" left join ({these}) as ordered on ordered.record_key = new._key"
@@ -254,7 +269,8 @@ def _joins(staging: Staging, raw: str) -> Iterator[str]:
             name = identifier(column.name)
             yield (
                 f" left join (select value, pseudonym({_KEY_TEXT[column.name].replace('{}', 'value')}) as value_key "
-                f"from (select distinct {name} as value from {staging.table})) as {identifier('few ' + column.name)} "
+                f"from (select distinct {name} as value from {staging.table} "
+                f"{_part(staging, 'where rowid')})) as {identifier('few ' + column.name)} "
                 f"on {identifier('few ' + column.name)}.value = new.{name}"
             )
 

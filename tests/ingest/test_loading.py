@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.errors import BadInput
-from assets.ingest import loading
+from assets.ingest import loading, merging
 from assets.ingest.accepting import accept_shrunk_table
 from assets.ingest.contracts import Contract, Contracts, canonical
 from assets.ingest.loading import ingest, load_rows
@@ -135,6 +135,22 @@ def test_the_order_of_a_file_does_not_decide_its_surrogates(company: Any) -> Non
     ]  # fmt: skip
 
 
+def test_a_first_load_is_the_same_however_many_rows_are_written_at_once(
+    company: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = "order_line_id,order_id,delivery_id,product,description,quantity,unit_price\n"
+    bad = "R0,O1,,Affisch,,many,1\n"
+    rows = [f"R{number},O1,,{('Affisch', 'Banderoll')[number % 2]},,1,{number}\n" for number in (7, 3, 9, 1, 5, 2, 3)]
+    company.send("orders", {"order_lines": lines + "".join([*rows[:2], bad, *rows[2:]])})
+    monkeypatch.setattr(merging, "_AT_ONCE", 2)
+    company.ingest()
+    assert company.rows("select order_line_id, row_id, unit_price from raw.orders_order_lines order by 1") == [
+        ("R1", 1, 1), ("R2", 2, 2), ("R3", 3, 3), ("R5", 4, 5), ("R7", 5, 7), ("R9", 6, 9),
+    ]  # fmt: skip
+    assert company.value("select count(distinct product_key) from raw.orders_order_lines") == 2
+    assert company.value("select count(*) from intake.quarantined") == 2
+
+
 def test_a_table_may_come_in_several_files(company: Any) -> None:
     folder = company.send("crm", {"customers": customers(customer("K1"))})
     second = customers(customer("K2"), customer("K1"))
@@ -157,6 +173,33 @@ def test_the_same_delivery_is_taken_in_once(company: Any) -> None:
     company.send("crm", {"customers": customers(customer("K1"))}, delivery_id="again")
     assert company.ingest().deliveries == ()
     assert company.rows("select * from intake.deliveries") == before
+
+
+@pytest.mark.parametrize(("keys", "threads"), [("1", 1), ("123", 2)])
+def test_a_table_is_shared_out_among_threads_when_it_is_large(
+    company: Any, monkeypatch: pytest.MonkeyPatch, keys: str, threads: int
+) -> None:
+    seen = []
+    load = loading._load
+    monkeypatch.setattr(loading, "_WORTH_SHARING", 3)
+    monkeypatch.setattr(
+        loading, "_load", lambda warehouse, *more: (seen.append(_threads(company)), load(warehouse, *more))[1]
+    )
+    company.warehouse.run("set threads = 2")
+    company.send("crm", {"customers": customers(*[customer(f"K{key}") for key in keys])})
+    assert company.ingest().loaded
+    assert (seen, _threads(company)) == ([threads], 2)
+
+
+def test_a_delivery_that_is_refused_leaves_the_threads_as_they_were(company: Any) -> None:
+    company.warehouse.run("set threads = 2")
+    company.send("crm", {"customers": customers(customer("K1"))}, rows=7)
+    assert company.ingest().rejected
+    assert _threads(company) == 2
+
+
+def _threads(company: Any) -> int:
+    return int(company.value("select current_setting('threads')"))
 
 
 def test_what_a_full_delivery_leaves_out_has_left_the_source(company: Any) -> None:
