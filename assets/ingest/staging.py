@@ -173,11 +173,12 @@ def _counts(
 
 
 def _staged(warehouse: Warehouse) -> tuple[dict[int, _Counts], bool]:
+    """What was staged of each file, and whether a key may have come twice: not while all keys' hashes differ."""
     found = warehouse.rows(
         f"select _file, count(*), count(*) filter (where _failure > 0), "
         f"count(*) filter (where _failure = {OUT_OF_SCOPE}), "
         f"count(*) filter (where _failure > 0 and _key is null), min(rowid), "
-        f"(select count(_key) > count(distinct _key) from {_TABLE} where _failure = 0) "
+        f"(select count(_key) > count(distinct hash(_key)) from {_TABLE} where _failure = 0) "
         f"from {_TABLE} group by _file"
     )
     return {number: _Counts(*each) for number, *each, _ in found}, any(twice for *_, twice in found)
