@@ -12,7 +12,7 @@ from datetime import date
 from assets.manifests import fields, ledger, reasons
 from assets.models import SQL, Model
 from assets.policy import Policy
-from assets.warehouse import Warehouse
+from assets.warehouse import DISTINCT_TEXTS, Warehouse
 
 #: A partner keeps what a direct delivery gave it for transport claims, and no longer (rules.md, What leaves).
 PARTNER_DAYS = 90
@@ -21,7 +21,12 @@ PARTNER_DAYS = 90
 WORKING_TABLES = ("manifest.changed_records", "manifest.held_records")
 
 #: What was told is kept wide: narrowed to what the policy's fields need, as everything that it is compared with.
-_NARROWED = {"changed_records": ("told_erase", "told_restrict")}
+_NARROWED = ("told_erase", "told_restrict")
+
+#: Columns in which nearly every text is another, and how they are packed.
+_DISTINCT = {"record_key": DISTINCT_TEXTS, "because": "json using compression zstd"}
+
+_LARGE = ("changed_records", "changed_items")
 
 _CHANGED = ("told_records", "claim_bits", "changed_records")
 _TOLD = ("changed_items", "disclosed_fields", "lapsed_disclosures", "delivered_fields", "notice_fields")
@@ -46,7 +51,8 @@ def propose(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
         fields.show_fields(warehouse)
         reasons.prepare(warehouse, as_of)
         (because, ends), (kept, keeps) = reasons.because(warehouse), reasons.kept(warehouse)
-        warehouse.run(_PROPOSED.replace("$because", because).replace("$kept", kept).replace("$joins", ends + keeps))
+        proposed = _PROPOSED.replace("$because", because).replace("$kept", kept).replace("$joins", ends + keeps)
+        _write(warehouse, "manifest.proposed", proposed)
         reasons.discard(warehouse)
         warehouse.run(
             "create or replace table manifest.proposal as select cast($as_of as date) as as_of, $sha as policy_sha256",
@@ -57,20 +63,24 @@ def propose(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
 def _build(warehouse: Warehouse, names: tuple[str, ...], params: dict[str, object]) -> None:
     for name in names:
         model = Model(schema="manifest", path=SQL / "manifests" / f"{name}.sql")
-        if name in _NARROWED:
-            width = fields.width(warehouse)
-            narrowed = ", ".join(f"cast({column} as {width}) as {column}" for column in _NARROWED[name])
-            warehouse.run(
-                f"create or replace table {model.table} as "
-                f"select * replace ({narrowed}) from ({model.statement}) as made"
-            )
+        if name in _LARGE:
+            _write(warehouse, model.table, model.statement)
         else:
             model.build(warehouse, params)
 
 
+def _write(warehouse: Warehouse, table: str, select: str) -> None:
+    """Make a table of many rows: keys packed the cheap way, numbers as wide as the policy's fields need."""
+    described = [(name, kind) for name, kind, *_ in warehouse.rows(f"describe {select}")]
+    width = fields.width(warehouse)
+    types = {**dict(described), **{name: width for name, _ in described if name in _NARROWED}}
+    columns = ", ".join(f"{name} {_DISTINCT.get(name, kind)}" for name, kind in types.items())
+    warehouse.run(f"create or replace table {table} ({columns})")
+    warehouse.run(f"insert into {table} {select}")
+
+
 #: The names of fields are looked up by the number that stands for them: few numbers differ.
 _PROPOSED = """
-create or replace table manifest.proposed as
 with notices as (
     select notices.partner_id, notices.record_type, notices.record_key, bit_or(bits.bit) as named,
         max(case when notices.cause = 'direct_delivery' then notices.ended_on end) as delivered,

@@ -163,22 +163,23 @@ due as (
     where decisions.due <> 0
 ),
 doubted as materialized (
-    select * from due where missing <> 0 or is_repeated
+    select due.record_type, due.row_id, due.due, due.missing, due.is_repeated,
+        records.source, records.record_type as told_type, records.record_key
+    from due
+    inner join retention.records as records
+        on try_cast(records.record_type as $decided) = due.record_type and records.row_id = due.row_id
+    where due.missing <> 0 or due.is_repeated
 ),
 ordered as (
     select doubted.record_type, doubted.row_id, bit_or(told.named) as named
     from doubted
-    inner join retention.records as records
-        on try_cast(records.record_type as $decided) = doubted.record_type and records.row_id = doubted.row_id
     inner join manifest.ordered_records as told
-        on told.record_type = records.record_type and told.record_key = records.record_key
+        on told.record_type = doubted.told_type and told.record_key = doubted.record_key
     group by doubted.record_type, doubted.row_id
 )
-select records.source, records.record_type, records.row_id, records.record_key, doubted.due,
+select doubted.source, doubted.told_type as record_type, doubted.row_id, doubted.record_key, doubted.due,
     coalesce(ordered.named, 0) as ordered
 from doubted
-inner join retention.records as records
-    on try_cast(records.record_type as $decided) = doubted.record_type and records.row_id = doubted.row_id
 left join ordered on ordered.record_type = doubted.record_type and ordered.row_id = doubted.row_id
 where doubted.is_repeated or (doubted.missing & coalesce(ordered.named, 0)) <> doubted.missing
 """

@@ -160,19 +160,26 @@ class _Run:
             f"""
             create or replace temp table being_sealed as
             with items as (
-                select proposed.system, proposed.record_type, proposed.record_key, proposed.action, proposed.fields,
-                    proposed.because, proposed.kept, cast($respond_by as date) as respond_by, records.key_field,
-                    changed.named
+                select proposed.record_type, proposed.record_key, proposed.action, proposed.fields, proposed.because,
+                    proposed.kept, changed.named
                 from manifest.proposed as proposed
-                inner join policy.records as records on records.record_type = proposed.record_type
-                left join manifest.changed_items as changed
+                left join (
+                    select cast(record_type as varchar) as record_type, row_id, action, named
+                    from manifest.changed_items
+                    where source = $system
+                ) as changed
                     on changed.record_type = proposed.record_type and changed.row_id = proposed.row_id
-                    and changed.action = proposed.action and changed.source = proposed.system
+                    and changed.action = proposed.action
                 where proposed.system = $system
             ),
-            bodies as (select *, {documents.SQL_BODY} as body from items)
-            select {documents.SQL_ITEM_ID} as item_id, system, record_type, record_key, action, fields, because, kept,
-                cast($as_of as date) as as_of, respond_by, key_field, named
+            described as (
+                select items.*, records.key_field, cast($respond_by as date) as respond_by
+                from items
+                inner join policy.records as records on records.record_type = items.record_type
+            ),
+            bodies as (select *, {documents.SQL_BODY} as body from described)
+            select {documents.SQL_ITEM_ID} as item_id, cast($system as varchar) as system, record_type, record_key,
+                action, fields, because, kept, cast($as_of as date) as as_of, respond_by, key_field, named
             from bodies
             order by {documents.LINE_ORDER}
             """,

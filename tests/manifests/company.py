@@ -111,7 +111,9 @@ class Company:
                       "retention.purpose_claims"):  # fmt: skip
             warehouse.run(f"delete from {table}")
         warehouse.insert("retention.evaluation", ["as_of"], [(day,)])
-        records, dispositions, claims = [], [], []
+        records: list[tuple[Any, ...]] = []
+        dispositions: list[tuple[Any, ...]] = []
+        claims: list[tuple[Any, ...]] = []
         present = {
             key
             for (key,) in warehouse.rows("select record_type || ' ' || record_key from core.records where in_source")
@@ -200,14 +202,15 @@ def _claims(day: date, outcome: str) -> Sequence[tuple[Any, ...]]:
     """The claims that bear an outcome out: purpose, last day, what is missing. Each category has a clock of its own."""
     yesterday, later = day - timedelta(days=1), day + timedelta(days=100)
     ended = ("selling", yesterday, None)
-    return {
+    claims: dict[str, list[tuple[Any, ...]]] = {
         "retain": [("selling", later, None)],
         "restrict": [ended, ("bookkeeping", later, None)],
         "review": [("selling", None, "closed_at")],
         "erase": [ended],
         "never": [],
         "not_personal": [],
-    }[outcome]
+    }
+    return claims[outcome]
 
 
 def _tables() -> list[str]:
