@@ -52,9 +52,7 @@ def commands(folder: Path) -> Iterator[Path]:
 
 def answer(address: str) -> None:
     """Fork a process for each command that comes."""
-    for module in READ:
-        importlib.import_module(module)
-
+    read_ahead()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen()
@@ -70,6 +68,22 @@ def answer(address: str) -> None:
                     os.close(handle)
                 _, status = os.waitpid(child, 0)
                 caller.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def read_ahead() -> None:
+    """Read the code, and what every command makes of the code alone: the shipped contracts, what checks run on."""
+    for module in READ:
+        importlib.import_module(module)
+    from assets.catalogue.assets import lineage_of
+    from assets.ingest.contracts import canonical
+    from assets.models import Models
+    from expectations.validation import imported_meanwhile
+
+    canonical()
+    for model in Models.of("core", "triggers", "purposes", "retention").ordered:
+        lineage_of(model.table, model.statement)
+    with imported_meanwhile():  # and waits for the end of it: what forks has one thread
+        pass
 
 
 def become(told: dict[str, object], handles: list[int]) -> None:
