@@ -8,7 +8,7 @@ and keys that the rules read, keyed hashes and `known_*`. Values of the same fie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -170,35 +170,27 @@ def _find_losing(warehouse: Warehouse, contract: Contract, bits: told.Halves) ->
     """Pick the rows that hold a value that was ordered erased, or do not say of such values what is to be said.
 
     A row says it when its digest is not that of values that went, and `withheld` is null or names fields that are
-    ordered and that the source has, in their order. What is ordered is looked up and compared here alone, by bits: the
-    rewriting, which reads every row twice, joins few rows.
+    ordered and that the source has. What is ordered is looked up and compared here alone, by bits: the rewriting, which
+    reads every row twice, joins few rows.
     """
     names = [name for name in _personal(contract) if name in bits]
-    held = {f"source_row.{identifier(name)} is not null": bits[name] for name in names}
-    kept_out = {f"list_contains(withheld, {literal(name)})": bits[name] for name in names}
-    in_order = f"list_filter({_texts(names)}, lambda field: list_contains(withheld, field))"
-    counted = " + ".join(f"bit_count(source_row.{half} & orders.{half})" for half in told.HALVES)
+    held = _sums({f"source_row.{identifier(name)} is not null": bits[name] for name in names}, "held_{}")
+    kept_out = _sums({f"list_contains(withheld, {literal(name)})": bits[name] for name in names}, "kept_out_{}")
     warehouse.run(
         f"""
         create or replace temp table {_losing(contract)} as
         with orders as ({_ORDERS}),
-        different as materialized (select distinct withheld from raw.{identifier(contract.raw_table)}),
-        lists as (
-            select withheld, {_sums(kept_out)} from different
-            where withheld = {in_order} and len(withheld) > 0
-        ),
         losing as (
-            select source_row.row_id, orders.low, orders.high, {counted} as held
+            select source_row.row_id, orders.low, orders.high, {_counted("held_{0} & {0}")} as held
             from (
-                select row_id, cast({identifier(contract.key)} as varchar) as record_key, in_source, withheld,
-                    coalesce(row_digest <= {LARGEST_DIGEST}, false) as is_of_values, {_sums(held)}
+                select row_id, cast({identifier(contract.key)} as varchar) as record_key, in_source, {held}, {kept_out},
+                    len(withheld) as names, coalesce(row_digest <= {LARGEST_DIGEST}, false) as is_of_values
                 from raw.{identifier(contract.raw_table)} as source_row
             ) as source_row
             inner join orders on orders.record_key = source_row.record_key
-            left join lists on lists.withheld = source_row.withheld
-            where source_row.is_of_values or {_either("source_row.{0} & orders.{0} <> 0")}
-                or (source_row.withheld is not null
-                    and coalesce(not source_row.in_source or {_either("lists.{0} & ~orders.{0} <> 0")}, true))
+            where source_row.is_of_values or {_either("held_{0} & {0} <> 0")}
+                or (names is not null and (not in_source or names = 0 or names <> {_counted("kept_out_{0}")}
+                    or {_either("kept_out_{0} & ~{0} <> 0")}))
         )
         select losing.*, signatures.signature
         from losing inner join ({_SIGNATURES}) as signatures
@@ -226,13 +218,13 @@ _SIGNATURES = f"""
 """
 
 
-def _sums(conditions: Mapping[str, tuple[int, int]]) -> str:
+def _sums(conditions: Mapping[str, tuple[int, int]], names: str) -> str:
     """A number's two halves: the bits of the conditions that hold."""
     columns = []
     for half, column in enumerate(told.HALVES):
         bits = [f"case when {condition} then {bit[half]} else 0 end" for condition, bit in conditions.items()
                 if bit[half]]  # fmt: skip
-        columns.append(f"cast({' + '.join(bits) or '0'} as bigint) as {column}")
+        columns.append(f"cast({' + '.join(bits) or '0'} as bigint) as {names.format(column)}")
     return ", ".join(columns)
 
 
@@ -240,8 +232,8 @@ def _either(condition: str) -> str:
     return f"({' or '.join(condition.format(half) for half in told.HALVES)})"
 
 
-def _texts(names: Iterable[str]) -> str:
-    return f"cast([{', '.join(map(literal, names))}] as varchar[])"
+def _counted(bits: str) -> str:
+    return f"({' + '.join(f'bit_count({bits.format(half)})' for half in told.HALVES)})"
 
 
 def _is_ordered(name: str, bits: told.Halves) -> str:

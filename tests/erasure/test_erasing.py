@@ -222,8 +222,14 @@ def shuffle(warehouse: Warehouse, contract: Contract) -> None:
     for name in (*personal, "withheld", "row_digest"):
         warehouse.run(f"update {raw} set {identifier(name)} = null where hash(rowid, $name) % 4 < 3", {"name": name})
     some = ", ".join(f"case when hash(rowid, '{name}') % 2 = 0 then '{name}' end" for name in personal)
-    for number, withheld in enumerate((f"[{some}]", str(personal), f"[{some}, 'a field of no contract']",
-                                       str(personal[::-1]), "cast([] as varchar[])")):  # fmt: skip
+    lists = (
+        f"[{some}]",
+        str(personal),
+        f"[{some}, 'a field of no contract']",
+        f"[{some}, {some}]",
+        "cast([] as text[])",
+    )
+    for number, withheld in enumerate(lists):
         warehouse.run(
             f"update {raw} set withheld = list_filter({withheld}, lambda name: name is not null) "
             f"where rowid % 13 = {number}"
