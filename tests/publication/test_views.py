@@ -65,9 +65,9 @@ WIDE["retention.field_dispositions"] = f"""
 #: What is stored as counts, so that the report asks few rows: counted here from the views that they stand for.
 COUNTED = {
     "retention.disposition_counts": """
-        select source, record_type, data_category, disposition, keep_until is not null as has_end,
-            count(*) as categories
-        from a.retention.dispositions group by all
+        select source, record_type, data_category, list_sort(list(distinct field)) as fields, disposition,
+            keep_until is not null as has_end, count(distinct record_key) as categories
+        from a.retention.field_dispositions group by all
     """,
     "retention.purpose_counts": """
         select purpose, source, record_type, count(distinct record_key) as records, count(*) as categories
