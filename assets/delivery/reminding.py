@@ -8,7 +8,7 @@ be answered and was not is `overdue`, and the reminders of the day are listed by
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from assets.delivery.states import among_items, ask_of_items, record_selected
 from assets.manifests import ledger
@@ -60,16 +60,25 @@ def fall_due(warehouse: Warehouse, as_of: date) -> int:
         )
 
 
-#: What has ever been postponed; what has not falls due by no clock.
+#: What has ever been postponed, or was given thirty days; nothing else falls due on another day than the one to answer.
 _POSTPONED = """
 with postponed as (
     select manifest_id, item_id from manifest.events
-    where state in ('withheld', 'refused', 'partly_retained', 'discrepancy')
+    where state in ('withheld', 'refused', 'partly_retained', 'discrepancy') or until is not null
 )
 select item_id from postponed where item_id is not null
 union all
 select item_id from manifest.items
 where manifest_id in (select manifest_id from postponed where item_id is null)
+"""
+
+#: What is to be answered by a day, but for what has come to its end.
+_TO_BE_ANSWERED = """
+select items.item_id from manifest.items as items
+where items.respond_by <= $until and not exists (
+    select 1 from manifest.events as events
+    where events.item_id = items.item_id and events.state in ('verified', 'cancelled')
+)
 """
 
 
@@ -80,13 +89,23 @@ def remind(warehouse: Warehouse, as_of: date) -> list[Reminder]:
     """
     ledger.prepare(warehouse)
     with warehouse.transaction():
+        ask_of_items(warehouse, _TO_BE_ANSWERED, {"until": as_of})
         record_selected(
             warehouse,
             "select manifest_id, item_id, 'overdue' as state, cast($as_of as date) as on_day, 'clock' as origin "
-            "from manifest.item_states where state in ('delivered', 'accepted', 'queued') and respond_by < $as_of",
+            f"from ({among_items()}) where state in ('delivered', 'accepted', 'queued') and respond_by < $as_of",
             {"as_of": as_of},
         )
-        _REMINDERS.build(warehouse, {"as_of": as_of, "near": NEARING_DAYS, "long": LONG_LATE_DAYS})
+        ask_of_items(
+            warehouse,
+            f"{_TO_BE_ANSWERED} union all from ({_POSTPONED})",
+            {"until": as_of + timedelta(days=NEARING_DAYS)},
+        )
+        warehouse.run(
+            "create or replace table manifest.reminders as "
+            + _REMINDERS.statement.replace("manifest.item_states ", f"({among_items()}) "),
+            {"as_of": as_of, "near": NEARING_DAYS, "long": LONG_LATE_DAYS},
+        )
     rows = warehouse.rows(
         "select system, manifest_id, owner, lateness, due_on, items from manifest.reminders "
         "order by due_on, system, manifest_id, owner"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from assets.delivery.reminding import Reminder, fall_due, remind
-from assets.delivery.states import Event, record
+from assets.delivery.states import STATES, Event, record
+from assets.manifests import ledger
+from assets.models import SQL, Model
+from assets.warehouse import Warehouse
 from tests.delivery.test_approving import erase, sealed
 from tests.manifests.company import DAY, Company
 
@@ -110,3 +114,52 @@ def test_a_lie_is_told_anew_too(company: Company) -> None:
     answer(company, "C1", "discrepancy", DAY + timedelta(days=3), reason="still_there")
     assert fall_due(company.warehouse, DAY + timedelta(days=33)) == 1
     assert len(company.propose(DAY + timedelta(days=33), OUTCOME)) == 1
+
+
+def test_who_starts_from_what_is_near_reminds_of_what_a_look_at_every_item_would() -> None:
+    """Random steps, answers and days; on each the reminders are what the views say of all items."""
+    plainly = Model("manifest", SQL / "delivery" / "reminders.sql").statement
+    names = [state.name for state in STATES if state.name != "issued"]
+    weights = [6 if name in ("approved", "delivered") else 1 for name in names]
+    lateness = set()
+    for seed in range(2):
+        chance, warehouse = random.Random(seed), Warehouse.in_memory(threads=1)
+        ledger.prepare(warehouse)
+        columns = ["manifest_id", "item_id", "system", "action", "as_of", "respond_by"]
+        for number in range(4):
+            warehouse.insert("manifest.items", columns, [
+                (f"M{number}", f"I{number}-{item}", "crm", chance.choice(ledger.ACTIONS), DAY,
+                 DAY + timedelta(days=10 * number)) for item in range(5)
+            ])  # fmt: skip
+        for night in range(5):
+            day = DAY + timedelta(days=15 * night)
+            events = []
+            for _ in range(30):
+                number, until = chance.randrange(4), day + timedelta(days=chance.randrange(60))
+                events.append(Event(
+                    f"M{number}", chance.choices(names, weights)[0], day, "receipt",
+                    item_id=None if chance.random() < 0.3 else f"I{number}-{chance.randrange(5)}",
+                    until=until if chance.random() < 0.3 else None,
+                ))  # fmt: skip
+            record(warehouse, events)
+            late = warehouse.rows(
+                "select item_id from manifest.item_states where state in ('delivered', 'accepted', 'queued') "
+                "and respond_by < ? order by all", [day],
+            )  # fmt: skip
+            found = remind(warehouse, day)
+            assert late == warehouse.rows("select item_id from manifest.events where state = 'overdue' "
+                                          "and origin = 'clock' and on_day = ? order by all", [day])  # fmt: skip
+            expected = warehouse.rows(
+                f"select system, manifest_id, owner, lateness, due_on, items from ({plainly}) "
+                "order by due_on, system, manifest_id, owner, lateness", {"as_of": day, "near": 5, "long": 30},
+            )  # fmt: skip
+            assert sorted(found, key=str) == sorted((Reminder(*row) for row in expected), key=str)
+            postponed = warehouse.rows(
+                "select item_id from manifest.item_states where due_on <= ? "
+                "and state in ('withheld', 'refused', 'partly_retained', 'discrepancy') order by all", [day],
+            )  # fmt: skip
+            assert fall_due(warehouse, day) <= len(postponed)
+            assert warehouse.rows("select item_id from manifest.fallen_due order by all") == postponed
+            lateness |= {each.lateness for each in found}
+        warehouse.close()
+    assert lateness == {"nearing", "late", "escalated"}
