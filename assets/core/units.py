@@ -239,8 +239,10 @@ class Stage:
         )
         self._absorbed[kind.name] += int(added)
         if added:
+            known = links[0][0] if len(links) == 1 else None  # by which alone the rows were found
             for name, what in named.items():
-                self.want(what, f"select {name} from {there}")
+                if name != known:
+                    self.want(what, f"select {name} from {there}")
 
     # -- holds: they name a record by the source's key ------------------------------------------------------------
 
@@ -282,18 +284,15 @@ class Stage:
         schema, name = table.split(".")
         self.part.run(f"create or replace table {schema}.{name} as from {self.warehouse.catalog}.{schema}.{name}")
 
-    def copy_raw(self, tables: Iterable[str], words: Iterable[str], *, keys: bool = True) -> None:
-        """Copy the units' rows of raw tables: the columns among `words`, the source's keys only where `keys`."""
+    def copy_raw(self, tables: Iterable[str], words: Iterable[str]) -> None:
+        """Copy the units' rows of raw tables: the columns among `words`."""
         by_raw = {kind.raw: kind for kind in KINDS}
         for table in tables:
             if table not in by_raw:
                 self.copy_whole(f"raw.{table}")
                 continue
             kind = by_raw[table]
-            chosen = [
-                identifier(name) if keys or name != kind.key else f"cast(null as varchar) as {identifier(name)}"
-                for name in self.shape.columns("raw", table) if name in {*words, "row_id"}
-            ]  # fmt: skip
+            chosen = [identifier(name) for name in self.shape.columns("raw", table) if name in {*words, "row_id"}]
             self.part.run(
                 f"create or replace table raw.{identifier(table)} as select {', '.join(chosen)} "
                 f"from {self.warehouse.catalog}.raw.{identifier(table)}{self._among('row_id', kind.name)}"
@@ -313,10 +312,25 @@ class Stage:
         source = f"{self.warehouse.catalog}.{there}"
         self.part.run(f"create or replace table {there} as from {source}{self._rows_of(schema, table)}")
 
+    def show_rows(self, schema: str, table: str) -> None:
+        """Show the units' rows of a table where they stand: for what is read once or twice."""
+        named = f"{schema}.{identifier(table)}"
+        self.part.run(
+            f"create or replace view {named} as from {self.warehouse.catalog}.{named}{self._rows_of(schema, table)}"
+        )
+
+    def show_raw(self, table: str) -> None:
+        """Show the units' rows of a raw table where they stand; all of one that is nobody's in particular."""
+        kinds = [kind.name for kind in KINDS if kind.raw == table]
+        among = self._among("row_id", kinds[0]) if kinds else ""
+        named = f"raw.{identifier(table)}"
+        self.part.run(f"create or replace view {named} as from {self.warehouse.catalog}.{named}{among}")
+
     def name_rows(self) -> None:
         """Say of the units' records by which numbers other tables know them: people's nodes, types and rows."""
         for kind, remainder in NODES.items():
-            self.want("node", f"select each * 4 + {remainder} from {self.wanted(kind)}")
+            if self.sizes[kind]:
+                self.want("node", f"select each * 4 + {remainder} from {self.wanted(kind)}")
         types = " union all ".join(f"select '{kind.name}', each from {self.wanted(kind.name)}" for kind in KINDS)
         self.warehouse.run(f"create or replace table {self.catalog}.wanted.records(record_type, row_id) as {types}")
 

@@ -204,17 +204,21 @@ def _evaluate_units(units: Stage, policy: Policy, as_of: date) -> None:
     models = (*Models.of("triggers", "retention").ordered, *policy.purpose_models)
     read = {name for model in models for name in model.references}
     units.copy_core(read)
+    models = _with_views(models)
+    units.copy_raw(raw_tables(models), words_of(models))
     _lay_out(units, models)
     evaluate(units.part, policy, as_of)
 
 
-def _lay_out(part: Stage, models: tuple[Model, ...], *, keys: bool = True) -> None:
-    """What models read beside the stored tables of the part: the policy, views of `core.*`, the raw rows they need."""
+def _with_views(models: tuple[Model, ...]) -> tuple[Model, ...]:
+    """Models, and the views of `core.*` that they read."""
     read = {name for model in models for name in model.references}
-    views = Models([model for model in Models.of("core").ordered if model.is_view and model.table in read])
-    models = (*models, *views.ordered)
-    part.copy_raw(raw_tables(models), words_of(models), keys=keys)
-    views.build(part.part)
+    return (*models, *(model for model in Models.of("core").ordered if model.is_view and model.table in read))
+
+
+def _lay_out(part: Stage, models: tuple[Model, ...]) -> None:
+    """What models read beside the tables of the part: views of `core.*`, over its raw tables, and the policy."""
+    Models([model for model in models if model.schema == "core"]).build(part.part)
     for table in sorted({name for model in models for name in model.references if name.startswith("policy.")}):
         part.copy_whole(table)
 
@@ -239,8 +243,9 @@ def _want_ended(ended: Stage, units: Stage, window: _Window) -> int:
         "and known.row_id = claim.row_id)",
         {"first": first, "last": last},
     )
-    for kind in KINDS:
-        ended.want(kind.name, f"select row_id from {ended.turning} where record_type = '{kind.name}'")
+    for (name,) in whole.rows(f"select distinct record_type from {ended.turning} order by all"):
+        if name in KIND:
+            ended.want(name, f"select row_id from {ended.turning} where record_type = '{name}'")
     ended.name_rows()
     return ended.records()
 
@@ -257,12 +262,17 @@ def _closing_models() -> tuple[Model, ...]:
 
 
 def _evaluate_ended(ended: Stage, closing: tuple[Model, ...], policy: Policy, as_of: date) -> None:
-    """Add up anew what claims the records: their purposes' claims stand, and only the day is another."""
+    """Add up anew what claims the records: their purposes' claims stand, and only the day is another.
+
+    What is read is read once or twice, so nothing is copied.
+    """
     made = {model.table for model in closing} | {_CLAIMS}
     read = {name for model in closing for name in model.references} - made
     for schema, table in ended.shape.tables(_EVALUATED):
         if schema == "purposes" or f"{schema}.{table}" in read:
-            ended.copy_rows(schema, table)
-    _lay_out(ended, closing, keys="record_key" in words_of([model for model in closing if not model.is_view]))
+            ended.show_rows(schema, table)
+    for table in raw_tables(_with_views(closing)):
+        ended.show_raw(table)
+    _lay_out(ended, _with_views(closing))
     gather_claims(ended.part, policy)
     Models(closing).build(ended.part, {"as_of": as_of})

@@ -1,6 +1,19 @@
 -- What makes rows one person: a valid personnummer, an e-mail address with a name, or a subscription that names the
 -- row.
 -- Grain: a row and a link; rows that share a link are the same person, transitively.
+-- A customer or a contact has a link of its own only where a subscription names it.
+with named_customers as (
+    select distinct subscriber.customer_id
+    from core.subscribers as subscriber
+    where subscriber.customer_id is not null
+),
+
+named_contacts as (
+    select distinct subscriber.contact_id
+    from core.subscribers as subscriber
+    where subscriber.contact_id is not null
+)
+
 select
     customer.customer_id * 4 as node_id,
     'number ' || cast(customer.national_id_key as varchar) as link
@@ -29,6 +42,8 @@ select
     contact.contact_id * 4 + 1 as node_id,
     'contact ' || cast(contact.contact_id as varchar) as link
 from core.contacts as contact
+inner join named_contacts as named
+    on contact.contact_id = named.contact_id
 union all
 select
     subscriber.subscriber_id * 4 + 2 as node_id,
@@ -41,4 +56,6 @@ select
     customer.customer_id * 4 as node_id,
     'customer ' || cast(customer.customer_id as varchar) as link
 from core.customers as customer
+inner join named_customers as named
+    on customer.customer_id = named.customer_id
 where customer.is_person

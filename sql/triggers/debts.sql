@@ -23,12 +23,10 @@ claims as (
         invoice.invoice_id,
         invoice.customer_id,
         invoice.capacity,
-        coalesce(delivery.last_delivered_on, purchase.placed_on, invoice.issued_on) as arose_on
+        coalesce(purchase.last_delivered_on, purchase.placed_on, invoice.issued_on) as arose_on
     from core.invoices as invoice
-    left join core.orders as purchase
+    left join triggers.order_states as purchase
         on invoice.order_id = purchase.order_id
-    left join triggers.order_deliveries as delivery
-        on invoice.order_id = delivery.order_id
     where not invoice.is_credit_note
 ),
 
