@@ -44,11 +44,11 @@ class Known:
 
 @dataclass(frozen=True)
 class Staging:
-    """The rows of one table in one delivery, staged in a temporary table.
+    """The rows of one table in one delivery, staged.
 
     Attributes:
         contract: the table.
-        table: the temporary table.
+        table: the table of the staged rows.
         delivery_id: the delivery.
         known: the raw table before it.
         full: whether it holds every row of the table.
@@ -88,8 +88,9 @@ def merge(warehouse: Warehouse, staging: Staging) -> None:
             _write(warehouse, staging, raw)
     if staging.recognised:
         warehouse.run(f"update {raw} as old set in_delivery = $delivery_id where {is_recognised('old')}", params)
-    for table in ("merged", "met", "leaving", "new_rows", *TABLES, staging.table):
+    for table in ("merged", "met", "leaving", "new_rows", *TABLES):
         warehouse.run(f"drop table if exists temp.{table}")
+    warehouse.run(f"drop table if exists {staging.table}")
 
 
 @contextmanager

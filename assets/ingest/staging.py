@@ -21,6 +21,9 @@ from assets.ingest.tables import SQL_TYPES
 from assets.warehouse import Warehouse, identifier
 
 _TABLE = "staged_rows"
+#: Rows from which on a table is staged in the warehouse's file, packed, where a later step writes over it. A temporary
+#: table is not packed, and until the delivery's transaction ends gives nothing back of what it took of the disk.
+_LARGE = 8_000_000
 _DUPLICATE = ("duplicate_key",)
 _MOST_NAMED = 5
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,59}")
@@ -98,19 +101,20 @@ def _stage_all(
     Returns the rules, and how many rows of each file are known as they are; None where nobody asked.
     """
     scans = [each.scan for each in inputs]
+    large = sum(each.file.rows for each in inputs) >= _LARGE
     if full and known.digests:
         seen = recognise(warehouse, contract, scans, ordered=known.ordered)
         if not seen.contradicted:
-            rules = _stage(warehouse, contract, seen.scans, known, deletions=False)
+            rules = _stage(warehouse, contract, seen.scans, known, deletions=False, large=False)
             if not seen.scans or not is_contradicted(warehouse, contract, _TABLE):
                 return rules, seen.recognised
         for scan in scans:
             _forget_rejects(warehouse, scan)
-    return _stage(warehouse, contract, scans, known, deletions=not full), None
+    return _stage(warehouse, contract, scans, known, deletions=not full, large=large), None
 
 
 def _stage(
-    warehouse: Warehouse, contract: Contract, scans: Sequence[Scan], known: Known, *, deletions: bool
+    warehouse: Warehouse, contract: Contract, scans: Sequence[Scan], known: Known, *, deletions: bool, large: bool
 ) -> tuple[tuple[str, str], ...]:
     """Bring the rows of scans in and return the rules they were judged by; the last one is set apart for duplicates.
 
@@ -118,7 +122,8 @@ def _stage(
     """
     columns = {column.name: SQL_TYPES[column.type] for column in contract.columns} | STAGED
     shape = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns.items())
-    warehouse.run(f"create or replace temp table {_TABLE} ({shape})")
+    warehouse.run(f"drop table if exists {_TABLE}")
+    warehouse.run(f"create {'table main.' if large else 'temp table '}{_TABLE} ({shape})")
     rules: tuple[tuple[str, str], ...] = ()
     for number, scan in enumerate(scans, start=1):
         made = projection(contract, scan, file_number=number, deletions=deletions, ordered=known.ordered)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.errors import BadInput
-from assets.ingest import loading, merging
+from assets.ingest import loading, merging, staging
 from assets.ingest.accepting import accept_shrunk_table
 from assets.ingest.contracts import Contract, Contracts, canonical
 from assets.ingest.loading import ingest, load_rows
@@ -135,15 +135,22 @@ def test_the_order_of_a_file_does_not_decide_its_surrogates(company: Any) -> Non
     ]  # fmt: skip
 
 
-def test_a_first_load_is_the_same_however_many_rows_are_written_at_once(
-    company: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("large", [8, 9])
+def test_a_first_load_is_the_same_however_many_rows_are_staged_and_written_at_once(
+    company: Any, monkeypatch: pytest.MonkeyPatch, large: int
 ) -> None:
+    made = []
+    run = Warehouse.run
+    monkeypatch.setattr(Warehouse, "run", lambda self, sql, *more: (made.append(sql), run(self, sql, *more))[1])
     lines = "order_line_id,order_id,delivery_id,product,description,quantity,unit_price\n"
     bad = "R0,O1,,Affisch,,many,1\n"
     rows = [f"R{number},O1,,{('Affisch', 'Banderoll')[number % 2]},,1,{number}\n" for number in (7, 3, 9, 1, 5, 2, 3)]
     company.send("orders", {"order_lines": lines + "".join([*rows[:2], bad, *rows[2:]])})
     monkeypatch.setattr(merging, "_AT_ONCE", 2)
+    monkeypatch.setattr(staging, "_LARGE", large)
     company.ingest()
+    assert any("create table main.staged_rows" in sql for sql in made) == (large == 8)
+    assert not company.warehouse.exists("main", "staged_rows")
     assert company.rows("select order_line_id, row_id, unit_price from raw.orders_order_lines order by 1") == [
         ("R1", 1, 1), ("R2", 2, 2), ("R3", 3, 3), ("R5", 4, 5), ("R7", 5, 7), ("R9", 6, 9),
     ]  # fmt: skip
