@@ -95,6 +95,29 @@ class Model:
         used = {name: params[name] for name in sorted(self.parameters)}
         warehouse.run(f"create or replace table {self.table} as {self._stored}", used or None)
 
+    def build_by_parts(
+        self, warehouse: Warehouse, params: Mapping[str, Any], tables: Sequence[str], column: str, at_once: int
+    ) -> None:
+        """(Re)make the table from a range of `column` at a time: the same rows, in the memory that one range takes.
+
+        Args:
+            warehouse: where the tables are.
+            params: the parameters of the SELECT.
+            tables: those of its tables, as `schema.table`, of which it reads a range; whose rows meet in one range.
+            column: a number from 0 on, of each of them; the first table's largest is the last that there is.
+            at_once: how many numbers a range has.
+        """
+        last = warehouse.value(f"select coalesce(max({column}), 0) from {tables[0]}")
+        select = self._stored
+        for table in tables:
+            part = rf"\1 (select * from {table} where {column} between $first and $last)"
+            select = re.sub(rf"\b(from|join)\s+{re.escape(table)}\b", part, select)
+        used = {name: params[name] for name in sorted(self.parameters)}
+        with warehouse.transaction():
+            for first in range(0, last + 1, at_once):
+                into = f"insert into {self.table}" if first else f"create or replace table {self.table} as"
+                warehouse.run(f"{into} {select}", used | {"first": first, "last": first + at_once - 1})
+
     @property
     def closed_words(self) -> tuple[str, ...]:
         """The columns that hold one of a few known words each."""

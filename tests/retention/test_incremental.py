@@ -23,7 +23,7 @@ from assets.core.units import LINKS
 from assets.ingest.loading import load_rows
 from assets.models import Model, Models
 from assets.policy import SHIPPED_REGISTER, Policy
-from assets.retention import incremental
+from assets.retention import evaluation, incremental
 from assets.retention.assets import retention_assets
 from assets.retention.evaluation import evaluate
 from assets.retention.incremental import Evaluated
@@ -96,6 +96,19 @@ def warehouse(first: tuple[Path, Company], tmp_path: Path) -> Iterator[Warehouse
     path = shutil.copy(first[0], tmp_path)
     with Warehouse.open(Path(path), key=None, pseudonym_key=b"nights", threads=1) as opened:
         yield opened
+
+
+def test_what_is_decided_by_parts_is_what_is_decided_at_once(
+    warehouse: Warehouse, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided = "from retention.dispositions order by all"
+    evaluate(warehouse, company.policy, company.day)
+    whole = warehouse.rows(decided)
+    assert len({row[3] for row in whole}) > 2
+    monkeypatch.setattr(evaluation, "_FEW", 0)
+    monkeypatch.setattr(evaluation, "_AT_ONCE", 3)
+    evaluate(warehouse, company.policy, company.day)
+    assert warehouse.rows(decided) == whole
 
 
 def test_a_night_without_news_evaluates_nothing(warehouse: Warehouse, company: Company) -> None:
