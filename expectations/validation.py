@@ -140,7 +140,8 @@ def _verdict(check: CheckSpec, found: tuple[Any, int | None] | None) -> Verdict:
     result, rows = found or (None, None)
     if result is None or rows is None or _raised(result.exception_info):
         raise ValidationError(
-            f"{check.stop}: {check.name} could not be run on {check.asset}: its columns or its query do not fit."
+            f"{check.stop}: {check.name} could not be run on {check.asset}: its columns or its query do not fit, "
+            "or the memory that the warehouse may have (memory_limit) is too little for it."
         )
     counts = result.result
     unexpected = counts.get("unexpected_count")
