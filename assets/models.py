@@ -4,6 +4,7 @@ Knows nothing of what the tables mean. A file holds one SELECT in the portable s
 name the table. Parameters are named (`$as_of`), and each statement is given only those it uses. A file whose header
 begins with `A view` is kept as one: nothing is written, and whoever reads it reads what stands beneath. A header that
 ends with `Closed words:` and names of columns has these kept as numbers (`assets.vocabulary`); they are read as words.
+One with a line `By parts:` can be made from a range of records at a time (`expectations.parts`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from assets.vocabulary import CLOSED_WORDS, enum_of
 from assets.warehouse import Warehouse
+from expectations.parts import Parts
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
 _REFERENCE = re.compile(r"\b(?<!distinct )(?:from|join)\s+([a-z_]+)\.([a-z_0-9]+)", re.IGNORECASE)
@@ -88,35 +90,21 @@ class Model:
         return self.header.startswith("A view")
 
     def build(self, warehouse: Warehouse, params: Mapping[str, Any]) -> None:
-        """(Re)make the table, or the view, from its SELECT."""
+        """(Re)make the table, or the view, from its SELECT; by parts when it says that it can be and there is much."""
         if self.is_view:
             make_view(warehouse, self.table, self.statement)
             return
-        used = {name: params[name] for name in sorted(self.parameters)}
-        warehouse.run(f"create or replace table {self.table} as {self._stored}", used or None)
-
-    def build_by_parts(
-        self, warehouse: Warehouse, params: Mapping[str, Any], tables: Sequence[str], column: str, at_once: int
-    ) -> None:
-        """(Re)make the table from a range of `column` at a time: the same rows, in the memory that one range takes.
-
-        Args:
-            warehouse: where the tables are.
-            params: the parameters of the SELECT.
-            tables: those of its tables, as `schema.table`, of which it reads a range; whose rows meet in one range.
-            column: a number from 0 on, of each of them; the first table's largest is the last that there is.
-            at_once: how many numbers a range has.
-        """
-        last = warehouse.value(f"select coalesce(max({column}), 0) from {tables[0]}")
-        select = self._stored
-        for table in tables:
-            part = rf"\1 (select * from {table} where {column} between $first and $last)"
-            select = re.sub(rf"\b(from|join)\s+{re.escape(table)}\b", part, select)
-        used = {name: params[name] for name in sorted(self.parameters)}
+        used = {name: params[name] for name in sorted(self.parameters)} or None
+        into = f"create or replace table {self.table} as"
         with warehouse.transaction():
-            for first in range(0, last + 1, at_once):
-                into = f"insert into {self.table}" if first else f"create or replace table {self.table} as"
-                warehouse.run(f"{into} {select}", used | {"first": first, "last": first + at_once - 1})
+            for select in self.parts.selects(self._stored, warehouse.value) if self.parts else [self._stored]:
+                warehouse.run(f"{into} {select}", used)
+                into = f"insert into {self.table}"
+
+    @cached_property
+    def parts(self) -> Parts | None:
+        """What its header says that it can be made by."""
+        return Parts.of(self.text)
 
     @property
     def closed_words(self) -> tuple[str, ...]:

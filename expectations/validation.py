@@ -27,6 +27,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from expectations.parts import Parts
 from expectations.specs import CheckSpec, Severity, specs_of, suite
 
 if TYPE_CHECKING:
@@ -287,10 +288,6 @@ def _extend_great_expectations() -> None:
         _put_off(name)
     import duckdb_sqlalchemy  # noqa: F401  # when a source is made; here, so that it is loaded ahead too
     from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
-    from great_expectations.expectations.metrics.metric_provider import metric_value
-    from great_expectations.expectations.metrics.query_metrics.query_table.unexpected_rows_query_table import (
-        UnexpectedRowsQueryTable,
-    )
 
     engine = _warehouse_engine()
 
@@ -315,12 +312,47 @@ def _extend_great_expectations() -> None:
         def add_batch_definition(self, batch_definition: Any) -> Any:
             return batch_definition
 
+    _count_audits(engine)
+
+
+def _count_audits(engine: type[SqlAlchemyExecutionEngine]) -> None:
+    """Teach Great Expectations to count the rows of an audit on this engine, and no more."""
+    from great_expectations.expectations.metrics.metric_provider import metric_value
+    from great_expectations.expectations.metrics.query_metrics.query_row_count.unexpected_rows_query_row_count import (
+        UnexpectedRowsQueryRowCount,
+    )
+    from great_expectations.expectations.metrics.query_metrics.query_table.unexpected_rows_query_table import (
+        UnexpectedRowsQueryTable,
+    )
+    from sqlalchemy import text
+
     class UnfetchedRows(UnexpectedRowsQueryTable):
         """The rows of an audit stay in the warehouse: their count is another metric, and the only one wanted."""
 
         @metric_value(engine=engine)
         def _sqlalchemy(cls: Any, *_: Any, **__: Any) -> list[dict[str, Any]]:
             return []
+
+    plain: Any = UnexpectedRowsQueryRowCount._sqlalchemy
+
+    class CountedByParts(UnexpectedRowsQueryRowCount):
+        """The rows of an audit, counted by parts when it says that it can be and there is much."""
+
+        @metric_value(engine=engine)
+        def _sqlalchemy(  # type: ignore[override]
+            cls: Any, execution_engine: Any, metric_value_kwargs: Any, **more: Any
+        ) -> int:
+            def count(select: str) -> int:
+                return int(execution_engine.execute_query(text(select)).scalar_one())
+
+            def unexpected(query: str) -> int:
+                asked = {cls.query_param_name: query}
+                rows: int = plain(cls, execution_engine=execution_engine, metric_value_kwargs=asked, **more)
+                return rows
+
+            query = metric_value_kwargs[cls.query_param_name]
+            parts = Parts.of(query)
+            return sum(map(unexpected, parts.selects(query, count) if parts else [query]))
 
 
 def _warehouse_inspector() -> type[Inspector]:

@@ -13,13 +13,6 @@ from assets.policy import Policy
 from assets.vocabulary import enum_of
 from assets.warehouse import Warehouse, identifier
 
-#: How many records are decided in one statement; of more, those of so many surrogates at once. Their claims are grouped
-#: in memory, and it is the same memory however many there are.
-_FEW, _AT_ONCE = 4_000_000, 500_000
-#: What `retention.dispositions` reads of that many records.
-_BY_SURROGATE = ("retention.records", "retention.purpose_claims")
-_RECORDS = "select count(*) from retention.records"
-
 
 def evaluate(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
     """(Re)make `triggers.*`, `purposes.*` and `retention.*` as of the day (rules.md, *Purposes* and *Disposition*).
@@ -35,11 +28,7 @@ def evaluate(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
     Models.of("triggers").build(warehouse, params)
     Models(policy.purpose_models).build(warehouse, params)
     gather_claims(warehouse, policy)
-    for model in Models.of("retention").ordered:
-        if model.table == "retention.dispositions" and warehouse.value(_RECORDS) > _FEW:
-            model.build_by_parts(warehouse, params, _BY_SURROGATE, "row_id", _AT_ONCE)
-        else:
-            model.build(warehouse, params)
+    Models.of("retention").build(warehouse, params)
 
 
 def gather_claims(warehouse: Warehouse, policy: Policy) -> None:

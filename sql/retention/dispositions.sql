@@ -3,6 +3,7 @@
 -- An open restriction (Art 18) comes first, then use, then duty, then doubt; what nobody claims is to be erased.
 -- Most claims are over: those that hold, and those in doubt, are picked before anything is joined or grouped. Reasons
 -- are lists, of which there are few different ones: they travel as numbers.
+-- By parts: row_id of retention.records, retention.purpose_claims.
 -- Closed words: disposition.
 with doubts as (
     select

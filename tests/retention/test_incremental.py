@@ -23,11 +23,12 @@ from assets.core.units import LINKS
 from assets.ingest.loading import load_rows
 from assets.models import Model, Models
 from assets.policy import SHIPPED_REGISTER, Policy
-from assets.retention import evaluation, incremental
+from assets.retention import incremental
 from assets.retention.assets import retention_assets
 from assets.retention.evaluation import evaluate
 from assets.retention.incremental import Evaluated
 from assets.warehouse import Warehouse
+from expectations import parts
 from tests.retention.nights import Company, differences, first_night, night, seal_and_erase, something_happens
 
 COMPANIES = int(os.environ.get("GALLRING_TEST_SEEDS", "1"))
@@ -105,8 +106,8 @@ def test_what_is_decided_by_parts_is_what_is_decided_at_once(
     evaluate(warehouse, company.policy, company.day)
     whole = warehouse.rows(decided)
     assert len({row[3] for row in whole}) > 2
-    monkeypatch.setattr(evaluation, "_FEW", 0)
-    monkeypatch.setattr(evaluation, "_AT_ONCE", 3)
+    monkeypatch.setattr(parts, "FEW", 0)
+    monkeypatch.setattr(parts, "AT_ONCE", 3)
     evaluate(warehouse, company.policy, company.day)
     assert warehouse.rows(decided) == whole
 

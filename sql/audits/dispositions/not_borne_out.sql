@@ -2,6 +2,7 @@
 -- - kept without a claim that holds, or restricted where a use holds, outside an open restriction (Art 18)
 -- - up for erasure or review although a claim holds, up for erasure although a trigger is missing
 -- - kept until another day than that of the latest claim that holds, or with an end although one has none
+-- By parts: row_id of retention.dispositions, retention.claims.
 with holding as (
     select
         claims.record_type,
