@@ -77,20 +77,21 @@ def csv_cell(text: str) -> str:
 
 # -- the same in SQL, so that a million items need no loop --------------------------------------------------------
 
-_MEMBERS = (
+_PIECES = (
     """'"record_type":'""", "cast(to_json(record_type) as varchar)",
     """',"key":{'""", "cast(to_json(key_field) as varchar)", "':'", "cast(to_json(record_key) as varchar)",
     """'},"action":'""", "cast(to_json(action) as varchar)", """',"fields":'""", "cast(to_json(fields) as varchar)",
     """',"because":'""", "cast(because as varchar)", """',"kept":'""", "cast(kept as varchar)",
     """',"respond_by":"'""", "cast(respond_by as varchar)", """'"}'""",
 )  # fmt: skip
-_COLUMNS = ("record_type", "key_field", "record_key", "action", "fields", "because", "kept", "respond_by")
+#: What every item has, by the names of the columns of `manifest.items`.
+MEMBERS = ("record_type", "key_field", "record_key", "action", "fields", "because", "kept", "respond_by")
 
 
 def _sql_text(*before: str, columns: tuple[str, ...] = ()) -> str:
     """Pieces as one text, glued at once: `concat` skips what is null, so an item that lacks anything has no text."""
-    lacking = " or ".join(f"{column} is null" for column in (*columns, *_COLUMNS))
-    return f"case when not ({lacking}) then concat({', '.join((*before, *_MEMBERS))}) end"
+    lacking = " or ".join(f"{column} is null" for column in (*columns, *MEMBERS))
+    return f"case when not ({lacking}) then concat({', '.join((*before, *_PIECES))}) end"
 
 
 #: An item's line without its `item_id` member, over the columns of `manifest.items`.

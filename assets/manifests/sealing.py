@@ -127,9 +127,13 @@ class _Run:
         """Seal one system's manifest, files first and ledger last."""
         sequence, previous = self._head(system)
         self._number_items(system, previous)
+        counts = self._counts(system)
         folder = None if self.site is None else folders.new_work_folder(self.site, system)
         written = folders.write_items(self.warehouse, "being_sealed", None, folder)
-        document = self._document(system, previous, written)
+        if written.count != (items := sum(counts.values())):
+            raise folders.SealingFailed(f"{system}: {written.count} of {items} items of {self.as_of} were written: nothing "
+                                        "was sealed. Run again.")  # fmt: skip
+        document = self._document(system, previous, written, counts)
         manifest_id, text = document["manifest_id"], folders.document_text(document)
         signature = None if self.signer is None else self.signer.sign(documents.canonical(document))
         target = None
@@ -186,8 +190,41 @@ class _Run:
             {"system": system, "previous": previous, "as_of": self.as_of, "respond_by": self.respond_by},
         )
 
-    def _document(self, system: str, previous: str | None, written: folders.WrittenItems) -> dict[str, Any]:
-        counted = dict(self.warehouse.rows("select action, count(*) from being_sealed group by action"))
+    def _counts(self, system: str) -> dict[str, int]:
+        """How many items of each action the manifest will hold; every one whole, and with an id of its own.
+
+        Raises:
+            SealingFailed: an item lacks a member, so that it would have no line; or items were lost or repeated.
+        """
+        counted = self.warehouse.rows("select action, count(*), count(item_id) from being_sealed group by action")
+        items = sum(count for _, count, _ in counted)
+        if lacking := items - sum(whole for _, _, whole in counted):
+            raise folders.SealingFailed(
+                f"{system}: {lacking} of {items} items to be sealed as of {self.as_of} lack {self._lacking()}: nothing "
+                "was sealed. Run again, which proposes anew; what stays so is an error of this program's."
+            )
+        proposed, ids = self.warehouse.rows(
+            "select (select count(*) from manifest.proposed where system = $system), "
+            "(select count(distinct item_id) from being_sealed)",
+            {"system": system},
+        )[0]
+        if not proposed == ids == items:
+            raise folders.SealingFailed(
+                f"{system}: {proposed} items were proposed, {items} made ready, {ids} of them with ids of their own: "
+                "nothing was sealed. Two contracts may describe the same record type: run `gallring policy check`."
+            )
+        return {action: count for action, count, _ in counted}
+
+    def _lacking(self) -> str:
+        """The members that items lack, by name."""
+        columns = ", ".join(f"bool_or({member} is null)" for member in documents.MEMBERS)
+        lacking = self.warehouse.rows(f"select {columns} from being_sealed")[0]
+        names = [f"`{member}`" for member, lacks in zip(documents.MEMBERS, lacking, strict=True) if lacks]
+        return ", ".join(names)
+
+    def _document(
+        self, system: str, previous: str | None, written: folders.WrittenItems, counts: dict[str, int]
+    ) -> dict[str, Any]:
         document: dict[str, Any] = {
             "schema": documents.SCHEMA,
             "system": system,
@@ -197,7 +234,7 @@ class _Run:
             "respond_by": self.respond_by.isoformat(),
             "policy": {"version": self.policy.version, "sha256": self.policy.sha256},
             "items": {"file": documents.ITEMS, "count": written.count, "sha256": written.sha256},
-            "counts": {action: counted.get(action, 0) for action in ledger.ACTIONS},
+            "counts": {action: counts.get(action, 0) for action in ledger.ACTIONS},
             "previous": previous,
             "state_of_inputs": _state_of_inputs(self.warehouse),
         }
@@ -211,18 +248,8 @@ class _Run:
 
     def _record(self, document: dict[str, Any], text: str, signature: str | None, sequence: int) -> None:
         """The one transaction that makes the manifest real."""
-        manifest_id, system, count = document["manifest_id"], document["system"], document["items"]["count"]
+        manifest_id, system = document["manifest_id"], document["system"]
         with self.warehouse.transaction():
-            proposed, ids = self.warehouse.rows(
-                "select (select count(*) from manifest.proposed where system = $system), "
-                "(select count(distinct item_id) from being_sealed)",
-                {"system": system},
-            )[0]
-            if not proposed == ids == count:
-                raise folders.SealingFailed(
-                    f"{system}: {proposed} items were proposed, {count} written, {ids} of them with ids of their own: "
-                    "nothing was sealed. Two contracts may describe the same record type: run `gallring policy check`."
-                )
             self._record_manifest(document, text, signature, sequence)
             told.tell(self.warehouse, _WORDS)
             for statement in _RECORD:

@@ -293,6 +293,20 @@ def test_an_outbox_newer_than_its_warehouse_is_not_touched(office: Office) -> No
     assert office.files() == before
 
 
+@pytest.mark.parametrize("member", ["kept", "because"])
+def test_an_item_that_lacks_a_member_is_no_blank_line(office: Office, member: str) -> None:
+    company = made()
+    company.propose(DAY, OUTCOMES)
+    company.warehouse.run(f"update manifest.proposed set {member} = null where record_key = 'C2' and action = 'redact'")
+    with pytest.raises(SealingFailed, match=f"^crm: 1 of 3 items .* 2025-02-01 lack `{member}`: nothing") as refused:
+        company.seal(DAY, office)
+    assert not [value for value in (*VALUES.values(), "C2") if value in str(refused.value)]
+    assert office.files() == {}
+    assert company.warehouse.value("select count(*) from manifest.items") == 0
+    company.propose(DAY, OUTCOMES)
+    assert len(company.seal(DAY, office).sealed) == 2
+
+
 def test_a_full_disk_seals_nothing_and_says_so(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     company = made()
     company.propose(DAY, OUTCOMES)
