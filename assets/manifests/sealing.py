@@ -131,8 +131,8 @@ class _Run:
         folder = None if self.site is None else folders.new_work_folder(self.site, system)
         written = folders.write_items(self.warehouse, "being_sealed", None, folder)
         if written.count != (items := sum(counts.values())):
-            raise folders.SealingFailed(f"{system}: {written.count} of {items} items of {self.as_of} were written: nothing "
-                                        "was sealed. Run again.")  # fmt: skip
+            raise folders.SealingFailed(f"{system}: {written.count} of {items} items of {self.as_of} were written: "
+                                        "nothing was sealed. Run again.")  # fmt: skip
         document = self._document(system, previous, written, counts)
         manifest_id, text = document["manifest_id"], folders.document_text(document)
         signature = None if self.signer is None else self.signer.sign(documents.canonical(document))
