@@ -5,12 +5,14 @@ The shipped files were worked out by hand from the retention rules. What a singl
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from assets.errors import BadInput
+from assets.models import Models
 from assets.policy import Policy
 from assets.retention import scenarios
 
@@ -160,6 +162,14 @@ def test_a_file_that_is_no_scenario_is_refused_with_the_place(text: str, said: s
         scenarios.read(path)
     assert str(path) in refused.value.message
     assert said in refused.value.message
+
+
+def test_no_evaluation_reads_what_was_sealed(policy: Policy) -> None:
+    """What days without items to come count on: nothing is sealed on them, and what is decided is the same."""
+    models = (*Models.of("core", "triggers", "retention").ordered, *policy.purpose_models)
+    read = {schema for model in models for schema in re.findall(r"\b([a-z]+)\.[a-z_]+", model.statement)}
+    assert {"raw", "core", "triggers", "retention"} <= read
+    assert not {"manifest", "erasure"} & read
 
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
