@@ -91,7 +91,7 @@ def run_cycle(
         BadInput: the site, its settings, keys or policy cannot be used.
         WarehouseLocked: another process has the warehouse open.
     """
-    with _looking_for_little_garbage():
+    with _looking_for_no_garbage():
         return _run(site, job, by, dict(config) if config is not None else _config(as_of, full), watch)
 
 
@@ -108,8 +108,7 @@ def _run(
         opened = {"warehouse": warehouse, "policy": policy}
         definitions = build_definitions(site=site.path, policy=policy, resource_overrides=opened)
         chosen = definitions.resolve_job_def(job)
-        gc.freeze()
-        with _ahead_of_checks(chosen):
+        with _garbage_looked_for(), _ahead_of_checks(chosen):
             result = chosen.execute_in_process(
                 run_config=config,
                 instance=instance,
@@ -121,19 +120,32 @@ def _run(
 
 
 @contextmanager
-def _looking_for_little_garbage() -> Iterator[None]:
-    """Until the block ends, Python looks for garbage in circles rarely, and not among what was there before.
+def _looking_for_no_garbage() -> Iterator[None]:
+    """Until the block ends, or until `_garbage_looked_for`, Python looks for no garbage in circles.
 
-    That is half a million objects: code and definitions, which stay for as long as the run does.
+    What is made meanwhile is half a million objects of code and definitions, which stay for as long as the run does.
     """
-    thresholds = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(_YOUNG, *thresholds[1:])
+    collects, thresholds = gc.isenabled(), gc.get_threshold()
+    gc.disable()
     try:
         yield
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+        if collects:
+            gc.enable()
+
+
+@contextmanager
+def _garbage_looked_for() -> Iterator[None]:
+    """Until the block ends it is looked for, though rarely, and not among what was there before."""
+    gc.freeze()
+    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
+    gc.enable()
+    try:
+        yield
+    finally:
+        gc.disable()
 
 
 def _ahead_of_checks(job: JobDefinition) -> AbstractContextManager[None]:

@@ -13,12 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from assets.errors import CheckFailed
 from assets.publication.analytics import attached, standing_in
 from assets.site import Site
 from assets.warehouse import Warehouse
+from assets.yaml_files import read_yaml
 
 QUESTIONS = Path(__file__).with_name("questions.yaml")
 Language = Literal["sv", "en"]
@@ -81,7 +80,7 @@ class Answers:
 @cache
 def sections() -> tuple[Section, ...]:
     """The report's parts in order."""
-    content = yaml.safe_load(QUESTIONS.read_text(encoding="utf-8"))
+    content = read_yaml(QUESTIONS)
     return tuple(
         Section(
             id=entry["id"],

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -23,6 +22,7 @@ from assets.publication.report.charts import Chart, dispositions_chart, months_c
 from assets.publication.report.register import CSV_NAME, JSON_LD_NAME, bases, part, periods, transfers
 from assets.retention.explaining import SENTENCES
 from assets.rights.clocks import Clock, standing
+from assets.yaml_files import read_yaml
 
 FOLDER = Path(__file__).with_name("templates")
 WORDS = Path(__file__).with_name("words.yaml")
@@ -54,8 +54,8 @@ class Table:
 @cache
 def words() -> Mapping[str, Mapping[str, Any]]:
     """Every word, by group and code, in both languages; next steps and reasons as the product says them elsewhere."""
-    content: dict[str, dict[str, Any]] = yaml.safe_load(WORDS.read_text(encoding="utf-8"))
-    sentences = yaml.safe_load(SENTENCES.read_text(encoding="utf-8"))
+    content: dict[str, dict[str, Any]] = read_yaml(WORDS)
+    sentences = read_yaml(SENTENCES)
     content["next_step"] = {state.name: {"sv": state.next_sv, "en": state.next_en} for state in STATES}
     for code, swedish in sentences["sv"]["missing_codes"].items():
         content["reason"][code] = {"sv": swedish, "en": sentences["en"]["missing_codes"].get(code, code)}
