@@ -21,6 +21,7 @@ from dagster import (
 
 from assets.assurance.assets import review_assets, review_checks, verification_checks
 from assets.catalogue.assets import checks_of
+from assets.catalogue.tracing import remembered
 from assets.core.assets import core_assets
 from assets.delivery.assets import delivery_assets
 from assets.erasure.assets import erasure_assets, erasure_checks
@@ -55,8 +56,10 @@ def build_definitions(
     """
     chosen = chosen_site(site)
     settings = Settings.load(chosen)
+    with remembered(chosen.dagster):
+        assets = all_assets(policy or load_policy(settings))
     return Definitions(
-        assets=all_assets(policy or load_policy(settings)),
+        assets=assets,
         asset_checks=all_checks(),
         jobs=jobs(),
         schedules=schedules(settings.time_zone, settings.automation.running),
