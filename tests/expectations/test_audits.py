@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -90,6 +92,147 @@ def test_dangling_references(warehouse: Warehouse, seed: int) -> None:
         for column in columns
     )
     _finds(warehouse, "core/dangling_references", f"select * from ({plain}) order by all")
+
+
+#: A register in which the same clocks cover several categories, two clocks of a purpose the same one, one purpose has a
+#: clock for each category (as legal holds have), and nobody claims the last.
+COVERAGE = (
+    ("invoicing", "until_settled", "identity"), ("invoicing", "until_settled", "address"),
+    ("accounting", "archive", "identity"), ("accounting", "archive", "address"), ("accounting", "archive", "email"),
+    ("debts", "limitation", "email"), ("debts", "grace", "email"),
+    ("hold", "identity", "identity"), ("hold", "address", "address"), ("hold", "email", "email"),
+)  # fmt: skip
+CATEGORIES = ("identity", "address", "email", "phone")
+USES = ("invoicing", "debts")
+TODAY = date(2026, 11, 26)
+ENDLESS = date(9999, 12, 31)
+BORNE_OUT = """
+    with holding as (
+        select row_id, data_category, bool_or(coalesce(ends_on >= as_of, false)) as held,
+            bool_or(coalesce(ends_on >= as_of and class = 'use', false)) as used, bool_or(missing is not null) as doubt,
+            max(ends_on) filter (where ends_on >= as_of) as last_day
+        from retention.purpose_claims join policy.coverage using (record_type, purpose, clock)
+        join policy.purposes using (purpose), retention.evaluation group by all
+    )
+    select record_type, row_id, data_category
+    from retention.dispositions left join holding using (row_id, data_category)
+    where case disposition
+        when 'erase' then coalesce(held or doubt, false)
+        when 'review' then coalesce(held, false)
+        when 'not_personal' then false
+        else not coalesce(list_contains(reasons, 'restriction (Art 18)'), false) and (
+            not coalesce(held, false) or used is distinct from (disposition = 'retain')
+            or keep_until is distinct from nullif(last_day, date '9999-12-31'))
+    end
+    order by all
+"""
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_dispositions_not_borne_out(warehouse: Warehouse, seed: int) -> None:
+    chance = random.Random(seed)
+    _policy(warehouse)
+    claims = _claims(chance)
+    warehouse.insert(
+        "retention.purpose_claims", ["record_type", "purpose", "row_id", "clock", "ends_on", "missing"], claims
+    )
+    columns = ["record_type", "row_id", "data_category", "disposition", "keep_until", "reasons"]
+    rows = [
+        row
+        for row_id in range(40)
+        for row in _dispositions(row_id, [claim for claim in claims if claim[2] == row_id], chance)
+    ]
+    warehouse.insert("retention.dispositions", columns, rows)
+    audit = (AUDITS / "dispositions/not_borne_out.sql").read_text(encoding="utf-8")
+    assert warehouse.rows(audit) == warehouse.rows(BORNE_OUT) == []
+    found = 0
+    warehouse.run("create table retention.sound as from retention.dispositions")
+    for _ in range(12):
+        for _ in range(chance.choice((1, 1, 3))):
+            _spoil(warehouse, chance)
+        expected = warehouse.rows(BORNE_OUT)
+        assert warehouse.rows(f"select * from ({audit}) order by all") == expected
+        found += bool(expected)
+        warehouse.run("create or replace table retention.dispositions as from retention.sound")
+    assert found
+
+
+def _spoil(warehouse: Warehouse, chance: random.Random) -> None:
+    """Write another value into one disposition."""
+    changes = {
+        "disposition": ("erase", "retain", "restrict", "review", "not_personal"),
+        "keep_until": ("2026-12-24", None),
+        "reasons": (["restriction (Art 18)"], ["orphan"], None),
+        "row_id": (None,),
+    }
+    column = chance.choice(sorted(changes))
+    warehouse.run(
+        f"update retention.dispositions set {column} = $value where row_id = $row_id and data_category = $category",
+        {
+            "row_id": chance.randrange(40),
+            "category": chance.choice(CATEGORIES),
+            "value": chance.choice(changes[column]),
+        },
+    )
+
+
+def _policy(warehouse: Warehouse) -> None:
+    for statement in (
+        "create schema policy",
+        "create table policy.coverage (record_type varchar, purpose varchar, clock varchar, data_category varchar)",
+        "create table policy.categories (category_id integer, record_type varchar, data_category varchar)",
+        "create table policy.purposes (purpose varchar, class varchar)",
+        "create table retention.evaluation as select date '2026-11-26' as as_of",
+        "create table retention.purpose_claims (record_type varchar, purpose varchar, row_id bigint, clock varchar, "
+        "ends_on date, missing varchar)",
+        "create table retention.dispositions (record_type varchar, row_id bigint, data_category varchar, "
+        "disposition varchar, keep_until date, reasons varchar[])",
+    ):
+        warehouse.run(statement)
+    warehouse.insert(
+        "policy.coverage", ["record_type", "purpose", "clock", "data_category"], [("order", *row) for row in COVERAGE]
+    )
+    warehouse.insert(
+        "policy.categories",
+        ["category_id", "record_type", "data_category"],
+        [(at, "order", name) for at, name in enumerate(CATEGORIES)],
+    )
+    names = sorted({purpose for purpose, *_ in COVERAGE})
+    classes = [(name, "use" if name in USES else "duty") for name in names]
+    warehouse.insert("policy.purposes", ["purpose", "class"], classes)
+
+
+def _claims(chance: random.Random) -> list[tuple[str, str, int, str, date | None, str | None]]:
+    clocks = sorted({(purpose, clock) for purpose, clock, _ in COVERAGE})
+    chosen = [(row_id, *clock) for row_id in range(40) for clock in chance.sample(clocks, chance.randrange(4))]
+    ends = (TODAY - timedelta(1), TODAY, TODAY + timedelta(9), ENDLESS, None)
+    return [
+        ("order", purpose, row_id, clock, end, None if end is not None and chance.random() < 0.8 else "a trigger")
+        for row_id, purpose, clock in chosen
+        for end in [chance.choice(ends)]
+    ]
+
+
+def _dispositions(row_id: int, claims: list[tuple[Any, ...]], chance: random.Random) -> Iterator[tuple[Any, ...]]:
+    """What follows from a record's claims, category by category; a few records are nobody's, restricted or orphans."""
+    kind = chance.choice(("claimed",) * 5 + ("not_personal", "restricted", "orphan"))
+    for category in CATEGORIES:
+        covering = [claim for claim in claims if (claim[1], claim[3], category) in COVERAGE]
+        held = [claim for claim in covering if claim[4] is not None and claim[4] >= TODAY]
+        last = max((claim[4] for claim in held), default=None)
+        decided: tuple[str, date | None, list[str] | None] = ("erase", None, None)
+        if kind == "not_personal":
+            decided = ("not_personal", None, None)
+        elif kind == "restricted":
+            decided = ("restrict", None, ["restriction (Art 18)"])
+        elif held:
+            word = "retain" if any(claim[1] in USES for claim in held) else "restrict"
+            decided = (word, None if last == ENDLESS else last, None)
+        elif any(claim[5] for claim in covering):
+            decided = ("review", None, ["purpose: a trigger"])
+        elif kind == "orphan":
+            decided = ("review", None, ["orphan"])
+        yield "order", row_id, category, *decided
 
 
 def _records(warehouse: Warehouse, chance: random.Random) -> None:
