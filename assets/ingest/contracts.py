@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -150,7 +151,8 @@ class Contract:
         lookups: further files that expressions look into.
         file_columns: the file's columns in order, where it has no header.
         declared: False for a table that this company does not deliver at all.
-        digest: SHA-256 of the contract file.
+        digest: SHA-256 of the contract file, or of those of all its layouts.
+        other_layouts: the same table as further systems of this source write it, each with the same columns.
     """
 
     source: str
@@ -169,6 +171,31 @@ class Contract:
     declared: bool = True
     digest: str = ""
     description: str = ""
+    other_layouts: tuple[Contract, ...] = field(default=(), repr=False)
+
+    @property
+    def layouts(self) -> tuple[Contract, ...]:
+        """Every way in which files of this table are written; nearly always one."""
+        return (self, *self.other_layouts)
+
+    def layout_for(self, file_name: str) -> Contract | None:
+        """The layout of a file; None where there are several and the name does not match exactly one of them."""
+        if not self.other_layouts:
+            return self
+        matching = [layout for layout in self.layouts if fnmatchcase(file_name, layout.file_pattern)]
+        return matching[0] if len(matching) == 1 else None
+
+    def layouts_missing(self, file_names: Sequence[str]) -> list[str]:
+        """The patterns of the layouts of which no file is there, where there are several."""
+        return [
+            layout.file_pattern for layout in self.layouts
+            if self.other_layouts and not any(fnmatchcase(name, layout.file_pattern) for name in file_names)
+        ]  # fmt: skip
+
+    @property
+    def all_lookups(self) -> tuple[Lookup, ...]:
+        """The lookups of every layout, each once."""
+        return tuple({lookup.name: lookup for layout in self.layouts for lookup in layout.lookups}.values())
 
     @property
     def raw_table(self) -> str:
@@ -202,7 +229,10 @@ class Contract:
             replace(column, physical=column.name, transform=None, date_format=None, time_zone=None)
             for column in self.columns
         )
-        return replace(self, columns=columns, format=Format(kind="jsonl"), row_filter=None, lookups=(), file_columns=())
+        return replace(
+            self, columns=columns, format=Format(kind="jsonl"), row_filter=None, lookups=(), file_columns=(),
+            other_layouts=(),
+        )  # fmt: skip
 
 
 class Contracts(Mapping[tuple[str, str], Contract]):
@@ -243,7 +273,8 @@ def canonical() -> Contracts:
 def load_contracts(folder: Path) -> Contracts:
     """Every contract of a folder, mapped onto the canonical model.
 
-    A canonical table without a contract is one that the company does not deliver: it is optional and empty.
+    A canonical table without a contract is one that the company does not deliver: it is optional and empty. Files
+    called `SOURCE_TABLE.NAME.yaml` beside `SOURCE_TABLE.yaml` are further layouts of that table.
 
     Raises:
         BadInput: a file is no ODCS contract, or does not fit the canonical model; the message names file and entry.
@@ -251,15 +282,18 @@ def load_contracts(folder: Path) -> Contracts:
     if folder.resolve() == CONTRACTS:
         return canonical()
     names = {f"{source}_{table}": (source, table) for source, table in TABLES}
-    found: dict[tuple[str, str], Contract] = {}
-    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
-        if path.stem not in names:
+    layouts: dict[tuple[str, str], dict[Path, Contract]] = {}
+    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")], key=lambda path: path.stem):
+        if _table_of(path) not in names:
             raise BadInput(
-                f"{path}: no table is called {path.stem}. Name the file SOURCE_TABLE.yaml, as in crm_customers.yaml."
+                f"{path}: no table is called {_table_of(path)}. Name the file SOURCE_TABLE.yaml after one of "
+                f"{', '.join(names)}."
             )
-        model = canonical()[names[path.stem]]
+        name = names[_table_of(path)]
+        model = canonical()[name]
         same = hashlib.sha256(path.read_bytes()).hexdigest() == model.digest  # the shipped file, already read
-        found[names[path.stem]] = model if same else _read_contract(path, model)
+        layouts.setdefault(name, {})[path] = model if same else _read_contract(path, model)
+    found = {name: _one_table(contracts) for name, contracts in layouts.items()}
     if not found:
         raise BadInput(f"{folder} holds no contract: add a SOURCE_TABLE.yaml for each table that the company delivers.")
     return Contracts([found.get(name) or _undeclared(canonical()[name]) for name in TABLES])
@@ -270,6 +304,54 @@ def _undeclared(model: Contract) -> Contract:
     return replace(
         model, columns=columns, optional=True, freshness_days=None, declared=False, file_pattern="", digest=""
     )
+
+
+def _table_of(path: Path) -> str:
+    """What stands before the first dot of a contract's name: `orders_orders` of `orders_orders.till.yaml`."""
+    return path.stem.partition(".")[0]
+
+
+# -- several layouts of one table --------------------------------------------------------------------------------------
+
+
+def _one_table(contracts: Mapping[Path, Contract]) -> Contract:
+    """The layouts of one table as one contract: all have the columns of all, which are what the first says they are."""
+    if len(contracts) == 1:
+        return next(iter(contracts.values()))
+    first = next(iter(contracts))
+    if first.stem != _table_of(first):
+        raise BadInput(f"{first}: it is a further layout of {_table_of(first)}.yaml, which is not there. Add that one.")
+    columns: dict[str, Column] = {}
+    lookups: dict[str, Lookup] = {}
+    for path, contract in contracts.items():
+        for column in contract.columns:
+            _check_same(path, column, columns.setdefault(column.name, column))
+        for lookup in contract.lookups:
+            if lookups.setdefault(lookup.name, lookup) != lookup:
+                raise BadInput(f"{path}: the lookup {lookup.name} is another one in another layout: rename it here.")
+    main, *others = [_with_columns(contract, columns) for contract in contracts.values()]
+    digests = "\n".join(contract.digest for contract in contracts.values())
+    return replace(main, other_layouts=tuple(others), digest=hashlib.sha256(digests.encode()).hexdigest())
+
+
+def _check_same(path: Path, column: Column, known: Column) -> None:
+    if (column.type, column.category) != (known.type, known.category):
+        raise BadInput(
+            f"{path}: {column.name} needs the logicalType and dataCategory that it has in {_table_of(path)}.yaml."
+        )
+
+
+def _with_columns(contract: Contract, columns: Mapping[str, Column]) -> Contract:
+    """A layout with the columns of its table, in their order; one that it does not deliver is null in its rows."""
+    own = {column.name: column for column in contract.columns}
+    return replace(
+        contract,
+        columns=tuple(
+            replace(own[name], required=column.required, enum=column.enum) if name in own
+            else replace(column, physical=None, transform=None)
+            for name, column in columns.items()
+        ),
+    )  # fmt: skip
 
 
 # -- reading one file --------------------------------------------------------------------------------------------------
@@ -329,7 +411,7 @@ def _with_stated_types(document: dict[str, Any], model: Contract) -> dict[str, A
 
 def _read_contract(path: Path, model: Contract | None) -> Contract:
     document, digest = _read_document(path, model)
-    source, _, table = path.stem.partition("_")
+    source, _, table = _table_of(path).partition("_")
     if document.domain != source:
         raise BadInput(f"{path}: domain must be {source}, the source that the file's name states.")
     server = _only_server(path, document)

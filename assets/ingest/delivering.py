@@ -9,7 +9,8 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -62,23 +63,35 @@ def deliver(
     moment = extracted_at.astimezone(UTC)
     name = delivery_id or f"{moment:%Y-%m-%dT%H-%M-%S}"
     targets = _targets(policy.contracts, source, files)
+    if mode == "full":
+        _check_layouts(policy.contracts, source, targets)
     final = site.inbox / source / name
     if not is_safe_delivery_id(name):
         raise BadUsage("a delivery id may hold letters, digits and . : + - _ alone")
     if final.exists():
         raise BadInput(f"The delivery {source}/{name} exists already: give this one another id.")
-    partial = _empty_folder(final.parent / f".{name}.partial")
-    for path in files:
-        _copy(path, partial / path.name)
-    described = _describe(partial, targets, site, limits, deletions=mode == "delta")
-    content = {
-        "source": source, "delivery_id": name, "extracted_at": moment.isoformat().replace("+00:00", "Z"), "mode": mode,
-        "files": described,
-    }  # fmt: skip
-    write_whole(partial / DESCRIPTION, json.dumps(content, ensure_ascii=False, indent=2).encode() + b"\n")
-    partial.rename(final)
+    with _nothing_left_of(final.parent / f".{name}.partial") as partial:
+        for path in files:
+            _copy(path, partial / path.name)
+        described = _describe(partial, targets, site, limits, deletions=mode == "delta")
+        content = {
+            "source": source, "delivery_id": name, "extracted_at": moment.isoformat().replace("+00:00", "Z"),
+            "mode": mode, "files": described,
+        }  # fmt: skip
+        write_whole(partial / DESCRIPTION, json.dumps(content, ensure_ascii=False, indent=2).encode() + b"\n")
+        partial.rename(final)
     flush_folder(final.parent)
     return final
+
+
+@contextmanager
+def _nothing_left_of(partial: Path) -> Iterator[Path]:
+    """An empty folder to fill; what is in it goes when the block does not end well, since it is people's data."""
+    try:
+        yield _empty_folder(partial)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
 
 
 def _targets(contracts: Contracts, source: str, files: Sequence[Path]) -> list[tuple[Path, Contract | Lookup]]:
@@ -93,24 +106,46 @@ def _targets(contracts: Contracts, source: str, files: Sequence[Path]) -> list[t
         raise BadInput(f"Two files are called {twice[0]}: give them different names.")
     found: list[tuple[Path, Contract | Lookup]] = []
     for path in files:
-        if not path.is_file() or not is_safe_name(path.name):
-            raise BadInput(f"{path} is not a file with a plain name.")
+        if not path.is_file():
+            raise BadInput(
+                f"{path} is {'no file' if path.exists() else 'not there'}: name the export files themselves."
+            )
+        if not is_safe_name(path.name):
+            raise BadInput(
+                f"{path} has no plain name: rename it to letters, digits, blanks and . , + ( ) = @ - _, the first of "
+                "them a letter, a digit or _."
+            )
         matches = _matches(known, path.name)
         if not matches:
-            patterns = ", ".join(contract.file_pattern for contract in known)
+            patterns = ", ".join(layout.file_pattern for contract in known for layout in contract.layouts)
             raise BadInput(f"{path.name} matches no contract of {source}. Their file patterns are {patterns}.")
         found += [(path, match) for match in matches]
     return found
 
 
 def _matches(known: Sequence[Contract], name: str) -> list[Contract | Lookup]:
-    tables = [contract for contract in known if fnmatchcase(name, contract.file_pattern)]
+    tables = [layout for contract in known for layout in contract.layouts if fnmatchcase(name, layout.file_pattern)]
+    twice = [table for table, times in Counter(layout.table for layout in tables).items() if times > 1]
+    if twice:
+        raise BadInput(f"{name} matches more than one layout of {twice[0]}: make their file patterns differ.")
     lookups = {
         lookup.name: lookup
-        for contract in known for lookup in contract.lookups
+        for contract in known for lookup in contract.all_lookups
         if fnmatchcase(name, lookup.file_pattern) and lookup.name not in {table.table for table in tables}
     }  # fmt: skip
     return [*tables, *lookups.values()]
+
+
+def _check_layouts(contracts: Contracts, source: str, targets: Sequence[tuple[Path, Contract | Lookup]]) -> None:
+    """A full delivery of a table that several systems write brings the files of all of them."""
+    tables = {target.table for _, target in targets if isinstance(target, Contract)}
+    for contract in contracts.of_source(source):
+        missing = contract.layouts_missing([path.name for path, _ in targets]) if contract.table in tables else []
+        if missing:
+            raise BadInput(
+                f"{contract.table} comes in several layouts, and no file is one of {missing[0]}: name the files of all "
+                "of them, or deliver changes alone with --mode delta."
+            )
 
 
 def _empty_folder(path: Path) -> Path:

@@ -147,7 +147,7 @@ def _check_description(warehouse: Warehouse, contracts: Contracts, delivery: Del
     if not known:
         raise DeliveryRefused("no contract names this source")
     tables = {contract.table for contract in known}
-    lookups = {lookup.name for contract in known for lookup in contract.lookups}
+    lookups = {lookup.name for contract in known for lookup in contract.all_lookups}
     for file in delivery.files:
         if file.table not in tables | lookups:
             raise DeliveryRefused(f"{file.name} is said to be {file.table}, for which the source has no contract")
@@ -185,6 +185,8 @@ def _load(warehouse: Warehouse, contracts: Contracts, reading: Reading, delivery
     for contract in contracts.of_source(delivery.source):
         if contract.table not in by_table:
             continue
+        if full:
+            _check_layouts(contract, by_table[contract.table])
         for outcome in _load_lookups(reading, contract, delivery, by_table):
             lookups[outcome.table, outcome.file_name] = outcome
         inputs = [_open(reading, contract, delivery, file) for file in by_table[contract.table]]
@@ -196,7 +198,9 @@ def _load(warehouse: Warehouse, contracts: Contracts, reading: Reading, delivery
 def _load_lookups(
     reading: Reading, contract: Contract, delivery: Delivery, by_table: Mapping[str, Sequence[DeliveredFile]]
 ) -> Iterator[FileOutcome]:
-    for lookup in contract.lookups:
+    named = {file.name: contract.layout_for(file.name) for file in by_table[contract.table]}
+    wanted = {lookup.name: lookup for layout in named.values() if layout for lookup in layout.lookups}
+    for lookup in wanted.values():
         files = by_table.get(lookup.name, [])
         if len(files) != 1:
             raise DeliveryRefused(f"{contract.table} needs exactly one file for the lookup {lookup.name}")
@@ -208,9 +212,23 @@ def _load_lookups(
         yield outcome
 
 
+def _check_layouts(contract: Contract, files: Sequence[DeliveredFile]) -> None:
+    """A full delivery without the files of one layout would take that system's records for gone."""
+    missing = contract.layouts_missing([file.name for file in files])
+    if missing:
+        raise DeliveryRefused(
+            f"{contract.table} comes in several layouts, and no file is one of {missing[0]}: "
+            "a full delivery brings all of them"
+        )
+
+
 def _open(reading: Reading, contract: Contract, delivery: Delivery, file: DeliveredFile) -> Input:
     with _naming(file.name):
-        return Input(file, reading.scan(delivery.folder / file.name, contract, deletions=delivery.mode == "delta"))
+        layout = contract.layout_for(file.name)
+        if layout is None:
+            patterns = ", ".join(each.file_pattern for each in contract.layouts)
+            raise FileRefused(f"its name has to match exactly one layout of {contract.table}: {patterns}")
+        return Input(file, reading.scan(delivery.folder / file.name, layout, deletions=delivery.mode == "delta"))
 
 
 @contextmanager

@@ -16,10 +16,13 @@ from assets.warehouse import identifier
 
 LOCAL_ZONE = "Europe/Stockholm"
 #: To be raised whenever the same text under the same contract becomes other values, or is judged in another way.
-DIGEST_VERSION = 2
+DIGEST_VERSION = 3
 #: Digests have 63 bits; the highest one is set in the mark that stands for a digest where fields are ordered erased.
 LARGEST_DIGEST = f"cast({(1 << 63) - 1} as ubigint)"
 OUT_OF_SCOPE = -1
+#: Nothing that a record tells of happened before; what programs write for "no day" (0001-01-01, 1753-01-01, 1899-12-30,
+#: 1900-01-01) did not either, and an exit or a withdrawal on such a day would erase. People were born earlier.
+EARLIEST, EARLIEST_BIRTH = "date '1901-01-01'", "date '1800-01-01'"
 
 #: Columns of a staged row beside the contract's own; a contract's column cannot begin with an underscore.
 STAGED = {
@@ -64,6 +67,7 @@ class Scan:
         line_text: the SQL of such a line as it stands.
         oddly_blank: whether a value may have other blanks at its ends than spaces and line ends.
         place: the SQL of a row's place in the file, where the relation is not the file itself.
+        layout: how the file is written, where its table's contract knows several layouts.
     """
 
     relation: str
@@ -76,6 +80,7 @@ class Scan:
     line_text: str = "cast(null as varchar)"
     oddly_blank: bool = True
     place: str | None = None
+    layout: Contract | None = None
 
 
 @dataclass(frozen=True)
@@ -318,6 +323,9 @@ def _column_judgements(contract: Contract, column: Column, ordered: bool) -> lis
         found.append((f"{value} is null and {text} is null{unless}", "required", column.name))
     if column.type != "text":
         found.append((f"{value} is null and {text} is not null", _NOT_OF_TYPE[column.type], column.name))
+    if column.type in ("date", "instant"):
+        earliest = EARLIEST_BIRTH if column.category == "identity" else EARLIEST
+        found.append((f"{value} < {earliest}", "too_early", column.name))
     if column.enum:
         found.append((f"{text} not in ({_words(column)})", "not_in_enum", column.name))
     return found

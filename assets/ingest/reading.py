@@ -14,6 +14,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -63,7 +64,8 @@ class Reading:
             FileRefused: a column is missing, or the file is not what the contract declares.
         """
         wanted = (*contract.reads, DELETED) if deletions else contract.reads
-        return self._open(path, contract.format, contract.reads, wanted, contract.file_columns)
+        opened = self._open(path, contract.format, contract.reads, wanted, contract.file_columns)
+        return replace(opened, layout=contract)
 
     def load_lookup(self, path: Path, lookup: Lookup) -> int:
         """Keep a lookup file as text in a temporary table for the expressions; returns its rows.

@@ -54,7 +54,7 @@ def recognise(warehouse: Warehouse, contract: Contract, scans: Sequence[Scan], *
     warehouse.run(f"create or replace temp table {_KNOWN} as {_marks(contract, ordered)}")
     for number, scan in enumerate(scans, start=1):
         made = f"insert into {SEEN}" if number > 1 else f"create or replace temp table {SEEN} as"
-        warehouse.run(f"{made} {_rows(contract, scan, number, ordered)}", scan.params)
+        warehouse.run(f"{made} {_rows(scan.layout or contract, scan, number, ordered)}", scan.params)
     warehouse.run(
         f"create or replace temp table {_RECOGNISED} as select row_id from {_KNOWN} "
         f"where mark in (select _known from {SEEN} where _known is not null)"
@@ -64,7 +64,7 @@ def recognise(warehouse: Warehouse, contract: Contract, scans: Sequence[Scan], *
         f"from {SEEN} group by _file"
     )
     return Seen(
-        scans=[_unknown(contract, scan, number) for number, scan in enumerate(scans, start=1)]
+        scans=[_unknown(scan.layout or contract, scan, number) for number, scan in enumerate(scans, start=1)]
         if any(rows > known for _, rows, known, _ in found) else [],
         recognised={number: known for number, _, known, _ in found},
         contradicted=any(twice for *_, twice in found),

@@ -70,9 +70,10 @@ class Birds:
         if column.enum:
             return column.enum[0]
         if column.type in ("date", "instant"):
-            return "1850-01-01" if person == 2 and contract.table == "interactions" else day  # a check says no
+            return day
         if column.type in ("decimal", "boolean"):
-            return "10" if column.type == "decimal" else "true"
+            is_odd = person == 2 and contract.table == "invoices"  # a check says no
+            return ("-10" if is_odd else "10") if column.type == "decimal" else "true"
         free = column.category is not None or contract.record_type is None
         return (
             self.of(contract, column) + ("@fagel.example" if column.name.endswith("email") else "") if free else "list"
