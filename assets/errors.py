@@ -6,6 +6,30 @@ and what to do, and never holds a value of a record. Anything else that is raise
 
 from __future__ import annotations
 
+import errno
+from pathlib import PurePath
+
+#: What a machine may lack, and what to do about it. Anything else that the system says is a defect of the program.
+_LACKS = {
+    errno.ENOSPC: "the disk is full: make room, then try again",
+    errno.EDQUOT: "this account's share of the disk is used up: make room, then try again",
+    errno.EFBIG: "the file grew larger than this account may write",
+    errno.EROFS: "it is on a disk that is mounted read-only",
+    errno.EACCES: "this account may not read or write there: check the owner and the mode",
+    errno.EPERM: "this account may not do that: check the owner and the mode",
+    errno.EIO: "the disk does not answer as it should",
+    errno.ENAMETOOLONG: "the name is too long for this disk",
+    errno.EMFILE: "this account has too many files open",
+    errno.ENOENT: "there is no such file or folder",
+    errno.EISDIR: "it is a folder, where a file is needed",
+    errno.ENOTDIR: "it is a file, where a folder is needed",
+    errno.EXDEV: "it would have to move to another disk",
+}
+#: Those of them that nothing in a run's own doing can cause.
+_OF_THE_MACHINE = frozenset({
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE,
+})  # fmt: skip
+
 
 class GallringError(Exception):
     """Something cannot be done, and the message says what to do about it."""
@@ -44,3 +68,14 @@ class NeedsPerson(GallringError):
     """A person has to decide before this goes on."""
 
     exit_code = 4
+
+
+def told_by_the_system(error: OSError) -> str:
+    """An error of the operating system as a sentence: where, and what to do. Names of files are no values."""
+    where = PurePath(str(error.filename)).name if error.filename else "The machine"
+    return f"{where}: {_LACKS.get(error.errno or 0, 'the system refuses it')}."
+
+
+def is_of_the_machine(error: OSError) -> bool:
+    """Whether the machine lacks something, rather than the program being at fault."""
+    return error.errno in _OF_THE_MACHINE

@@ -14,7 +14,7 @@ from typing import Literal
 from assets.rights.registers import Entry, note, prepare
 from assets.warehouse import Warehouse
 
-Reading = Literal["explained", "timeline_made", "answer_drafted", "matches_listed", "match_shown"]
+Reading = Literal["explained", "timeline_made", "answer_drafted", "matches_listed", "match_shown", "quarantine_shown"]
 READINGS = "readings"
 #: What the journal says beside a reading of restricted data.
 RESTRICTED = "restricted"

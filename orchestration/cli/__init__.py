@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from assets.errors import GallringError
+from assets.errors import GallringError, told_by_the_system
 from orchestration.cli import (
     cycle,
     deliveries,
@@ -61,6 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GallringError as error:
         complain(error.message)
         return error.exit_code
+    except OSError as error:
+        complain(told_by_the_system(error))
+        return GallringError.exit_code
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     return 0

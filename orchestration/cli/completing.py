@@ -55,7 +55,8 @@ def _site(ctx: typer.Context) -> Site:
 
 def _contracts(site: Site) -> list[tuple[str, str]]:
     folder = site.policy / "contracts"
-    found = [path.stem.partition("_") for path in (folder if folder.is_dir() else _SHIPPED).glob("*.yaml")]
+    paths = (folder if folder.is_dir() else _SHIPPED).glob("*.yaml")
+    found = [path.stem.partition(".")[0].partition("_") for path in paths]
     return [(source, table) for source, _, table in found if table]
 
 

@@ -1,4 +1,4 @@
-"""What a person may say about a delivery: `accept`."""
+"""What a person may ask and say about deliveries: `quarantine` and `accept`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,64 @@ import typer
 
 from orchestration.cli.completing import sources, tables
 from orchestration.cli.options import JsonOption, SiteOption, existing_site, warehouse_of
-from orchestration.cli.printing import as_json, say
+from orchestration.cli.printing import as_json, say, table
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these verbs to the command line."""
+    app.command("quarantine")(quarantine)
     app.command("accept")(accept)
+
+
+def quarantine(
+    source: Annotated[
+        str | None, typer.Argument(metavar="SOURCE", autocompletion=sources, help="One source's rows alone.")
+    ] = None,
+    show: Annotated[
+        bool,
+        typer.Option("--show", help="With the rows as they were written: personal data, on the screen alone."),
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Of earlier deliveries too, while they are kept.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show.")] = 50,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Which rows were kept out, and why.
+
+    Of each source's latest delivery: file, line, column and rule, for whoever mends the source. The rows lie in the
+    encrypted warehouse until their day (`gallring copies`), and never come into any decision.
+    """
+    chosen, settings = existing_site(site)
+    from assets.ingest.kept_out import kept_out, records_kept_out
+    from assets.rights.readings import note_reading
+
+    with warehouse_of(chosen, settings) as warehouse:
+        found = kept_out(warehouse, source, every=every, texts=show, most=limit)
+        if show:
+            about = records_kept_out(warehouse, source, every=every)
+            note_reading(warehouse, "quarantine_shown", source or "", about, _now())
+    if json:
+        as_json(found)
+    elif not found:
+        say("No row was kept out.")
+    else:
+        rows = [[each.file, each.line, each.table, each.column, each.means, *([each.text] if show else [])]
+                for each in found]  # fmt: skip
+        table(["file", "line", "table", "column", "why", *(["row"] if show else [])], rows)
+        if len(found) == limit:
+            say(f"These are the first {limit}: --limit shows more.")
+        say("Mend them in their source, or its contract; the next full delivery brings them in.")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def accept(
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", autocompletion=sources, help="The source, as `gallring status` names it.")
     ],
-    table: Annotated[
+    table_name: Annotated[
         str, typer.Argument(metavar="TABLE", autocompletion=tables, help="The table that is blocked for having shrunk.")
     ],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so.")],
@@ -39,9 +84,9 @@ def accept(
 
     with warehouse_of(chosen, settings) as warehouse:
         accepted = accept_shrunk_table(
-            warehouse, source, table, by=by, reason=reason, at=datetime.now(settings.zone).astimezone(UTC)
+            warehouse, source, table_name, by=by, reason=reason, at=datetime.now(settings.zone).astimezone(UTC)
         )
     if json:
-        as_json({"source": source, "table": table, "delivery_id": accepted})
+        as_json({"source": source, "table": table_name, "delivery_id": accepted})
         return
-    say(f"{source} {table} of delivery {accepted} is accepted as whole. Next: gallring run --site {chosen.path}.")
+    say(f"{source} {table_name} of delivery {accepted} is accepted as whole. Next: gallring run --site {chosen.path}.")

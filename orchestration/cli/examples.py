@@ -12,6 +12,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gallring deliver crm customers.csv contacts.csv --site site",
         "gallring deliver crm interactions.csv --mode delta --extracted-at 2026-11-23T02:00:00Z",
     ),
+    "quarantine": ("gallring quarantine", "gallring quarantine orders --show"),
     "accept": ('gallring accept crm interactions --by "Dana Exempel" --reason "the archive was moved out"',),
     "run": ("gallring run", 'gallring run --as-of 2026-11-25 --by "Dana Exempel" --json'),
     "ui": ("gallring ui --site site --port 3000",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import resource
 import shlex
@@ -26,7 +27,7 @@ VERBS = [
     ("forecast",), ("report",), ("simulate",), ("policy", "diff"), ("doctor",),
     ("backup",), ("restore",), ("rotate-key",), ("copies",),
     ("manifest", "approve"), ("manifest", "cancel"), ("manifest", "recipients"), ("receive",), ("accept",),
-    ("serve-analytics",),
+    ("quarantine",), ("serve-analytics",),
 ]  # fmt: skip
 
 
@@ -170,6 +171,17 @@ def test_a_site_that_is_no_demo_is_not_remade(nowhere: Path) -> None:
 def test_deliver_wants_an_instant_with_its_zone(text: str, expected: int, nowhere: Path) -> None:
     assert main(["init", "site"]) == 0
     assert main(["deliver", "crm", "missing.csv", "--extracted-at", text]) == expected
+
+
+def test_what_the_machine_lacks_is_said_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/secret/place/customers.csv")
+
+    monkeypatch.setattr("orchestration.initialising.make_site", fails)
+    assert main(["init", "site"]) == 3
+    assert capsys.readouterr().err == "gallring: customers.csv: the disk is full: make room, then try again.\n"
 
 
 def test_exit_codes_are_those_of_the_interface() -> None:

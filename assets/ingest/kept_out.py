@@ -1,0 +1,102 @@
+"""Rows that were kept out, for whoever mends their source: where each stands, by which rule, and on demand its text.
+
+Reads the quarantine, which lies in the encrypted warehouse. Judges nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assets.warehouse import Warehouse
+
+#: What a rule's name means; the last six are the CSV reader's own.
+RULES = {
+    "required": "the value is missing",
+    "not_a_date": "it is no date as the contract declares it",
+    "not_an_instant": "it is no instant or day as the contract declares it",
+    "too_early": "the day is so early that it must stand for none: name it under nullTokens in the contract",
+    "not_a_number": "it is no number as the contract declares it",
+    "not_true_or_false": "it is neither true nor false",
+    "not_in_enum": "it is none of the values that the contract allows",
+    "duplicate_key": "another row of the delivery has the same key and was taken",
+    "malformed_line": "the line is no JSON object",
+    "missing_columns": "the line has fewer columns than the header",
+    "too_many_columns": "the line has more columns than the header",
+    "unquoted_value": "a quote is not closed, or stands within a value",
+    "line_size_over_maximum": "the line is longer than line_size under [limits] in gallring.toml allows",
+    "invalid_encoding": "the line holds bytes that are no UTF-8",
+    "cast": "a value cannot be read",
+}
+
+_LATEST = "select source, max(sequence) as sequence from intake.deliveries where status = 'loaded' group by source"
+
+_KEPT_OUT = f"""
+    select row.source, row.delivery_id, row.table_name, row.file_name, row.line, row.rule, row.column_name,
+        case when $texts then row.row_text end
+    from intake.quarantined as row
+    inner join intake.deliveries as delivery
+        on row.source = delivery.source and row.delivery_id = delivery.delivery_id
+    left join ({_LATEST}) as latest on delivery.source = latest.source and delivery.sequence = latest.sequence
+    where (latest.source is not null or $every) and row.source = coalesce($source, row.source)
+    order by row.source, delivery.sequence, row.table_name, row.file_name, row.line, row.rule
+    limit $most
+"""
+
+_RECORDS = f"""
+    select distinct known.record_type, known.row_id
+    from intake.quarantined as row
+    inner join intake.deliveries as delivery
+        on row.source = delivery.source and row.delivery_id = delivery.delivery_id
+    left join ({_LATEST}) as latest on delivery.source = latest.source and delivery.sequence = latest.sequence
+    inner join policy.records as described
+        on row.source = described.source and row.table_name = described.table_name
+    inner join core.records as known
+        on described.record_type = known.record_type and row.record_key = known.record_key
+    where (latest.source is not null or $every) and row.source = coalesce($source, row.source)
+    order by all
+"""
+
+
+@dataclass(frozen=True)
+class KeptOut:
+    """One row that was kept out. `text` is personal data: null unless asked for, or where an order erased it."""
+
+    source: str
+    delivery: str
+    table: str
+    file: str
+    line: int | None
+    rule: str
+    column: str | None
+    text: str | None
+
+    @property
+    def means(self) -> str:
+        """The rule in words."""
+        return RULES.get(self.rule, self.rule)
+
+
+def kept_out(
+    warehouse: Warehouse, source: str | None = None, *, every: bool = False, texts: bool = False, most: int = 1_000_000
+) -> list[KeptOut]:
+    """The rows of each source's latest delivery (or of every one that is still kept) that a rule kept out.
+
+    Args:
+        warehouse: where they are.
+        source: one source's alone.
+        every: earlier deliveries too.
+        texts: with the rows as they were written: personal data.
+        most: how many at most.
+    """
+    if not warehouse.exists("intake", "quarantined"):
+        return []
+    params = {"source": source, "every": every, "texts": texts, "most": most}
+    return [KeptOut(*row) for row in warehouse.rows(_KEPT_OUT, params)]
+
+
+def records_kept_out(warehouse: Warehouse, source: str | None = None, *, every: bool = False) -> list[tuple[str, int]]:
+    """The known records (type, surrogate) that such rows are about."""
+    if not warehouse.exists("intake", "quarantined") or not warehouse.exists("core", "records"):
+        return []
+    found = warehouse.rows(_RECORDS, {"source": source, "every": every})
+    return [(record_type, row_id) for record_type, row_id in found]
