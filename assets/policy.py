@@ -29,6 +29,8 @@ from assets.yaml_files import read_yaml
 
 SHIPPED_REGISTER = SQL / "purposes" / "register.yaml"
 SHARED_CLOCKS = "*"
+#: The purpose that holds of the office's register keep records by.
+HOLD = "legal_hold"
 #: The EU's member states, Iceland, Liechtenstein and Norway: anything else is a third country (Chapter V).
 EEA = frozenset({
     "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS", "IT", "LI", "LT",
@@ -222,7 +224,7 @@ class OwnPurpose(Model):
         """
 
 
-def _is_copy(own: Model) -> bool:
+def is_copy(own: Model) -> bool:
     """Whether a policy's own file says what the shipped one says, as in every new site."""
     shipped = SQL / "purposes" / own.path.name
     return shipped.is_file() and Model(own.schema, shipped).statement == own.statement
@@ -289,7 +291,7 @@ class Policy:
             model = Model(schema="purposes", path=path)
             if path.parent == self.purpose_folder:
                 check_select(path)
-                model = model if _is_copy(model) else OwnPurpose(schema="purposes", path=path)
+                model = model if is_copy(model) else OwnPurpose(schema="purposes", path=path)
             found.append(model)
         return tuple(found)
 

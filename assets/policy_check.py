@@ -18,12 +18,21 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from assets.models import Model, Models
-from assets.policy import SHARED_CLOCKS, Policy
+from assets.policy import HOLD, SHARED_CLOCKS, Policy, is_copy
 from assets.yaml_files import read_yaml
 
 CLAIM_COLUMNS = ("record_type", "row_id", "clock", "starts_on", "ends_on", "ended_by", "missing")
 _PERIOD = re.compile(r"purpose\s*=\s*'([^']+)'\s+and\s+\w+\.clock\s*(?:=\s*'([^']+)'|in\s*\(([^)]*)\))")
 _GROUNDS = {"use": ("eu-gdpr:A6-1-a", "eu-gdpr:A6-1-b", "eu-gdpr:A6-1-f"), "duty": ("eu-gdpr:A6-1-c", "eu-gdpr:A6-1-f")}
+
+#: Grounds that a person's word takes away.
+_ENDED_BY_WORDS = {"eu-gdpr:A6-1-a", "eu-gdpr:A6-1-f-controller"}
+#: Tables by which a purpose hears what a person said.
+_HEARD = frozenset({
+    "triggers.customer_words", "triggers.contact_words", "triggers.named_contact_words", "triggers.person_words",
+    "triggers.quote_words", "triggers.relations", "triggers.exits", "triggers.consent_ends",
+    "triggers.newsletter_subscriptions", "triggers.requests_in_force", "triggers.address_withdrawals",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, order=True)
@@ -37,7 +46,9 @@ class Finding:
 
 def check(policy: Policy) -> list[Finding]:
     """Everything that is to be said about a policy, errors first."""
-    checks = (_uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds, _record)
+    checks = (
+        _uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds, _words, _holds, _record,
+    )  # fmt: skip
     return sorted(finding for one in checks for finding in one(policy))
 
 
@@ -160,7 +171,9 @@ def _scenarios(policy: Policy) -> Iterator[Finding]:
     for name in policy.register.purposes:
         if name not in named:
             yield Finding(
-                "error", "purpose_without_scenario", f"{name}: add {name}.yaml to the policy's scenarios folder."
+                "error",
+                "purpose_without_scenario",
+                f"{name}: add {name}.yaml to the policy's scenarios folder, or name it under `purposes` of one there.",
             )
 
 
@@ -188,3 +201,34 @@ def _grounds(policy: Policy) -> Iterator[Finding]:
                 "erasure_exception",
                 f"register: {name} keeps data against an erasure: name its ground in Art 17(3) as erasure_exception.",
             )
+
+
+def _words(policy: Policy) -> Iterator[Finding]:
+    """A use that rests on consent or balance ends when the person says so (Art 7(3), 17(1), 21); the SQL has to ask.
+
+    The shipped purposes are judged by their scenarios; this is about SQL that a company wrote itself.
+    """
+    for name, purpose in policy.register.purposes.items():
+        path = policy.purpose_path(name)
+        if path is None or path.parent != policy.purpose_folder or purpose.erasure_exception:
+            continue
+        model = Model(schema="purposes", path=path)
+        may_go_on = purpose.purpose_class == "duty" or not set(purpose.legal_basis) & _ENDED_BY_WORDS
+        if not may_go_on and not is_copy(model) and not model.references & _HEARD:
+            yield Finding(
+                "warning",
+                "word_unheard",
+                f"{path.name}: {name} is a use that rests on consent or balance, and goes on after an objection or an "
+                "erasure request. Join triggers.customer_words or the like, or state an erasure_exception.",
+            )
+
+
+def _holds(policy: Policy) -> Iterator[Finding]:
+    """A hold keeps data by the purpose of that name alone; without it every run with a hold in force stops."""
+    if HOLD not in policy.register.purposes:
+        yield Finding(
+            "warning",
+            "hold_without_purpose",
+            f"register: there is no purpose {HOLD}, so that nothing keeps what is put on hold, and a run stops as soon "
+            "as there is a hold. Add it, as the shipped register has it.",
+        )

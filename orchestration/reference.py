@@ -16,6 +16,7 @@ def pages() -> dict[str, str]:
     """Every page of the reference: its path below `docs/` and its text."""
     makers: dict[str, Callable[[], str]] = {
         "commands": commands,
+        "evaluation-tables": evaluation_tables,
         "exports": exports,
         "published-tables": published_tables,
         "purposes": purposes,
@@ -134,6 +135,30 @@ def published_tables() -> str:
         parts += [f"## {table.name}", table.comment, _table(("column", "type", "meaning"), rows)]
     found = re.findall(r"^-- - (\w+): (.+)$", MACROS.read_text(encoding="utf-8"), re.MULTILINE)
     parts += ["## Questions to call", _table(("macro", "answers"), [(_code(name), said) for name, said in found])]
+    return _page(parts)
+
+
+# -- what a purpose may read -------------------------------------------------------------------------------------------
+
+
+def evaluation_tables() -> str:
+    """Every table that a purpose's SELECT may read, from the SQL that makes it."""
+    import sqlglot
+
+    from assets.models import Models
+
+    parts = [
+        "# Tables that a purpose reads",
+        "What a purpose's SELECT joins ([Add a purpose](../how-to/add-a-purpose.md)): `core.*`, the records as the "
+        "rules read them, and `triggers.*`, what starts and ends clocks as of the day. Keys are numbers "
+        "(`core.records` has the source's own beside them), days are dates. `$as_of` is the day of evaluation.",
+        "`policy.periods(purpose, clock, months, days)` holds the register's periods; `*` is the purpose of the shared "
+        "clocks.",
+    ]
+    for model in sorted(Models.of("core", "triggers").ordered, key=lambda model: model.table):
+        query = sqlglot.parse_one(model.statement, read="duckdb")
+        columns = ", ".join(map(_code, query.named_selects))  # type: ignore[attr-defined]
+        parts += [f"## {model.table}", re.sub(r"\s*Closed words:.*", "", model.header), f"Columns: {columns}."]
     return _page(parts)
 
 
