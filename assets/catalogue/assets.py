@@ -33,7 +33,8 @@ from dagster import (
     multi_asset_check,
 )
 
-from assets.errors import GallringError
+from assets.catalogue.tracing import Parents, parents_of
+from assets.errors import GallringError, is_of_the_machine, told_by_the_system
 from assets.models import Model
 from assets.publication.quality import record_verdicts
 from assets.warehouse import Warehouse, identifier
@@ -100,20 +101,17 @@ def sql_source(path: Path) -> dict[str, Any]:
 @cache
 def lineage_of(table: str, statement: str) -> TableColumnLineage:
     """What each column of a SELECT is made of, one step back; empty where that cannot be traced."""
-    from assets.publication.lineage import Lineage, LineageUnknown
-
-    if "unpivot" in statement.lower():  # what the tracing does not follow
-        return TableColumnLineage({})
-    one = Lineage({table: statement})
-    try:
-        return column_lineage({name: one.origins(table, name) for name in one.columns(table)})
-    except LineageUnknown:
-        return TableColumnLineage({})
+    return _lineage(parents_of(table, statement))
 
 
 def column_lineage(columns: Mapping[str, Iterable[Any]]) -> TableColumnLineage:
     """Columns with the columns that each is made of (with `table` and `column`), as Dagster shows it."""
-    made_of = {column: sorted({(each.table, each.column) for each in origins}) for column, origins in columns.items()}
+    return _lineage({
+        column: sorted({(each.table, each.column) for each in origins}) for column, origins in columns.items()
+    })  # fmt: skip
+
+
+def _lineage(made_of: Parents) -> TableColumnLineage:
     return TableColumnLineage({
         column: [TableColumnDep(key_of(table), name) for table, name in parents] for column, parents in made_of.items()
     })  # fmt: skip
@@ -203,6 +201,11 @@ def clear_failures() -> Iterator[None]:
         yield
     except GallringError as error:
         raise Failure(error.message, metadata={"exit_code": error.exit_code}, allow_retries=error.retryable) from None
+    except OSError as error:
+        if not is_of_the_machine(error):
+            raise
+        told = told_by_the_system(error)
+        raise Failure(told, metadata={"exit_code": GallringError.exit_code}, allow_retries=False) from None
 
 
 def checks_of(stop: str) -> AssetChecksDefinition:
