@@ -3,31 +3,102 @@
 -- An open restriction (Art 18) comes first, then use, then duty, then doubt; what nobody claims is to be erased.
 -- Most claims are over: those that hold, and those in doubt, are picked before anything is joined or grouped. Reasons
 -- are lists, of which there are few different ones: they travel as numbers.
+-- Categories of a record type that the same clocks cover are claimed alike and decided once, as a bundle. Legal holds
+-- have a clock for each category, and no two categories would be alike: the few records that such a purpose claims are
+-- singled out, and each of their categories is a bundle of its own.
 -- By parts: row_id of retention.records, retention.purpose_claims.
 -- Closed words: disposition.
-with doubts as (
+with singling as (
+    select
+        coverage.record_type,
+        coverage.purpose
+    from policy.coverage
+    group by coverage.record_type, coverage.purpose
+    having count(distinct coverage.clock) > 1 and count(distinct coverage.clock) = count(*)
+),
+
+profiles as (
+    select
+        coverage.category_id,
+        list_sort(list(cast(coverage.purpose as varchar) || ' ' || cast(coverage.clock as varchar))) as clocks
+    from policy.coverage
+    where
+        not exists (
+            select 1
+            from singling
+            where coverage.record_type = singling.record_type and coverage.purpose = singling.purpose
+        )
+    group by coverage.category_id
+),
+
+bundles as (
+    select
+        category.record_type,
+        category.category_id,
+        category.data_category,
+        false as is_singled,
+        min(category.category_id) over (partition by category.record_type, profile.clocks) as bundle_id
+    from policy.categories as category
+    left join profiles as profile
+        on category.category_id = profile.category_id
+    union all
+    select
+        category.record_type,
+        category.category_id,
+        category.data_category,
+        true as is_singled,
+        -1 - category.category_id as bundle_id
+    from policy.categories as category
+),
+
+covered as (
+    select distinct
+        coverage.purpose,
+        coverage.clock,
+        coverage.record_type,
+        bundle.is_singled,
+        bundle.bundle_id
+    from policy.coverage
+    inner join bundles as bundle
+        on coverage.category_id = bundle.category_id
+),
+
+singled as (
+    select distinct
+        claim.record_type,
+        claim.row_id
+    from retention.purpose_claims as claim
+    inner join singling
+        on claim.record_type = singling.record_type and claim.purpose = singling.purpose
+    where claim.ends_on >= $as_of or claim.missing is not null
+),
+
+doubts as (
     select
         claim.row_id,
-        coverage.category_id,
+        covered.bundle_id,
         claim.purpose,
         max(claim.missing) as missing
     from retention.purpose_claims as claim
-    inner join policy.coverage
+    left join singled
+        on claim.record_type = singled.record_type and claim.row_id = singled.row_id
+    inner join covered
         on
-            claim.purpose = coverage.purpose
-            and claim.clock = coverage.clock
-            and claim.record_type = coverage.record_type
+            claim.purpose = covered.purpose
+            and claim.clock = covered.clock
+            and claim.record_type = covered.record_type
+            and covered.is_singled = (singled.row_id is not null)
     where claim.missing is not null
-    group by claim.row_id, coverage.category_id, claim.purpose
+    group by claim.row_id, covered.bundle_id, claim.purpose
 ),
 
 doubtful as (
     select
         doubts.row_id,
-        doubts.category_id,
+        doubts.bundle_id,
         list_sort(list(doubts.purpose || ': ' || doubts.missing)) as reasons
     from doubts
-    group by doubts.row_id, doubts.category_id
+    group by doubts.row_id, doubts.bundle_id
 ),
 
 numbered_reasons as (
@@ -43,23 +114,26 @@ numbered_reasons as (
 standing as (
     select
         claim.row_id,
-        coverage.category_id,
+        covered.bundle_id,
         claim.ends_on as last_day,
         case when purpose.class = 'use' then 1 else 0 end as is_use,
         cast(null as integer) as reasons_id
     from retention.purpose_claims as claim
-    inner join policy.coverage
+    left join singled
+        on claim.record_type = singled.record_type and claim.row_id = singled.row_id
+    inner join covered
         on
-            claim.purpose = coverage.purpose
-            and claim.clock = coverage.clock
-            and claim.record_type = coverage.record_type
+            claim.purpose = covered.purpose
+            and claim.clock = covered.clock
+            and claim.record_type = covered.record_type
+            and covered.is_singled = (singled.row_id is not null)
     inner join policy.purposes as purpose
         on claim.purpose = purpose.purpose
     where claim.ends_on >= $as_of
     union all
     select
         doubtful.row_id,
-        doubtful.category_id,
+        doubtful.bundle_id,
         cast(null as date) as last_day,
         cast(null as integer) as is_use,
         numbered.reasons_id
@@ -71,12 +145,12 @@ standing as (
 summed as (
     select
         standing.row_id,
-        standing.category_id,
+        standing.bundle_id,
         max(standing.last_day) as last_day,
         max(standing.is_use) as is_use,
         max(standing.reasons_id) as reasons_id
     from standing
-    group by standing.row_id, standing.category_id
+    group by standing.row_id, standing.bundle_id
 ),
 
 subjects as (
@@ -85,19 +159,29 @@ subjects as (
         record.row_id,
         record.not_personal,
         restricted.row_id is not null as is_restricted,
-        orphan.row_id is not null as is_orphan
+        orphan.row_id is not null as is_orphan,
+        singled.row_id is not null as is_singled
     from retention.records as record
     left join triggers.restricted_records as restricted
         on record.record_type = restricted.record_type and record.row_id = restricted.row_id
     left join triggers.orphans as orphan
         on record.record_type = orphan.record_type and record.row_id = orphan.row_id
+    left join singled
+        on record.record_type = singled.record_type and record.row_id = singled.row_id
+),
+
+subject_bundles as (
+    select distinct
+        bundle.record_type,
+        bundle.is_singled,
+        bundle.bundle_id
+    from bundles as bundle
 ),
 
 decided as (
     select
-        category.record_type,
         subject.row_id,
-        category.data_category,
+        bundle.bundle_id,
         case
             when subject.not_personal then 'not_personal'
             when subject.is_restricted then 'restrict'
@@ -113,16 +197,16 @@ decided as (
         subject.is_restricted,
         summed.reasons_id
     from subjects as subject
-    inner join policy.categories as category
-        on subject.record_type = category.record_type
+    inner join subject_bundles as bundle
+        on subject.record_type = bundle.record_type and subject.is_singled = bundle.is_singled
     left join summed
-        on subject.row_id = summed.row_id and category.category_id = summed.category_id
+        on subject.row_id = summed.row_id and bundle.bundle_id = summed.bundle_id
 )
 
 select
-    decided.record_type,
+    bundle.record_type,
     decided.row_id,
-    decided.data_category,
+    bundle.data_category,
     decided.disposition,
     decided.keep_until,
     case
@@ -133,3 +217,5 @@ select
 from decided
 left join numbered_reasons as numbered
     on decided.reasons_id = numbered.reasons_id
+inner join bundles as bundle
+    on decided.bundle_id = bundle.bundle_id
