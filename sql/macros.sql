@@ -4,14 +4,21 @@
 -- Calendar arithmetic in one step, clamped to the month's end: 2024-02-29 plus 36 months is 2027-02-28.
 create or replace macro add_months(d, m) as cast(d + to_months(cast(m as integer)) as date);
 
--- Trimmed and lower case; an empty address is none.
-create or replace macro normalised_email(x) as
-    nullif(lower(trim(x, ' ' || chr(9) || chr(10) || chr(13) || chr(160))), '');
+-- Trimmed and lower case; an empty address is none. Trimming costs many times what it costs to see that there is
+-- nothing to trim.
+create or replace macro normalised_email(x) as case
+    when
+        x < '!' or prefix(x, chr(160)) or suffix(x, ' ') or suffix(x, chr(9)) or suffix(x, chr(10))
+        or suffix(x, chr(13)) or suffix(x, chr(160))
+        then nullif(lower(trim(x, ' ' || chr(9) || chr(10) || chr(13) || chr(160))), '')
+    else lower(x)
+end;
 
 -- Case-folded, spaces collapsed. ASCII and the letters of the Nordic and western languages fold in SQL;
--- anything rarer goes through Unicode's full case folding.
+-- anything rarer goes through Unicode's full case folding. Most names are of such letters and single spaces already.
 create or replace macro normalised_name(x) as nullif(
     case
+        when regexp_full_match(x, '[!-~ÅÄÖÉÈÜØÆåäöéèüøæ]+(?: [!-~ÅÄÖÉÈÜØÆåäöéèüøæ]+)*') then lower(x)
         when regexp_matches(x, '[^\x{20}-\x{7E}ÅÄÖÉÈÜØÆåäöéèüøæ\t\r\n]') then unicode_folded_name(x)
         else trim(regexp_replace(lower(x), '\s+', ' ', 'g'))
     end,
