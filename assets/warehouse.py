@@ -46,6 +46,14 @@ class WarehouseKeyError(WarehouseError):
     """The key is missing, or is not the one that the warehouse was written with."""
 
 
+class ValueRefused(WarehouseError):
+    """A statement stumbled on a value: an expression that somebody wrote does not fit it."""
+
+
+class MachineLacks(WarehouseError):
+    """The machine could not do it: too little disk or memory, or a file that may not be written."""
+
+
 class RewriteFailed(WarehouseError):
     """A new file could not be written, or does not hold exactly what was to stay; the old one is as it was."""
 
@@ -638,15 +646,45 @@ _STRUCTURAL = (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserExc
 
 def _failure(sql: str, error: duckdb.Error) -> WarehouseError:
     detail = f": {str(error).splitlines()[0]}" if isinstance(error, _STRUCTURAL) else ""
-    return WarehouseError(f"{_kind(error)} in `{_headline(sql)} …`{detail}")
+    return _class_of(error)(f"{_kind(error)} in `{_headline(sql)} …`{detail}{_remedy(error)}")
+
+
+def _class_of(error: duckdb.Error) -> type[WarehouseError]:
+    if isinstance(error, _OF_THE_MACHINE):
+        return MachineLacks
+    return ValueRefused if isinstance(error, _OF_VALUES) else WarehouseError
+
+
+_OF_THE_MACHINE = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException)
+_OF_VALUES = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
+
+
+#: What the system says when the machine lacks something, and what to do about it. Looked for, and never shown.
+_REMEDIES = (
+    ("no space left", "The disk is full: make room, then run again."),
+    ("quota exceeded", "The disk is full: make room, then run again."),
+    ("could not write", "The disk may be full: make room, then run again."),
+    ("read-only file system", "The disk is mounted read-only."),
+    ("permission denied", "This account may not write there: check the owner and the mode."),
+    ("memory_limit", "There is too little memory: raise [warehouse] memory_limit in gallring.toml."),
+    ("max_temp_directory_size", "There is too little room for spill files: make room, then run again."),
+)
+
+
+def _remedy(error: duckdb.Error) -> str:
+    if not isinstance(error, _OF_THE_MACHINE):
+        return ""
+    text = str(error).lower()
+    return next((f". {told}" for said, told in _REMEDIES if said in text), "")
 
 
 def _opening_error(path: Path, error: duckdb.Error) -> WarehouseError:
-    text = str(error)
-    if "lock" in text.lower():
+    text = str(error).replace(str(path), "").lower()  # a path may hold any of these words
+    if "lock" in text:
         return WarehouseLocked(f"{path.name} is open in another process: wait for that run to end, then try again.")
-    if "encrypt" in text.lower() or "key" in text.lower():
+    if "encrypt" in text or "key" in text:
         return WarehouseKeyError(f"{path.name} does not open with this key: check the warehouse key of the site.")
+    remedy = _remedy(error)[1:]
     return WarehouseError(
-        f"{path.name} cannot be opened ({_kind(error)}): check that the folder is there and writable."
+        f"{path.name} cannot be opened ({_kind(error)}): check that the folder is there and writable.{remedy}"
     )

@@ -27,7 +27,7 @@ from assets.ingest.tables import HasContracts, prepare
 from assets.ingest.writing import write_whole
 from assets.rights.registers import merge as merge_registers
 from assets.site import Site
-from assets.warehouse import Warehouse, WarehouseError
+from assets.warehouse import MachineLacks, ValueRefused, Warehouse, WarehouseError
 
 #: Rows from which on a table is shared out among threads: some row groups for each. Below, one waits for the other, and
 #: waiting costs as much as working.
@@ -112,6 +112,8 @@ def _take_in(
             _record(warehouse, delivery, "loaded", None, files)
     except (DeliveryRefused, FileRefused) as refusal:
         return _reject(warehouse, site, delivery, str(refusal))
+    except MachineLacks:
+        raise  # it says nothing about the delivery, which is taken in when there is room
     except WarehouseError as error:
         return _reject(warehouse, site, delivery, f"reading it failed: {error}")
     return DeliveryOutcome(delivery.source, delivery.delivery_id, "loaded", None, tuple(files))
@@ -190,7 +192,8 @@ def _load(warehouse: Warehouse, contracts: Contracts, reading: Reading, delivery
         for outcome in _load_lookups(reading, contract, delivery, by_table):
             lookups[outcome.table, outcome.file_name] = outcome
         inputs = [_open(reading, contract, delivery, file) for file in by_table[contract.table]]
-        outcomes += load_table(warehouse, contract, inputs, source_delivery=delivery.delivery_id, full=full)
+        with _blaming_expressions(contract):
+            outcomes += load_table(warehouse, contract, inputs, source_delivery=delivery.delivery_id, full=full)
     loaded = {outcome.table for outcome in outcomes}
     return [*outcomes, *(outcome for outcome in lookups.values() if outcome.table not in loaded)]
 
@@ -238,6 +241,18 @@ def _naming(file_name: str) -> Iterator[None]:
         yield
     except FileRefused as refusal:
         raise FileRefused(f"{file_name}: {refusal}") from None
+
+
+@contextmanager
+def _blaming_expressions(contract: Contract) -> Iterator[None]:
+    """Only what a contract's author wrote can stumble on a value: columns are tried, and set their row aside."""
+    try:
+        yield
+    except ValueRefused as refusal:
+        raise DeliveryRefused(
+            f"an expression (transformLogic, rowFilter) in the contract of {contract.name} fails on a value: let it "
+            f"give nothing instead, by try_cast or try_strptime ({refusal})"
+        ) from None
 
 
 def _check_total(outcome: FileOutcome, stated: int) -> None:

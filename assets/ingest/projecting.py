@@ -102,12 +102,13 @@ def projection(
     """The rows of `scan`, typed and judged as `contract` says.
 
     Args:
-        contract: what the columns mean.
+        contract: what the columns mean, unless the scan has a layout of its own.
         scan: the file.
         file_number: stands in `_file` of every row.
         deletions: whether a column `_deleted` counts.
         ordered: whether a sealed manifest has ordered any field of such records erased.
     """
+    contract = scan.layout or contract
     branches = _judgements(contract, deletions, ordered)
     rules = tuple((rule, column) for _, rule, column in branches if rule)
     numbers = iter(range(1, len(rules) + 1))

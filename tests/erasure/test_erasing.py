@@ -19,7 +19,7 @@ from assets.erasure.erasing import Erasure
 from assets.ingest.contracts import Contract
 from assets.ingest.recognising import mark_when_ordered, ordered_of
 from assets.manifests import gate, told
-from assets.warehouse import RewriteFailed, Warehouse, WarehouseKeyError, identifier
+from assets.warehouse import RewriteFailed, Warehouse, WarehouseError, WarehouseKeyError, identifier
 from tests.erasure.house import CANARY, KEY, POLICY, House, company, files_with, opened
 
 DAY = date(2026, 11, 25)
@@ -317,6 +317,14 @@ def test_a_wrong_or_missing_key_is_an_error_and_never_a_new_warehouse(tmp_path: 
     with pytest.raises(WarehouseKeyError, match="does not open with this key"):
         opened(tmp_path / "house", key=wrong)
     assert path.read_bytes() == before
+
+
+def test_words_in_the_path_are_not_taken_for_what_is_wrong(tmp_path: Path) -> None:
+    """A folder that is missing is neither a lock nor a key, whatever it is called."""
+    for name in ("block", "keys"):
+        with pytest.raises(WarehouseError, match="check that the folder is there") as found:
+            Warehouse.open(tmp_path / name / "warehouse.duckdb", key="00" * 32)
+        assert type(found.value) is WarehouseError
 
 
 def test_spill_files_left_over_do_not_look_like_a_wrong_key(tmp_path: Path) -> None:

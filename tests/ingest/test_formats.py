@@ -345,5 +345,5 @@ def test_an_expression_that_fails_on_a_row_refuses_without_telling_the_row(compa
     company = company_with(crm_contacts=failing)
     company.send("crm", {"contacts": "id,kind,name\n1,contact,Ada Exempel\n"})
     reason = company.ingest().rejected[0].reason
-    assert "reading it failed" in reason
+    assert "an expression (transformLogic, rowFilter) in the contract of crm/contacts fails on a value" in reason
     assert "Ada" not in reason
