@@ -400,7 +400,7 @@ def _instant_cases(text: str, column: Column, zone: str) -> str:
     offset = _day_of_instant(text)
     naive = _local_day(f"try_cast(upper({text}) as timestamp)", zone)
     return (
-        f"when regexp_full_match({text}, '{_BEFORE_22_UTC}') then try_cast(left({text}, 10) as date) "
+        f"when regexp_full_match({text}, '{_BEFORE_22_UTC}') then try_cast({text} as date) "
         f"when length({text}) = 10 and regexp_full_match({text}, '{_DATE}') then try_cast({text} as date) "
         f"when regexp_full_match({text}, '{_OFFSET}') then {offset} "
         f"when regexp_full_match({text}, '{_NAIVE}') then {naive}"
