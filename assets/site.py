@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,11 @@ class Site:
     """Where things are in a site folder."""
 
     path: Path
+
+    @property
+    def argument(self) -> str:
+        """The site's folder as a shell takes it, for commands that people copy."""
+        return shlex.quote(str(self.path))
 
     @property
     def settings(self) -> Path:

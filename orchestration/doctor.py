@@ -98,7 +98,7 @@ def _versions() -> Iterator[Examined]:
 
 def _folders(site: Site) -> Iterator[Examined]:
     missing = [name for name in FOLDERS if not (site.path / name).is_dir()]
-    mend = f"Run `gallring init {site.path}`: it makes what is missing and leaves the rest."
+    mend = f"Run `gallring init {site.argument}`: it makes what is missing and leaves the rest."
     if missing or not site.settings.is_file():
         gone = [*missing, *([] if site.settings.is_file() else [site.settings.name])]
         yield Examined("site", "error", f"missing: {', '.join(gone)}", mend)
@@ -202,7 +202,7 @@ def _warehouse(case: _Case) -> Iterator[Examined]:
 def _dead_runs(site: Site) -> Iterator[Examined]:
     """Runs that count as under way though nobody has the warehouse open: they hold up those that wait for them."""
     if not (site.dagster / "dagster.yaml").is_file():
-        yield Examined("run history", "error", "dagster.yaml is missing", f"Run `gallring init {site.path}`.")
+        yield Examined("run history", "error", "dagster.yaml is missing", f"Run `gallring init {site.argument}`.")
         return
     from dagster import DagsterRunStatus, RunsFilter
 

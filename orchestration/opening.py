@@ -46,7 +46,7 @@ def require_site(site: Site) -> Site:
     """
     if not site.settings.is_file():
         raise BadInput(
-            f"{site.path} is not a site: no {site.settings.name} there. Make one with `gallring init {site.path}`."
+            f"{site.path} is not a site: no {site.settings.name} there. Make one with `gallring init {site.argument}`."
         )
     return site
 
@@ -213,7 +213,7 @@ def _key_file(site: Site, path: Path, variable: str) -> str:
     except FileNotFoundError:
         mend = f"restore it from the backup of the keys, or set {variable}"
         if not site.warehouse.exists():
-            mend = f"run `gallring init {site.path}`, or set {variable}"
+            mend = f"run `gallring init {site.argument}`, or set {variable}"
         raise BadInput(f"{path} is missing: {mend}.") from None
     except UnicodeDecodeError:
         return ""

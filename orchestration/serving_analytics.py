@@ -70,7 +70,7 @@ def serve(site: Site, serving: Serving, tell: Callable[[str], None]) -> None:
         GallringError: the port is taken, or the serving process ended by itself.
     """
     if not site.analytics.exists():
-        raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.path}` does it.")
+        raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.argument}` does it.")
     _require_free(serving.port)
     seen = _version(site.analytics)
     server = _Server(site.analytics, serving)

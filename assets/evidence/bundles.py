@@ -56,7 +56,7 @@ def export(site: Site, policy: Policy, signer: Signer, public_key: Path, target:
     if target.exists():
         raise BadInput(f"{target} is there already: name a file or folder that is not.")
     if not read_chain(site, signer.public).entries:
-        raise BadInput(f"{site.evidence} holds no evidence yet: `gallring run --site {site.path}` writes it.")
+        raise BadInput(f"{site.evidence} holds no evidence yet: `gallring run --site {site.argument}` writes it.")
     files = {**evidence_files(site), **_policy_files(policy), KEY: public_key.read_bytes(),
              f"schemas/{SCHEMA.name}": SCHEMA.read_bytes(), SCRIPT.name: SCRIPT.read_bytes()}  # fmt: skip
     said = {

@@ -28,6 +28,8 @@ from assets.warehouse import Warehouse, WarehouseError, extension_path, identifi
 CHUNK = 1 << 20
 MOST_PARTS = 10_000
 _MARK = "\ufeff"
+#: What a file may begin with that says how it is written.
+_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 JSON_LINE = "_json_line"
 _scan_numbers = count(1)
 
@@ -195,12 +197,22 @@ class Reading:
 
     def _as_utf8(self, path: Path, encoding: str) -> Path:
         """The file itself where it is UTF-8, else a rewritten copy, made once."""
+        _refuse_other_mark(path, encoding)
         if encoding in ("utf-8", "ascii"):
             return path
         if (path, encoding) not in self._rewritten:
             folder = self._stack.enter_context(tempfile.TemporaryDirectory(dir=self._temporary, prefix="reading-"))
             self._rewritten[path, encoding] = rewrite_as_utf8(path, encoding, Path(folder) / "utf8")
         return self._rewritten[path, encoding]
+
+
+def _refuse_other_mark(path: Path, encoding: str) -> None:
+    """A file that says by its first bytes how it is written must not be read in another way."""
+    with path.open("rb") as content:
+        first = content.read(3)
+    said = next((name for mark, name in _MARKS.items() if first.startswith(mark)), encoding)
+    if not encoding.startswith(said) and encoding not in ("utf-16-le", "utf-16-be"):
+        raise FileRefused(f"the file is written in {said.upper()}, and its contract says {encoding.upper()}")
 
 
 def refuse_bomb(path: Path, largest: int) -> None:

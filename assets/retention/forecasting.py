@@ -69,7 +69,7 @@ def forecast(site: Site, months: int = DEFAULT_MONTHS) -> Forecast:
     if not 1 <= months <= MOST_MONTHS:
         raise BadUsage(f"--months {months} is no number of months: give 1 to {MOST_MONTHS}.")
     if not site.analytics.exists():
-        raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.path}` does it.")
+        raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.argument}` does it.")
     from assets.publication.analytics import attached
 
     with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=True):

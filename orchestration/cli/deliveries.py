@@ -89,4 +89,5 @@ def accept(
     if json:
         as_json({"source": source, "table": table_name, "delivery_id": accepted})
         return
-    say(f"{source} {table_name} of delivery {accepted} is accepted as whole. Next: gallring run --site {chosen.path}.")
+    following = f"Next: gallring run --site {chosen.argument}."
+    say(f"{source} {table_name} of delivery {accepted} is accepted as whole. {following}")

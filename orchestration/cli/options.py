@@ -85,5 +85,5 @@ def warehouse_of(site: Site, settings: Settings) -> Warehouse:
     from orchestration.opening import open_warehouse
 
     if not site.warehouse.exists():
-        raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.path}` does it.")
+        raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.argument}` does it.")
     return open_warehouse(site, settings)

@@ -118,7 +118,7 @@ def place_hold(
         as_json(numbers)
     else:
         say(f"{numbers[0].partition('.')[0]} holds {len(records)} record(s) from the next evaluation on. "
-            f"Next: gallring run --site {at.site.path}")  # fmt: skip
+            f"Next: gallring run --site {at.site.argument}")  # fmt: skip
 
 
 def _named(site: Site, record: tuple[str, str] | None, customer: str | None, query: str | None) -> list[Record]:
@@ -241,7 +241,7 @@ def add_request(
     if json:
         as_json(entered)
     else:
-        say(f"{number} is to be answered by {entered.standing.due_on}. Next: gallring run --site {at.site.path}")
+        say(f"{number} is to be answered by {entered.standing.due_on}. Next: gallring run --site {at.site.argument}")
 
 
 def _warn_of_matches(undecided: Sequence[str]) -> None:
@@ -345,7 +345,7 @@ def answer_request(
         as_json(written)
     else:
         say(f"{written.folder} holds the draft: {', '.join(written.files)}. Read it, send it, then: "
-            f"gallring request answer {request} --sent DATE --site {at.site.path}")  # fmt: skip
+            f"gallring request answer {request} --sent DATE --site {at.site.argument}")  # fmt: skip
     if written.warnings:
         raise NeedsPerson(" ".join(written.warnings))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -43,7 +44,8 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty fo
 
     site = make_site(folder)
     say(f"{site.path} is a site. Its settings are in {site.settings.name}, its policy and contracts in policy/.")
-    say(f"Next: gallring deliver SOURCE FILES… --site {folder}, then gallring run --site {folder}.")
+    here = quote(str(folder))
+    say(f"Next: gallring deliver SOURCE FILES… --site {here}, then gallring run --site {here}.")
 
 
 def demo(
@@ -125,7 +127,7 @@ def generate(
         as_json(written)
         return
     table(["source", "table", "rows", "bytes"], [[file.source, file.table, file.rows, file.bytes] for file in written])
-    say(f"Next: gallring run --site {folder} --as-of {day}")
+    say(f"Next: gallring run --site {quote(str(folder))} --as-of {day}")
 
 
 def deliver(
@@ -162,7 +164,7 @@ def deliver(
             chosen, Policy.load(settings.policy), source, files, mode=mode, extracted_at=at, delivery_id=named,
             limits=settings.limits.in_bytes(),
         )  # fmt: skip
-    say(f"{folder} holds the delivery. Next: gallring run --site {chosen.path}")
+    say(f"{folder} holds the delivery. Next: gallring run --site {chosen.argument}")
 
 
 def _instant(text: str | None, files: list[Path]) -> datetime:
@@ -172,7 +174,7 @@ def _instant(text: str | None, files: list[Path]) -> datetime:
     if text is None:
         missing = next((file for file in files if not file.is_file()), None)
         if missing is not None:
-            raise BadInput(f"{missing}: there is no such file.")
+            raise BadInput(f"{missing} is {'no file' if missing.exists() else 'not there'}: name the export files.")
         return datetime.fromtimestamp(max(int(file.stat().st_mtime) for file in files), UTC)
     try:
         at = datetime.fromisoformat(text)
@@ -213,15 +215,16 @@ def _tell_verified(verified: dict[str, bool]) -> None:
 
 
 def _tell_where_to_look(folder: Path) -> None:
+    here = quote(str(folder))
     heading("Where to look next")
     table(
         ["command", "shows"],
         [
-            [f"gallring explain customer K9001 --site {folder}", "why each field of a record is kept or not"],
-            [f"gallring manifest list --site {folder}", "what was ordered of each system"],
-            [f"gallring status --site {folder}", "how the site stands"],
-            [f"gallring ui --site {folder}", "the asset graph, runs and checks in Dagster's web UI"],
-            [f"ls {folder}/outbox/*/*", "the sealed manifests as the systems get them"],
+            [f"gallring explain customer K9001 --site {here}", "why each field of a record is kept or not"],
+            [f"gallring manifest list --site {here}", "what was ordered of each system"],
+            [f"gallring status --site {here}", "how the site stands"],
+            [f"gallring ui --site {here}", "the asset graph, runs and checks in Dagster's web UI"],
+            [f"ls {here}/outbox/*/*", "the sealed manifests as the systems get them"],
             [f"{folder}/reports/index.html", "the retention report, for a browser"],
             [f"{folder}/analytics.duckdb", "what analysts may read, without direct identifiers"],
         ],

@@ -173,6 +173,11 @@ def test_deliver_wants_an_instant_with_its_zone(text: str, expected: int, nowher
     assert main(["deliver", "crm", "missing.csv", "--extracted-at", text]) == expected
 
 
+def test_a_command_that_is_told_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "min sajt å"]) == 0
+    assert "gallring run --site 'min sajt å'." in capsys.readouterr().out
+
+
 def test_what_the_machine_lacks_is_said_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

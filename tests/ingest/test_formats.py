@@ -96,6 +96,20 @@ def test_a_file_in_another_encoding_than_declared_is_refused(company_with: Any) 
     assert "not cp1252" in company.ingest().rejected[0].reason
 
 
+@pytest.mark.parametrize(
+    ("declared", "codec", "said"),
+    [("UTF-8", "utf-16", "written in UTF-16, and its contract says UTF-8"),
+     ("cp1252", "utf-8-sig", "written in UTF-8, and its contract says CP1252"),
+     ("UTF-16", "utf-8-sig", "written in UTF-8, and its contract says UTF-16")],
+)  # fmt: skip
+def test_a_file_whose_mark_says_another_encoding_is_refused(
+    company_with: Any, declared: str, codec: str, said: str
+) -> None:
+    company = company_with(**contract(encoding=declared, date_format="dd-MM-yyyy", **SWEDISH_OPTIONS))
+    company.send("orders", {"invoices": SWEDISH.encode(codec)}, rows=2)
+    assert said in company.ingest().rejected[0].reason
+
+
 def test_bytes_that_are_not_utf8_cost_their_row_alone(company_with: Any) -> None:
     company = company_with(**contract(date_format="dd-MM-yyyy", **SWEDISH_OPTIONS))
     company.send("orders", {"invoices": SWEDISH.encode() + "F3;F;Åsa;1;\r\n".encode("cp1252")}, rows=3)

@@ -107,7 +107,7 @@ def ask(site: Site, reader: Warehouse | None = None) -> Answers:
         CheckFailed: nothing has been published yet.
     """
     if not site.analytics.exists():
-        raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.path}` does it.")
+        raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.argument}` does it.")
     with published(site, reader) as reader:
         policy, version, controller, as_of, deliveries = reader.rows(
             "select policy, policy_version, controller, as_of, deliveries from about"
