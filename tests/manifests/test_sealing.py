@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.manifests import documents, folders
+from assets.manifests import documents, folders, ledger, sealing
 from assets.manifests.folders import SealingFailed, folder_name
 from assets.manifests.sealing import seal
 from assets.manifests.verifying import verify
@@ -164,6 +164,41 @@ def test_any_key_is_written_so_that_it_reads_back(keys: set[str]) -> None:
         assert item["item_id"] == documents.item_id("crm", "2025-02-01", None, "{" + line.removeprefix(head))
     for row in csv.reader(io.StringIO(table, newline=""), strict=True):
         assert not [cell for cell in row if cell.lstrip().startswith(("=", "+", "-", "@"))]
+
+
+def test_lines_stand_in_the_order_of_their_words() -> None:
+    """Sealing sorts by numbers that stand for record types and actions."""
+    company = Company(threads=4)
+    for record_type in ("web_event", "delivery", "customer"):
+        for key in ("b", "B", "a", "å", "aa"):
+            company.add(record_type, key)
+    company.propose(DAY, {})
+    company.warehouse.run(
+        "create or replace table manifest.proposed as select 'partner:P1' as system, record_type, record_key, row_id, "
+        "action, cast([] as varchar[]) as fields, cast('[]' as json) as because, cast('[]' as json) as kept "
+        "from retention.records cross join (select unnest($actions) as action)",
+        {"actions": list(ledger.ACTIONS)},
+    )
+    sealing._Run(company.warehouse, POLICY, None, None, DAY, ISSUED_AT, DAY)._number_items("partner:P1", None)
+    rows = company.warehouse.rows("select record_type, record_key, action from being_sealed order by rowid")
+    assert len(rows) == 75
+    assert rows == sorted(rows, key=lambda row: tuple(word.encode() for word in row))
+
+
+def test_a_large_manifest_is_shared_among_threads_and_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    files, alone = [], Warehouse.one_thread
+    for most in (sealing._WORTH_SHARING, 0):
+        calls: list[int] = []
+        monkeypatch.setattr(Warehouse, "one_thread", lambda self, calls=calls: calls.append(1) or alone(self))
+        monkeypatch.setattr(sealing, "_WORTH_SHARING", most)
+        company, office = made(threads=3), Office(tmp_path / f"site{most}", keys)
+        company.night(DAY, OUTCOMES, office)
+        assert len(calls) == (1 if most else 0)
+        assert company.warehouse.value("select current_setting('threads')") == 3
+        files.append(office.files())
+    assert files[0] == files[1]
 
 
 @pytest.mark.parametrize("system", ["partner:../../etc", "partner:a/b", "..", ".hidden", "partner:" + "x" * 300, "crm"])
