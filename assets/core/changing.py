@@ -169,7 +169,7 @@ def _reading(warehouse: Warehouse, policy: HasDigest) -> _Read:
     if warehouse.exists("erasure", "rewrites"):
         rewrites = int(warehouse.value("select coalesce(max(sequence), 0) from erasure.rewrites"))
     years = warehouse.value(
-        "select coalesce(string_agg(concat_ws(' ', row_id, starts_on, ends_on), ';' order by row_id), '') "
+        "select coalesce(string_agg(concat_ws(' ', row_id, starts_on, ends_on, in_source), ';' order by row_id), '') "
         "from raw.office_fiscal_years"
     )
     key_check = warehouse.value("select pseudonym('nights')")

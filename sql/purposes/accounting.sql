@@ -2,7 +2,7 @@
 -- the
 -- fiscal year of the chain's latest voucher ended. Grain: a record.
 -- A chain is an invoice with its credit notes and payments; a day outside every fiscal year counts by its calendar
--- year.
+-- year. A year that is no longer registered speaks for the days of which no registered year does.
 -- Closed words: record_type, clock.
 with vouchers as (
     select
@@ -28,7 +28,9 @@ chains as (
 years as (
     select
         last_voucher.last_voucher_on,
-        max(fiscal_year.ends_on) as year_ends_on
+        coalesce(
+            max(case when fiscal_year.in_source then fiscal_year.ends_on end), max(fiscal_year.ends_on)
+        ) as year_ends_on
     from (
         select distinct chain.last_voucher_on
         from chains as chain

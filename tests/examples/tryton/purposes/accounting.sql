@@ -28,7 +28,9 @@ chains as (
 years as (
     select
         last_voucher.last_voucher_on,
-        max(fiscal_year.ends_on) as year_ends_on
+        coalesce(
+            max(case when fiscal_year.in_source then fiscal_year.ends_on end), max(fiscal_year.ends_on)
+        ) as year_ends_on
     from (
         select distinct chain.last_voucher_on
         from chains as chain
