@@ -28,7 +28,7 @@ _DISTINCT = {"record_key": DISTINCT_TEXTS, "because": "json using compression zs
 
 _LARGE = ("changed_records", "changed_items")
 
-_CHANGED = ("told_records", "claim_bits", "changed_records")
+_CHANGED = ("claim_bits", "changed_records")
 _TOLD = ("changed_items", "disclosed_fields", "lapsed_disclosures", "delivered_fields", "notice_fields")
 
 

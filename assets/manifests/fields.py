@@ -129,17 +129,23 @@ def find_held_fields(warehouse: Warehouse, records: str, into: str) -> None:
 def show_fields(warehouse: Warehouse) -> None:
     """Make `manifest.held_fields` and `manifest.changed_fields`: the proposal's numbers with a row per field.
 
-    Views, for whoever asks about few records. In a warehouse of an earlier version they were tables.
+    Views, for whoever asks about few records. What a warehouse of an earlier version has under these names, and what it
+    had beside them, makes way.
     """
+    there = warehouse.rows(
+        "select table_name, case table_type when 'VIEW' then 'view' else 'table' end from information_schema.tables "
+        "where table_catalog = $catalog and table_schema = 'manifest' and list_contains($names, table_name) order by 1",
+        {"catalog": warehouse.catalog, "names": [*_VIEWS, _FORMER]},
+    )
+    for name, kind in there:
+        if kind == "table" or name == _FORMER:
+            warehouse.run(f"drop {kind} manifest.{name}")
     for name, select in _VIEWS.items():
-        if warehouse.value(
-            "select count(*) from information_schema.tables where table_catalog = $catalog "
-            "and table_schema = 'manifest' and table_name = $name and table_type = 'BASE TABLE'",
-            {"catalog": warehouse.catalog, "name": name},
-        ):
-            warehouse.run(f"drop table manifest.{name}")
         warehouse.run(f"create or replace view manifest.{name} as {select}")
 
+
+#: What each source was told about each record: in `changed_records.sql` by now.
+_FORMER = "told_records"
 
 _VIEWS = {
     "held_fields": """

@@ -2,6 +2,7 @@
 -- field. Grain: a record in the sources now. Only of these is looked up what they hold.
 -- erase, restrict, retain: what is decided; told_erase, told_restrict: what was told. is_whole: every category is
 -- `erase`. was_ordered_whole: an item about the whole record still stands. What no manifest named counts as `retain`.
+-- What was told is no table of its own: stored numbers of its width are dear to read.
 with decided as (
     select
         dispositions.record_type,
@@ -18,6 +19,29 @@ with decided as (
     group by
         dispositions.record_type,
         dispositions.row_id
+),
+
+known as (
+    select
+        fields.record_type,
+        bit_or(fields.bit) as bits
+    from manifest.field_bits as fields
+    group by fields.record_type
+),
+
+told as (
+    select
+        words.record_type,
+        words.record_key,
+        bit_or(case when words.state = 'restrict' then words.named & known.bits else 0 end) as restricted,
+        bit_or(case when words.state = 'erase' then words.named & known.bits else 0 end) as erased,
+        bit_or(case when words.state = 'erase' and words.action = 'erase' then words.named & known.bits else 0 end)
+            as erased_whole
+    from manifest.told as words
+    inner join known on words.record_type = known.record_type
+    group by
+        words.record_type,
+        words.record_key
 ),
 
 compared as (
@@ -38,7 +62,7 @@ compared as (
         on
             decided.record_type = records.record_type
             and decided.row_id = records.row_id
-    left join manifest.told_records as told
+    left join told
         on
             records.record_type = told.record_type
             and records.record_key = told.record_key

@@ -61,6 +61,10 @@ def test_what_an_earlier_version_kept_as_tables_becomes_views(company: Company) 
     assert rows == [("C1", "street", "redact")]
     held = company.warehouse.rows("select field, data_category from manifest.held_fields order by position")
     assert held == [("name", "identity"), ("email", "email"), ("phone", "phone"), ("street", "address")]
+    assert not company.warehouse.exists("manifest", "told_records")
+    company.warehouse.run("create view manifest.told_records as select record_type from manifest.field_bits")
+    company.propose(DAY, {C1: {"address": "erase"}})
+    assert not company.warehouse.exists("manifest", "told_records")
 
 
 def test_every_working_table_is_made_anew(company: Company) -> None:
