@@ -340,7 +340,7 @@ class Company:
 
     def settled(self, invoice: Row) -> date | None:
         """The day from which the balance stays at or below zero; nothing ever owed: the invoice's own day."""
-        own_day = local_day(invoice.get("issued_on")) or local_day(invoice.get("booked_on")) or date.min
+        own_day = voucher_day(invoice) or date.min
         settled = own_day if Decimal(str(invoice["amount"])) <= 0 else None
         for day, balance in self.balances(invoice).items():
             if balance > 0:
@@ -1144,7 +1144,8 @@ def _consent(company: Company, ledger: Ledger, key: str, consent: Row) -> None:
             ledger.doubt("consent", key, "email", purpose, "a subscriber without subscribed_at", given)
     elif purpose == "web_statistics":
         end = plus(given, months=13) if given else None
-    else:
+    else:  # what it allowed is not known, and an unknown erases no proof
+        ledger.doubt("consent", key, "consent", "accountability", "no purpose", given)
         return
     last_day = _until(ledger, ("consent", key, "email"), purpose, end, given)
     if given is None:  # Missing: given_at, unless a word has ended it
