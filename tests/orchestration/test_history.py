@@ -1,14 +1,36 @@
-"""The run history of a run in this process: Dagster's own files, opened once."""
+"""The run history of a run in this process: Dagster's own files, opened once, and row for row what Dagster writes."""
 
+import re
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from dagster import DagsterInstance, job, op
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetKey,
+    AssetSelection,
+    AssetSpec,
+    DagsterInstance,
+    Definitions,
+    MaterializeResult,
+    TableColumn,
+    TableSchema,
+    define_asset_job,
+    job,
+    multi_asset,
+    multi_asset_check,
+    op,
+)
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from assets.site import Site
-from orchestration.history import run_history
+from orchestration.history import _QUIET, run_history
 from orchestration.initialising import DAGSTER
 
 
@@ -59,3 +81,85 @@ def test_the_files_are_closed_when_the_run_is_over(tmp_path: Path) -> None:
     held = {path.resolve() for path in Path("/proc/self/fd").iterdir() if path.exists()}
     assert not [path for path in held if path.is_relative_to(site.dagster)]
     assert (site.dagster / "history" / "runs" / f"{run_id}.db").is_file()
+
+
+# -- row for row ---------------------------------------------------------------------------------------------------
+
+_CHECKS = [AssetCheckSpec(name, asset=["core", "b"]) for name in ("holds", "fails")]
+_SHAPE = TableSchema(columns=[TableColumn("name", "text", 'Quoted: "å" {braces}')])
+
+
+@multi_asset(specs=[AssetSpec(["core", "a"]), AssetSpec(["core", "b"], deps=[["core", "a"]])])
+def tables() -> Iterator[MaterializeResult[Any]]:
+    for name in ("a", "b"):
+        yield MaterializeResult(AssetKey(["core", name]), metadata={"dagster/row_count": 7, "shape": _SHAPE})
+
+
+@multi_asset(specs=[AssetSpec("c", deps=[["core", "b"]])])
+def broken() -> Iterator[MaterializeResult[Any]]:
+    raise ValueError("a defect")
+    yield
+
+
+@multi_asset_check(specs=_CHECKS)
+def checks(context: AssetCheckExecutionContext) -> Iterator[AssetCheckResult]:
+    for each in _CHECKS:
+        yield AssetCheckResult(asset_key=each.asset_key, check_name=each.name, passed=each.name == "holds")
+
+
+def _nights(history: DagsterInstance) -> None:
+    """The same job twice: assets that are new, and assets that are known."""
+    definitions = Definitions(
+        assets=[tables, broken], asset_checks=[checks], jobs=[define_asset_job("all", AssetSelection.all())]
+    )
+    for number in range(2):
+        run_id = f"{number}0000000-0000-4000-8000-000000000000"
+        definitions.resolve_job_def("all").execute_in_process(instance=history, raise_on_error=False, run_id=run_id)
+
+
+#: What differs from one run to the next: instants, processes, ids that are drawn, and where a temporary folder is.
+_PASSING = re.compile(
+    r'"(?:timestamp|start_time|end_time|duration_ms|marker_start|marker_end|create_timestamp)": [0-9.]+|'
+    r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+|[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f-]{17}|"
+    r"pid: [0-9]+|in [0-9.]+m?s\b|[0-9.]+ms|\b[0-9]{10}\.[0-9]+|/tmp/[^ \"]*|\b[a-z]{8}\b(?=\")"
+)
+
+
+def _rows(folder: Path) -> dict[str, list[Any]]:
+    """Every row of every file of a history, but for what passes."""
+    found: dict[str, list[Any]] = {}
+    for path in sorted(folder.rglob("*.db")):
+        with sqlite3.connect(path) as file:
+            names = file.execute("select name from sqlite_master where type = 'table' order by 1").fetchall()
+            for (name,) in names:
+                rows = file.execute(f'select * from "{name}" order by rowid').fetchall()
+                found[f"{path.relative_to(folder)}: {name}"] = [
+                    tuple(_PASSING.sub("", str(value)) for value in row) for row in rows
+                ]
+        file.close()
+    return found
+
+
+#: Prints nothing, and keeps nothing of what steps print: a run of ours does neither.
+_ALIKE = {
+    **_QUIET,
+    "compute_logs": {"module": NoOpComputeLogManager.__module__, "class": NoOpComputeLogManager.__name__},
+}
+
+
+def test_every_row_is_as_dagster_writes_it(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for folder in (ours, theirs):
+        folder.mkdir()
+    site = _site(ours)
+    with run_history(site) as history:
+        _nights(history)
+    with DagsterInstance.from_ref(InstanceRef.from_dir(str(_site(theirs).dagster), overrides=_ALIKE)) as history:
+        _nights(history)
+    found, expected = _rows(ours / "dagster"), _rows(theirs / "dagster")
+    assert found.keys() == expected.keys()
+    for name, rows in expected.items():
+        assert found[name] == rows, name
+    kinds = [row[3] for name, rows in found.items() if name.endswith("index.db: event_logs") for row in rows]
+    for kind in ("ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION", "ASSET_CHECK_EVALUATION_PLANNED", "RUN_FAILURE"):
+        assert kinds.count(kind.replace("RUN_", "PIPELINE_")) >= 2, kind
