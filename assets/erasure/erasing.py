@@ -261,7 +261,7 @@ def _without_ordered(warehouse: Warehouse, contract: Contract, bits: told.Halves
     """A raw table's rows without what was ordered erased; `withheld` names what the source has still."""
     personal = set(_personal(contract))
     parts = []
-    for name in warehouse.columns("raw", contract.raw_table):
+    for (name,) in warehouse.rows("select name from pragma_table_info(?)", [f"raw.{identifier(contract.raw_table)}"]):
         quoted = identifier(name)
         if name in personal:
             parts.append(f"case when not {_is_ordered(name, bits)} then source_row.{quoted} end as {quoted}")

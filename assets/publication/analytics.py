@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -41,6 +41,8 @@ FILE_MODE = 0o600
 READABLE_SINCE = "v1.3.0"
 #: A group of fewer customers than this stands for one of them, unless the site says otherwise.
 SMALLEST_GROUP = 10
+#: How many dispositions make a site whose publication is worth sharing out among threads.
+_WORTH_SHARING = 5_000_000
 #: Columns of `stored.*` that are nearly all that there is to write.
 KEYS = frozenset({"item_id", "record_key"})
 
@@ -203,7 +205,7 @@ def publish(
     _discard(building)
     tables = published_tables()
     try:
-        with attached(warehouse, building, CATALOG, is_new=True):
+        with _threads(warehouse), attached(warehouse, building, CATALOG, is_new=True):
             _make(warehouse, tables)
             rows = _fill(warehouse, [table for table in tables if not table.is_view], smallest_group)
             rows |= {table.name: int(warehouse.value(VIEW_ROWS[table.name])) for table in tables if table.is_view}
@@ -232,6 +234,12 @@ def attached(
         yield
     finally:
         warehouse.run(f"detach {identifier(catalog)}")
+
+
+def _threads(warehouse: Warehouse) -> AbstractContextManager[None]:
+    """One thread for a small site: there the others would wait for one another more than they save."""
+    decided = int(warehouse.value("select count(*) from retention.dispositions"))
+    return warehouse.one_thread() if decided < _WORTH_SHARING else nullcontext()
 
 
 def _make(warehouse: Warehouse, tables: Sequence[PublishedTable]) -> None:
