@@ -17,7 +17,7 @@ from assets.errors import CheckFailed
 from assets.publication.analytics import attached, standing_in
 from assets.site import Site
 from assets.warehouse import Warehouse
-from assets.yaml_files import read_yaml
+from assets.yaml_files import read_own_yaml
 
 QUESTIONS = Path(__file__).with_name("questions.yaml")
 Language = Literal["sv", "en"]
@@ -36,7 +36,10 @@ class ShownColumn:
 
 @dataclass(frozen=True)
 class Question:
-    """One number or table. `total` is the expression over the columns that counts the rows of `keys`."""
+    """One number or table. `total` is the expression over the columns that counts the rows of `keys`.
+
+    `one` is the title of a number where it is 1.
+    """
 
     id: str
     sql: str
@@ -50,6 +53,7 @@ class Question:
     total: str | None = None
     link: str | None = None
     alarm: bool = False
+    one: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class Answers:
 @cache
 def sections() -> tuple[Section, ...]:
     """The report's parts in order."""
-    content = read_yaml(QUESTIONS)
+    content = read_own_yaml(QUESTIONS)
     return tuple(
         Section(
             id=entry["id"],
@@ -151,6 +155,7 @@ def _question(entry: Mapping[str, Any], title: Words) -> Question:
         total=entry.get("total"),
         link=entry.get("link"),
         alarm=entry.get("alarm", False),
+        one=entry.get("one"),
     )
 
 
