@@ -1,13 +1,16 @@
-"""The order of the test files: those that take longest first, so that no worker is left alone with one at the end.
+"""The order of the test files, and how many threads DuckDB has here.
 
-`make tests` hands files to its workers in this order. Those that wait for a fixture of another file (the tutorial's
-sites, a cycled site) stand apart from it. Within a file tests keep their order.
+Those that take longest go first, so that no worker is left alone with one at the end: `make tests` hands files to its
+workers in this order. Those that wait for a fixture of another file (the tutorial's sites, a cycled site) stand apart
+from it. Within a file tests keep their order.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 ROOT = Path(__file__).resolve().parent
@@ -18,6 +21,25 @@ LONGEST = (
     "delivery/test_commands.py", "delivery/test_sending.py", "integration/test_tryton.py", "erasure/test_guard.py",
     "cli/test_ui.py", "orchestration/test_running.py", "integration/test_memory.py", "retention/test_incremental.py",
 )  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let DuckDB work with one thread where nobody says how many.
+
+    A few rows give several threads nothing to do but wait, a quarter of a small evaluation's cost; the workers keep the
+    cores busy. What the number of threads could change is tested with several, and who runs `gallring` in a process of
+    its own, as the tutorial and the web UI do, has what the machine has.
+    """
+    connect = duckdb.connect
+
+    def with_one_thread(
+        database: str | Path = ":memory:", read_only: bool = False, config: dict[str, Any] | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        return connect(database, read_only, {"threads": 1, **(config or {})})
+
+    patched = pytest.MonkeyPatch()
+    patched.setattr(duckdb, "connect", with_one_thread)
+    config.add_cleanup(patched.undo)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

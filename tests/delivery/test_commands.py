@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dagster import DagsterInstance, build_sensor_context
 
-from assets.sample.generating import generate, telling_cases
 from assets.site import Site
 from orchestration.cli import main
 from orchestration.definitions import build_definitions
 from orchestration.initialising import make_site
-from orchestration.running import run_cycle
-
-DAY = date(2026, 11, 22)
+from orchestration.running import CycleOutcome, run_cycle
+from tests.orchestration.conftest import DAY
+from tests.orchestration.conftest import cycled as cycled
 
 
 @pytest.fixture(autouse=True)
@@ -30,12 +29,11 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+def site(cycled: tuple[Site, CycleOutcome], tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A sample site after one cycle that B. Runner launched."""
-    site = make_site(tmp_path_factory.mktemp("commands") / "site")
-    generate(site.inbox, customers=10, seed=7, day=DAY, cases=telling_cases())
-    assert run_cycle(site, DAY, by="B. Runner").success
-    return site
+    site, outcome = cycled
+    assert outcome.success
+    return Site(shutil.copytree(site.path, tmp_path_factory.mktemp("commands") / "site"))
 
 
 @pytest.fixture

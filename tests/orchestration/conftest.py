@@ -17,6 +17,14 @@ from orchestration.initialising import make_site
 from orchestration.running import CycleOutcome, run_cycle
 
 DAY = date(2026, 11, 22)
+RUNNER = "B. Runner"
+
+
+def a_sample_site(folder: Path) -> Site:
+    """A site with the demonstration's telling cases and a few generated customers in its inbox."""
+    site = make_site(folder)
+    generate(site.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
+    return site
 
 
 @pytest.fixture(autouse=True)
@@ -28,26 +36,23 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def cycled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Site, CycleOutcome]:
-    """A sample site after one cycle, the same for every worker. To be looked at: whoever changes it changes a copy."""
+    """A sample site after one cycle that `RUNNER` launched, the same for every worker. Whoever changes it copies it."""
     own = tmp_path_factory.getbasetemp()
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     told = shared / "cycled.pickle"
     with (shared / "cycled.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
         if not told.exists():
-            site = make_site(shared / "cycled")
-            generate(site.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
-            told.write_bytes(pickle.dumps(run_cycle(site, DAY)))
+            site = a_sample_site(shared / "cycled")
+            told.write_bytes(pickle.dumps(run_cycle(site, DAY, by=RUNNER)))
     return Site(shared / "cycled"), pickle.loads(told.read_bytes())
 
 
 @pytest.fixture
 def sample_site(tmp_path: Path) -> Callable[[str], Site]:
-    """Makes a site with the demonstration's telling cases and a few generated customers in its inbox."""
+    """Makes sample sites of a test's own."""
 
     def make(name: str = "site") -> Site:
-        site = make_site(tmp_path / name)
-        generate(site.inbox, customers=20, seed=7, day=DAY, cases=telling_cases())
-        return site
+        return a_sample_site(tmp_path / name)
 
     return make

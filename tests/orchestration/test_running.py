@@ -22,7 +22,7 @@ from assets.warehouse import Warehouse, WarehouseLocked
 from orchestration.opening import PUBLIC_KEY, open_warehouse
 from orchestration.running import CycleOutcome, run_cycle
 from orchestration.settings import Settings
-from tests.orchestration.conftest import DAY
+from tests.orchestration.conftest import DAY, a_sample_site
 from tests.orchestration.serving import ROOT
 
 Make = Callable[[str], Site]
@@ -120,22 +120,28 @@ def test_publishing_another_day_than_the_evaluated_one_is_refused(ran: tuple[Sit
     assert site.analytics.stat().st_mtime_ns == before
 
 
-def test_the_parts_make_the_whole(ran: tuple[Site, CycleOutcome], sample_site: Make) -> None:
-    site = sample_site("parts")
-    for job in ("ingest_deliveries", "evaluate_retention", "seal_manifests", "publish_analytics"):
-        assert run_cycle(site, DAY, job=job).success, job
-    assert manifests_of(site) == manifests_of(ran[0])
-
-
-def test_sealing_a_day_that_was_not_evaluated_is_refused(sample_site: Make) -> None:
-    site = sample_site("other-day")
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The same sample site, taken in and evaluated by the jobs that do a part each."""
+    site = a_sample_site(tmp_path_factory.mktemp("parts") / "site")
     for job in ("ingest_deliveries", "evaluate_retention"):
-        assert run_cycle(site, DAY, job=job).success
-    outcome = run_cycle(site, date(2026, 11, 23), job="seal_manifests")
+        assert run_cycle(site, DAY, job=job).success, job
+    return site
+
+
+def test_sealing_a_day_that_was_not_evaluated_is_refused(evaluated: Site) -> None:
+    outcome = run_cycle(evaluated, date(2026, 11, 23), job="seal_manifests")
     assert not outcome.success
     assert [failure.exit_code for failure in outcome.failures] == [1]
     assert "evaluated" in outcome.failures[0].message
-    assert manifests_of(site) == {}
+    assert manifests_of(evaluated) == {}
+
+
+def test_the_parts_make_the_whole(ran: tuple[Site, CycleOutcome], evaluated: Site, tmp_path: Path) -> None:
+    site = Site(shutil.copytree(evaluated.path, tmp_path / "site"))
+    for job in ("seal_manifests", "publish_analytics"):
+        assert run_cycle(site, DAY, job=job).success, job
+    assert manifests_of(site) == manifests_of(ran[0])
 
 
 def test_a_blocked_source_is_told_and_its_manifests_are_held_back(sample_site: Make) -> None:
@@ -148,12 +154,12 @@ def test_a_blocked_source_is_told_and_its_manifests_are_held_back(sample_site: M
 
 
 def test_a_critical_check_stops_what_comes_after(sample_site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    from expectations import validation
+    from expectations import specs, validation
 
     def doubting(warehouse: Warehouse, stop: str) -> list[validation.Verdict]:
         return [
             validation.Verdict(spec.name, spec.asset, spec.severity, stop != "raw", 10, 3, spec.description)
-            for spec in validation.specs_of(stop, validation.suite(stop))
+            for spec in specs.specs_of(stop, specs.suite(stop))
         ]
 
     monkeypatch.setattr(validation, "validate", doubting)
@@ -161,7 +167,7 @@ def test_a_critical_check_stops_what_comes_after(sample_site: Make, monkeypatch:
     outcome = run_cycle(site, DAY)
     assert not outcome.success
     assert outcome.failures == ()
-    claims = {spec.name for spec in validation.specs_of("raw", validation.suite("raw"))}
+    claims = {spec.name for spec in specs.specs_of("raw", specs.suite("raw"))}
     doubted = [check for check in outcome.failed_checks if check.name in claims]
     assert {check.unexpected for check in doubted} == {3}
     assert {check.table.partition(".")[0] for check in doubted} == {"intake", "raw"}
