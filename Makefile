@@ -11,7 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.setup-stamp
 PACKAGES := orchestration assets expectations
-WORKERS ?= 2
+# One worker more than two cores: there is always one that waits for a server, a browser or a lock.
+WORKERS ?= 3
 DEMO ?= ./demo
 # The benchmark: sizes, rounds, peers, what is measured, memory limits for further
 # first nights, a folder with room for the largest size, and ADD=1 to add to the runs that were kept.
