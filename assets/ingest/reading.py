@@ -27,6 +27,14 @@ from assets.warehouse import Warehouse, WarehouseError, extension_path, identifi
 
 CHUNK = 1 << 20
 MOST_PARTS = 10_000
+#: Rows that a thread is to read at once: some more than fill a row group (122,880). What fills none is written a second
+#: time, put together with what came before and after it.
+_ROWS_AT_ONCE = 150_000
+#: DuckDB reads so many of the longest lines at once, and gives each thread a quarter of that. What is read at once must
+#: be a multiple of sixteen: else the quarters leave a rest shorter than a line, and that line is lost (DuckDB 1.5.5).
+_LINES_AT_ONCE, _THREADS_AT_ONCE, _MULTIPLE = 16, 4, 16
+#: What is read at once takes no more than such a part of the memory.
+_PART_OF_MEMORY = 16
 _MARK = "\ufeff"
 #: What a file may begin with that says how it is written.
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -128,23 +136,36 @@ class Reading:
         names = csv_header(path, file_format) if file_format.header else list(listed)
         columns = _named(names, wanted)
         rejects = f"rejects_{next(_scan_numbers)}"
+        at_once = self._at_once(path)
         return Scan(
             relation=(
                 "read_csv($path, columns = $columns, delim = $delimiter, quote = $quote, escape = $quote, "
                 "header = $header, auto_detect = false, compression = 'none', max_line_size = $longest, "
-                "store_rejects = true, "
+                f"{'' if at_once is None else 'buffer_size = $at_once, '}store_rejects = true, "
                 f"rejects_table = '{rejects}', rejects_scan = '{rejects}_scan')"
             ),
             params={
                 "path": str(path), "columns": dict.fromkeys(columns, "VARCHAR"), "delimiter": file_format.delimiter,
                 "quote": file_format.quote, "header": file_format.header, "longest": self._limits.line_bytes,
-            },
+            } | ({} if at_once is None else {"at_once": at_once}),
             columns={name: identifier(name) for name in columns if name in wanted},
             rejects=rejects,
             heading=int(file_format.header),
             unknown=_unknown(names, wanted),
             oddly_blank=holds_odd_bytes(path),
         )  # fmt: skip
+
+    def _at_once(self, path: Path) -> int | None:
+        """How many bytes of a large file to read at once, where the reader's own choice holds too few rows."""
+        own = _LINES_AT_ONCE * self._limits.line_bytes
+        if path.stat().st_size * _THREADS_AT_ONCE <= own:
+            return None
+        with path.open("rb") as content:
+            beginning = content.read(CHUNK)
+        wanted = _THREADS_AT_ONCE * _ROWS_AT_ONCE * len(beginning) // max(beginning.count(b"\n"), 1)
+        wanted += -wanted % _MULTIPLE
+        memory = int(self._warehouse.value("select parse_formatted_bytes(current_setting('memory_limit'))"))
+        return wanted if own < wanted <= memory // _PART_OF_MEMORY else None
 
     def _json_lines(self, path: Path, wanted: Sequence[str]) -> Scan:
         lines = (
