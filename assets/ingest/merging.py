@@ -26,8 +26,9 @@ _KEY_TEXT = {
 }  # fmt: skip
 
 
-#: How many staged rows of a first load are written at once. What they are joined to stays in memory, so no row spills.
-_AT_ONCE = 4_000_000
+#: How many staged rows of a first load are written at once. What they are joined to stays in memory, so no row spills,
+#: and their places are few enough for DuckDB to look surrogates up in an array instead of a hash table.
+_AT_ONCE = 1_000_000
 
 #: Columns whose values are few: each is hashed once.
 _FEW_VALUES = frozenset({"product"})
@@ -55,6 +56,7 @@ class Staging:
         unidentified: whether a row that cannot be read might be anyone's: then nobody counts as gone.
         recognised: whether rows that came as they were are not staged, but were recognised.
         empty: whether no row that is staged is fit to be loaded.
+        ranked: whether the rows have their surrogates already, by `rank`.
     """
 
     contract: Contract
@@ -65,6 +67,7 @@ class Staging:
     unidentified: bool
     recognised: bool
     empty: bool
+    ranked: bool = False
 
 
 def known_state(warehouse: Warehouse, contract: Contract) -> Known:
@@ -76,6 +79,23 @@ def known_state(warehouse: Warehouse, contract: Contract) -> Known:
         [contract.record_type],
     )[0]
     return Known(rows, digests and has_digest(contract), ordered)
+
+
+def rank(warehouse: Warehouse, table: str) -> None:
+    """Give the staged rows of a first, full load their surrogates: one sort, which shows too whether a key came twice.
+
+    A row is `again` where its key's hash is that of the key before it: so it is for every key that came twice, and
+    for hardly any other.
+    """
+    warehouse.run(
+        "create or replace temp table new_rows as select place, row_number() over (order by _key) as row_id, "
+        "key_hash = lag(key_hash) over (order by _key) as again "
+        f"from (select rowid as place, _key, hash(_key) as key_hash from {table} where _failure = 0)"
+    )
+
+
+#: Whether a key may have come twice among the rows that `rank` looked at.
+IS_AGAIN = "select exists (select 1 from new_rows where again)"
 
 
 def merge(warehouse: Warehouse, staging: Staging) -> None:
@@ -170,7 +190,7 @@ def _meet(warehouse: Warehouse, staging: Staging, raw: str) -> bool:
         )
         is_leaving = bool(warehouse.value("select exists (select 1 from leaving)"))
         base, unmet = f"(select max(row_id) from {raw})", "and new.rowid not in (select place from met)"
-    if is_leaving or not staging.empty:
+    if not staging.ranked and (is_leaving or not staging.empty):
         warehouse.run(
             f"create or replace temp table new_rows as select place, {base} + row_number() over (order by _key) as "
             f"row_id from (select new.rowid as place, new._key from {staging.table} as new "
@@ -261,7 +281,8 @@ def _joins(staging: Staging, raw: str) -> Iterator[str]:
     if staging.known.rows:
         yield f" left join met on met.place = new.rowid left join {raw} as old on old.row_id = met.row_id"
     part = _part(staging, "where place")
-    yield f" left join (select place, row_id from new_rows {part}) as new_rows on new_rows.place = new.rowid"
+    kind = "left" if staging.known.rows else "inner"  # of a first load every row is new
+    yield f" {kind} join (select place, row_id from new_rows {part}) as new_rows on new_rows.place = new.rowid"
     if staging.known.ordered:
         these = ordered_of(contract, f"select _key from {staging.table}")
         yield f" left join ({these}) as ordered on ordered.record_key = new._key"

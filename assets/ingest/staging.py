@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from assets.ingest.contracts import Contract
 from assets.ingest.deliveries import DeliveredFile, DeliveryRefused
-from assets.ingest.merging import Known, Staging, known_state, merge
+from assets.ingest.merging import IS_AGAIN, Known, Staging, known_state, merge, rank
 from assets.ingest.projecting import OUT_OF_SCOPE, STAGED, Scan, literal, projection
 from assets.ingest.recognising import is_contradicted, recognise
 from assets.ingest.tables import SQL_TYPES
@@ -73,7 +73,8 @@ def load_table(
     """
     known = known_state(warehouse, contract)
     rules, recognised = _stage_all(warehouse, contract, inputs, known, full=full)
-    counts = _counts(warehouse, contract, recognised or {}, code=len(rules))
+    ranked = full and not known.rows
+    counts = _counts(warehouse, contract, recognised or {}, code=len(rules), ranked=ranked)
     unread = [_rejected_lines(warehouse, each.scan) for each in inputs]
     outcomes = [
         _account(warehouse, contract, each, counts.get(number, _Counts()), source_delivery, rules, lines)
@@ -82,7 +83,7 @@ def load_table(
     staging = Staging(
         contract, _TABLE, source_delivery, known, full=full,
         unidentified=any(unread) or any(each.unidentified for each in counts.values()),
-        recognised=recognised is not None, empty=not any(each.fit for each in counts.values()),
+        recognised=recognised is not None, empty=not any(each.fit for each in counts.values()), ranked=ranked,
     )  # fmt: skip
     merge(warehouse, staging)
     for each in inputs:
@@ -165,25 +166,31 @@ class _Counts:
 
 
 def _counts(
-    warehouse: Warehouse, contract: Contract, recognised: Mapping[int, int], *, code: int
+    warehouse: Warehouse, contract: Contract, recognised: Mapping[int, int], *, code: int, ranked: bool
 ) -> dict[int, _Counts]:
-    """What was staged of each file, after rows of a key that came twice have been marked with `code`."""
-    found, has_duplicates = _staged(warehouse)
+    """What was staged of each file, after rows of a key that came twice have been marked with `code`.
+
+    Where the rows are to be `ranked`, that is done too.
+    """
+    found, has_duplicates = _staged(warehouse, ranked=ranked)
     if has_duplicates:
         _mark_duplicates(warehouse, contract, code=code)
-        found, _ = _staged(warehouse)
+        found, _ = _staged(warehouse, ranked=ranked)
     for number, rows in recognised.items():
         found[number] = replace(found.get(number, _Counts()), recognised=rows)
     return found
 
 
-def _staged(warehouse: Warehouse) -> tuple[dict[int, _Counts], bool]:
+def _staged(warehouse: Warehouse, *, ranked: bool) -> tuple[dict[int, _Counts], bool]:
     """What was staged of each file, and whether a key may have come twice: not while all keys' hashes differ."""
+    if ranked:
+        rank(warehouse, _TABLE)
+    hashes = f"select count(_key) > count(distinct hash(_key)) from {_TABLE} where _failure = 0"
     found = warehouse.rows(
         f"select _file, count(*), count(*) filter (where _failure > 0), "
         f"count(*) filter (where _failure = {OUT_OF_SCOPE}), "
         f"count(*) filter (where _failure > 0 and _key is null), min(rowid), "
-        f"(select count(_key) > count(distinct hash(_key)) from {_TABLE} where _failure = 0) "
+        f"({IS_AGAIN if ranked else hashes}) "
         f"from {_TABLE} group by _file"
     )
     return {number: _Counts(*each) for number, *each, _ in found}, any(twice for *_, twice in found)
