@@ -9,6 +9,21 @@ with shared_addresses as (
     where other.email_key is not null
     group by other.email_key
     having min(person.person_id) < max(person.person_id)
+),
+
+reaching as (
+    select reached.request_id
+    from triggers.request_people as reached
+    union
+    select request.request_id
+    from triggers.requests_in_force as request
+    where request.kind = 'termination' and (request.customer_id is not null or request.contact_id is not null)
+    union
+    select request.request_id
+    from triggers.requests_in_force as request
+    inner join core.customers as customer
+        on request.email_key = customer.email_key
+    where request.kind = 'termination'
 )
 
 select
@@ -61,6 +76,21 @@ select
     'a contact asked to end a relation: decide whose' as detail
 from triggers.requests_in_force as request
 where request.kind = 'termination' and request.customer_id is null and request.contact_id is not null
+union all
+select
+    'request_without_person' as finding,
+    'request' as record_type,
+    request.request_id as row_id,
+    'nobody whom it names is in a source: it reaches no record' as detail
+from triggers.requests_in_force as request
+inner join raw.office_requests as source_row
+    on request.request_id = source_row.row_id
+left join reaching
+    on request.request_id = reaching.request_id
+where
+    reaching.request_id is null
+    and request.answered_on is null
+    and (source_row.customer_id is not null or source_row.contact_id is not null or request.email_key is null)
 union all
 select
     'hold_without_record' as finding,
@@ -188,3 +218,21 @@ select
     'occurred_on' as detail
 from core.web_events as record
 where record.in_source and record.occurred_on > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'request' as record_type,
+    record.request_id as row_id,
+    'received_on, verified_on, extended_on, answered_on' as detail
+from core.requests as record
+where
+    greatest(record.received_on, record.verified_on, record.extended_on, record.answered_on)
+    > cast($as_of as date) + 1
+union all
+select
+    'date_ahead' as finding,
+    'hold' as record_type,
+    record.hold_id as row_id,
+    'placed_on, released_on' as detail
+from core.holds as record
+where greatest(record.placed_on, record.released_on) > cast($as_of as date) + 1

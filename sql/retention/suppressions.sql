@@ -1,4 +1,5 @@
--- The suppression list: addresses whose owner has objected and has not opted in anew. Keyed hashes and nothing else.
+-- The suppression list: addresses whose owner has objected and has no later opt-in that still stands: one that was
+-- withdrawn or is over lets the objection speak again. Keyed hashes and nothing else.
 -- Grain: a keyed hash of a normalised e-mail address. since: the day of the last objection.
 -- It lives on what was read: it stands after every value of that person has been erased.
 with objections as (
@@ -32,12 +33,17 @@ opt_ins as (
         subscriber.email_key,
         subscriber.subscribed_on as on_day
     from core.subscribers as subscriber
+    inner join triggers.newsletter_subscriptions as subscription
+        on subscriber.subscriber_id = subscription.subscriber_id
+    where subscription.ends_on >= $as_of
     union all
     select
         consent.email_key,
         consent.given_on as on_day
     from core.consents as consent
-    where consent.purpose = 'newsletter'
+    inner join triggers.consent_ends as consent_end
+        on consent.consent_id = consent_end.consent_id
+    where consent.purpose = 'newsletter' and consent_end.ends_on >= $as_of
 )
 
 select

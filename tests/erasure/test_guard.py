@@ -154,6 +154,26 @@ def test_a_new_opt_in_ends_it_from_its_day(house: House, subscribed: str, left: 
     assert len(suppressed(house)) == left
 
 
+@pytest.mark.parametrize(
+    ("objected", "opt_in", "left"),
+    [
+        ("2026-11-01", {"subscribed_at": "2026-11-02", "unsubscribed_at": "2026-11-10"}, 1),
+        ("2026-11-01", {"subscribed_at": "2026-11-02", "unsubscribed_at": "2026-12-24"}, 0),
+        ("2024-11-01", {"subscribed_at": "2024-11-02"}, 1),
+        ("2024-11-01", {"subscribed_at": "2024-11-25"}, 0),
+    ],
+    ids=["withdrawn", "to be withdrawn", "over after two years", "on its last day"],
+)
+def test_an_opt_in_that_no_longer_stands_lets_the_objection_speak_again(
+    house: House, objected: str, opt_in: dict[str, str], left: int
+) -> None:
+    house.evaluate(DAY, {
+        "office/requests": [objection(email="k1@hem.example", received_at=objected)],
+        "mailing/subscribers": [{"subscriber_id": "S1", "email": "k1@hem.example", **opt_in}],
+    })  # fmt: skip
+    assert len(suppressed(house)) == left
+
+
 def test_an_objection_that_is_still_to_come_suppresses_nothing(house: House) -> None:
     house.evaluate(DAY, {"office/requests": [objection(email="k1@hem.example", received_at="2026-11-26")]})
     assert suppressed(house) == []

@@ -270,6 +270,7 @@ _STANDS_IN = {
     ("claims", "ends_on"): None,
     ("dispositions", "ends_on"): None,
     ("suppressions", "on_day"): ("core", "subscribers", "subscribed_on"),
+    ("suppressions", "ends_on"): None,
 }
 #: By what rows may be joined: what `assets.core.units` follows, and what is the same for everybody.
 _LINKED = {

@@ -1,0 +1,98 @@
+"""What the office's registers give a person to look at: words that reach nobody, and days that are still to come."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from assets.core.building import build
+from assets.ingest.loading import load_rows
+from assets.ingest.tables import prepare
+from assets.policy import Policy
+from assets.retention.evaluation import evaluate
+from assets.warehouse import Warehouse
+
+RECEIVED = {"received_at": "2025-02-10"}
+REQUESTS = [
+    {"request_id": "known", "kind": "objection", "customer_id": "C1", **RECEIVED},
+    {"request_id": "mistyped", "kind": "objection", "customer_id": "C404", **RECEIVED},
+    {"request_id": "mistyped, with the address", "kind": "objection", "customer_id": "C404", "email": "a@hem.example",
+     **RECEIVED},
+    {"request_id": "mistyped, with an unknown address", "kind": "restriction", "customer_id": "C404",
+     "email": "b@hem.example", **RECEIVED},
+    {"request_id": "unknown contact", "kind": "restriction", "contact_id": "K404", **RECEIVED},
+    {"request_id": "of a company", "kind": "erasure", "customer_id": "F", **RECEIVED,
+     "identity_verified_at": "2025-02-11"},
+    {"request_id": "of a company, not verified", "kind": "erasure", "customer_id": "F", **RECEIVED},
+    {"request_id": "names nobody", "kind": "withdrawal", **RECEIVED},
+    {"request_id": "a stranger's address", "kind": "objection", "email": "c@hem.example", **RECEIVED},
+    {"request_id": "answered", "kind": "objection", "customer_id": "C404", "answered_at": "2025-02-20", **RECEIVED},
+    {"request_id": "tomorrow", "kind": "objection", "customer_id": "C1", "received_at": "2025-03-02"},
+    {"request_id": "to be verified", "kind": "erasure", "customer_id": "C1", "identity_verified_at": "2025-03-03",
+     **RECEIVED},
+    {"request_id": "to come", "kind": "objection", "customer_id": "C404", "received_at": "2025-12-01"},
+    {"request_id": "a company leaves", "kind": "termination", "customer_id": "F", **RECEIVED},
+    {"request_id": "leaves by address", "kind": "termination", "email": "a@hem.example", **RECEIVED},
+    {"request_id": "leaves, mistyped", "kind": "termination", "customer_id": "C404", **RECEIVED},
+    {"request_id": "a contact leaves", "kind": "termination", "contact_id": "K1", **RECEIVED},
+]  # fmt: skip
+HOLDS = [
+    {"hold_id": "placed", "record_type": "customer", "record_key": "C1", "placed_at": "2025-02-10"},
+    {"hold_id": "mistyped", "record_type": "customer", "record_key": "C1", "placed_at": "2052-02-10"},
+    {"hold_id": "to end", "record_type": "customer", "record_key": "C1", "released_at": "2025-03-03"},
+    {"hold_id": "of nobody", "record_type": "customer", "record_key": "C404"},
+]
+
+
+@pytest.fixture(scope="module")
+def found() -> set[tuple[str, str]]:
+    """(finding, request or hold) as of 2025-03-01."""
+    policy = Policy.load()
+    exports = {
+        "crm/customers": [
+            {"customer_id": "C1", "customer_type": "private", "name": "Ask Testman", "email": "a@hem.example"},
+            {"customer_id": "F", "customer_type": "company"},
+        ],
+        "crm/contacts": [{"contact_id": "K1", "customer_id": "F"}],
+        "office/requests": REQUESTS,
+        "office/holds": HOLDS,
+    }
+    with Warehouse.in_memory(pseudonym_key=b"findings", threads=1) as warehouse:
+        policy.publish(warehouse)
+        prepare(warehouse, policy)
+        load_rows(warehouse, policy, exports)
+        build(warehouse)
+        evaluate(warehouse, policy, date(2025, 3, 1))
+        return set(
+            warehouse.rows(
+                "select findings.finding, coalesce(requests.request_id, holds.hold_id) from retention.findings "
+                "left join raw.office_requests as requests "
+                "on findings.record_type = 'request' and findings.row_id = requests.row_id "
+                "left join raw.office_holds as holds "
+                "on findings.record_type = 'hold' and findings.row_id = holds.row_id "
+                "where findings.record_type in ('request', 'hold')"
+            )
+        )
+
+
+def test_a_word_that_reaches_nobody_is_told(found: set[tuple[str, str]]) -> None:
+    assert {request for finding, request in found if finding == "request_without_person"} == {
+        "mistyped", "mistyped, with an unknown address", "unknown contact", "of a company", "names nobody",
+        "leaves, mistyped",
+    }  # fmt: skip
+
+
+def test_a_contact_who_ends_a_relation_is_for_a_person_to_decide(found: set[tuple[str, str]]) -> None:
+    assert {request for finding, request in found if finding == "termination_by_contact"} == {"a contact leaves"}
+
+
+def test_a_day_more_than_one_ahead_is_told(found: set[tuple[str, str]]) -> None:
+    """A hold whose year was mistyped holds nothing yet: whoever placed it must hear of it."""
+    assert {entry for finding, entry in found if finding == "date_ahead"} == {
+        "to be verified", "to come", "mistyped", "to end"
+    }  # fmt: skip
+
+
+def test_a_hold_on_nobody_is_told(found: set[tuple[str, str]]) -> None:
+    assert {hold for finding, hold in found if finding == "hold_without_record"} == {"of nobody"}
