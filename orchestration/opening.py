@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,9 @@ PSEUDONYM_KEY = "pseudonym.key"
 SIGNING_KEY = "signing.pem"
 PUBLIC_KEY = "signing.pub.pem"
 _POLL_SECONDS = 0.2
+#: Below this size, of the warehouse's file and of what is in the inbox together, nearly no table has more rows than a
+#: thread takes at once. Two threads then take as long as one, and the one that waits burns what the other works.
+_WORTH_SHARING = 64 << 20
 _KEY = re.compile(r"^[0-9a-f]{64}$")
 _VARIABLES = {
     WAREHOUSE_KEY: "GALLRING_WAREHOUSE_KEY",
@@ -139,13 +143,24 @@ def open_with(site: Site, settings: Settings, path: Path, key: str) -> Warehouse
                 key=key,
                 pseudonym_key=pseudonym_key,
                 memory_limit=settings.warehouse.memory_limit or None,
-                threads=settings.warehouse.threads or None,
+                threads=settings.warehouse.threads or (None if _is_worth_sharing(site, path) else 1),
                 temporary=site.temporary,
             )
         except WarehouseLocked:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(_POLL_SECONDS)
+
+
+def _is_worth_sharing(site: Site, path: Path) -> bool:
+    """Whether there is enough for several threads: in a warehouse's file, and in what may be taken into it."""
+    size = path.stat().st_size if path.exists() else 0
+    with suppress(OSError):  # a source may be at work in the inbox
+        for file in site.inbox.rglob("*"):
+            if size >= _WORTH_SHARING:
+                break
+            size += file.stat().st_size
+    return size >= _WORTH_SHARING
 
 
 def next_key(site: Site, settings: Settings) -> str | None:

@@ -396,7 +396,7 @@ policy = "policy"
 # respond_by = "P30D"
 
 [warehouse]
-# How much memory and how many threads DuckDB may use. Empty and 0: what the machine has.
+# How much memory and how many threads DuckDB may use. Empty and 0: what the machine has; a small site has one thread.
 # memory_limit = ""
 # threads = 0
 # How long a run waits while another process has the warehouse open.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from assets.errors import BadInput
 from assets.policy import Policy
+from assets.warehouse import Warehouse
 from orchestration.initialising import make_site
 from orchestration.opening import load_policy, load_signer, open_warehouse
 from orchestration.settings import Settings
@@ -80,6 +82,28 @@ def test_a_missing_key_opens_no_new_warehouse(tmp_path: Path, name: str) -> None
     with pytest.raises(BadInput, match=f"{name} is missing: restore it"):
         open_warehouse(site, settings)
     assert site.warehouse.read_bytes() == before
+
+
+def test_a_small_site_has_one_thread_unless_its_settings_say_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make_site(tmp_path / "site")
+    given: list[int | None] = []
+    opens = Warehouse.open
+
+    def opened(path: Path, *, threads: int | None = None, **more: Any) -> Warehouse:
+        given.append(threads)
+        return opens(path, **more)
+
+    monkeypatch.setattr(Warehouse, "open", opened)
+    open_warehouse(site, Settings.load(site)).close()
+    (site.inbox / "crm").mkdir(exist_ok=True)
+    with (site.inbox / "crm" / "large.csv").open("wb") as large:
+        large.truncate(64 << 20)  # sparse: it takes no room
+    open_warehouse(site, Settings.load(site)).close()
+    monkeypatch.setenv("GALLRING_WAREHOUSE__THREADS", "3")
+    open_warehouse(site, Settings.load(site)).close()
+    assert given == [1, None, 3]
 
 
 def test_a_malformed_key_is_refused_and_not_shown(tmp_path: Path) -> None:
