@@ -26,9 +26,8 @@ _KEY_TEXT = {
 }  # fmt: skip
 
 
-#: How many staged rows of a first load are written at once. What they are joined to stays in memory, so no row spills,
-#: and their places are few enough for DuckDB to look surrogates up in an array instead of a hash table.
-_AT_ONCE = 1_000_000
+#: How many staged rows of a first load are written at once. What they are joined to stays in memory, so no row spills.
+_AT_ONCE = 4_000_000
 
 #: Columns whose values are few: each is hashed once.
 _FEW_VALUES = frozenset({"product"})
