@@ -83,17 +83,16 @@ def known_state(warehouse: Warehouse, contract: Contract) -> Known:
 def rank(warehouse: Warehouse, table: str) -> None:
     """Give the staged rows of a first, full load their surrogates: one sort, which shows too whether a key came twice.
 
-    A row is `again` where its key's hash is that of the key before it: so it is for every key that came twice, and
-    for hardly any other.
+    A row is `again` where its key is that of the row before it.
     """
     warehouse.run(
         "create or replace temp table new_rows as select place, row_number() over (order by _key) as row_id, "
-        "key_hash = lag(key_hash) over (order by _key) as again "
-        f"from (select rowid as place, _key, hash(_key) as key_hash from {table} where _failure = 0)"
+        "_key = lag(_key) over (order by _key) as again "
+        f"from (select rowid as place, _key from {table} where _failure = 0)"
     )
 
 
-#: Whether a key may have come twice among the rows that `rank` looked at.
+#: Whether a key came twice among the rows that `rank` looked at.
 IS_AGAIN = "select exists (select 1 from new_rows where again)"
 
 
