@@ -43,7 +43,9 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 from dagster._time import datetime_from_timestamp
 from sqlalchemy import bindparam, create_engine, event, func, select
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
+from assets.errors import BadInput
 from assets.site import Site
 
 #: Dagster prints its events from this level on; the history holds them all.
@@ -79,7 +81,11 @@ _ASSET_ROW = (
 
 @contextmanager
 def run_history(site: Site) -> Iterator[DagsterInstance]:
-    """The instance of `site` for one run in this process: it prints nothing, and its SQLite files stay open."""
+    """The instance of `site` for one run in this process: it prints nothing, and its SQLite files stay open.
+
+    Raises:
+        BadInput: the history cannot be written or read.
+    """
     home = InstanceRef.from_dir(str(site.dagster), overrides=_QUIET)
     stored = home.storage_data
     if stored is not None and stored.class_name == DagsterSqliteStorage.__name__:
@@ -89,9 +95,29 @@ def run_history(site: Site) -> Iterator[DagsterInstance]:
         home = home._replace(
             compute_logs_data=ConfigurableClassData(nothing.__module__, nothing.__name__, config_yaml="{}")
         )
-    with DagsterInstance.from_ref(home) as history:
-        history._get_event_batch_size = lambda: _AT_ONCE  # type: ignore[method-assign]
-        yield history
+    try:
+        with DagsterInstance.from_ref(home) as history:
+            history._get_event_batch_size = lambda: _AT_ONCE  # type: ignore[method-assign]
+            yield history
+    except DBAPIError as error:
+        raise BadInput(_told(site, error)) from None
+
+
+#: What SQLite says when it cannot go on, and what to do about it; its statements hold events, and are never shown.
+_MENDS = {
+    "disk is full": "the disk is full: make room, then run again",
+    "readonly": "this account may not write there: check the owner and the mode",
+    "unable to open": "this account may not write there: check the owner and the mode",
+    "disk i/o": "the disk does not answer as it should, or is full",
+    "locked": "another process holds it for too long: wait for that run to end",
+    "malformed": "its files are damaged: move the folder dagster/history away, and a new history begins",
+}
+
+
+def _told(site: Site, error: DBAPIError) -> str:
+    said = str(error.orig).lower()
+    mend = next((mend for words, mend in _MENDS.items() if words in said), "its database does not answer")
+    return f"The run history in {site.dagster} cannot be used: {mend}. What the run had finished by then stays."
 
 
 def _kept_open(address: str) -> Engine:

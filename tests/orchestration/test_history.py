@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from dagster import (
     AssetCheckExecutionContext,
     AssetCheckResult,
@@ -28,7 +29,9 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
 
+from assets.errors import BadInput
 from assets.site import Site
 from orchestration.history import _QUIET, run_history
 from orchestration.initialising import DAGSTER
@@ -163,3 +166,13 @@ def test_every_row_is_as_dagster_writes_it(tmp_path: Path) -> None:
     kinds = [row[3] for name, rows in found.items() if name.endswith("index.db: event_logs") for row in rows]
     for kind in ("ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION", "ASSET_CHECK_EVALUATION_PLANNED", "RUN_FAILURE"):
         assert kinds.count(kind.replace("RUN_", "PIPELINE_")) >= 2, kind
+
+
+def test_a_history_that_cannot_be_written_is_said_in_a_sentence_without_what_was_to_be_written(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.make()
+    (site.dagster / "dagster.yaml").write_text(DAGSTER, encoding="utf-8")
+    full = sqlite3.OperationalError("database or disk is full")
+    with pytest.raises(BadInput, match="the disk is full: make room") as found, run_history(site):
+        raise OperationalError("insert into events values (?)", ("secret",), full)
+    assert "secret" not in found.value.message

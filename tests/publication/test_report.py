@@ -332,3 +332,11 @@ def test_a_month_is_compared_with_the_one_before(decided: tuple[Site, Warehouse]
 def test_before_the_first_run_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(CheckFailed, match="gallring run"):
         build_report(Site(tmp_path))
+
+
+def test_one_of_a_thing_is_told_in_the_singular(answers: Answers) -> None:
+    for question in sections()[0].figures:
+        for number, title in ((0, question.title), (1, question.one), (2, question.title)):
+            page = Page(replace(answers, rows={**answers.rows, question.id: ((number,),)}), {}, "en")
+            assert title is not None
+            assert page.figure_title(question) == title["en"]

@@ -121,6 +121,11 @@ class Page:
         value = self._answers.rows[question.id][0][0]
         return Cell(self._number(value), str(value), "number", alarm=question.alarm and value > 0)
 
+    def figure_title(self, question: Question) -> str:
+        """What a number on its own counts, in the singular where it is 1."""
+        is_one = self._answers.rows[question.id][0][0] == 1
+        return (question.one if is_one and question.one else question.title)[self.language]
+
     def table(self, question: Question) -> Table:
         """A table with its column titles, and its chart where it has one."""
         rows = [
