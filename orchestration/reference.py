@@ -38,7 +38,8 @@ def commands() -> str:
         "# Commands",
         "What `gallring --help` and each verb's `--help` say. Exit codes: 0 done · 1 the check it ran says no · 2 bad "
         "usage · 3 bad input, rejected or blocked, and the message says which file, row or rule · 4 a person has to "
-        "decide. `gallring --show-completion` prints the completion for your shell, `--install-completion` puts it in.",
+        "decide · 130 stopped with Ctrl+C. `gallring --show-completion` prints the completion for your shell, "
+        "`--install-completion` puts it in.",
     ]
     for name, command in _verbs(get_command(app)):
         parts += [f"## gallring {name}", str(command.help or "").strip()]

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 #: As the web UI calls the code that `workspace.yaml` loads, so that a run is listed under its job there.
 _REPOSITORY = "__repository__@gallring"
+_INTERRUPTED = "DagsterExecutionInterruptedError"
+#: The exit code of what was stopped with Ctrl+C, as shells have it.
+STOPPED = 130
 #: How many objects more than before make Python look for garbage in circles while a run lasts; by default 700.
 _YOUNG = 20_000
 
@@ -225,7 +228,10 @@ def _failure(event: DagsterEvent) -> StepFailure:
     if told is not None:
         code = told.metadata.get("exit_code")
         return StepFailure(step, told.description or "", int(str(code.value)) if code is not None else None)
-    return StepFailure(step, f"{_innermost(event)}: a defect of the program; the run in the web UI shows where.", None)
+    kind = _innermost(event)
+    if kind == _INTERRUPTED:
+        return StepFailure(step, "stopped from outside.", STOPPED)
+    return StepFailure(step, f"{kind}: a defect of the program; the run in the web UI shows where.", None)
 
 
 def _innermost(event: DagsterEvent) -> str:

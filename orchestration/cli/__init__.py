@@ -29,6 +29,9 @@ from orchestration.cli import (
 from orchestration.cli.examples import add_examples
 from orchestration.cli.printing import complain
 
+#: The exit code of what was stopped with Ctrl+C, as shells have it.
+STOPPED = 130
+
 app = typer.Typer(
     name="gallring",
     help="Retention orchestration: exports in, signed deletion manifests out.",
@@ -65,5 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(told_by_the_system(error))
         return GallringError.exit_code
     except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        if code == STOPPED:
+            complain("Stopped. What was finished stays; the same command, given again, does the rest.")
+        return code
     return 0

@@ -14,7 +14,7 @@ import pytest
 from typer.main import get_command
 
 from assets.errors import BadInput, CheckFailed, NeedsPerson
-from orchestration.cli import app, main
+from orchestration.cli import STOPPED, app, main
 from orchestration.cli.examples import EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -187,6 +187,15 @@ def test_what_the_machine_lacks_is_said_in_a_sentence(
     monkeypatch.setattr("orchestration.initialising.make_site", fails)
     assert main(["init", "site"]) == 3
     assert capsys.readouterr().err == "gallring: customers.csv: the disk is full: make room, then try again.\n"
+
+
+def test_what_is_stopped_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orchestration.initialising.make_site", stopped)
+    assert main(["init", "site"]) == STOPPED
+    assert capsys.readouterr().err.startswith("gallring: Stopped. What was finished stays")
 
 
 def test_exit_codes_are_those_of_the_interface() -> None:
