@@ -33,7 +33,7 @@ from dagster import (
     multi_asset_check,
 )
 
-from assets.catalogue.tracing import Parents, parents_of
+from assets.catalogue.tracing import parents_of
 from assets.errors import GallringError, is_of_the_machine, told_by_the_system
 from assets.models import Model
 from assets.publication.quality import record_verdicts
@@ -101,19 +101,9 @@ def sql_source(path: Path) -> dict[str, Any]:
 @cache
 def lineage_of(table: str, statement: str) -> TableColumnLineage:
     """What each column of a SELECT is made of, one step back; empty where that cannot be traced."""
-    return _lineage(parents_of(table, statement))
-
-
-def column_lineage(columns: Mapping[str, Iterable[Any]]) -> TableColumnLineage:
-    """Columns with the columns that each is made of (with `table` and `column`), as Dagster shows it."""
-    return _lineage({
-        column: sorted({(each.table, each.column) for each in origins}) for column, origins in columns.items()
-    })  # fmt: skip
-
-
-def _lineage(made_of: Parents) -> TableColumnLineage:
     return TableColumnLineage({
-        column: [TableColumnDep(key_of(table), name) for table, name in parents] for column, parents in made_of.items()
+        column: [TableColumnDep(key_of(parent), name) for parent, name in parents]
+        for column, parents in parents_of(table, statement).items()
     })  # fmt: skip
 
 

@@ -18,12 +18,11 @@ from dagster import (
     multi_asset,
 )
 
-from assets.catalogue.assets import OWNERS, POOL, clear_failures, column_lineage, key_of, sql_source
+from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of, lineage_of, sql_source
 from assets.errors import CheckFailed
 from assets.policy import Policy
 from assets.publication.analytics import PublishedTable, publish, published_tables
 from assets.publication.history import remember_standing
-from assets.publication.lineage import column_parents
 from assets.publication.report.building import build_report
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -41,6 +40,7 @@ def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
     """
     tables = published_tables()
     specs = [_spec(table, made) for table in tables]
+    made_of = {table.name: lineage_of(f"analytics.{table.name}", table.model.statement) for table in tables}
 
     @multi_asset(name="publication", specs=specs, description="The analysts' copy, swapped in whole.", pool=POOL)
     def publication(
@@ -54,11 +54,10 @@ def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
             _require_day(warehouse, as_of)
             remember_standing(warehouse)
             published = publish(warehouse, policy, site, smallest_group=smallest_group)
-            parents = column_parents()
         for table in tables:
             told: dict[str, Any] = {
                 "dagster/row_count": published.rows[table.name],
-                "dagster/column_lineage": column_lineage(parents[f"analytics.{table.name}"]),
+                "dagster/column_lineage": made_of[table.name],
             }
             yield MaterializeResult(_key(table), metadata=told)
 

@@ -350,16 +350,6 @@ def column_lineage(policy: Policy, overrides: Mapping[str, str] | None = None) -
     return PublishedLineage(policy, overrides or {})
 
 
-def column_parents() -> dict[str, dict[str, frozenset[Origin]]]:
-    """Published table to column to the columns that it is made of one step back, as Dagster shows lineage."""
-    models = {f"{ANALYTICS}.{table.name}": table.model.statement for table in published_tables()}
-    found = {}
-    for table, statement in models.items():
-        one = Lineage({table: statement})
-        found[table] = {name: one.origins(table, name) for name in one.columns(table)}
-    return found
-
-
 def identifying_columns(contracts: Contracts, raw_table: str) -> frozenset[str]:
     """The columns of a raw table whose value could name somebody by itself.
 
