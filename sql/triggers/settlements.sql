@@ -3,8 +3,10 @@
 with summaries as (
     select
         balance.invoice_id,
+        min(balance.on_day) as first_moved_on,
+        max(balance.on_day) as last_moved_on,
         max(case when balance.balance > 0 then balance.on_day end) as last_owed_on,
-        max(balance.on_day) as last_moved_on
+        max(case when balance.balance > 0 then balance.next_on end) as next_moved_on
     from triggers.invoice_balances as balance
     group by balance.invoice_id
 ),
@@ -13,15 +15,11 @@ days as (
     select
         summary.invoice_id,
         summary.last_owed_on,
-        min(
-            case
-                when summary.last_owed_on is null or balance.on_day > summary.last_owed_on then balance.on_day
-            end
-        ) as settled_on
+        case
+            when summary.last_owed_on is null then summary.first_moved_on
+            when summary.last_owed_on < summary.last_moved_on then summary.next_moved_on
+        end as settled_on
     from summaries as summary
-    inner join triggers.invoice_balances as balance
-        on summary.invoice_id = balance.invoice_id
-    group by summary.invoice_id, summary.last_owed_on
 ),
 
 settled as (
