@@ -1142,6 +1142,8 @@ def _consent(company: Company, ledger: Ledger, key: str, consent: Row) -> None:
         end = latest([plus(given, years=2), _last_newsletter_day(company, ledger, consent)]) if given else None
         if given and _doubtful_newsletter(company, ledger, consent):
             ledger.doubt("consent", key, "email", purpose, "a subscriber without subscribed_at", given)
+            if ledger.words.limit(("consent", key), purpose, None, given) is None:  # nor then of its proof
+                ledger.doubt("consent", key, "consent", "accountability", "a last day in doubt", given)
     elif purpose == "web_statistics":
         end = plus(given, months=13) if given else None
     else:  # what it allowed is not known, and an unknown erases no proof
