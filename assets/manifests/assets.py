@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 from typing import Any
 
@@ -18,6 +19,9 @@ from assets.site import Site
 from assets.warehouse import Warehouse
 
 GROUP = "6_manifests"
+
+#: Categories of records that were decided on, from which on it pays to share the work out among threads.
+_WORTH_SHARING = 5_000_000
 
 #: What earlier sealings left. The proposal is compared with it, so in the graph it comes after, not before.
 LEDGER = {
@@ -76,7 +80,7 @@ def _proposal() -> AssetsDefinition:
     def proposal(
         warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], as_of: ResourceParam[date]
     ) -> Iterator[MaterializeResult[Any]]:
-        with clear_failures():
+        with clear_failures(), _as_many_threads_as_pay(warehouse):
             propose(warehouse, policy, as_of)
         yield from told_of(warehouse, specs)
 
@@ -98,7 +102,7 @@ def _sealing() -> AssetsDefinition:
         response_time: ResourceParam[Any],
         launched_by: ResourceParam[str],
     ) -> Iterator[MaterializeResult[Any]]:
-        with clear_failures():
+        with clear_failures(), _as_many_threads_as_pay(warehouse):
             report = seal(
                 warehouse,
                 policy,
@@ -115,6 +119,15 @@ def _sealing() -> AssetsDefinition:
             yield result._replace(metadata={**(result.metadata or {}), **more})
 
     return sealing
+
+
+def _as_many_threads_as_pay(warehouse: Warehouse) -> AbstractContextManager[None]:
+    """One while little was decided: where tables are a few row groups, threads wait for each other, and waiting burns.
+
+    The steps say so, and not `propose`: a rehearsal proposes within a transaction.
+    """
+    decided = warehouse.value("select count(*) from retention.dispositions")
+    return warehouse.one_thread() if decided < _WORTH_SHARING else nullcontext()
 
 
 def _fail_if_refused(report: SealReport) -> None:
