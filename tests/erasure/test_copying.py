@@ -67,3 +67,20 @@ def test_a_copy_that_differs_in_one_value_is_thrown_away(
     with pytest.raises(RewriteFailed, match=table):
         warehouse.copy_to(path, emptied=["raw.working"])
     assert list(tmp_path.glob("copy*")) == []
+
+
+def test_large_tables_are_written_by_all_threads_and_the_others_by_one(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assets.warehouse._WORTH_SHARING", 9)
+    warehouse.run("set threads = 2")
+    selections = {
+        f"raw.{table}": f"select * replace (current_setting('threads') as {column}) from raw.{table}"
+        for table, column in (("pairs", "b"), ("twins", "word"), ("working", "number"))
+    }
+    monkeypatch.setattr(Warehouse, "_read_back", lambda *_: 0)  # what is asked there is answered otherwise by then
+    path = tmp_path / "copy.duckdb"
+    warehouse.copy_to(path, selections=selections)
+    assert read(path, "select distinct b from raw.pairs") == [(2,)]
+    assert read(path, "select distinct word, number from raw.twins, raw.working") == [("1", 1)]
+    assert warehouse.value("select current_setting('threads')") == 2
