@@ -14,12 +14,16 @@ import duckdb
 import pytest
 
 ROOT = Path(__file__).resolve().parent
-#: What takes ten seconds and more on idle cores, the longest first.
+#: Files that take ten seconds and more of idle cores, all their tests together, the longest first.
 LONGEST = (
-    "browser/test_dagster_ui.py", "docs/test_guides.py", "integration/test_thirty_nights.py", "faults/test_canary.py",
-    "cli/test_demo.py", "cli/test_rights.py", "orchestration/test_deploying.py", "integration/test_properties.py",
-    "delivery/test_commands.py", "delivery/test_sending.py", "integration/test_tryton.py", "erasure/test_guard.py",
-    "cli/test_ui.py", "orchestration/test_running.py", "integration/test_memory.py", "retention/test_incremental.py",
+    "browser/test_dagster_ui.py", "scenarios/test_scenarios.py", "docs/test_guides.py", "faults/test_canary.py",
+    "orchestration/test_running.py", "orchestration/test_jobs.py", "integration/test_thirty_nights.py",
+    "oracle/test_agreement.py", "integration/test_properties.py", "erasure/test_erasing.py", "cli/test_demo.py",
+    "delivery/test_commands.py", "erasure/test_restoring.py", "cli/test_rights.py", "delivery/test_sending.py",
+    "manifests/test_sealing.py", "erasure/test_guard.py", "integration/test_tryton.py", "cli/test_ui.py",
+    "ingest/test_loading.py", "integration/test_memory.py", "retention/test_incremental.py",
+    "faults/test_hostile_input.py", "integration/test_trampbolaget.py", "expectations/test_validation.py",
+    "orchestration/test_definitions.py",
 )  # fmt: skip
 
 
