@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assets.ingest.contracts import DELETED, Column, Contract, Format
@@ -20,6 +20,8 @@ DIGEST_VERSION = 3
 #: Digests have 63 bits; the highest one is set in the mark that stands for a digest where fields are ordered erased.
 LARGEST_DIGEST = f"cast({(1 << 63) - 1} as ubigint)"
 OUT_OF_SCOPE = -1
+#: The parameter of a scan that says whether threads may share its file out among them.
+SHARED_OUT = "parallel"
 #: Nothing that a record tells of happened before; what programs write for "no day" (0001-01-01, 1753-01-01, 1899-12-30,
 #: 1900-01-01) did not either, and an exit or a withdrawal on such a day would erase. People were born earlier.
 EARLIEST, EARLIEST_BIRTH = "date '1901-01-01'", "date '1800-01-01'"
@@ -81,6 +83,15 @@ class Scan:
     oddly_blank: bool = True
     place: str | None = None
     layout: Contract | None = None
+
+    @property
+    def is_shared_out(self) -> bool:
+        """Whether threads may share the file out among them."""
+        return bool(self.params.get(SHARED_OUT))
+
+    def in_one_piece(self) -> Scan:
+        """The same file, read by one thread from its beginning to its end."""
+        return replace(self, params=self.params | {SHARED_OUT: False}) if self.is_shared_out else self
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from typing import Any, Literal, Self
 
 from assets.ingest.contracts import DELETED, Contract, Format, Lookup
 from assets.ingest.limits import NO_MORE_THAN, Limits
-from assets.ingest.projecting import ODD_BYTES, Scan, cleaned, literal
+from assets.ingest.projecting import ODD_BYTES, SHARED_OUT, Scan, cleaned, literal
 from assets.warehouse import Warehouse, WarehouseError, extension_path, identifier
 
 CHUNK = 1 << 20
@@ -83,7 +83,7 @@ class Reading:
         Raises:
             FileRefused: a column is missing, a line cannot be read, or the file is not what the contract declares.
         """
-        scan = self._open(path, lookup.format, lookup.columns, lookup.columns, lookup.columns)
+        scan = self._open(path, lookup.format, lookup.columns, lookup.columns, lookup.columns).in_one_piece()
         texts = ", ".join(
             f"{cleaned(scan.columns[name], lookup.format)} as {identifier(name)}" for name in lookup.columns
         )
@@ -102,7 +102,7 @@ class Reading:
         """
         if isinstance(target, Lookup):
             return self.load_lookup(path, target)
-        scan = self.scan(path, target, deletions=deletions)
+        scan = self.scan(path, target, deletions=deletions).in_one_piece()  # what is counted here is what is stated
         rows = int(self._rows(f"select count(*) from {scan.relation}", scan.params)[0][0])
         unread = self._rows(f"select count(distinct line) from {scan.rejects}", None)[0][0] if scan.rejects else 0
         return rows + int(unread)
@@ -137,16 +137,18 @@ class Reading:
         columns = _named(names, wanted)
         rejects = f"rejects_{next(_scan_numbers)}"
         at_once = self._at_once(path)
+        lot = "" if at_once is None else "buffer_size = $at_once, "
         return Scan(
             relation=(
                 "read_csv($path, columns = $columns, delim = $delimiter, quote = $quote, escape = $quote, "
                 "header = $header, auto_detect = false, compression = 'none', max_line_size = $longest, "
-                f"{'' if at_once is None else 'buffer_size = $at_once, '}store_rejects = true, "
+                f"{lot}parallel = ${SHARED_OUT}, store_rejects = true, "
                 f"rejects_table = '{rejects}', rejects_scan = '{rejects}_scan')"
             ),
             params={
                 "path": str(path), "columns": dict.fromkeys(columns, "VARCHAR"), "delimiter": file_format.delimiter,
                 "quote": file_format.quote, "header": file_format.header, "longest": self._limits.line_bytes,
+                SHARED_OUT: True,
             } | ({} if at_once is None else {"at_once": at_once}),
             columns={name: identifier(name) for name in columns if name in wanted},
             rejects=rejects,

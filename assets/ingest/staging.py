@@ -72,18 +72,21 @@ def load_table(
         DeliveryRefused: a file holds another number of rows than its delivery states.
     """
     known = known_state(warehouse, contract)
-    rules, recognised = _stage_all(warehouse, contract, inputs, known, full=full)
     ranked = full and not known.rows
-    counts = _counts(warehouse, contract, recognised or {}, code=len(rules), ranked=ranked)
-    unread = [_rejected_lines(warehouse, each.scan) for each in inputs]
+    read = _bring_in(warehouse, contract, inputs, known, full=full)
+    if any(each.scan.is_shared_out for each in inputs) and not read.holds_what_is_stated(inputs):
+        for each in inputs:
+            _forget_rejects(warehouse, each.scan)
+        inputs = [replace(each, scan=each.scan.in_one_piece()) for each in inputs]
+        read = _bring_in(warehouse, contract, inputs, known, full=full)
     outcomes = [
-        _account(warehouse, contract, each, counts.get(number, _Counts()), source_delivery, rules, lines)
-        for number, (each, lines) in enumerate(zip(inputs, unread, strict=True), start=1)
+        _account(warehouse, contract, each, read.counts.get(number, _Counts()), source_delivery, read.rules, lines)
+        for number, (each, lines) in enumerate(zip(inputs, read.unread, strict=True), start=1)
     ]
     staging = Staging(
         contract, _TABLE, source_delivery, known, full=full,
-        unidentified=any(unread) or any(each.unidentified for each in counts.values()),
-        recognised=recognised is not None, empty=not any(each.fit for each in counts.values()), ranked=ranked,
+        unidentified=any(read.unread) or any(each.unidentified for each in read.counts.values()),
+        recognised=read.is_recognised, empty=not any(each.fit for each in read.counts.values()), ranked=ranked,
     )  # fmt: skip
     merge(warehouse, staging)
     for each in inputs:
@@ -92,6 +95,35 @@ def load_table(
 
 
 # -- staging -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The files of a table, staged: the rules, what was counted of each file, and its lines that are no rows."""
+
+    rules: tuple[tuple[str, str], ...]
+    counts: dict[int, _Counts]
+    unread: list[list[int]]
+    is_recognised: bool
+
+    def holds_what_is_stated(self, inputs: Sequence[Input]) -> bool:
+        """Whether each file holds as many rows as its delivery states."""
+        return all(
+            self.counts.get(number, _Counts()).read + len(lines) == each.file.rows
+            for number, (each, lines) in enumerate(zip(inputs, self.unread, strict=True), start=1)
+        )
+
+
+def _bring_in(warehouse: Warehouse, contract: Contract, inputs: Sequence[Input], known: Known, *, full: bool) -> _Read:
+    """Stage and count what the files hold.
+
+    Threads that share a file out may lose lines where one thread's part ends, if a quoted text goes over several lines
+    and another line near it cannot be read (DuckDB 1.5.5). Who misses rows has the file read in one piece.
+    """
+    rules, recognised = _stage_all(warehouse, contract, inputs, known, full=full)
+    counts = _counts(warehouse, contract, recognised or {}, code=len(rules), ranked=full and not known.rows)
+    unread = [_rejected_lines(warehouse, each.scan) for each in inputs]
+    return _Read(rules, counts, unread, recognised is not None)
 
 
 def _stage_all(
@@ -160,6 +192,11 @@ class _Counts:
     recognised: int = 0
 
     @property
+    def read(self) -> int:
+        """The rows that the file holds, but for lines that are no rows."""
+        return self.staged + self.recognised
+
+    @property
     def fit(self) -> int:
         """The staged rows that no rule keeps out."""
         return self.staged - self.bad - self.outside
@@ -200,7 +237,7 @@ def _account(
     warehouse: Warehouse, contract: Contract, each: Input, counts: _Counts, delivery_id: str,
     rules: tuple[tuple[str, str], ...], unread: Sequence[int],
 ) -> FileOutcome:  # fmt: skip
-    rows_in = counts.staged + counts.recognised + len(unread)
+    rows_in = counts.read + len(unread)
     if rows_in != each.file.rows:
         raise DeliveryRefused(
             f"{each.file.name} holds {rows_in} rows where delivery.json states {each.file.rows}: "
@@ -212,7 +249,7 @@ def _account(
         _quarantine_lines(warehouse, contract, each, delivery_id)
     return FileOutcome(
         table=contract.table, file_name=each.file.name, sha256=each.file.sha256, rows_in=rows_in,
-        loaded=counts.staged + counts.recognised - counts.bad - counts.outside,
+        loaded=counts.read - counts.bad - counts.outside,
         quarantined=counts.bad + len(unread), out_of_scope=counts.outside, reason=_warning(each.scan),
     )  # fmt: skip
 
