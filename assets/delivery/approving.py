@@ -323,12 +323,12 @@ def approve_automatically(warehouse: Warehouse, rules: Rules, *, on_day: date, a
     if not waiting:
         return []
     found_of = _concerns(warehouse, rules, [manifest_id for manifest_id, _, _ in waiting])
-    approvers = {system: (old, by) for system, old, by in warehouse.rows(_RECALLED)}
+    approvers = {system: (old, by) for system, old, by in warehouse.rows(_RECALLED, {"day": on_day})}
     decisions = []
     for manifest_id, system, items in waiting:
         found = tuple(found_of[manifest_id])
         by, reason = (None if found else AUTOMATIC), "within_limits"
-        if found and system in approvers and _holds_nothing_new(warehouse, manifest_id, approvers[system][0]):
+        if found and system in approvers and _is_remainder(warehouse, manifest_id, approvers[system][0]):
             by, reason, found = approvers[system][1], "carried_over", ()
         if by is not None:
             record(warehouse, [Event(manifest_id, "approved", on_day, "approve", at=at, by_whom=by, reason=reason)])
@@ -336,15 +336,16 @@ def approve_automatically(warehouse: Warehouse, rules: Rules, *, on_day: date, a
     return decisions
 
 
-#: Of each system the manifest that was recalled last, and who had approved it; none where nobody had.
-#: A manifest that lost an item at the door is sealed anew with the rest: what a person approved stays approved.
+#: Of each system the manifest that was recalled last on the day, and who had approved it; none where nobody had.
+#: A manifest that lost an item at the door is sealed anew with the rest: what a person approved stays approved. What is
+#: proposed on a later day, or after another manifest, may be the same by accident: a person looks at it.
 _RECALLED = """
     with recalled as (
         select manifests.system, events.manifest_id,
             row_number() over (partition by manifests.system order by max(events.sequence) desc) as turn
         from manifest.events as events
         inner join manifest.manifests as manifests on manifests.manifest_id = events.manifest_id
-        where events.origin = 'recall' and events.item_id is null
+        where events.origin = 'recall' and events.item_id is null and events.on_day = $day
         group by manifests.system, events.manifest_id
     )
     select recalled.system, recalled.manifest_id, max(events.by_whom)
@@ -356,16 +357,23 @@ _RECALLED = """
 """
 
 
-def _holds_nothing_new(warehouse: Warehouse, manifest_id: str, old: str) -> bool:
-    """Whether every item of a manifest was in `old` too, with the same action and fields."""
+def _is_remainder(warehouse: Warehouse, manifest_id: str, old: str) -> bool:
+    """Whether a manifest comes right after `old`, and each of its items was in it, with the same action and fields."""
     return not warehouse.value(
         """
-        select count(*) from manifest.items as items
-        where items.manifest_id = $id and not exists (
-            select 1 from manifest.items as earlier
-            where earlier.manifest_id = $old and earlier.record_type = items.record_type
-                and earlier.record_key = items.record_key and earlier.action = items.action
-                and earlier.fields is not distinct from items.fields
+        select (
+            select count(*) from manifest.items as items
+            where items.manifest_id = $id and not exists (
+                select 1 from manifest.items as earlier
+                where earlier.manifest_id = $old and earlier.record_type = items.record_type
+                    and earlier.record_key = items.record_key and earlier.action = items.action
+                    and earlier.fields is not distinct from items.fields
+            )
+        ) + (
+            select count(*) from manifest.manifests as other
+            inner join manifest.manifests as before on before.manifest_id = $old and before.system = other.system
+            inner join manifest.manifests as this on this.manifest_id = $id
+            where other.sequence > before.sequence and other.sequence < this.sequence
         )
         """,
         {"id": manifest_id, "old": old},

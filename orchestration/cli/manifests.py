@@ -218,8 +218,11 @@ def verify(
 
 
 def _why(because: Sequence[Mapping[str, Any]]) -> str:
-    """The purposes that ended, and when."""
-    return "; ".join(f"{reason.get('purpose', '')} {reason.get('ended_on') or ''}".strip() for reason in because)
+    """The purposes that ended, and when; where none did, what the order rests on."""
+    return "; ".join(
+        f"{reason.get('purpose') or reason.get('reason') or ''} {reason.get('ended_on') or ''}".strip()
+        for reason in because
+    )
 
 
 def _tell_review(review: Preview, *, waits: bool) -> None:

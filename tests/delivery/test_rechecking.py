@@ -125,6 +125,28 @@ def test_a_mere_remainder_stays_approved_by_the_same_person(company: Company, tm
     assert told(company, decision.manifest_id) == [("C0", "erase"), ("C2", "erase")]
 
 
+@pytest.mark.parametrize("between", [(), ("C3",)])
+def test_an_approval_outlives_neither_its_recall_nor_another_manifest(
+    company: Company, tmp_path: Path, between: tuple[str, ...]
+) -> None:
+    """The same items, proposed again later by chance, are for a person to look at."""
+    office = Office(tmp_path / "site")
+    company.night(DAY, erase("C0", "C1"), office)
+    (old,) = sealed(company.warehouse)
+    approve(company.warehouse, old, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    company.evaluate(NEXT, erase(*between))
+    at_the_door(company.warehouse, POLICY, office.site, office.signer, as_of=NEXT, issued_at=NOW)
+    later = NEXT if between else NEXT + timedelta(days=1)
+    company.night(later, erase("C0", "C1", *between), office)
+    new = sealed(company.warehouse)[-1]
+    assert told(company, new) == [("C0", "erase"), ("C1", "erase")]
+    decisions = {
+        each.manifest_id: each.decision
+        for each in approve_automatically(company.warehouse, Rules(mode="required"), on_day=later, at=NOW)
+    }
+    assert decisions[new] == "waits"
+
+
 def test_nothing_is_sealed_at_the_door_when_nothing_fell(company: Company, tmp_path: Path) -> None:
     office = Office(tmp_path / "site")
     company.night(DAY, erase("C0"), office)
