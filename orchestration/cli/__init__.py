@@ -6,6 +6,8 @@ Decides nothing: it calls, prints, and turns an error that is someone's to mend 
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -59,6 +61,7 @@ add_examples(app)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 0, 1, 2, 3 or 4 as `docs/` and `assets/errors.py` say."""
+    atexit.register(gc.freeze)  # what is left at the end goes with the process: to look through it takes a second
     try:
         app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="gallring")
     except GallringError as error:

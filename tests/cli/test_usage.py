@@ -84,6 +84,17 @@ def test_the_readme_or_the_documentation_shows_every_verb(verb: tuple[str, ...])
     assert "gallring " + " ".join(verb) in text or "`" + " ".join(verb) + "`" in text
 
 
+def test_nothing_looks_through_what_is_left_when_the_command_ends() -> None:
+    code = """
+import atexit, gc
+atexit.register(lambda: print("kept", gc.get_freeze_count() > 1000))  # which runs after what is registered later
+from orchestration.cli import main
+main(["--help"])
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert told.endswith("kept True\n")
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys, orchestration.cli; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
