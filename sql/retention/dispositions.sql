@@ -170,12 +170,16 @@ subjects as (
         on record.record_type = singled.record_type and record.row_id = singled.row_id
 ),
 
+-- claimable_id: null where no clock covers the bundle, so that its claims are not looked for.
 subject_bundles as (
     select distinct
         bundle.record_type,
         bundle.is_singled,
-        bundle.bundle_id
+        bundle.bundle_id,
+        covered.bundle_id as claimable_id
     from bundles as bundle
+    left join covered
+        on bundle.bundle_id = covered.bundle_id
 ),
 
 decided as (
@@ -200,7 +204,7 @@ decided as (
     inner join subject_bundles as bundle
         on subject.record_type = bundle.record_type and subject.is_singled = bundle.is_singled
     left join summed
-        on subject.row_id = summed.row_id and bundle.bundle_id = summed.bundle_id
+        on subject.row_id = summed.row_id and bundle.claimable_id = summed.bundle_id
 )
 
 select
