@@ -245,17 +245,25 @@ POINTS: list[tuple[Any, str]] = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes]]:
+    """Keys, and what a sealing with them leaves when nothing crashes."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    keys = folder / "keys"
+    keys.mkdir()
+    office = Office(folder / "site", keys)
+    made().night(DAY, OUTCOMES, office)
+    return keys, office.files()
+
+
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize("at", [1, 2])
 @pytest.mark.parametrize(("owner", "name"), POINTS, ids=[name for _, name in POINTS])
 def test_a_crash_leaves_no_half_and_a_rerun_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, at: int, before: bool
-) -> None:
-    keys = tmp_path / "keys"
-    keys.mkdir()
-    undisturbed = Office(tmp_path / "undisturbed", keys)
-    made().night(DAY, OUTCOMES, undisturbed)
-
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: tuple[Path, dict[str, bytes]],
+    owner: Any, name: str, at: int, before: bool,
+) -> None:  # fmt: skip
+    keys, expected = undisturbed
     company, office = made(), Office(tmp_path / "site", keys)
     company.propose(DAY, OUTCOMES)
     with crashing(monkeypatch, owner, name, at, before=before):
@@ -265,7 +273,7 @@ def test_a_crash_leaves_no_half_and_a_rerun_the_same(
             assert_only_whole_folders(office)
     company.propose(DAY, OUTCOMES)
     assert company.seal(DAY, office).refusals == ()
-    assert office.files() == undisturbed.files()
+    assert office.files() == expected
     assert ledger_of(company) == ledger_of_files(office)
     assert company.propose(DAY, OUTCOMES) == set()
 
