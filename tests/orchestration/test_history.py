@@ -172,7 +172,12 @@ def test_a_history_that_cannot_be_written_is_said_in_a_sentence_without_what_was
     site = Site(tmp_path)
     site.make()
     (site.dagster / "dagster.yaml").write_text(DAGSTER, encoding="utf-8")
-    full = sqlite3.OperationalError("database or disk is full")
-    with pytest.raises(BadInput, match="the disk is full: make room") as found, run_history(site):
-        raise OperationalError("insert into events values (?)", ("secret",), full)
+
+    def write() -> None:
+        full = sqlite3.OperationalError("database or disk is full")
+        with run_history(site):
+            raise OperationalError("insert into events values (?)", ("secret",), full)
+
+    with pytest.raises(BadInput, match="the disk is full: make room") as found:
+        write()
     assert "secret" not in found.value.message
