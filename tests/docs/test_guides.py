@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
+from assets.ingest.contracts import load_contracts
+from assets.ingest.delivering import deliver
 from tests.docs.conftest import Followed, run_as_a_reader
 from tests.docs.pages import DOCS, blocks
+from tests.ingest.company import Company
 
 pytestmark = pytest.mark.slow
 GUIDES = sorted(path.name for path in (DOCS / "how-to").glob("*.md"))
@@ -36,6 +41,22 @@ def test_a_guide_leads_where_it_says(guide: str, followed: Followed, gallring: P
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert SAID[guide] in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_the_contract_of_a_guide_reads_every_row_of_the_guides_file(tmp_path: Path) -> None:
+    export, contract = (
+        re.search(r"<<'END'\n(.*\n)END", block, re.DOTALL).group(1)  # type: ignore[union-attr]
+        for block in blocks("how-to/add-a-source.md", "bash")[1:3]
+    )
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts" / "crm_interactions.yaml").write_text(contract, encoding="utf-8")
+    (tmp_path / "arenden.csv").write_text(export, encoding="utf-8")
+    company = Company(tmp_path, load_contracts(tmp_path / "contracts"))
+    with company.warehouse:
+        at = datetime(2026, 11, 23, 2, tzinfo=UTC)
+        deliver(company.site, company.policy, "crm", [tmp_path / "arenden.csv"], mode="delta", extracted_at=at)
+        company.ingest()
+        assert company.rows("select rows_in, rows_loaded from intake.files") == [(2, 2)]
 
 
 def test_the_workflow_for_pull_requests_is_one() -> None:
