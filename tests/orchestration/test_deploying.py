@@ -51,7 +51,7 @@ def site(database: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_run_history_lives_in_postgresql(site: Site) -> None:
-    first = run_cycle(site, DAY, job="read_receipts")
+    first = run_cycle(site, DAY, job="ingest_deliveries")
     second = run_cycle(site, job="backfill_day", config={"day": DAY.isoformat()})  # nothing was evaluated yet
     assert (first.success, second.success) == (True, False)
     with run_history(site) as history:
@@ -59,15 +59,15 @@ def test_the_run_history_lives_in_postgresql(site: Site) -> None:
         ended = ended_after(history, 0, 10)
         assert [(each.run_id, each.success) for each in ended] == [(first.run_id, True), (second.run_id, False)]
         assert [each.run_id for each in ended_after(history, ended[0].place, 10)] == [second.run_id]
-        assert history.get_latest_materialization_event(_receipts()) is not None
+        assert history.get_latest_materialization_event(_blocks()) is not None
     files = [path.name for path in site.dagster.rglob("*") if path.suffix in (".db", ".sqlite")]
     assert files == []
 
 
-def _receipts() -> Any:
+def _blocks() -> Any:
     from dagster import AssetKey
 
-    return AssetKey(["manifest", "receipts"])
+    return AssetKey(["intake", "blocks"])
 
 
 def test_a_database_that_does_not_answer_is_told_by_the_doctor(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
