@@ -1,4 +1,4 @@
-"""The run history of a run in this process: Dagster's own files, opened once, and row for row what Dagster writes."""
+"""The run history of a run in this process: Dagster's own files, opened once."""
 
 import re
 import sqlite3
@@ -26,7 +26,6 @@ from dagster import (
     op,
 )
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.noop_compute_log_manager import NoOpComputeLogManager
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
@@ -143,13 +142,6 @@ def _rows(folder: Path) -> dict[str, list[Any]]:
     return found
 
 
-#: Prints nothing, and keeps nothing of what steps print: a run of ours does neither.
-_ALIKE = {
-    **_QUIET,
-    "compute_logs": {"module": NoOpComputeLogManager.__module__, "class": NoOpComputeLogManager.__name__},
-}
-
-
 def test_every_row_is_as_dagster_writes_it(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     for folder in (ours, theirs):
@@ -157,7 +149,7 @@ def test_every_row_is_as_dagster_writes_it(tmp_path: Path) -> None:
     site = _site(ours)
     with run_history(site) as history:
         _nights(history)
-    with DagsterInstance.from_ref(InstanceRef.from_dir(str(_site(theirs).dagster), overrides=_ALIKE)) as history:
+    with DagsterInstance.from_ref(InstanceRef.from_dir(str(_site(theirs).dagster), overrides=_QUIET)) as history:
         _nights(history)
     found, expected = _rows(ours / "dagster"), _rows(theirs / "dagster")
     assert found.keys() == expected.keys()
@@ -172,12 +164,7 @@ def test_a_history_that_cannot_be_written_is_said_in_a_sentence_without_what_was
     site = Site(tmp_path)
     site.make()
     (site.dagster / "dagster.yaml").write_text(DAGSTER, encoding="utf-8")
-
-    def write() -> None:
-        full = sqlite3.OperationalError("database or disk is full")
-        with run_history(site):
-            raise OperationalError("insert into events values (?)", ("secret",), full)
-
-    with pytest.raises(BadInput, match="the disk is full: make room") as found:
-        write()
+    full = sqlite3.OperationalError("database or disk is full")
+    with pytest.raises(BadInput, match="the disk is full: make room") as found, run_history(site):
+        raise OperationalError("insert into events values (?)", ("secret",), full)
     assert "secret" not in found.value.message
