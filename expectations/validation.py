@@ -22,7 +22,7 @@ import warnings
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -341,40 +341,6 @@ def _extend_great_expectations() -> None:
             return batch_definition
 
     _count_audits(engine)
-    _configure_once()
-
-
-def _configure_once() -> None:
-    """Have an expectation work out its configuration once for all that it looks up in it, not once for each.
-
-    It does so seventy times, by copying all that it is made of; nothing changes an expectation while it is looked at.
-    """
-    from great_expectations.expectations.expectation import Expectation
-
-    worked_out: Any = vars(Expectation)["configuration"].fget
-    looked_at: dict[int, Any] = {}
-
-    def configuration(self: Any) -> Any:
-        known = looked_at.get(id(self))
-        return worked_out(self) if known is None else known
-
-    def once(look_up: Any) -> Any:
-        @wraps(look_up)
-        def looking_up(self: Any, *arguments: Any, **more: Any) -> Any:
-            if id(self) in looked_at:
-                return look_up(self, *arguments, **more)
-            looked_at[id(self)] = worked_out(self)
-            try:
-                return look_up(self, *arguments, **more)
-            finally:
-                del looked_at[id(self)]
-
-        return looking_up
-
-    patched: Any = Expectation
-    patched.configuration = property(configuration)
-    for name in ("_get_domain_kwargs", "_get_success_kwargs", "_get_runtime_kwargs"):
-        setattr(patched, name, once(getattr(Expectation, name)))
 
 
 def _count_audits(engine: type[SqlAlchemyExecutionEngine]) -> None:

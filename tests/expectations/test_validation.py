@@ -256,37 +256,6 @@ assert alt.Chart is altair.Chart
 """)
 
 
-def test_an_expectation_says_what_it_said_and_works_it_out_once() -> None:
-    _succeeds("""
-import warnings
-warnings.simplefilter("ignore")
-import great_expectations.expectations as gxe
-from great_expectations.expectations.expectation import Expectation
-made = [
-    gxe.ExpectColumnValuesToBeInSet(column="a", value_set=["x", "y"], mostly=0.9, severity="warning"),
-    gxe.ExpectColumnValuesToMatchRegex(column="b", regex="^[a-z]+$", meta={"name": "c"}),
-    gxe.UnexpectedRowsExpectation(unexpected_rows_query="select 1 from {batch}", description="d"),
-]
-formats = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
-
-def said():
-    names = ("_get_domain_kwargs", "_get_success_kwargs")
-    looked_up = [getattr(each, name)() for each in made for name in names]
-    looked_up += [each._get_runtime_kwargs(runtime_configuration={"result_format": dict(formats)}) for each in made]
-    return looked_up + [each.configuration.to_json_dict() for each in made]
-
-before = said()
-from expectations.validation import _configure_once
-counted, plain = [], vars(Expectation)["configuration"].fget
-Expectation.configuration = property(lambda self: counted.append(self) or plain(self))
-_configure_once()
-assert said() == before
-assert len(counted) == 3 * 4, len(counted)
-made[0].mostly = 0.5
-assert made[0]._get_success_kwargs()["mostly"] == 0.5
-""")
-
-
 def test_what_reads_files_is_left_out_and_nothing_else_is() -> None:
     _succeeds("""
 import sys
