@@ -6,8 +6,7 @@ comes, and it likes to quote the values it finds:
 
 * DuckDB drops an open result when its connection rolls back, so the execution engine here keeps one connection;
 * an audit is counted, and its rows are never fetched; the other expectations are asked for no examples;
-* what it logs is dropped, and when a check cannot run the driver's text stays here: it may quote a value;
-* what reads files with it (pandas, Spark) is left out: that is a quarter of its import.
+* what it logs is dropped, and when a check cannot run the driver's text stays here: it may quote a value.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -39,8 +37,6 @@ if TYPE_CHECKING:
 AUDITS = Path(__file__).resolve().parents[1] / "sql" / "audits"
 #: What Great Expectations imports for the sake of one expectation that no suite here has: half a second of its two.
 PUT_OFF = ("scipy.stats", "altair")
-#: Its data sources that read files: a hundred models of pandas' and Spark's readers, which no check here asks for.
-_FILE_SOURCES = ("pandas_*.py", "spark_*.py")
 #: How often threads take turns while it is imported: the other one asks DuckDB a thousand short questions meanwhile.
 _TURNS = 0.0005
 #: Counts alone: no offending value reaches a result.
@@ -284,36 +280,12 @@ def _put_off(name: str) -> None:
     sys.modules[name] = stand_in
 
 
-def _leave_out_file_sources() -> None:
-    """Have stand-ins for Great Expectations' data sources of files: their classes have names, and nothing in them."""
-    found = find_spec("great_expectations")
-    if found is None or found.origin is None:
-        return
-    folder = Path(found.origin).parent / "datasource" / "fluent"
-    for path in (each for pattern in _FILE_SOURCES for each in folder.glob(pattern)):
-        name = f"great_expectations.datasource.fluent.{path.stem}"
-        if name not in sys.modules:
-            sys.modules[name] = _OfEmptyClasses(name)
-
-
-class _OfEmptyClasses(ModuleType):
-    """A module whose every attribute is an empty class."""
-
-    def __getattr__(self, attribute: str) -> type:
-        if attribute.startswith("__"):
-            raise AttributeError(attribute)
-        made = type(attribute, (), {"__module__": self.__name__})
-        setattr(self, attribute, made)
-        return made
-
-
 @cache
 def _extend_great_expectations() -> None:
     """Teach Great Expectations DuckDB, through its own extension points; once, since it registers classes by name."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     for name in PUT_OFF:
         _put_off(name)
-    _leave_out_file_sources()
     import duckdb_sqlalchemy  # noqa: F401  # when a source is made; here, so that it is loaded ahead too
     from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 

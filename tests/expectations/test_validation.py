@@ -256,29 +256,6 @@ assert alt.Chart is altair.Chart
 """)
 
 
-def test_what_reads_files_is_left_out_and_nothing_else_is() -> None:
-    _succeeds("""
-import sys
-from pathlib import Path
-from expectations.validation import _extend_great_expectations
-_extend_great_expectations()
-import great_expectations
-from great_expectations.datasource import fluent
-folder = Path(fluent.__file__).parent
-sources = {path.stem for path in folder.glob("*_datasource.py")}
-empty = {name for name in sources if not hasattr(sys.modules[f"{fluent.__name__}.{name}"], "__file__")}
-assert empty == {name for name in sources if name.startswith(("pandas_", "spark_"))} and len(empty) > 10, empty
-assert vars(fluent.PandasDatasource).keys().isdisjoint({"add_csv_asset", "read_csv"})
-context = great_expectations.get_context(mode="ephemeral")
-try:
-    context.data_sources.add_pandas("files")
-except Exception:
-    pass
-else:
-    raise AssertionError("files could be read")
-""")
-
-
 def test_the_import_on_a_second_thread_is_waited_for_and_leaves_the_process_as_it_was() -> None:
     _succeeds(
         """
