@@ -61,7 +61,10 @@ def _replayed(warehouse: Warehouse, site: Site, settings: Settings, as_of: date)
     prepare(warehouse, policy)
     recorded = replay(warehouse, policy, site, PublicKey.load(site.keys / PUBLIC_KEY))
     keeping = settings.keeping
-    erased = erase_own_copies(warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue)
+    erased = erase_own_copies(
+        warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue,
+        closed=keeping.registers,
+    )  # fmt: skip
     return recorded, erased
 
 

@@ -105,6 +105,7 @@ class KeepingSettings(_Section):
     residue: str = "P30D"
     backups: str = "P35D"
     manifests: str = "P5Y"
+    registers: str = "P5Y"
     reports: str = "P1Y"
     access_reports: str = "P30D"
     leftovers: str = "P1D"
@@ -420,6 +421,7 @@ policy = "policy"
 # residue = "P30D"         # corrected values in the warehouse file, before it is rewritten
 # backups = "P35D"
 # manifests = "P5Y"        # after the last of its items is settled; receipts too
+# registers = "P5Y"        # names in the office's registers, after a request was answered, a hold released, ...
 # reports = "P1Y"
 # access_reports = "P30D"
 # leftovers = "P1D"        # what a run that died left in tmp/

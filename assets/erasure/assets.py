@@ -56,8 +56,9 @@ def erasure_assets(after: Iterable[str]) -> list[AssetsDefinition]:
         began = time.monotonic()
         with clear_failures():
             erasure = erase_own_copies(
-                warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue
-            )
+                warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue,
+                closed=keeping.registers,
+            )  # fmt: skip
             seconds = time.monotonic() - began
             destroyed = destroy_expired(warehouse, site, keeping, as_of)
             register = copy_register(site, warehouse, keeping)

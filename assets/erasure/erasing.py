@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from assets.delivery import settling
+from assets.erasure import registers
 from assets.erasure.periods import last_day
-from assets.ingest.contracts import Column, Contract, Contracts
-from assets.ingest.merging import stored_while_open
+from assets.ingest.contracts import Contract, Contracts
 from assets.ingest.projecting import LARGEST_DIGEST, LOCAL_ZONE, literal
 from assets.ingest.recognising import mark_when_ordered
 from assets.ingest.tables import HasContracts
@@ -39,7 +39,8 @@ class Erasure:
     Attributes:
         as_of: the day.
         reasons: `ordered` (by a sealed manifest), `answered` (an address of an answered request, the
-            reason of a released hold), `quarantine` (past its last day, or of an ordered record), `residue` (corrected
+            reason of a released hold), `registers` (names in the office's entries that were closed longer ago than
+            they are kept), `quarantine` (past its last day, or of an ordered record), `residue` (corrected
             values that the file may still hold).
         fields_erased: values of records that were erased.
         records: the records they belonged to.
@@ -77,7 +78,13 @@ def prepare(warehouse: Warehouse) -> None:
 
 
 def erase_own_copies(
-    warehouse: Warehouse, policy: HasContracts, *, as_of: date, quarantine: str = "P30D", residue: str = "P30D"
+    warehouse: Warehouse,
+    policy: HasContracts,
+    *,
+    as_of: date,
+    quarantine: str = "P30D",
+    residue: str = "P30D",
+    closed: str = "P5Y",
 ) -> Erasure:
     """Rewrite the warehouse without what must not be in it any more; nothing is written when all of it may stay.
 
@@ -91,15 +98,18 @@ def erase_own_copies(
         quarantine: how long quarantined rows are kept after their extract.
         residue: after how long the file is rewritten though nothing was ordered, because deliveries have replaced
             values since.
+        closed: how long an entry of the office's registers names a person after it was closed.
 
     Raises:
         RewriteFailed: the new file could not be written or proved; the old one is as it was.
     """
     prepare(warehouse)
-    due = _find_due(warehouse, policy.contracts, as_of, quarantine, residue)
+    entries = registers.find_due(warehouse, policy.contracts, as_of, closed)
+    due = _find_due(warehouse, policy.contracts, as_of, quarantine, residue, entries)
     erasure = _rewrite(warehouse, due, as_of) if due.reasons else Erasure(as_of)
     for contract in policy.contracts.values():
         warehouse.run(f"drop table if exists temp.{_losing(contract)}")
+    registers.discard(warehouse, policy.contracts)
     return erasure
 
 
@@ -131,9 +141,16 @@ def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: 
 # -- what must go ------------------------------------------------------------------------------------------------------
 
 
-def _find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, quarantine: str, residue: str) -> _Due:
-    selections: dict[str, str] = {}
-    fields = records = answered = 0
+def _find_due(
+    warehouse: Warehouse,
+    contracts: Contracts,
+    as_of: date,
+    quarantine: str,
+    residue: str,
+    entries: registers.DueEntries,
+) -> _Due:
+    selections = dict(entries.selections)
+    fields = records = 0
     numbers = told.halves(warehouse)
     ordered_types = {name for (name,) in warehouse.rows("select distinct record_type from manifest.ordered_records")}
     for contract in contracts.values():
@@ -143,22 +160,19 @@ def _find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, quarantin
             fields, records = fields + held, records + of_records
             if held:
                 selections[f"raw.{contract.raw_table}"] = _without_ordered(warehouse, contract, bits)
-        elif open_alone := stored_while_open(contract):
-            closed = _count_answered(warehouse, contract, *open_alone)
-            answered += closed
-            if closed:
-                selections[f"raw.{contract.raw_table}"] = _without_answered(warehouse, contract, *open_alone)
     quarantined = _count_quarantined(warehouse, as_of, quarantine)
     if quarantined:
         selections["intake.quarantined"] = _staying_quarantined(as_of, quarantine)
     found = {
         "ordered": fields,
-        "answered": answered,
+        "answered": entries.answered,
+        "registers": entries.over,
         "quarantine": quarantined,
         "residue": _has_residue(warehouse, as_of, residue),
     }
     reasons = tuple(reason for reason, count in found.items() if count)
-    return _Due(selections, reasons, fields + answered, records + answered, quarantined)
+    fields += entries.answered + entries.over
+    return _Due(selections, reasons, fields, records + entries.entries, quarantined)
 
 
 def _losing(contract: Contract) -> str:
@@ -290,28 +304,6 @@ def _withheld(contract: Contract, bits: told.Halves) -> str:
         f"case when ordered.low is null then source_row.withheld "
         f"when source_row.in_source then nullif({kept_out}, cast([] as varchar[])) end"
     )
-
-
-# -- addresses of answered requests, reasons of released holds ---------------------------------------------------------
-
-
-def _count_answered(warehouse: Warehouse, contract: Contract, column: Column, closed_on: str) -> int:
-    return int(
-        warehouse.value(
-            f"select count({identifier(column.name)}) from raw.{identifier(contract.raw_table)} "
-            f"where {identifier(closed_on)} is not null"
-        )
-    )
-
-
-def _without_answered(warehouse: Warehouse, contract: Contract, column: Column, closed_on: str) -> str:
-    parts = [
-        f"case when {identifier(closed_on)} is null then {identifier(name)} end as {identifier(name)}"
-        if name == column.name
-        else identifier(name)
-        for name in warehouse.columns("raw", contract.raw_table)
-    ]
-    return f"select {', '.join(parts)} from raw.{identifier(contract.raw_table)}"
 
 
 # -- quarantine --------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ class Periods:
         residue: how long the warehouse file may hold values that a later delivery corrected, before it is rewritten.
         backups: a backup of the warehouse.
         manifests: a sealed manifest, once every item of it is settled; receipts too.
+        registers: what names a person in the office's registers, after the entry was closed.
         reports: a report about the company's data as a whole.
         access_reports: a report about one person (Art 15).
         leftovers: what a run that died left in `tmp/`.
@@ -28,6 +29,7 @@ class Periods:
     residue: str = "P30D"
     backups: str = "P35D"
     manifests: str = "P5Y"
+    registers: str = "P5Y"
     reports: str = "P1Y"
     access_reports: str = "P30D"
     leftovers: str = "P1D"

@@ -13,6 +13,7 @@ from assets.ingest.contracts import Column, Contract
 from assets.ingest.projecting import has_digest, literal
 from assets.ingest.recognising import TABLES, is_recognised, mark, ordered_of
 from assets.ingest.tables import raw_columns
+from assets.rights.registers import KEYS, NAMED, Named
 from assets.warehouse import Warehouse, identifier
 
 _KEY_TEXT = {
@@ -284,6 +285,9 @@ def _joins(staging: Staging, raw: str) -> Iterator[str]:
     if staging.known.ordered:
         these = ordered_of(contract, f"select _key from {staging.table}")
         yield f" left join ({these}) as ordered on ordered.record_key = new._key"
+    if _named(staging) is not None and _register(contract) in KEYS:  # the site's own word goes before the office's
+        key = KEYS[_register(contract)]
+        yield f" left join office.{_register(contract)} as kept on kept.{key} = new._key"
     for column in contract.columns:
         if column.pseudonymised and column.name in _FEW_VALUES:
             name = identifier(column.name)
@@ -300,7 +304,7 @@ def _key(staging: Staging, column: Column) -> str:
         fresh = f"{identifier('few ' + column.name)}.value_key"
     else:
         text = _KEY_TEXT[column.name].replace("{}", f"new.{identifier(column.name)}")
-        fresh = f"pseudonym({text})"
+        fresh = _unless_closed(staging, f"{column.name}_key", f"pseudonym({text})")
     return _remembered(staging, column, fresh, f"{column.name}_key")
 
 
@@ -315,8 +319,8 @@ def _stored(staging: Staging, column: Column) -> str:
         return f"case when {_is_ordered(column)} then null else {value} end" if staging.known.ordered else value
     open_alone = stored_while_open(contract)
     if open_alone is not None and column.name == open_alone[0].name:
-        return f"case when new.{identifier(open_alone[1])} is null then {value} end"
-    return value
+        value = f"case when {_said(staging, open_alone[1])} is null then {value} end"
+    return _unless_closed(staging, column.name, value)
 
 
 def stored_while_open(contract: Contract) -> tuple[Column, str] | None:
@@ -329,6 +333,37 @@ def stored_while_open(contract: Contract) -> tuple[Column, str] | None:
     return (columns["reason"], "released_at") if {"reason", "released_at"} <= columns.keys() else None
 
 
+def _named(staging: Staging) -> Named | None:
+    """What names somebody in a register of the office that is known already; None for any other table."""
+    contract = staging.contract
+    return NAMED.get(_register(contract)) if contract.source == "office" and staging.known.rows else None
+
+
+def _register(contract: Contract) -> str:
+    return contract.raw_table.removeprefix("office_")
+
+
+def _unless_closed(staging: Staging, name: str, value: str) -> str:
+    """A value of an office register, but not what names somebody in an entry from which that has gone."""
+    named = _named(staging)
+    if named is None or name not in named.names:
+        return value
+    return f"case when not {_was_closed(staging, named)} then {value} end"
+
+
+def _was_closed(staging: Staging, named: Named) -> str:
+    """Whether the names have gone from an entry, and it says what it said then: else it is judged anew."""
+    same = [f"{_said(staging, name)} is not distinct from old.{identifier(name)}" for name in named.says]
+    return f"(old.withheld is not null and {' and '.join(same)})"
+
+
+def _said(staging: Staging, name: str) -> str:
+    """What an entry of the office says: the site's own word goes before the export's."""
+    known_here = _named(staging) is not None and _register(staging.contract) in KEYS
+    quoted = identifier(name)
+    return f"coalesce(kept.{quoted}, new.{quoted})" if known_here else f"new.{quoted}"
+
+
 def _memorable(column: Column) -> str:
     """What may be remembered of a value: of a text without a closed list a code of three letters (a currency) alone."""
     value = f"new.{identifier(column.name)}"
@@ -339,6 +374,9 @@ def _memorable(column: Column) -> str:
 
 def _withheld(staging: Staging) -> str:
     """The names of the fields that came with a value and are kept out; null where there are none."""
+    named = _named(staging)
+    if named is not None:
+        return f"case when {_was_closed(staging, named)} then old.withheld end"
     names = ", ".join(
         f"case when new.{identifier(column.name)} is not null and {_is_ordered(column)} then {literal(column.name)} end"
         for column in staging.contract.columns if column.category is not None
@@ -375,6 +413,8 @@ def _others(staging: Staging, raw: str, condition: str) -> str:
             parts.append("old.in_source and not _leaves as in_source")
         elif name in ("in_delivery", "changed_in"):
             parts.append(f"case when _leaves then $delivery_id else old.{name} end as {name}")
+        elif name in ("withheld", "row_digest") and staging.contract.source == "office":
+            parts.append(f"old.{quoted}")  # a register's entry stays known when it has left the office's export
         elif name in ("withheld", "row_digest") or name in personal:
             parts.append(f"case when not _leaves then old.{quoted} end as {quoted}")
         else:

@@ -33,11 +33,34 @@ _TABLES = {
 }
 #: The columns of the raw registers that an entry of the site goes before.
 _LAID_OVER = {
-    HOLDS: ("record_type", "record_key", "fields", "placed_at", "released_at", "reason"),
+    HOLDS: ("record_type", "record_key", "fields", "placed_at", "released_at"),
     REQUESTS: ("customer_id", "contact_id", "email_key", "kind", "scope", "received_at", "identity_verified_at",
                "extended_at", "answered_at"),
 }  # fmt: skip
 KEYS = {HOLDS: "hold_id", REQUESTS: "request_id"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """What names somebody in a register's entry, and what says whether that is needed still.
+
+    Attributes:
+        names: columns of the raw register.
+        kept: those of them that the site keeps of an entry itself.
+        says: columns of the raw register: when one of them is another, the question is a new one.
+    """
+
+    names: tuple[str, ...]
+    kept: tuple[str, ...]
+    says: tuple[str, ...]
+
+
+NAMED = {
+    HOLDS: Named(("record_key", "reason"), ("record_key",), ("placed_at", "released_at")),
+    REQUESTS: Named(("customer_id", "contact_id", "email", "email_key"), ("customer_id", "contact_id", "email_key"),
+                    ("kind", "received_at", "answered_at")),
+    "disclosures": Named(("record_key", "fields"), (), ("partner_id", "record_type", "disclosed_at")),
+}  # fmt: skip
 _PREFIX = {HOLDS: "site-h", REQUESTS: "site-r"}
 
 

@@ -13,6 +13,7 @@ with listed as (
     where
         disclosures.in_source
         and disclosures.partner_id is not null
+        and disclosures.record_key is not null
         and (disclosures.disclosed_at is null or disclosures.disclosed_at <= $as_of)
 ),
 

@@ -100,7 +100,9 @@ select
 from core.holds as hold
 left join core.records as record
     on hold.record_type = record.record_type and hold.record_key = record.record_key
-where record.row_id is null
+where
+    record.row_id is null
+    and (hold.record_key is not null or hold.released_on is null or hold.released_on > $as_of)
 union all
 select
     'possible_match' as finding,

@@ -7,4 +7,8 @@ select
 from core.holds as hold
 left join core.records as record
     on hold.record_type = record.record_type and hold.record_key = record.record_key
-where hold.record_type = 'customer' and hold.listed is null and record.row_id is null
+where
+    hold.record_type = 'customer'
+    and hold.record_key is not null
+    and hold.listed is null
+    and record.row_id is null

@@ -1,0 +1,223 @@
+"""The office's registers: what names a person in an entry that is closed, found when it has to go.
+
+Holds what each register's entry waits for, and the SELECTs that leave the rest out; `assets.erasure.erasing` rewrites
+the file with them. An address and a reason go as soon as their entry is closed, the keys a period later, when nobody
+needs them any more: no word in them speaks on, no partner is still to be told. Whatever is not known to be over stays.
+The entry itself stays too, with its number and its days. What went is named in the row's `withheld`, by which
+`assets.ingest.merging` keeps it out when the office delivers the entry again. Changes nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from assets.delivery.states import among_items, ask_of_items
+from assets.ingest.contracts import Contract, Contracts
+from assets.ingest.merging import stored_while_open
+from assets.ingest.projecting import literal
+from assets.policy import months_and_days
+from assets.rights.registers import KEYS, NAMED
+from assets.warehouse import Warehouse, identifier
+
+_LAST = "add_months({}, $months) + cast($days as integer)"
+
+#: Words that are over once they are answered. An objection, a withdrawal, a termination and an erasure request end what
+#: would revive without them; a kind that is not known may be one of them.
+_REQUESTS_OVER = f"""
+    entry.kind in ('access', 'portability', 'rectification', 'restriction') and entry.received_at <= entry.answered_at
+    and {_LAST.format("entry.answered_at")} < $as_of
+"""
+#: Holds that were released, and of which no claim runs on by the policy's own period.
+_HOLDS_OVER = f"""
+    coalesce(entry.placed_at <= entry.released_at, true) and {_LAST.format("entry.released_at")} < $as_of
+    and not exists (
+        select 1 from policy.periods as period where period.purpose = 'legal_hold' and period.clock = 'released'
+            and add_months(entry.released_at, period.months) + period.days >= $as_of
+    )
+"""
+#: Disclosures of a record that was known and has left its source, of which nothing is under way, and of which the
+#: partner was told that every field has to go; an authority is told nothing, nor is it for an entry that was withdrawn.
+_DISCLOSURES_OVER = """
+    entry.row_id in (select row_id from temp.old_disclosures)
+    and (entry.record_type, entry.record_key) not in (select (record_type, record_key) from temp.under_way)
+    and (
+        not entry.in_source
+        or exists (
+            select 1 from raw.office_partners as partner
+            where partner.partner_id = entry.partner_id and partner.role = 'authority'
+        )
+        or entry.row_id in (
+            select disclosed.disclosure_row_id
+            from manifest.disclosed_fields as disclosed
+            left join manifest.notified_fields as notified
+                on notified.partner_id = disclosed.partner_id and notified.record_type = disclosed.record_type
+                and notified.record_key = disclosed.record_key and notified.field = disclosed.field
+                and notified.as_of >= disclosed.disclosed_on
+            group by disclosed.disclosure_row_id
+            having count(*) = count(notified.field)
+        )
+    )
+"""
+#: Those that are old enough, and whose record has gone.
+_OLD_DISCLOSURES = f"""
+    select entry.row_id, entry.record_type, entry.record_key
+    from raw.office_disclosures as entry
+    inner join core.records as record
+        on record.record_type = entry.record_type and record.record_key = entry.record_key
+    where {_LAST.format("entry.disclosed_at")} < $as_of and not record.in_source
+"""
+_OVER = {"office_requests": _REQUESTS_OVER, "office_holds": _HOLDS_OVER, "office_disclosures": _DISCLOSURES_OVER}
+#: What has to be there before anything can be known to be over.
+_READ = {
+    "office_holds": (("policy", "periods"),),
+    "office_disclosures": (
+        ("core", "records"), ("manifest", "items"), ("manifest", "disclosed_fields"), ("manifest", "notified_fields"),
+        ("raw", "office_partners"),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DueEntries:
+    """What has to go of the office's registers.
+
+    Attributes:
+        selections: the SELECT that gives each table concerned without it.
+        answered: addresses and reasons of entries that are closed.
+        over: values that name a person in entries that were closed longer ago than the period.
+        entries: how many entries are concerned.
+    """
+
+    selections: Mapping[str, str]
+    answered: int
+    over: int
+    entries: int
+
+
+def find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, period: str) -> DueEntries:
+    """Find what has to go of every register. `discard` the temporary tables when the SELECTs are no longer needed.
+
+    Args:
+        warehouse: with `raw.*`, `office.*` and the sealed state.
+        contracts: the policy's.
+        as_of: the day.
+        period: how long an entry names a person after it was closed.
+    """
+    months, days = months_and_days(period)
+    selections: dict[str, str] = {}
+    answered = over = entries = 0
+    for contract in contracts.values():
+        if contract.raw_table not in _OVER:
+            continue
+        _pick(warehouse, contract, {"as_of": as_of, "months": months, "days": days})
+        found = warehouse.rows(
+            f"select coalesce(sum(answered), 0), coalesce(sum(over), 0), count(*) from {_due(contract)}"
+        )[0]
+        answered, over, entries = answered + int(found[0]), over + int(found[1]), entries + int(found[2])
+        if found[2]:
+            selections |= _selections(warehouse, contract)
+    return DueEntries(selections, answered, over, entries)
+
+
+def discard(warehouse: Warehouse, contracts: Contracts) -> None:
+    """Drop what `find_due` made."""
+    for contract in contracts.values():
+        if contract.raw_table in _OVER:
+            warehouse.run(f"drop table if exists {_due(contract)}")
+    for table in ("old_disclosures", "under_way", "asked_items"):
+        warehouse.run(f"drop table if exists temp.{table}")
+
+
+def _due(contract: Contract) -> str:
+    """The temporary table of the entries that must change: `row_id`, `entry_id`, `answered`, `over`, `is_over`."""
+    return f"temp.{identifier(f'due_{contract.raw_table}')}"
+
+
+def _register(contract: Contract) -> str:
+    return contract.raw_table.removeprefix("office_")
+
+
+def _is_over(warehouse: Warehouse, contract: Contract, params: Mapping[str, object]) -> str:
+    """Whether an entry was closed long enough ago, and nobody needs to know any more whom it names."""
+    if not all(warehouse.exists(*table) for table in _READ.get(contract.raw_table, ())):
+        return "false"
+    if contract.raw_table == "office_disclosures" and not _find_old_disclosures(warehouse, params):
+        return "false"
+    return f"coalesce({_OVER[contract.raw_table]}, false)"
+
+
+def _find_old_disclosures(warehouse: Warehouse, params: Mapping[str, object]) -> bool:
+    """Write down the disclosures that may be over, and of which records something is under way; whether there are any.
+
+    Where items stand is looked up for these records alone: of all years' items that is work.
+    """
+    warehouse.run(f"create or replace temp table old_disclosures as {_OLD_DISCLOSURES}", dict(params))
+    if not warehouse.value("select exists (from temp.old_disclosures)"):
+        return False
+    ask_of_items(
+        warehouse,
+        "select items.item_id from manifest.items as items inner join temp.old_disclosures as old "
+        "on items.record_type = old.record_type and items.record_key = old.record_key",
+    )
+    warehouse.run(
+        "create or replace temp table under_way as select distinct states.record_type, states.record_key "
+        f"from ({among_items()}) as states where states.is_open"
+    )
+    return True
+
+
+def _pick(warehouse: Warehouse, contract: Contract, params: Mapping[str, object]) -> None:
+    """Write down the entries of a register that must change."""
+    register, open_alone = _register(contract), stored_while_open(contract)
+    is_over = _is_over(warehouse, contract, params)
+    names = [f"entry.{identifier(name)}" for name in NAMED[register].names]
+    here = ""
+    if register in KEYS:
+        key = KEYS[register]
+        here = f"left join office.{register} as kept on kept.{key} = entry.{key}"
+        names += [f"kept.{name}" for name in NAMED[register].kept]
+    closed = "0"
+    if open_alone is not None:
+        column, closed_on = open_alone
+        closed = (
+            f"cast(entry.{identifier(closed_on)} is not null and entry.{identifier(column.name)} is not null as int)"
+        )
+    held = " + ".join(f"cast({name} is not null as int)" for name in names)
+    warehouse.run(
+        f"create or replace temp table {_due(contract).removeprefix('temp.')} as select * from ("
+        f"select row_id, entry_id, case when not is_over then answered else 0 end as answered, "
+        f"case when is_over then held else 0 end as over, is_over from ("
+        f"select entry.row_id, entry.{identifier(contract.key)} as entry_id, {closed} as answered, {held} as held, "
+        f"{is_over} as is_over from raw.{identifier(contract.raw_table)} as entry {here}"
+        f")) where answered + over > 0",
+        {name: value for name, value in params.items() if f"${name}" in is_over},
+    )
+
+
+def _selections(warehouse: Warehouse, contract: Contract) -> dict[str, str]:
+    """The register, and what the site keeps of it itself, without what is due."""
+    register, named = _register(contract), NAMED[_register(contract)]
+    due, open_alone = _due(contract), stored_while_open(contract)
+    over = f"(select row_id from {due} where is_over)"
+    parts = {name: f"case when row_id not in {over} then {identifier(name)} end" for name in named.names}
+    if open_alone is not None:
+        name = open_alone[0].name
+        parts[name] = f"case when row_id not in (select row_id from {due}) then {identifier(name)} end"
+    names = f"[{', '.join(map(literal, named.names))}]"
+    parts["withheld"] = f"case when row_id in {over} then cast({names} as varchar[]) else withheld end"
+    found = {f"raw.{contract.raw_table}": _select(warehouse, "raw", contract.raw_table, parts)}
+    if register in KEYS and warehouse.value(f"select exists {over}"):
+        gone = f"{KEYS[register]} in (select entry_id from {due} where is_over)"
+        kept = {name: f"case when not coalesce({gone}, false) then {name} end" for name in named.kept}
+        found[f"office.{register}"] = _select(warehouse, "office", register, kept)
+    return found
+
+
+def _select(warehouse: Warehouse, schema: str, table: str, parts: Mapping[str, str]) -> str:
+    columns = [
+        f"{parts[name]} as {identifier(name)}" if name in parts else identifier(name)
+        for name in warehouse.columns(schema, table)
+    ]
+    return f"select {', '.join(columns)} from {schema}.{identifier(table)}"
