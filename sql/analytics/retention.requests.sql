@@ -2,7 +2,7 @@
 -- - request_id varchar: the register's own number
 -- - kind varchar: erasure, access, portability, objection, withdrawal, restriction, rectification or termination
 -- - scope varchar: what a withdrawal is about: newsletter or web_statistics; null: everything
--- - named_by varchar: how the request names the person: customer, contact or email
+-- - named_by varchar: how the request names the person: customer, contact or email; null: no longer kept
 -- - received_at date: the local day on which it came
 -- - identity_verified_at date: the local day on which the person's identity was verified
 -- - identity_asked_at date: the local day on which the person was asked to show who they are; the clock is paused

@@ -86,6 +86,7 @@ def exports() -> Exports:
         request("R-backwards", "access", CLOSED, customer_id="unknown", received_at="2021-11-26"),
         request("R-address", "access", CLOSED, email="restriction-old@hem.example"),
         request("R-here", "access", None, customer_id="late"),
+        request("R-lately", "access", None, email="late@hem.example"),
     ]
     return rows
 
@@ -101,6 +102,7 @@ def enter(warehouse: Warehouse) -> None:
     """What the office enters at the site itself."""
     closed = date.fromisoformat(CLOSED)
     registers.amend(warehouse, Entry("requests", "R-here"), {"answered_at": closed}, AT, "answered")
+    registers.amend(warehouse, Entry("requests", "R-lately"), {"answered_at": date(2026, 11, 1)}, AT, "answered")
     own = {"request_id": "site-r1", "customer_id": "late", "kind": "restriction", "received_at": date(2021, 11, 1),
            "answered_at": closed}  # fmt: skip
     registers.enter(warehouse, "requests", [own], AT, "received")
@@ -184,6 +186,8 @@ def test_names_go_the_day_after_the_last_and_do_not_come_back(lived: tuple[Site,
     assert "registers" in seen["due"][0].reasons
     assert seen["due"][1] == GONE
     assert seen["after"] == (Erasure(LAST + timedelta(days=2)), GONE), "delivered again, and nothing is left to go"
+    lately = "select email, email_key is null from raw.office_requests where request_id = 'R-lately'"
+    assert site.warehouse.rows(lately) == [(None, False)], "answered here, whatever the export says"
     kept = site.warehouse.rows(
         "select customer_id, contact_id, email_key from office.requests union all "
         "select record_key, null, null from office.holds"
@@ -211,6 +215,9 @@ def test_nothing_else_is_another(lived: tuple[Site, Mapping[str, Any]]) -> None:
         )]  # fmt: skip
         alike = [table for table in tables if compared(site, table) == compared(control, table)]
         assert alike == tables
+        told = "select detail from retention.findings where record_type = 'hold' and finding = 'hold_without_record'"
+        assert site.warehouse.rows(told) == []
+        assert site.warehouse.rows("from triggers.held_unknown_customers") == []
         assert {"retention.dispositions", "retention.suppressions", "triggers.person_words", *ABOUT_THEM} <= set(alike)
 
 
