@@ -30,6 +30,9 @@ _OF_THE_MACHINE = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE,
 })  # fmt: skip
 
+#: The exit code of what was stopped with Ctrl+C, as shells have it.
+STOPPED = 130
+
 
 class GallringError(Exception):
     """Something cannot be done, and the message says what to do about it."""

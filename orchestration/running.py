@@ -14,6 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from assets.errors import STOPPED
 from assets.site import Site
 from expectations.validation import imported_meanwhile
 from orchestration.opening import load_policy, open_warehouse, require_site
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 #: As the web UI calls the code that `workspace.yaml` loads, so that a run is listed under its job there.
 _REPOSITORY = "__repository__@gallring"
 _INTERRUPTED = "DagsterExecutionInterruptedError"
-#: The exit code of what was stopped with Ctrl+C, as shells have it.
-STOPPED = 130
 #: How many objects more than before make Python look for garbage in circles while a run lasts; by default 700.
 _YOUNG = 20_000
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import typer
 
-from assets.errors import GallringError, told_by_the_system
+from assets.errors import STOPPED, GallringError, told_by_the_system
 from orchestration.cli import (
     cycle,
     deliveries,
@@ -30,9 +30,6 @@ from orchestration.cli import (
 )
 from orchestration.cli.examples import add_examples
 from orchestration.cli.printing import complain
-
-#: The exit code of what was stopped with Ctrl+C, as shells have it.
-STOPPED = 130
 
 app = typer.Typer(
     name="gallring",

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from assets.errors import BadUsage
 from orchestration.cli.completing import sources, tables
 from orchestration.cli.options import JsonOption, SiteOption, existing_site, warehouse_of
 from orchestration.cli.printing import as_json, say, table
@@ -39,7 +40,11 @@ def quarantine(
     chosen, settings = existing_site(site)
     from assets.ingest.kept_out import kept_out, records_kept_out
     from assets.rights.readings import note_reading
+    from orchestration.opening import load_policy
 
+    known = sorted({contract.source for contract in load_policy(settings).contracts.values()})
+    if source is not None and source not in known:
+        raise BadUsage(f"No contract names a source {source}: the sources are {', '.join(known)}.")
     with warehouse_of(chosen, settings) as warehouse:
         found = kept_out(warehouse, source, every=every, texts=show, most=limit)
         if show:

@@ -167,3 +167,26 @@ def test_arrived_answers_start_one_reading_until_they_change(tmp_path: Path) -> 
     assert len(first) == 1
     answers.write_text("{}\n{}\n", encoding="utf-8")
     assert keys() != first
+
+
+def test_rows_that_were_set_aside_are_told_by_place_and_rule_and_shown_to_who_asks(asked: Any, site: Site) -> None:
+    code, out, _ = asked("quarantine", "orders", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert told
+    assert {row["source"] for row in told} == {"orders"}
+    assert all(row["line"] and row["rule"] and row["text"] is None for row in told)
+    code, out, _ = asked("quarantine", "orders", "--show", "--json")
+    shown = json.loads(out)
+    assert code == 0
+    assert [row | {"text": None} for row in shown] == told
+    assert all(row["text"] for row in shown)
+    code, out, _ = asked("quarantine", "orders", "--limit", "1")
+    assert code == 0
+    assert "--limit shows more" in out
+
+
+def test_a_source_that_no_contract_names_is_no_source_without_bad_rows(asked: Any) -> None:
+    code, out, said = asked("quarantine", "nowhere")
+    assert (code, out) == (2, "")
+    assert "crm, mailing, office, orders, web" in said
