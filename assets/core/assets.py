@@ -9,6 +9,7 @@ from dagster import AssetsDefinition, MaterializeResult, ResourceParam, multi_as
 
 from assets.catalogue.assets import POOL, clear_failures, model_spec, table_spec, told_of
 from assets.core.changing import rebuild
+from assets.ingest.tables import require_intake
 from assets.models import Models
 from assets.policy import Policy
 from assets.warehouse import Warehouse
@@ -32,6 +33,7 @@ def core_assets() -> list[AssetsDefinition]:
         warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], from_scratch: ResourceParam[bool]
     ) -> Iterator[MaterializeResult[Any]]:
         with clear_failures():
+            require_intake(warehouse)
             rebuilt = rebuild(warehouse, policy, full=from_scratch)
         counts = {"rebuilt_records": rebuilt.records, "rebuilt_everything": rebuilt.whole}
         for told in told_of(warehouse, specs):

@@ -22,6 +22,7 @@ from assets.delivery.reminding import fall_due, remind
 from assets.delivery.sending import DeliveryReport, deliver_approved
 from assets.delivery.settling import settle
 from assets.delivery.transports.contract import Transports
+from assets.ingest.tables import require_intake
 from assets.manifests import ledger
 from assets.manifests.assets import GROUP as MANIFESTS
 from assets.manifests.signatures import Signer
@@ -57,6 +58,7 @@ def _settling(policy: Policy) -> AssetsDefinition:
         warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], as_of: ResourceParam[date]
     ) -> Iterator[MaterializeResult[Any]]:
         with clear_failures():
+            require_intake(warehouse)
             settled = settle(warehouse, policy, as_of)
             told_anew = fall_due(warehouse, as_of)
         counts = Counter[str]()

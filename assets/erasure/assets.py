@@ -27,6 +27,7 @@ from assets.catalogue.assets import POOL, clear_failures, key_of, numbers, table
 from assets.erasure.copies import copy_register, destroy_expired, record_register
 from assets.erasure.erasing import Erasure, erase_own_copies
 from assets.erasure.periods import Periods
+from assets.ingest.tables import require_intake
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -55,6 +56,7 @@ def erasure_assets(after: Iterable[str]) -> list[AssetsDefinition]:
     ) -> Iterator[MaterializeResult[Any]]:
         began = time.monotonic()
         with clear_failures():
+            require_intake(warehouse)
             erasure = erase_own_copies(
                 warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue,
                 closed=keeping.registers,
@@ -86,7 +88,8 @@ def erasure_checks() -> list[AssetChecksDefinition]:
     def every_file_is_on_the_register(
         warehouse: ResourceParam[Warehouse], site: ResourceParam[Site], keeping: ResourceParam[Periods]
     ) -> AssetCheckResult:
-        register = copy_register(site, warehouse, keeping)
+        with clear_failures():
+            register = copy_register(site, warehouse, keeping)
         return AssetCheckResult(
             passed=not register.strangers,
             severity=AssetCheckSeverity.WARN,

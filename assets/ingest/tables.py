@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from assets.errors import CheckFailed
 from assets.ingest.contracts import ColumnType, Contract, Contracts
 from assets.manifests import told
 from assets.rights import registers
@@ -35,7 +36,11 @@ _TABLES = {
     "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
     "intake.acceptances": "source varchar, table_name varchar, delivery_id varchar, by_whom varchar, reason varchar, "
     "accepted_at timestamp",
+    "intake.keyed_with": "fingerprint uuid",
 }
+
+#: What the pseudonym key makes of a text that is nobody's: another key makes another.
+_FINGERPRINT = "pseudonym('gallring: the pseudonym key of this warehouse')"
 
 
 class HasContracts(Protocol):
@@ -63,12 +68,32 @@ def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
             warehouse.run(f"create schema if not exists {schema}")
         for table, columns in _TABLES.items():
             warehouse.run(f"create table if not exists {table} ({columns})")
+        warehouse.run(
+            f"insert into intake.keyed_with select {_FINGERPRINT} where not exists (select 1 from intake.keyed_with)"
+        )
         registers.prepare(warehouse)
         warehouse.run("alter table intake.quarantined add column if not exists record_key varchar")
         told.prepare(warehouse)
         there = _existing_columns(warehouse)
         for contract in policy.contracts.values():
             _prepare_raw(warehouse, contract, there.get(contract.raw_table, set()))
+
+
+def require_intake(warehouse: Warehouse) -> None:
+    """Refuse a warehouse into which nothing was ever taken: its tables are not there yet.
+
+    Raises:
+        CheckFailed: so it is.
+    """
+    if not warehouse.exists("intake", "deliveries"):
+        raise CheckFailed("Nothing was taken in yet: run the job ingest_deliveries, or `gallring run`, first.")
+
+
+def is_keyed_as_before(warehouse: Warehouse) -> bool:
+    """Whether the keyed hashes in the warehouse were made with the pseudonym key that it has been opened with."""
+    if not warehouse.exists("intake", "keyed_with"):
+        return True
+    return not warehouse.value(f"select count(*) from intake.keyed_with where fingerprint <> {_FINGERPRINT}")
 
 
 def _prepare_raw(warehouse: Warehouse, contract: Contract, there: set[str]) -> None:

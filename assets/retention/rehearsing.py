@@ -15,6 +15,7 @@ from datetime import date
 from assets.core.building import build
 from assets.errors import CheckFailed
 from assets.ingest.blocking import refresh_blocks
+from assets.ingest.tables import require_intake
 from assets.manifests.changes import propose
 from assets.policy import Policy
 from assets.publication.history import Standing, remember_standing_of, standing
@@ -88,8 +89,7 @@ def _is_evaluated(warehouse: Warehouse) -> bool:
 @contextmanager
 def _evaluated(warehouse: Warehouse, policy: Policy, as_of: date) -> Iterator[None]:
     """The evaluation of a day, for as long as the block runs; then everything is as it was."""
-    if not warehouse.exists("intake", "deliveries"):
-        raise CheckFailed("Nothing was taken in yet: run the job ingest_deliveries, or `gallring run`, first.")
+    require_intake(warehouse)
     try:
         with warehouse.transaction():
             policy.publish(warehouse)

@@ -18,6 +18,7 @@ from dagster import (
 )
 
 from assets.catalogue.assets import POOL, clear_failures, key_of, model_spec, told_of
+from assets.ingest.tables import require_intake
 from assets.retention.assets import GROUP
 from assets.rights import freetext, holds, registers, requests
 from assets.warehouse import Warehouse
@@ -67,6 +68,7 @@ def _check(
     @asset_check(asset=key_of(CHECKS[name]), name=name, description=claim, pool=POOL)
     def checked(warehouse: ResourceParam[Warehouse], as_of: ResourceParam[date]) -> AssetCheckResult:
         with clear_failures():
+            require_intake(warehouse)
             registers.prepare(warehouse)
             found = failing(warehouse, as_of)
         metadata: dict[str, Any] = {"unexpected": len(found), "entries": ", ".join(found[:50])}

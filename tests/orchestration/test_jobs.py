@@ -15,6 +15,7 @@ from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.definitions import build_definitions
 from orchestration.history import run_history
+from orchestration.initialising import make_site
 from orchestration.opening import open_warehouse
 from orchestration.running import CycleOutcome, run_cycle
 from orchestration.settings import Settings
@@ -158,6 +159,14 @@ def test_what_the_outbox_knows_is_replayed_from_the_launchpad(site: Site) -> Non
         assert job.execute_in_process(run_config={"as_of": DAY.isoformat()}, instance=history).success
     with opened(site) as warehouse:
         assert warehouse.rows("select system, manifest_id from manifest.manifests order by all") == sealed
+
+
+def test_a_site_without_a_run_is_told_of_in_a_sentence(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "new")
+    for job in ("seal_manifests", "erase_own_copies", "review_register"):
+        outcome = run_cycle(site, DAY, job=job)
+        assert {failure.exit_code for failure in outcome.failures} == {1}
+        assert all("`gallring run`" in failure.message for failure in outcome.failures), job
 
 
 def test_the_register_is_reviewed(site: Site) -> None:
