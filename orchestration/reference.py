@@ -32,7 +32,7 @@ def commands() -> str:
     """Every verb with what it does, its arguments, options and examples."""
     from typer.main import get_command
 
-    from orchestration.cli import app
+    from orchestration.cli.verbs import app
 
     parts = [
         "# Commands",

@@ -1,7 +1,8 @@
 """The `gallring` command: a thin face over the Dagster definitions and the modules behind them.
 
-A module a group of verbs; each verb imports what it needs when it runs, so that `gallring --help` answers at once.
-Decides nothing: it calls, prints, and turns an error that is someone's to mend into a sentence and an exit code.
+The verbs stand in the modules beside this one (`verbs` puts them together), and nothing of them is imported before the
+command runs: `gallring --help` answers at once, and Ctrl+C is a sentence from the first moment on. Decides nothing: it
+calls, prints, and turns an error that is someone's to mend into a sentence and an exit code.
 """
 
 from __future__ import annotations
@@ -11,56 +12,29 @@ import gc
 import sys
 from collections.abc import Sequence
 
-import typer
-
 from assets.errors import STOPPED, GallringError, told_by_the_system
-from orchestration.cli import (
-    cycle,
-    deliveries,
-    evidence,
-    keeping,
-    manifests,
-    policies,
-    receiving,
-    records,
-    reporting,
-    rights,
-    serving,
-    sites,
-)
-from orchestration.cli.examples import add_examples
-from orchestration.cli.printing import complain
 
-app = typer.Typer(
-    name="gallring",
-    help="Retention orchestration: exports in, signed deletion manifests out.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-for group in (
-    sites,
-    deliveries,
-    cycle,
-    records,
-    policies,
-    manifests,
-    evidence,
-    reporting,
-    rights,
-    keeping,
-    receiving,
-    serving,
-):
-    group.add_to(app)
-add_examples(app)
+_STOPPED = "gallring: Stopped. What was finished stays; the same command, given again, does the rest.\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit code is 0, 1, 2, 3 or 4 as `docs/` and `assets/errors.py` say."""
     atexit.register(gc.freeze)  # what is left at the end goes with the process: to look through it takes a second
     try:
-        app(args=list(sys.argv[1:] if arguments is None else arguments), prog_name="gallring")
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:  # while the verbs were imported: from there on typer has it
+        code = STOPPED
+    if code == STOPPED:
+        sys.stderr.write(_STOPPED)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    from orchestration.cli.printing import complain
+    from orchestration.cli.verbs import app
+
+    try:
+        app(args=arguments, prog_name="gallring")
     except GallringError as error:
         complain(error.message)
         return error.exit_code
@@ -68,8 +42,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(told_by_the_system(error))
         return GallringError.exit_code
     except SystemExit as leaving:
-        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-        if code == STOPPED:
-            complain("Stopped. What was finished stays; the same command, given again, does the rest.")
-        return code
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     return 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from orchestration.cli import app
+from orchestration.cli.verbs import app
 
 GALLRING = Path(sys.executable).with_name("gallring")
 

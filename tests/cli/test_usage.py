@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from assets.errors import BadInput, CheckFailed, NeedsPerson
-from orchestration.cli import STOPPED, app, main
+from assets.errors import STOPPED, BadInput, CheckFailed, NeedsPerson
+from orchestration.cli import main
 from orchestration.cli.examples import EXAMPLES
+from orchestration.cli.verbs import app
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = [
@@ -96,7 +97,7 @@ main(["--help"])
 
 
 def test_help_imports_nothing_heavy() -> None:
-    code = "import sys, orchestration.cli; print(*sys.modules)"
+    code = "import sys, orchestration.cli.verbs; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert not {"duckdb", "dagster", "great_expectations", "pandas", "sqlglot", "pydantic", "yaml"} & set(
         loaded.split()
@@ -207,6 +208,25 @@ def test_what_is_stopped_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setattr("orchestration.initialising.make_site", stopped)
     assert main(["init", "site"]) == STOPPED
     assert capsys.readouterr().err.startswith("gallring: Stopped. What was finished stays")
+
+
+def test_what_is_stopped_while_the_verbs_are_imported_says_so_too() -> None:
+    code = """
+import sys
+
+class CtrlC:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, CtrlC())
+from orchestration.cli import main
+sys.exit(main(["--help"]))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert told.returncode == STOPPED
+    assert told.stderr.startswith("gallring: Stopped.")
+    assert "Traceback" not in told.stderr
 
 
 def test_exit_codes_are_those_of_the_interface() -> None:

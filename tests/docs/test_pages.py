@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from orchestration.cli import app
+from orchestration.cli.verbs import app
 from tests.docs.pages import DOCS, blocks
 
 OURS = sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md"))

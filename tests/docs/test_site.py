@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from assets.policy import Policy
 from assets.publication.analytics import published_tables
-from orchestration.cli import app
+from orchestration.cli.verbs import app
 from tests.docs.pages import DOCS
 
 #: Attributes by which a page fetches something as soon as it is shown.

@@ -163,7 +163,7 @@ def test_what_the_outbox_knows_is_replayed_from_the_launchpad(site: Site) -> Non
 
 def test_a_site_without_a_run_is_told_of_in_a_sentence(tmp_path: Path) -> None:
     site = make_site(tmp_path / "new")
-    for job in ("seal_manifests", "erase_own_copies", "review_register"):
+    for job in ("erase_own_copies", "review_register"):
         outcome = run_cycle(site, DAY, job=job)
         assert {failure.exit_code for failure in outcome.failures} == {1}
         assert all("`gallring run`" in failure.message for failure in outcome.failures), job

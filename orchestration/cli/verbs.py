@@ -1,0 +1,45 @@
+"""Every verb of the `gallring` command: a module a group of verbs, each of which imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import typer
+
+from orchestration.cli import (
+    cycle,
+    deliveries,
+    evidence,
+    keeping,
+    manifests,
+    policies,
+    receiving,
+    records,
+    reporting,
+    rights,
+    serving,
+    sites,
+)
+from orchestration.cli.examples import add_examples
+
+app = typer.Typer(
+    name="gallring",
+    help="Retention orchestration: exports in, signed deletion manifests out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for group in (
+    sites,
+    deliveries,
+    cycle,
+    records,
+    policies,
+    manifests,
+    evidence,
+    reporting,
+    rights,
+    keeping,
+    receiving,
+    serving,
+):
+    group.add_to(app)
+add_examples(app)
