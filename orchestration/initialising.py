@@ -12,9 +12,9 @@ from pathlib import Path
 
 from assets.errors import BadInput
 from assets.ingest.contracts import CONTRACTS
-from assets.manifests.signatures import make_key
+from assets.manifests.signatures import make_key, write_public_key
 from assets.policy import SHIPPED_REGISTER, Policy
-from assets.site import Site
+from assets.site import FOLDERS, Site
 from orchestration.opening import PSEUDONYM_KEY, PUBLIC_KEY, SIGNING_KEY, WAREHOUSE_KEY
 from orchestration.settings import Settings, default_settings
 
@@ -66,8 +66,10 @@ def make_site(path: Path) -> Site:
 def _refuse_foreign(site: Site) -> None:
     if site.path.exists() and not site.path.is_dir():
         raise BadInput(f"{site.path} is a file: name a folder that is empty or not there yet.")
-    ours = site.settings.exists() or not site.path.exists() or (site.keys / WAREHOUSE_KEY).exists()
-    if not ours and any(site.path.iterdir()):
+    if site.settings.exists() or not site.path.exists():
+        return
+    there = {path.name for path in site.path.iterdir()}
+    if there != set(FOLDERS[: len(there)]):  # else it is empty, or a site that was cut off while it was made
         raise BadInput(f"{site.path} is not empty and not a site: name a folder that is empty or not there yet.")
 
 
@@ -89,8 +91,11 @@ def _make_keys(site: Site, settings: Settings) -> None:
         _write_new(site.keys / WAREHOUSE_KEY, secrets.token_hex(32) + "\n")
     if settings.pseudonym_key is None:
         _write_new(site.keys / PSEUDONYM_KEY, secrets.token_hex(32) + "\n")
-    if not (site.keys / SIGNING_KEY).exists():
-        make_key(site.keys / SIGNING_KEY, site.keys / PUBLIC_KEY)
+    private, public = site.keys / SIGNING_KEY, site.keys / PUBLIC_KEY
+    if not private.exists():
+        make_key(private, public)
+    elif not public.exists():  # cut off between the two
+        write_public_key(private, public)
 
 
 def _copy_policy(folder: Path) -> None:

@@ -5,7 +5,6 @@ Fails closed: a missing key next to an existing warehouse is an error, never a r
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 import time
@@ -16,8 +15,10 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from assets.erasure.periods import Periods
-from assets.erasure.restoring import require_replayed, sealed_folders
+from assets.erasure.restoring import discard_laid_out, require_replayed, sealed_folders
 from assets.errors import BadInput
+from assets.ingest.tables import is_keyed_as_before
+from assets.ingest.writing import flush_folder
 from assets.manifests.signatures import Signer
 from assets.policy import Policy
 from assets.site import Site
@@ -93,6 +94,7 @@ def open_warehouse(site: Site, settings: Settings) -> Warehouse:
         )
     warehouse = open_file(site, settings, site.warehouse)
     try:
+        discard_laid_out(site)  # of a restore that died: whoever restores holds the warehouse open
         require_replayed(warehouse, site)
     except BaseException:
         warehouse.close()
@@ -115,21 +117,37 @@ def open_file(site: Site, settings: Settings, path: Path) -> Warehouse:
     A rotation that was cut off after the file was swapped is finished here: the next key fits, and becomes the key.
 
     Raises:
-        BadInput: a key is missing, malformed or open to others.
+        BadInput: a key is missing, malformed or open to others, or the pseudonym key is another than before.
         WarehouseKeyError: no key of the site fits.
         WarehouseLocked: another process still has it open.
     """
     key = read_key(site, WAREHOUSE_KEY, settings.warehouse_key)
     try:
-        return open_with(site, settings, path, key)
+        return _with_its_pseudonyms(open_with(site, settings, path, key))
     except WarehouseKeyError:
         following = next_key(site, settings)
         if following is None or not path.exists():
             raise
-    warehouse = open_with(site, settings, path, following)
+    warehouse = _with_its_pseudonyms(open_with(site, settings, path, following))
     if path == site.warehouse and settings.warehouse_key is None:
+        try:
+            rewrite_backups(site, settings, following)  # one may have been restored in the middle of the rotation
+        except BaseException:
+            warehouse.close()
+            raise
         promote_next_key(site)
     return warehouse
+
+
+def _with_its_pseudonyms(warehouse: Warehouse) -> Warehouse:
+    """Refuse a pseudonym key that is another than before: everybody in the warehouse would become a stranger."""
+    if is_keyed_as_before(warehouse):
+        return warehouse
+    warehouse.close()
+    raise BadInput(
+        f"{PSEUDONYM_KEY} (or {_VARIABLES[PSEUDONYM_KEY]}) is not the key that the warehouse was filled with: restore "
+        "it from the backup of the keys. With another one nobody in the warehouse would be recognised."
+    )
 
 
 def open_with(site: Site, settings: Settings, path: Path, key: str) -> Warehouse:
@@ -175,11 +193,33 @@ def next_key(site: Site, settings: Settings) -> str | None:
 def promote_next_key(site: Site) -> None:
     """The next key becomes the warehouse's key, and the old one is gone."""
     (site.keys / NEXT_WAREHOUSE_KEY).replace(site.keys / WAREHOUSE_KEY)
-    handle = os.open(site.keys, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    flush_folder(site.keys)
+
+
+def rewrite_backups(site: Site, settings: Settings, key: str) -> int:
+    """Write every backup that `key` does not open anew with it, for as long as the old one is known; how many.
+
+    Raises:
+        WarehouseKeyError: a backup opens with neither.
+        RewriteFailed: one could not be written; it still opens with the old key.
+    """
+    count = 0
+    for backup in sorted(site.backups.glob("*.duckdb")):
+        try:
+            open_with(site, settings, backup, key).close()
+        except WarehouseKeyError:
+            _rewrite_backup(site, settings, backup.name, key)
+            count += 1
+    return count
+
+
+def _rewrite_backup(site: Site, settings: Settings, name: str, key: str) -> None:
+    old = read_key(site, WAREHOUSE_KEY, settings.warehouse_key)
+    half = site.temporary / name
+    with open_with(site, settings, site.backups / name, old) as warehouse:
+        warehouse.copy_to(half, key=key)
+    half.replace(site.backups / name)
+    flush_folder(site.backups)
 
 
 def periods_of(settings: Settings) -> Periods:

@@ -11,16 +11,16 @@ from pathlib import Path
 from assets.erasure.erasing import Erasure, erase_own_copies
 from assets.erasure.restoring import (
     Replayed,
+    discard_laid_out,
     lay_out,
     put_in_place,
     replay,
     require_restorable,
-    restoring_path,
 )
 from assets.ingest.tables import prepare
 from assets.manifests.signatures import PublicKey
 from assets.site import Site
-from assets.warehouse import Warehouse, WarehouseError, WarehouseLocked, discard_database
+from assets.warehouse import Warehouse, WarehouseError, WarehouseLocked
 from orchestration.opening import PUBLIC_KEY, load_policy, open_file
 from orchestration.settings import Settings
 
@@ -42,7 +42,7 @@ def restore_file(site: Site, settings: Settings, file: Path, as_of: date) -> tup
                 outcome = _replayed(warehouse, site, settings, as_of)
             put_in_place(site)
         except BaseException:
-            discard_database(restoring_path(site))
+            discard_laid_out(site)
             raise
     finally:
         if current is not None:

@@ -7,21 +7,18 @@ keyed hashes of what was erased cannot be made again.
 
 from __future__ import annotations
 
-import os
 import secrets
 from dataclasses import dataclass
 
 from assets.errors import BadUsage
+from assets.ingest.writing import write_whole
 from assets.site import Site
-from assets.warehouse import WarehouseKeyError
 from orchestration.opening import (
     NEXT_WAREHOUSE_KEY,
-    WAREHOUSE_KEY,
     next_key,
     open_warehouse,
-    open_with,
     promote_next_key,
-    read_key,
+    rewrite_backups,
 )
 from orchestration.settings import Settings
 
@@ -49,7 +46,7 @@ def rotate_key(site: Site, settings: Settings) -> Rotation:
         )
     with open_warehouse(site, settings) as warehouse:
         key = next_key(site, settings) or _make_next_key(site)
-        backups = _rewrite_backups(site, settings, key)
+        backups = rewrite_backups(site, settings, key)
         written = warehouse.copy_to(warehouse.rewriting_path, key=key)
         warehouse.swap_in(written.path, key=key)
         if not in_environment:
@@ -59,28 +56,5 @@ def rotate_key(site: Site, settings: Settings) -> Rotation:
 
 def _make_next_key(site: Site) -> str:
     key = secrets.token_hex(32)
-    handle = os.open(site.keys / NEXT_WAREHOUSE_KEY, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(key + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_whole(site.keys / NEXT_WAREHOUSE_KEY, f"{key}\n".encode())
     return key
-
-
-def _rewrite_backups(site: Site, settings: Settings, key: str) -> int:
-    count = 0
-    for backup in sorted(site.backups.glob("*.duckdb")):
-        try:
-            open_with(site, settings, backup, key).close()
-        except WarehouseKeyError:
-            _rewrite_backup(site, settings, backup.name, key)
-            count += 1
-    return count
-
-
-def _rewrite_backup(site: Site, settings: Settings, name: str, key: str) -> None:
-    old = read_key(site, WAREHOUSE_KEY, settings.warehouse_key)
-    half = site.temporary / name
-    with open_with(site, settings, site.backups / name, old) as warehouse:
-        warehouse.copy_to(half, key=key)
-    half.replace(site.backups / name)

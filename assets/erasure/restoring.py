@@ -25,7 +25,7 @@ from assets.manifests.signatures import PublicKey
 from assets.manifests.verifying import verify
 from assets.policy import Policy
 from assets.site import Site
-from assets.warehouse import Warehouse, WrittenCopy, discard_database
+from assets.warehouse import REWRITING, Warehouse, WrittenCopy, discard_database
 
 RESTORING = ".restoring"
 _SHOWN = 12
@@ -91,10 +91,17 @@ def restoring_path(site: Site) -> Path:
     return site.warehouse.with_name(site.warehouse.name + RESTORING)
 
 
+def discard_laid_out(site: Site) -> None:
+    """Remove a backup that was laid out beside the warehouse and never took its place, with what was made of it."""
+    target = restoring_path(site)
+    for path in (target, target.with_name(target.name + REWRITING)):
+        discard_database(path)
+
+
 def lay_out(file: Path, site: Site) -> Path:
     """Copy a backup beside the warehouse, to be opened and replayed there."""
     target = restoring_path(site)
-    discard_database(target)
+    discard_laid_out(site)
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with file.open("rb") as source, os.fdopen(handle, "wb") as copy:
         shutil.copyfileobj(source, copy, 1 << 20)

@@ -7,11 +7,12 @@ import tempfile
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` under a temporary name, flush it to disk, and give it its name; mode 0600."""
+def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write `content` under a temporary name, flush it to disk, and give it its name; its owner's alone by default."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(descriptor, "wb") as target:
+            os.fchmod(descriptor, mode)
             target.write(content)
             target.flush()
             os.fsync(target.fileno())

@@ -5,7 +5,6 @@ Makes, reads and guards keys, signs bytes and checks signatures. What the bytes 
 
 from __future__ import annotations
 
-import os
 import stat
 from base64 import urlsafe_b64encode
 from pathlib import Path
@@ -16,6 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from assets.errors import BadInput
+from assets.ingest.writing import write_whole
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -106,22 +106,15 @@ def make_key(private: Path, public: Path) -> None:
     Raises:
         BadInput: the private key is there already; a key is never overwritten.
     """
-    key = OKPKey.generate_key(_CURVE, private=True)
-    try:
-        handle = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise BadInput(f"{private} is there already: a signing key is never overwritten. Move it away first.") from None
-    _write(handle, key.as_pem(private=True))
-    temporary = public.with_name(f".{public.name}.tmp")
-    _write(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), key.as_pem(private=False))
-    temporary.replace(public)
+    if private.exists():
+        raise BadInput(f"{private} is there already: a signing key is never overwritten. Move it away first.")
+    write_whole(private, OKPKey.generate_key(_CURVE, private=True).as_pem(private=True))
+    write_public_key(private, public)
 
 
-def _write(handle: int, content: bytes) -> None:
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+def write_public_key(private: Path, public: Path) -> None:
+    """Write the other half of the private key at `private` to `public`, for everybody to read."""
+    write_whole(public, _imported(private, _read_regular(private, "signing key")).as_pem(private=False), mode=0o644)
 
 
 def _read_regular(path: Path, what: str) -> bytes:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -237,6 +238,39 @@ def test_a_rotation_cut_off_before_the_swap_goes_on_with_the_same_next_key(
     opened(site).close()
     assert rotate_key(site, settings(site)).backups == 0, "the backup had been written anew already"
     restore_file(site, settings(site), file, DAY)
+
+
+def test_a_backup_restored_in_the_middle_of_a_rotation_leaves_no_other_unreadable(
+    site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = file.with_name("warehouse-2026-11-25T04-00-00-until-2026-12-30.duckdb")
+    shutil.copyfile(file, other)
+    rewritten: list[str] = []
+    copy_to = Warehouse.copy_to
+
+    def cut_off(warehouse: Warehouse, path: Path, **more: Any) -> Any:
+        if rewritten:
+            raise KeyboardInterrupt
+        rewritten.append(path.name)
+        return copy_to(warehouse, path, **more)
+
+    monkeypatch.setattr(Warehouse, "copy_to", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        rotate_key(site, settings(site))
+    monkeypatch.undo()
+    assert rewritten == [file.name]
+    restore_file(site, settings(site), file, DAY)
+    opened(site).close()
+    assert not (site.keys / "warehouse.key.next").exists()
+    restore_file(site, settings(site), other, DAY)
+    opened(site).close()
+
+
+def test_what_a_restore_that_was_killed_laid_out_goes_with_the_next_opening(site: Site, file: Path) -> None:
+    for ending in (".restoring", ".restoring.wal", ".restoring.rewriting"):
+        shutil.copyfile(file, site.path / f"warehouse.duckdb{ending}")
+    opened(site).close()
+    assert not list(site.path.glob("*.restoring*"))
 
 
 def test_a_key_from_the_environment_is_rotated_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from assets.errors import BadInput
+from assets.ingest.tables import prepare
 from assets.policy import Policy
+from assets.site import FOLDERS
 from assets.warehouse import Warehouse
 from orchestration.initialising import make_site
 from orchestration.opening import load_policy, load_signer, open_warehouse
@@ -70,6 +72,40 @@ def test_what_is_missing_is_made_again_but_for_keys_that_something_was_written_w
             make_site(site.path)
         assert not (site.keys / name).exists()
         (site.keys / name).write_bytes(kept)
+
+
+@pytest.mark.parametrize("made", [0, 1, len(FOLDERS)])
+def test_a_site_that_was_cut_off_while_it_was_made_is_made_whole(tmp_path: Path, made: int) -> None:
+    for name in FOLDERS[:made]:
+        (tmp_path / "site" / name).mkdir(parents=True)
+    site = make_site(tmp_path / "site")
+    assert load_signer(site).sign(b"x")
+    assert load_policy(Settings.load(site)).sha256 == Policy.load().sha256
+    (tmp_path / "other" / "keys").mkdir(parents=True)
+    with pytest.raises(BadInput, match="not empty and not a site"):
+        make_site(tmp_path / "other")
+
+
+def test_a_public_key_that_was_never_written_is_made_from_the_private_one(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    before = (site.keys / "signing.pub.pem").read_bytes()
+    (site.keys / "signing.pub.pem").unlink()
+    make_site(site.path)
+    assert (site.keys / "signing.pub.pem").read_bytes() == before
+    assert stat.S_IMODE((site.keys / "signing.pub.pem").stat().st_mode) == 0o644
+
+
+def test_another_pseudonym_key_is_seen(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    settings = Settings.load(site)
+    with open_warehouse(site, settings) as warehouse:
+        prepare(warehouse, load_policy(settings))
+    key = (site.keys / "pseudonym.key").read_text()
+    (site.keys / "pseudonym.key").write_text(("1" if key[0] == "0" else "0") + key[1:])
+    with pytest.raises(BadInput, match=r"pseudonym.key .* is not the key that the warehouse was filled with"):
+        open_warehouse(site, settings)
+    (site.keys / "pseudonym.key").write_text(key)
+    open_warehouse(site, settings).close()
 
 
 @pytest.mark.parametrize("name", ["warehouse.key", "pseudonym.key"])
