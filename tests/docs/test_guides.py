@@ -24,9 +24,11 @@ SAID = {
     "add-a-source.md": "holds the delivery. Next: gallring run",
     "answer-a-request.md": "site-r1 is answered: answered (due 2026-12-28)",
     "approve-a-manifest.md": "26 approved",
+    "place-a-hold.md": "Released: 1 hold(s), last day 2026-11-25.",
     "rehearse-a-policy.md": "Purpose customer_care, clock care: P1Y becomes P6M, which is shorter.",
     "restore-a-backup.md": "entries, all hold",
     "rotate-the-keys.md": "are encrypted with the new key.",
+    "when-a-run-stops.md": "it is no date as the contract declares it",
 }
 
 
