@@ -113,6 +113,8 @@ WORD_ENDS = {
     "erasure": EXIT_ENDS | OBJECTION_ENDS | {"newsletter", "email_marketing", "web_statistics"},
     "death": {"newsletter", "email_marketing", "direct_marketing"},
 }
+#: Periods that a test may have changed, as a policy other than the shipped one changes them.
+CHANGEABLE: dict[str, dict[str, int]] = {"newsletter": {"years": 2}, "customer_care": {"years": 1}}
 RESTARTS = {"demand_received", "acknowledged", "part_paid", "filed", "judgment"}
 EXTINGUISHES = {"assigned", "written_off"}
 
@@ -1067,7 +1069,7 @@ def customer_care(company: Company, ledger: Ledger) -> None:
     for key, interaction in company.rows["interaction"].items():
         occurred = local_day(interaction.get("occurred_at"))
         start = company.happened(interaction, "case_closed_at") or occurred
-        end = plus(start, years=1) if start else None
+        end = plus(start, **CHANGEABLE["customer_care"]) if start else None
         _until(ledger, ("interaction", key, "content"), "customer_care", end, occurred)
 
 
@@ -1132,14 +1134,15 @@ def _subscription_end(company: Company, subscriber: Row) -> date | None:
     if subscribed is None:
         return None
     last = max(subscribed, company.happened(subscriber, "last_opened_at") or subscribed)
-    return plus(last, years=2)
+    return plus(last, **CHANGEABLE["newsletter"])
 
 
 def _consent(company: Company, ledger: Ledger, key: str, consent: Row) -> None:
     """consent.email by the purpose of the consent; consent.consent by accountability."""
     purpose, given = consent.get("purpose"), local_day(consent.get("given_at"))
     if purpose == "newsletter":
-        end = latest([plus(given, years=2), _last_newsletter_day(company, ledger, consent)]) if given else None
+        own = plus(given, **CHANGEABLE["newsletter"]) if given else None
+        end = latest([own, _last_newsletter_day(company, ledger, consent)]) if given else None
         if given and _doubtful_newsletter(company, ledger, consent):
             ledger.doubt("consent", key, "email", purpose, "a subscriber without subscribed_at", given)
             if ledger.words.limit(("consent", key), purpose, None, given) is None:  # nor then of its proof
