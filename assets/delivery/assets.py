@@ -19,9 +19,10 @@ from assets.delivery.approving import Decision, Rules, approve_automatically
 from assets.delivery.receipts import ReceiptReport, read_receipts
 from assets.delivery.rechecking import at_the_door, may_leave, recall, require_day
 from assets.delivery.reminding import fall_due, remind
-from assets.delivery.sending import DeliveryReport, deliver_approved
+from assets.delivery.sending import ALTERED, DeliveryReport, deliver_approved
 from assets.delivery.settling import settle
 from assets.delivery.transports.contract import Transports
+from assets.errors import CheckFailed
 from assets.ingest.tables import require_intake
 from assets.manifests import ledger
 from assets.manifests.assets import GROUP as MANIFESTS
@@ -142,6 +143,8 @@ def _delivering() -> AssetsDefinition:
         with clear_failures():
             report = deliver_checked(warehouse, policy, site, transports, door, as_of=as_of, clock=clock)
             _write_dispatches(warehouse, report)
+            if altered := [each.message for each in report.waiting if each.code == ALTERED]:
+                raise CheckFailed(" ".join(dict.fromkeys(altered)))
         codes = Counter(f"waiting_{each.code}" for each in report.waiting)
         yield _told(warehouse, spec, {"manifests_delivered": len(report.delivered), **codes})
 

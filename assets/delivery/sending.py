@@ -25,10 +25,13 @@ from assets.delivery.transports.contract import (
     TransportError,
     Transports,
 )
-from assets.manifests.folders import manifest_folder
+from assets.manifests.folders import altered_file, folder_name, manifest_folder
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse
+
+#: Why a manifest stays here whose files are not what was sealed.
+ALTERED = "altered"
 
 #: How many systems are served at the same time.
 AT_ONCE = 8
@@ -134,7 +137,8 @@ def deliver_approved(
     waiting: list[NotDelivered] = []
     queues = [
         queue
-        for system, steps in _in_order(warehouse, site, waiting).items()
+        for system, chain in _in_order(warehouse, site, waiting).items()
+        if (steps := _as_sealed(warehouse, site, system, chain, waiting))
         if (queue := _ready(warehouse, transports, system, steps, now, retry or Retry(), half_open_after, waiting))
     ]
     delivered = [] if not queues else list(_send_all(warehouse, queues, as_of, now, waiting))
@@ -230,6 +234,24 @@ def _in_order(warehouse: Warehouse, site: Site, waiting: list[NotDelivered]) -> 
         elif (is_approved or is_cancelled) and system not in held:
             steps.append(step)
     return {system: steps for system, steps in chains.items() if any(not step.cancelled for step in steps)}
+
+
+def _as_sealed(
+    warehouse: Warehouse, site: Site, system: str, steps: Sequence[_Step], waiting: list[NotDelivered]
+) -> Sequence[_Step]:
+    """The steps before the first manifest whose folder somebody changed; none where nothing of them is to be sent."""
+    for number, step in enumerate(steps):
+        name = altered_file(warehouse, site, system, step.manifest_id)
+        if name is not None:
+            message = (
+                f"outbox/{folder_name(system)}/{step.manifest_id}: {name} is not what was sealed, and nothing of it "
+                "was delivered. Find out who changed it, and move the folder away: the next run writes it again."
+            )
+            waiting += [NotDelivered(each.manifest_id, system, ALTERED, message, False)
+                        for each in steps[number:] if not each.cancelled]  # fmt: skip
+            steps = steps[:number]
+            break
+    return steps if any(not step.cancelled for step in steps) else ()
 
 
 def _ready(

@@ -129,6 +129,50 @@ def document_text(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def altered_file(warehouse: Warehouse, site: Site, system: str, manifest_id: str) -> str | None:
+    """The name of a file of a sealed manifest that is not what the ledger sealed, or is gone; None: all are as sealed.
+
+    `manifest.csv` is written once more from the ledger, aside, and compared.
+    """
+    text, signature, sha256 = _sealed(warehouse, manifest_id)
+    expected = {
+        documents.DOCUMENT: hashlib.sha256(text.encode()).hexdigest(),
+        documents.SIGNATURE: hashlib.sha256(f"{signature}\n".encode()).hexdigest(),
+        documents.ITEMS: sha256,
+    }
+    folder = manifest_folder(site, system, manifest_id)
+    for name, digest in expected.items():
+        if _digest(folder / name) != digest:
+            return name
+    aside = new_work_folder(site, system)
+    try:
+        cells = f"select {documents.SQL_CELLS} from {_ITEMS_OF}"
+        _write(warehouse, cells, {"id": manifest_id}, aside / documents.TABLE, _QUOTED)
+        same = _digest(aside / documents.TABLE) == _digest(folder / documents.TABLE)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return None if same else documents.TABLE
+
+
+def _digest(path: Path) -> str | None:
+    """SHA-256 of a plain file; None where there is none. No link is followed."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    with _disk(), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sealed(warehouse: Warehouse, manifest_id: str) -> tuple[str, str, str]:
+    """A manifest as it was sealed: the document's text, its signature, and the digest of its items."""
+    sealed: tuple[str, str, str] = warehouse.rows(
+        "select document, signature, items_sha256 from manifest.manifests where manifest_id = $id", {"id": manifest_id}
+    )[0]
+    return sealed
+
+
+_ITEMS_OF = f"(select * from manifest.items where manifest_id = $id order by {documents.LINE_ORDER})"
+
+
 # -- after a crash ------------------------------------------------------------------------------------------------
 
 
@@ -180,12 +224,9 @@ def _refuse_strangers(site: Site, known: set[Path]) -> None:
 
 def _write_again(warehouse: Warehouse, site: Site, system: str, manifest_id: str) -> None:
     """Write a sealed manifest that has gone from the outbox once more, from the ledger: the same bytes."""
-    text, signature, sha256 = warehouse.rows(
-        "select document, signature, items_sha256 from manifest.manifests where manifest_id = $id", {"id": manifest_id}
-    )[0]
+    text, signature, sha256 = _sealed(warehouse, manifest_id)
     folder = new_work_folder(site, system)
-    rows = f"(select * from manifest.items where manifest_id = $id order by {documents.LINE_ORDER})"
-    if write_items(warehouse, rows, {"id": manifest_id}, folder).sha256 != sha256:
+    if write_items(warehouse, _ITEMS_OF, {"id": manifest_id}, folder).sha256 != sha256:
         raise SealingFailed(f"The ledger's items of manifest {manifest_id} are not those that were sealed: restore "
                             "warehouse.duckdb from its last good copy.")  # fmt: skip
     write_document(folder, text, signature)

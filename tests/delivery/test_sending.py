@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from assets.delivery import circuit
 from assets.delivery.sending import DeliveryReport, Retry, deliver_approved
 from assets.delivery.transports.contract import RetryableTransportError, TerminalTransportError
 from assets.errors import BadInput
+from assets.manifests import folders
 from tests.delivery.sealed import NOW, TODAY, Counting, Sealed, Ways
 
 DOWN = RetryableTransportError("unreachable", "nobody answers")
@@ -69,6 +71,32 @@ def test_a_cancelled_one_in_between_is_told_so_that_the_chain_has_no_hole(sealed
     assert (crm.told_cancelled, crm.got) == ([first], [second])
     assert [each.manifest_id for each in report.delivered] == [second]
     assert set(sealed.states(first)) == {"cancelled"}
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("manifest.json", "byte"), ("manifest.jws", "link"), ("items.jsonl", "gone"), ("manifest.csv", "byte")],
+)
+def test_what_somebody_changed_in_the_outbox_is_not_delivered(sealed: Sealed, name: str, how: str) -> None:
+    sealed.step("approved")
+    first, second = sealed.manifests("crm")
+    path = sealed.site.outbox / "crm" / first / name
+    whole = path.read_bytes()
+    path.unlink()
+    if how == "byte":
+        path.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+    elif how == "link":
+        (elsewhere := sealed.site.path / "elsewhere").write_bytes(whole)
+        path.symlink_to(elsewhere)
+    crm, web = Counting(), Counting()
+    report = send(sealed, crm=crm, web=web)
+    assert (crm.tries, len(web.got)) == (0, 1)
+    assert [(each.manifest_id, each.code) for each in report.waiting] == [(first, "altered"), (second, "altered")]
+    assert f"{first}: {name} is not what was sealed" in report.waiting[0].message
+    shutil.rmtree(path.parent)
+    folders.restore(sealed.warehouse, sealed.site)
+    send(sealed, crm=crm, web=web)
+    assert crm.got == [first, second]
 
 
 def test_a_cancelled_one_alone_is_nothing_to_send(sealed: Sealed) -> None:
