@@ -23,10 +23,6 @@ from assets.retention.evaluation import evaluate
 from assets.warehouse import Warehouse
 
 
-class _TakenBack(Exception):
-    """Ends the transaction of a rehearsal. Never seen."""
-
-
 @dataclass(frozen=True)
 class DryRun:
     """What a cycle would decide and seal.
@@ -90,12 +86,8 @@ def _is_evaluated(warehouse: Warehouse) -> bool:
 def _evaluated(warehouse: Warehouse, policy: Policy, as_of: date) -> Iterator[None]:
     """The evaluation of a day, for as long as the block runs; then everything is as it was."""
     require_intake(warehouse)
-    try:
-        with warehouse.transaction():
-            policy.publish(warehouse)
-            build(warehouse)
-            evaluate(warehouse, policy, as_of)
-            yield
-            raise _TakenBack
-    except _TakenBack:
-        pass
+    with warehouse.taken_back():
+        policy.publish(warehouse)
+        build(warehouse)
+        evaluate(warehouse, policy, as_of)
+        yield

@@ -7,9 +7,7 @@ rules act on. Reads; what it builds for the asking is rolled back.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from assets.errors import BadInput, BadUsage, NeedsPerson
 from assets.models import Models
@@ -109,18 +107,13 @@ def person_of(warehouse: Warehouse, person_id: int) -> Person:
     return Person(person_id, tuple(rows))
 
 
-class _Undone(Exception):
-    """Leaves a transaction without keeping what was done in it."""
-
-
 def records_of(warehouse: Warehouse, person: Person) -> list[tuple[str, int]]:
     """The person's records as (record type, surrogate), those that have left the sources too.
 
     `triggers.*` must be built. Nothing that is built here is kept; not to be called inside a transaction that is.
     """
     as_of = warehouse.value("select as_of from retention.evaluation")
-    found: list[tuple[Any, ...]] = []
-    with suppress(_Undone), warehouse.transaction():
+    with warehouse.taken_back():
         warehouse.run(
             "create or replace table triggers.restricted_people as select cast(? as bigint) as person_id",
             [person.person_id],
@@ -130,5 +123,4 @@ def records_of(warehouse: Warehouse, person: Person) -> list[tuple[str, int]]:
             if model.name in _REACHED:
                 model.build(warehouse, {"as_of": as_of})
         found = warehouse.rows("select record_type, row_id from triggers.restricted_records order by all")
-        raise _Undone
     return [(record_type, row_id) for record_type, row_id in found]

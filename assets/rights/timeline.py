@@ -7,7 +7,6 @@ as a page with a drawn timeline. Speaks of purposes, kinds of records and days; 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -121,20 +120,14 @@ def records_of_customer(warehouse: Warehouse, customer: str) -> list[tuple[str, 
     row_id, kind = found[0]
     if kind != "company":
         return records_of(warehouse, find_person(warehouse, customer=customer))
-    records: list[tuple[Any, ...]] = []
-    with suppress(_Undone), warehouse.transaction():
+    with warehouse.taken_back():
         warehouse.run("delete from triggers.restricted_people")
         warehouse.run("delete from triggers.held_customers")
         warehouse.run("insert into triggers.held_customers by name select null as hold_id, ? as customer_id", [row_id])
         model = next(each for each in Models.of("triggers").ordered if each.name == "customer_records")
         model.build(warehouse, {"as_of": as_of})
         records = warehouse.rows("select distinct record_type, row_id from triggers.customer_records order by all")
-        raise _Undone
     return [(record_type, record) for record_type, record in records]
-
-
-class _Undone(Exception):
-    """Leaves a transaction without keeping what was done in it."""
 
 
 _PURPOSES = """

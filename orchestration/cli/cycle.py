@@ -15,11 +15,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestration.cli.options import AsOfOption, JsonOption, PolicyOption, SiteOption, day, existing_site, warehouse_of
+from orchestration.cli.options import (
+    AsOfOption,
+    JsonOption,
+    PolicyOption,
+    SiteOption,
+    existing_site,
+    given_day,
+    warehouse_of,
+)
 from orchestration.cli.printing import as_json, complain, heading, say, table
 from orchestration.cli.progress import progress
 
 if TYPE_CHECKING:
+    from assets.manifests.ledger import ManifestSummary
     from orchestration.cli.summary import Summary
     from orchestration.running import CycleOutcome
 
@@ -51,7 +60,7 @@ def run(
     3 a delivery was rejected, or a source blocks.
     """
     chosen, settings = existing_site(site, policy)
-    on = day(as_of)
+    on = given_day(as_of)
     from orchestration.running import run_cycle
 
     with progress("run", quiet=json) as doing:
@@ -78,7 +87,7 @@ def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption =
     chosen, settings = existing_site(site)
     from assets.publication.status import status as standing
 
-    found = standing(chosen, day(as_of) or datetime.now(settings.zone).date())
+    found = standing(chosen, given_day(as_of) or datetime.now(settings.zone).date())
     if json:
         as_json(found)
         return
@@ -188,12 +197,17 @@ def tell_manifests(summary: Summary) -> None:
     if not summary.manifests:
         say("None.")
         return
+    tell_ledger(summary.manifests)
+
+
+def tell_ledger(found: Sequence[ManifestSummary]) -> None:
+    """Manifests as a table."""
     table(
         ["manifest", "system", "as of", "respond by", "items", "actions", "states"],
         [
             [each.manifest_id[:16], each.system, each.as_of, each.respond_by, each.items, counted(each.actions),
              counted(each.states)]
-            for each in summary.manifests
+            for each in found
         ],
     )  # fmt: skip
 

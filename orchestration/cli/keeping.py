@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assets.errors import BadUsage, CheckFailed
-from orchestration.cli.options import AsOfOption, JsonOption, SiteOption, day, existing_site, warehouse_of
+from orchestration.cli.options import AsOfOption, JsonOption, SiteOption, existing_site, given_day, warehouse_of
 from orchestration.cli.printing import as_json, complain, say, table
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def restore(
     chosen, settings = existing_site(site)
     from orchestration.restoring import replay_here, restore_file
 
-    on = day(as_of) or datetime.now(settings.zone).date()
+    on = given_day(as_of) or datetime.now(settings.zone).date()
     outcome = replay_here(chosen, settings, on) if file is None else restore_file(chosen, settings, file, on)
     replayed, erased = outcome
     if json:

@@ -37,21 +37,14 @@ def list_manifests(
     """The sealed manifests, oldest first."""
     chosen, settings = existing_site(site)
     from assets.manifests.ledger import manifests
-    from orchestration.cli.cycle import counted
+    from orchestration.cli.cycle import tell_ledger
 
     with warehouse_of(chosen, settings) as warehouse:
         found = manifests(warehouse, system)
     if json:
         as_json(found)
-        return
-    table(
-        ["manifest", "system", "as of", "respond by", "items", "actions", "states"],
-        [
-            [each.manifest_id[:16], each.system, each.as_of, each.respond_by, each.items, counted(each.actions),
-             counted(each.states)]
-            for each in found
-        ],
-    )  # fmt: skip
+    else:
+        tell_ledger(found)
 
 
 @verbs.command()

@@ -30,8 +30,8 @@ AsOfOption = Annotated[
 ]
 
 
-def day(text: str | None) -> date | None:
-    """A day that was given as YYYY-MM-DD, or None.
+def given_day(text: str | None, option: str = "--as-of") -> date | None:
+    """A day that was given with an option as YYYY-MM-DD, or None.
 
     Raises:
         BadUsage: it is no such day.
@@ -41,7 +41,7 @@ def day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise BadUsage(f"--as-of {text!r} is not a day: write it as YYYY-MM-DD, such as 2026-11-22.") from None
+        raise BadUsage(f"{option} {text!r} is not a day: write it as YYYY-MM-DD, such as 2026-11-22.") from None
 
 
 def existing_site(path: Path | None, policy: Path | None = None) -> tuple[Site, Settings]:

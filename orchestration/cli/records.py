@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from assets.errors import CheckFailed
+from assets.errors import BadUsage, CheckFailed
 from orchestration.cli.completing import record_types
 from orchestration.cli.options import (
     AsOfOption,
@@ -18,8 +18,8 @@ from orchestration.cli.options import (
     PolicyOption,
     SiteOption,
     chosen_policy,
-    day,
     existing_site,
+    given_day,
     warehouse_of,
 )
 from orchestration.cli.printing import as_json, complain, say
@@ -27,6 +27,7 @@ from orchestration.cli.printing import as_json, complain, say
 if TYPE_CHECKING:
     from assets.policy import Policy
     from assets.retention.scenarios import ScenarioOutcome
+    from assets.site import Site
     from assets.warehouse import Warehouse
 
 
@@ -56,7 +57,7 @@ def explain(
     Every claim, end and reason. Tells of the last run; with --as-of, of that day, which changes nothing that is stored.
     """
     chosen, settings = existing_site(site, policy)
-    on = day(as_of)
+    on = given_day(as_of)
     from assets.policy import Policy
     from assets.retention.explaining import explain as explain_record
     from assets.retention.explaining import render
@@ -66,12 +67,42 @@ def explain(
         _note(warehouse, record, key, whole=whole)
         with _looked_at(warehouse, rules, on):
             if whole:
-                from orchestration.cli.rights import explain_whole
-
-                explain_whole(chosen, warehouse, rules, record, key, language, json=json)
+                _explain_whole(chosen, warehouse, rules, record, key, language, json=json)
                 return
             explanation = explain_record(warehouse, rules, record, key, language)
     as_json(explanation) if json else say(render(explanation))
+
+
+def _explain_whole(
+    site: Site,
+    warehouse: Warehouse,
+    policy: Policy,
+    record: str,
+    key: str,
+    language: Literal["sv", "en"],
+    *,
+    json: bool,
+) -> None:
+    """Everything about one customer in sentences, and as a page with a drawn timeline beside the access reports.
+
+    Nothing is noted here of the reading: the warehouse may be one that is looked at for another day.
+    """
+    import hashlib
+
+    from assets.rights.reports import TIMELINES, write_folder
+    from assets.rights.timeline import as_page, as_text, timeline
+
+    if record != "customer":
+        raise BadUsage("--whole explains a customer: gallring explain customer KEY --whole.")
+    found = timeline(warehouse, policy, key, language)
+    if json:
+        as_json(found)
+        return
+    name = f"{found.as_of}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    page = as_page(found, policy.register_path.parent).encode()
+    folder = write_folder(site.reports / TIMELINES / name, {f"timeline.{language}.html": page})
+    say(as_text(found))
+    say(f"\n{folder} holds the page.")
 
 
 def _note(warehouse: Warehouse, record: str, key: str, *, whole: bool) -> None:
@@ -129,14 +160,9 @@ def _looked_at(warehouse: Warehouse, rules: Policy, on: date | None) -> Iterator
     if on is None or on == require_evaluation(warehouse, rules):
         yield
         return
-    with suppress(_Undone), warehouse.transaction():
+    with warehouse.taken_back():
         evaluate(warehouse, rules, on)
         yield
-        raise _Undone
-
-
-class _Undone(Exception):
-    """Leaves a transaction without keeping what was done in it."""
 
 
 def _tell_outcome(path: Path, outcome: ScenarioOutcome) -> None:

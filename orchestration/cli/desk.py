@@ -1,0 +1,58 @@
+"""The office's desk: a site's warehouse, open to write in its registers, and what the verbs that sit at it share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestration.cli.options import existing_site
+from orchestration.cli.printing import complain
+
+if TYPE_CHECKING:
+    from assets.policy import Policy
+    from assets.site import Site
+    from assets.warehouse import Warehouse
+    from orchestration.settings import Settings
+
+OnOption = Annotated[str | None, typer.Option("--on", metavar="DATE", help="The day it happened. [default: today]")]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A site's warehouse, open to write in its registers. `now` is UTC, `today` the day in the site's time zone."""
+
+    site: Site
+    settings: Settings
+    policy: Policy
+    warehouse: Warehouse
+    now: datetime
+    today: date
+
+
+@contextmanager
+def desk(path: Path | None, policy: Path | None = None) -> Iterator[Desk]:
+    """Open the desk of the site at `path`."""
+    chosen, settings = existing_site(path, policy)
+    from assets.ingest.tables import prepare
+    from orchestration.opening import load_policy, open_warehouse
+
+    rules = load_policy(settings)
+    now = datetime.now(UTC).replace(microsecond=0)
+    with open_warehouse(chosen, settings) as warehouse:
+        prepare(warehouse, rules)
+        if not warehouse.exists("policy", "records"):
+            rules.publish(warehouse)
+        yield Desk(chosen, settings, rules, warehouse, now, now.astimezone(settings.zone).date())
+
+
+def warn_of_matches(undecided: Sequence[str]) -> None:
+    """Say which pairs nobody has decided on: what one of the two asks does not reach the other."""
+    if undecided:
+        complain(f"Undecided whether they are one person: {', '.join(undecided)}. Look at each with "
+                 "`gallring people review --show PAIR`, then say --yes or --no PAIR.")  # fmt: skip

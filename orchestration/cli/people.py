@@ -1,0 +1,167 @@
+"""Who may be one person, and everything that is held on one: `people review` and `access-report`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assets.errors import BadUsage, NeedsPerson
+from orchestration.cli.desk import Desk, desk, warn_of_matches
+from orchestration.cli.options import JsonOption, PolicyOption, SiteOption
+from orchestration.cli.printing import as_json, say, table
+
+if TYPE_CHECKING:
+    from assets.rights.matches import Match
+
+verbs = typer.Typer(help="Who may be one person.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    app.add_typer(verbs, name="people")
+    app.command("access-report")(access_report)
+
+
+@verbs.command("review")
+def review_people(
+    same: Annotated[str | None, typer.Option("--yes", metavar="PAIR", help="They are one person.")] = None,
+    different: Annotated[str | None, typer.Option("--no", metavar="PAIR", help="They are not.")] = None,
+    show: Annotated[
+        str | None,
+        typer.Option("--show", metavar="PAIR", help="What both rows hold, side by side: personal data, on the screen "
+                     "alone; the evidence tells that it was read."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="The decided ones too.")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show.")] = 50,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Rows that may be one person, with what speaks for it; --yes and --no are remembered, and merge nothing.
+
+    Exit code 4 while some are undecided.
+    """
+    from assets.rights.matches import decide, matches
+
+    if sum(given is not None for given in (same, different, show)) > 1:
+        raise BadUsage("One pair at a time: --show, --yes or --no.")
+    with desk(site) as at:
+        if show is not None:
+            _show_pair(at, show, json=json)
+            return
+        pair = same or different
+        if pair is not None:
+            decide(at.warehouse, pair, same=same is not None, on=at.today, at=at.now)
+            say("Remembered. Nothing is merged: " + ("give both rows the same personnummer, or the same address and "
+                "name, in the source." if same is not None else "they stay two people."))  # fmt: skip
+            return
+        found = matches(at.warehouse, every=every)
+        _note_listing(at, found if json else found[:limit])
+    as_json([_told(match) for match in found]) if json else _tell_matches(found[:limit])
+    undecided = sum(each.decided is None for each in found)
+    if undecided:
+        counted = "1 possible match" if undecided == 1 else f"{undecided} possible matches"
+        raise NeedsPerson(
+            f"{counted}: look at one with `gallring people review --show PAIR`, then say --yes or --no PAIR."
+        )
+
+
+def _told(match: Match) -> dict[str, object]:
+    """A match for a machine: what agrees, no value of it."""
+    return {
+        "pair": match.pair, "weight": match.weight, "strength": match.strength, "for": match.speaks_for,
+        "against": match.speaks_against, "agreement": match.agreement, "decided": match.decided,
+    }  # fmt: skip
+
+
+def _tell_matches(found: Sequence[Match]) -> None:
+    table(
+        ["pair", "how likely", "weight", "what speaks for it", "what against", "decided"],
+        [[each.pair, each.strength, each.weight, ", ".join(each.speaks_for), ", ".join(each.speaks_against),
+          each.decided] for each in found],
+    )  # fmt: skip
+
+
+def _show_pair(at: Desk, pair: str, *, json: bool) -> None:
+    """One pair, side by side; the reading is noted before anything is shown."""
+    from assets.rights.matches import find_match, side_by_side
+    from assets.rights.readings import READINGS, RESTRICTED, any_restricted, records_named
+    from assets.rights.registers import Entry, note
+
+    match = find_match(at.warehouse, pair)
+    sides = [(match.first_type, match.first_key), (match.second_type, match.second_key)]
+    restricted = any_restricted(at.warehouse, records_named(at.warehouse, sides))
+    note(at.warehouse, [Entry(READINGS, pair)], at.now, "match_shown", RESTRICTED if restricted else None)
+    rows = side_by_side(at.warehouse, match)
+    if json:
+        as_json({**_told(match), "values": [dict(zip(("attribute", "first", "second"), row, strict=True))
+                                            for row in rows]})  # fmt: skip
+        return
+    table(["", *(f"{record_type} {key}" for record_type, key in sides)], rows)
+    say(f"{match.strength.capitalize()} (weight {match.weight}). For: {', '.join(match.speaks_for) or 'nothing'}. "
+        f"Against: {', '.join(match.speaks_against) or 'nothing'}.")  # fmt: skip
+
+
+def _note_listing(at: Desk, found: Sequence[Match]) -> None:
+    """Note that the rows of these matches were told of."""
+    from assets.rights.readings import note_reading, records_named
+
+    sides = {side for match in found for side in ((match.first_type, match.first_key),
+                                                  (match.second_type, match.second_key))}  # fmt: skip
+    note_reading(at.warehouse, "matches_listed", "list", records_named(at.warehouse, sides), at.now)
+
+
+def access_report(
+    customer: Annotated[str | None, typer.Option("--customer", metavar="KEY", help="A customer's key.")] = None,
+    contact: Annotated[str | None, typer.Option("--contact", metavar="KEY", help="A contact's key.")] = None,
+    email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="An address.")] = None,
+    checked: Annotated[
+        list[str] | None,
+        typer.Option("--checked", metavar="RECORD/KEY/FIELD",
+                     help="A field that was held back and that a person has found to be this person's own; repeat it."),
+    ] = None,
+    site: SiteOption = None,
+    policy: PolicyOption = None,
+    json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Everything that is held on a person, for that person: JSON, a page in each language, and what is portable.
+
+    Fields that are or may be about someone else are held back and listed. The files expire; the nightly cycle destroys
+    them.
+    """
+    from assets.erasure.periods import last_day
+    from assets.rights.access import gather
+    from assets.rights.matches import undecided_pairs
+    from assets.rights.people import find_person, records_of
+    from assets.rights.readings import RESTRICTED, any_restricted
+    from assets.rights.registers import Entry, note
+    from assets.rights.reports import write_report
+    from orchestration.opening import periods_of
+
+    looked_at = frozenset(_field_named(each) for each in checked or ())
+    with desk(site, policy) as at:
+        from assets.retention.explaining import require_evaluation
+
+        require_evaluation(at.warehouse, at.policy)
+        person = find_person(at.warehouse, customer=customer, contact=contact, email=email)
+        warn_of_matches(undecided_pairs(at.warehouse, [person]))
+        expires_on = last_day(at.today, periods_of(at.settings).access_reports)
+        report = gather(at.warehouse, at.policy, person, made_at=at.now, expires_on=expires_on, checked=looked_at)
+        written = write_report(at.site, report, at.policy.register_path.parent)
+        restricted = any_restricted(at.warehouse, records_of(at.warehouse, person))
+        made = Entry("access_reports", written.folder.name)
+        note(at.warehouse, [made], at.now, "made", RESTRICTED if restricted else None)
+    if json:
+        as_json(written)
+        return
+    say(f"{written.folder} holds {', '.join(written.files)}: {written.records} records, {written.held_back} fields "
+        f"held back, kept through {written.expires_on}.")  # fmt: skip
+
+
+def _field_named(text: str) -> tuple[str, str, str]:
+    record_type, _, rest = text.partition("/")
+    key, _, field = rest.rpartition("/")
+    if not (record_type and key and field):
+        raise BadUsage(f"--checked {text!r}: write it as RECORD/KEY/FIELD, such as interaction/T9001/body.")
+    return record_type, key, field

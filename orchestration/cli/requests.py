@@ -1,0 +1,158 @@
+"""What people ask for: `request add`, `verify`, `extend`, `list` and `answer`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assets.errors import CheckFailed, NeedsPerson
+from orchestration.cli.desk import OnOption, desk, warn_of_matches
+from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, given_day
+from orchestration.cli.printing import as_json, heading, say, table
+
+if TYPE_CHECKING:
+    from assets.rights.requests import Request
+
+verbs = typer.Typer(help="What people asked for, and until when it is to be answered.", no_args_is_help=True,
+                    rich_markup_mode=None)  # fmt: skip
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these verbs to the command line."""
+    app.add_typer(verbs, name="request")
+
+
+@verbs.command("add")
+def add_request(
+    kind: Annotated[str, typer.Option("--kind", help="erasure, access, portability, objection, withdrawal, "
+                                      "restriction, rectification or termination.")],
+    customer: Annotated[str | None, typer.Option("--customer", metavar="KEY", help="The customer who asks.")] = None,
+    contact: Annotated[str | None, typer.Option("--contact", metavar="KEY", help="The contact who asks.")] = None,
+    email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="Whoever has this address.")] = None,
+    scope: Annotated[str | None, typer.Option("--scope", help="A withdrawal's: newsletter or web_statistics.")] = None,
+    received: Annotated[str | None, typer.Option("--received", metavar="DATE", help="[default: today]")] = None,
+    verified: Annotated[str | None, typer.Option("--verified", metavar="DATE", help="Identity verified on.")] = None,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Enter what a person asks for; it counts from the next evaluation on."""
+    from assets.rights.arrivals import announce
+    from assets.rights.letters import people_of
+    from assets.rights.matches import undecided_pairs
+    from assets.rights.requests import add, find
+
+    came, proved = given_day(received, "--received"), given_day(verified, "--verified")
+    with desk(site) as at:
+        number = add(
+            at.warehouse, kind, received_on=came or at.today, at=at.now, customer=customer, contact=contact,
+            email=email, scope=scope, verified_on=proved,
+        )  # fmt: skip
+        entered = find(at.warehouse, number, at.today)
+        resolved = at.warehouse.exists("core", "people")
+        undecided = undecided_pairs(at.warehouse, people_of(at.warehouse, number)) if resolved else []
+    announce(at.site, number)
+    warn_of_matches(undecided)
+    if json:
+        as_json(entered)
+    else:
+        say(f"{number} is to be answered by {entered.standing.due_on}. Next: gallring run --site {at.site.argument}")
+
+
+@verbs.command("verify")
+def verify_request(
+    request: Annotated[str, typer.Argument(metavar="ID")],
+    asked: Annotated[bool, typer.Option("--asked", help="Not verified yet: the person was asked to show who they are; "
+                                        "the clock is paused.")] = False,
+    on: OnOption = None,
+    site: SiteOption = None,
+) -> None:  # fmt: skip
+    """Note that the person's identity was verified, or, while it is doubted, that they were asked for it."""
+    from assets.rights.arrivals import announce
+    from assets.rights.requests import ask, find, verify
+
+    day = given_day(on, "--on")
+    with desk(site) as at:
+        (ask if asked else verify)(at.warehouse, request, day or at.today, at.now)
+        due = find(at.warehouse, request, max(day or at.today, at.today)).standing.due_on
+    if not asked:
+        announce(at.site, f"{request}-verified")
+    say(f"{request} is {'paused until identity is verified' if due is None else f'to be answered by {due}'}.")
+
+
+@verbs.command("extend")
+def extend_request(
+    request: Annotated[str, typer.Argument(metavar="ID")], on: OnOption = None, site: SiteOption = None
+) -> None:
+    """Note that the person was told that the answer takes up to two months more."""
+    from assets.rights.requests import extend
+
+    day = given_day(on, "--on")
+    with desk(site) as at:
+        extended = extend(at.warehouse, request, day or at.today, at.now)
+    say(f"{request} is extended, to be answered by {extended.standing.due_on or 'a day to come: it is paused'}.")
+
+
+@verbs.command("list")
+def list_requests(
+    every: Annotated[bool, typer.Option("--all", help="The answered ones too.")] = False,
+    on: OnOption = None,
+    site: SiteOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The requests and how their clocks stand; exit code 1 when one is overdue."""
+    from assets.rights.requests import requests as read
+
+    day = given_day(on, "--on")
+    with desk(site) as at:
+        found = [each for each in read(at.warehouse, day or at.today) if every or each.clock.answered_on is None]
+    as_json(found) if json else _tell_requests(found)
+    late = [each.request_id for each in found if each.standing.state == "overdue"]
+    if late:
+        raise CheckFailed(f"Overdue: {', '.join(late)}. `gallring request answer ID` drafts the answer.")
+
+
+def _tell_requests(found: list[Request]) -> None:
+    heading("Requests")
+    table(
+        ["request", "kind", "scope", "named by", "received", "verified", "due", "state", "extension", "answered"],
+        [[each.request_id, each.kind, each.scope, each.named_by, each.clock.received_on, each.clock.verified_on,
+          each.standing.due_on, each.standing.state, each.standing.extension, each.clock.answered_on]
+         for each in found],
+    )  # fmt: skip
+
+
+@verbs.command("answer")
+def answer_request(
+    request: Annotated[str, typer.Argument(metavar="ID")],
+    sent: Annotated[str | None, typer.Option("--sent", metavar="DATE", help="The answer went out on this day.")] = None,
+    notice_given: Annotated[
+        str | None, typer.Option("--notice-given", metavar="DATE", help="The person was told that a restriction ends.")
+    ] = None,
+    site: SiteOption = None,
+    policy: PolicyOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Draft the answer, in Swedish and English, as text and page; with --sent: note that it went out.
+
+    Exit code 4 when something speaks against sending the draft as it is.
+    """
+    from assets.rights.letters import draft, records_about
+    from assets.rights.readings import note_reading
+    from assets.rights.requests import answered
+
+    day, told = given_day(sent, "--sent"), given_day(notice_given, "--notice-given")
+    with desk(site, policy) as at:
+        if day is not None:
+            closed = answered(at.warehouse, request, day, at.now, notice_given_on=told)
+            say(f"{request} is answered: {closed.standing.state.replace('_', ' ')} (due {closed.standing.due_on}).")
+            return
+        written = draft(at.warehouse, at.policy, at.site, request, at.today, at.policy.register_path.parent)
+        note_reading(at.warehouse, "answer_drafted", request, records_about(at.warehouse, request), at.now)
+    if json:
+        as_json(written)
+    else:
+        say(f"{written.folder} holds the draft: {', '.join(written.files)}. Read it, send it, then: "
+            f"gallring request answer {request} --sent DATE --site {at.site.argument}")  # fmt: skip
+    if written.warnings:
+        raise NeedsPerson(" ".join(written.warnings))
