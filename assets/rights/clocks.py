@@ -1,7 +1,7 @@
 """How long there still is to answer a request: due, paused while identity is doubted, extended in time or too late.
 
 Calendar alone; the day that it is asked about comes in as an argument. The period itself is
-`assets.publication.answering`'s.
+`assets.rights.answering`'s.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from assets.publication.answering import due_on
+from assets.rights.answering import due_on
 
 State = Literal["open", "paused", "overdue", "answered", "answered_late"]
 Extension = Literal["none", "in_time", "too_late"]

@@ -1,6 +1,6 @@
 """Requests of data subjects as the site enters, verifies, extends and answers them, and how their clocks stand.
 
-Knows the register and the clocks; what a request ends is the rules' to say, and the letter is `answering`'s. Nothing
+Knows the register and the clocks; what a request ends is the rules' to say, and the letter is `letters`'. Nothing
 here reads or tells a name; an address goes in and never comes out.
 """
 

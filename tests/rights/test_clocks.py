@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.publication.answering import due_on
+from assets.rights.answering import due_on
 from assets.rights.clocks import Clock, standing
 
 #: Received; due; the weekday on which the same number of the next month (or that month's last day) falls; and why the

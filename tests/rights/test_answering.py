@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from assets.publication.answering import due_on
+from assets.rights.answering import due_on
 
 
 @pytest.mark.parametrize(
