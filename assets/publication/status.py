@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -101,11 +101,6 @@ class Status:
     overdue_requests: tuple[OverdueRequest, ...]
     turns: tuple[Turn, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON: days and instants in ISO 8601."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
-
 
 def status(site: Site, today: date) -> Status:
     """How the site stood when it was last published; late is what was due before `today`."""
@@ -194,13 +189,3 @@ def _overdue_requests(published: Warehouse, today: date) -> Iterator[OverdueRequ
         stands = standing(Clock(*days), today)
         if stands.state == "overdue" and stands.due_on is not None:
             yield OverdueRequest(request_id, kind, days[0], stands.due_on)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    return value

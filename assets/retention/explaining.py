@@ -7,8 +7,8 @@ fields, purposes and days alone: no field's value is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from itertools import groupby
@@ -79,11 +79,6 @@ class Explanation:
     language: Language
     holds: tuple[str, ...]
     fields: tuple[ExplainedField, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON: days as ISO dates."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
 
 
 def require_evaluation(warehouse: Warehouse, policy: Policy) -> date:
@@ -336,13 +331,3 @@ def _ground(claim: ExplainedClaim, words: Mapping[str, Any]) -> str:
 def _article(basis: str, words: Mapping[str, Any]) -> str:
     match = _ARTICLE.match(basis)
     return words["article"].format(**match.groupdict()) if match else basis
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return [_plain(entry) for entry in value]
-    return value

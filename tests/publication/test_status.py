@@ -15,6 +15,7 @@ from assets.publication.analytics import publish
 from assets.publication.status import Block, Delivery, ManifestState, OverdueItems, OverdueRequest, status
 from assets.site import Site
 from assets.warehouse import Warehouse
+from orchestration.cli.printing import as_json
 from tests.publication.house import AS_OF, StubPolicy, hand_made
 
 POLICY: Any = StubPolicy()
@@ -91,10 +92,10 @@ def test_an_answered_request_is_not_late(warehouse: Warehouse, site: Site) -> No
     assert status(site, date(2026, 12, 2)).overdue_requests == (late,)
 
 
-def test_the_status_is_plain_json(warehouse: Warehouse, site: Site) -> None:
+def test_the_status_can_be_told_as_json(warehouse: Warehouse, site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     publish(warehouse, POLICY, site)
-    plain = status(site, date(2027, 1, 1)).to_json()
-    assert json.loads(json.dumps(plain)) == plain
+    as_json(status(site, date(2027, 1, 1)))
+    plain = json.loads(capsys.readouterr().out)
     assert plain["as_of"] == "2026-11-25"
     assert plain["overdue_requests"][0]["due_on"] == "2026-12-01"
 

@@ -16,6 +16,7 @@ from assets.errors import BadInput, CheckFailed
 from assets.models import SQL
 from assets.retention.explaining import ExplainedField, Explanation, explain, render, sentences
 from assets.warehouse import Warehouse
+from orchestration.cli.printing import as_json
 from tests.publication.house import AS_OF, CANARY, ENDS, StubPolicy, hand_made
 
 POLICY: Any = StubPolicy()
@@ -118,15 +119,16 @@ def test_the_holds_that_stand_on_the_day_are_named(warehouse: Warehouse) -> None
     assert explain(warehouse, POLICY, "customer", "C2").holds == ()
 
 
-def test_no_value_of_a_field_is_told(warehouse: Warehouse) -> None:
+def test_no_value_of_a_field_is_told(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
     for record_type, key in (("customer", "C1"), ("order", "O1"), ("order_line", "L1")):
         explanation = explain(warehouse, POLICY, record_type, key)
-        assert CANARY not in render(explanation) + json.dumps(explanation.to_json(), ensure_ascii=False)
+        as_json(explanation)
+        assert CANARY not in render(explanation) + capsys.readouterr().out
 
 
-def test_the_explanation_is_plain_json(warehouse: Warehouse) -> None:
-    plain = explain(warehouse, POLICY, "order_line", "L1", "sv").to_json()
-    assert json.loads(json.dumps(plain)) == plain
+def test_the_explanation_can_be_told_as_json(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:
+    as_json(explain(warehouse, POLICY, "order_line", "L1", "sv"))
+    plain = json.loads(capsys.readouterr().out)
     assert plain["as_of"] == AS_OF.isoformat()
     assert plain["fields"][0]["claims"][0] == {
         "purpose": "accounting",
