@@ -188,9 +188,7 @@ def published_tables() -> tuple[PublishedTable, ...]:
     return tuple(tables[name] for name in sorter.static_order())
 
 
-def publish(
-    warehouse: Warehouse, policy: Policy, site: Site, *, mode: int = FILE_MODE, smallest_group: int = SMALLEST_GROUP
-) -> Publication:
+def publish(warehouse: Warehouse, policy: Policy, site: Site, *, smallest_group: int = SMALLEST_GROUP) -> Publication:
     """Write `analytics.duckdb` anew and swap it in; whoever has the old file open goes on reading that one.
 
     What fewer than `smallest_group` customers share is folded in the aggregates. Must not be called inside a
@@ -211,7 +209,7 @@ def publish(
             rows |= {table.name: int(warehouse.value(VIEW_ROWS[table.name])) for table in tables if table.is_view}
             _require_every_field(warehouse, rows["retention.field_dispositions"])
             warehouse.run(f"checkpoint {CATALOG}")
-        building.chmod(mode)
+        building.chmod(FILE_MODE)
         size = building.stat().st_size
         _swap(building, site.analytics)
     finally:

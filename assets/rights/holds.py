@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import isodate
 
@@ -213,7 +213,7 @@ def _members(warehouse: Warehouse, hold_id: str) -> list[tuple[str, date | None]
     return [(number, released) for number, released in found]
 
 
-def holds(warehouse: Warehouse, today: date, *, standing_only: bool = False) -> list[Hold]:
+def holds(warehouse: Warehouse, today: date) -> list[Hold]:
     """The register of holds as it stands on a day. A delivered hold is to be reviewed P6M after it was placed.
 
     The reason of a delivered hold is free text of the office's and is not shown.
@@ -225,15 +225,10 @@ def holds(warehouse: Warehouse, today: date, *, standing_only: bool = False) -> 
         "from raw.office_holds as known left join office.holds as kept on known.hold_id = kept.hold_id "
         "where known.in_source order by known.placed_at nulls first, known.hold_id"
     )
-    every = [Hold(*_with_state(row, today)) for row in found]
-    return [hold for hold in every if hold.state in ("active", "review_due") or not standing_only]
+    return [Hold(*row, _state(placed=row[4], released=row[5], review_on=row[8], today=today)) for row in found]
 
 
-def _with_state(row: tuple[Any, ...], today: date) -> tuple[Any, ...]:
-    return (*row, _state(row[4], row[5], row[8], today))
-
-
-def _state(placed: date | None, released: date | None, review_on: date | None, today: date) -> str:
+def _state(*, placed: date | None, released: date | None, review_on: date | None, today: date) -> str:
     if released is not None and released < today:
         return "released"
     if placed is not None and placed > today:

@@ -61,20 +61,19 @@ def generate(
 
 
 def generate_next_night(
-    inbox: Path, *, customers: int, percent: float, mode: Mode = "full", seed: int = 1, day: date = SAMPLE_DAY,
-    cases: Cases | None = None,
-) -> list[Written]:  # fmt: skip
-    """Write the night after `generate`'s: the same company, with news of `percent` % of its customers.
+    inbox: Path, *, customers: int, percent: float, mode: Mode = "full", seed: int = 1
+) -> list[Written]:
+    """Write the night after `SAMPLE_DAY`'s: the same company, with news of `percent` % of its customers.
 
     News is an interaction and one of an order, a payment of what is open, a move, an exit, a withdrawal, a visit, and
-    visits forgotten. Where `mode` is `full` every row is told, that of `cases` too; where it is `delta`, the rows alone
-    that are new, changed or gone, of the tables that have any.
+    visits forgotten. Where `mode` is `full` every row is told; where it is `delta`, the rows alone that are new,
+    changed or gone, of the tables that have any.
 
     Raises:
         BadInput: the inbox already holds a delivery of that moment.
     """
-    night = Night(customers, seed, day, news_share=round(percent * 100), mode=mode)
-    return _write(inbox, night, day + timedelta(days=1), (cases or {}) if mode == "full" else {})
+    night = Night(customers, seed, SAMPLE_DAY, news_share=round(percent * 100), mode=mode)
+    return _write(inbox, night, SAMPLE_DAY + timedelta(days=1), {})
 
 
 def _write(inbox: Path, night: Night, on_day: date, cases: Cases) -> list[Written]:

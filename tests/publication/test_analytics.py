@@ -290,8 +290,6 @@ def test_what_a_killed_try_left_is_replaced(warehouse: Warehouse, reader: Wareho
 def test_only_its_owner_may_read_the_file(warehouse: Warehouse, site: Site) -> None:
     publish(warehouse, POLICY, site)
     assert site.analytics.stat().st_mode & 0o777 == 0o600
-    publish(warehouse, POLICY, site, mode=0o640)
-    assert site.analytics.stat().st_mode & 0o777 == 0o640
 
 
 READER = """
