@@ -6,6 +6,7 @@ or value of a record is told.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import socket
@@ -75,7 +76,8 @@ def examine(site: Site, now: datetime) -> list[Examined]:
     found.append(Examined("settings", "ok", "readable"))
     case = _Case(site, settings, now)
     parts: tuple[Callable[[_Case], Iterator[Examined]], ...] = (
-        _keys, _modes, _policy, _disk, _warehouse, _leftovers, _arriving, _clock, _transports, _notifications
+        _keys, _modes, _policy, _disk, _warehouse, _leftovers, _arriving, _clock, _transports, _recipients_keys,
+        _notifications,
     )  # fmt: skip
     for part in parts:
         found += part(case)
@@ -284,6 +286,26 @@ def _transports(case: _Case) -> Iterator[Examined]:
             well = _reachable(address, _PORTS[transport.kind])
             mend = f"Check the network, and `to` in [transports.{system}] of {case.site.settings.name}."
         yield Examined(subject, "ok", "reachable") if well else Examined(subject, "error", "not reachable", mend)
+
+
+def _recipients_keys(case: _Case) -> Iterator[Examined]:
+    """The keys of recipients that are on record: public ones, told by a fingerprint that somebody can compare."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+    for system, transport in sorted(case.settings.transports.items()):
+        if not transport.public_key:
+            continue
+        subject = f"public key of {system}"
+        try:
+            key = load_pem_public_key((case.site.path / transport.public_key).read_bytes())
+        except (OSError, ValueError, UnsupportedAlgorithm):
+            yield Examined(subject, "error", f"{transport.public_key} is no public key in PEM, or not there",
+                           f"Get it from the recipient anew, or mend `public_key` in [transports.{system}] of "
+                           f"{case.site.settings.name}.")  # fmt: skip
+            continue
+        form = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        yield Examined(subject, "ok", f"SHA-256 {hashlib.sha256(form).hexdigest()}: on record, nothing is encrypted")
 
 
 def _notifications(case: _Case) -> Iterator[Examined]:

@@ -431,7 +431,8 @@ policy = "policy"
 # [transports.crm]
 # kind = "folder"       # folder, sftp, s3 or https
 # to = "exchange/crm"   # a folder, sftp://USER@HOST:PORT/FOLDER, s3://BUCKET/PREFIX or https://HOST/PATH
-# public_key = ""       # the recipient's, on record for whoever writes to it; parcels are not encrypted
+# public_key = ""       # the recipient's, in PEM, from this folder: on record for whoever writes to it.
+#                       # `gallring doctor` tells its fingerprint, to compare; parcels are not encrypted
 # host_key = ""         # sftp: the server's key, such as "ssh-ed25519 AAAA..."
 # key_file = ""         # sftp: the private key to log in with, from this folder
 # certificate = ""      # https, s3: the authorities to trust instead of this machine's, from this folder

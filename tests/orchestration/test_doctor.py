@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 from collections.abc import Callable
@@ -113,6 +114,12 @@ def send_nowhere(site: Site) -> None:
         file.write('\n[transports.crm]\nkind = "folder"\nto = "not/there"\n')
 
 
+def name_a_key_that_is_none(site: Site) -> None:
+    (site.path / "crm.pub.pem").write_text("a private matter")
+    with site.settings.open("a") as file:
+        file.write('\n[transports.crm]\npublic_key = "crm.pub.pem"\n')
+
+
 def fall_silent(site: Site) -> None:
     with open_warehouse(site, Settings.load(site)) as warehouse:
         circuit.prepare(warehouse)
@@ -135,6 +142,7 @@ def fall_silent(site: Site) -> None:
         (leave_a_delivery_half_way, "inbox", "warning", "deliver it again"),
         (leave_a_rewriting, "leftovers", "error", "gallring restore"),
         (send_nowhere, "transport to crm", "error", "[transports.crm]"),
+        (name_a_key_that_is_none, "public key of crm", "error", "[transports.crm]"),
         (fall_silent, "deliveries to crm", "warning", "[transports.crm]"),
     ],
 )
@@ -189,6 +197,14 @@ def test_an_address_is_tried(site: Site) -> None:
             file.write(f'\n[transports.crm]\nkind = "sftp"\nto = "sftp://127.0.0.1:{port}/in"\n')
         assert complaints(site) == []
     assert [each.subject for each in complaints(site)] == ["transport to crm"]
+
+
+def test_a_recipients_key_is_told_by_its_fingerprint(site: Site) -> None:
+    with site.settings.open("a") as file:
+        file.write(f'\n[transports.crm]\npublic_key = "keys/{PUBLIC_KEY}"\n')
+    found = next(each for each in examine(site, NOW) if each.subject == "public key of crm")
+    assert found.verdict == "ok"
+    assert re.match("SHA-256 [0-9a-f]{64}: on record", found.found)
 
 
 def test_the_ways_to_tell_people_are_tried(site: Site) -> None:
