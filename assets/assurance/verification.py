@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from assets.core.changing import rebuild
+from assets.core.units import shape_of
 from assets.erasure.copies import copy_register
 from assets.erasure.periods import Periods
 from assets.evidence.chain import EvidenceBroken, read_chain
@@ -21,7 +22,7 @@ from assets.manifests.verifying import verify
 from assets.policy import Policy
 from assets.retention.incremental import evaluate_night
 from assets.site import Site
-from assets.warehouse import Warehouse
+from assets.warehouse import Warehouse, identifier
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def copies(warehouse: Warehouse, site: Site, periods: Periods, as_of: date) -> L
     return Looked(len(register.copies), tuple(f"{copy.kind}, last day {copy.last_day}" for copy in late))
 
 
+_EVALUATED = ("core", "triggers", "purposes", "retention")
 _DIFFERING = """
     select record_type, row_id from (
         (select * from standing_dispositions except all select * from retention.dispositions)
@@ -80,9 +82,10 @@ _DIFFERING = """
 def evaluation(warehouse: Warehouse, policy: Policy) -> Looked:
     """Nights evaluate what changed: everything evaluated from scratch, as of the same day, has to come to the same.
 
-    Compared are dispositions, with their last days and reasons; every other table is put right without being compared.
-    What came in since is taken up first. The evaluation from scratch is what stands afterwards, so that a night that
-    went wrong does not outlive the week. Under another policy than the last run's there is nothing to compare.
+    Dispositions are compared record by record, and every other stored table as a whole: by its number of rows and a sum
+    of their hashes. What came in since is taken up first. The evaluation from scratch is what stands afterwards, so
+    that a night that went wrong does not outlive the week. Under another policy than the last run's there is nothing to
+    compare.
     """
     if not warehouse.exists("retention", "evaluation"):
         return Looked(0, ())
@@ -92,8 +95,23 @@ def evaluation(warehouse: Warehouse, policy: Policy) -> Looked:
     rebuild(warehouse, policy)
     evaluate_night(warehouse, policy, as_of)
     warehouse.run("create or replace temp table standing_dispositions as select * from retention.dispositions")
+    standing = _sums(warehouse)
     rebuild(warehouse, policy, full=True)
     anew = evaluate_night(warehouse, policy, as_of, full=True)
-    differing = warehouse.rows(_DIFFERING)
+    records = [f"{record_type} {row_id}" for record_type, row_id in warehouse.rows(_DIFFERING)]
     warehouse.run("drop table standing_dispositions")
-    return Looked(anew.records, tuple(f"{record_type} {row_id}" for record_type, row_id in differing))
+    tables = sorted(table for table, _ in standing.items() ^ _sums(warehouse).items())
+    return Looked(anew.records, (*records, *dict.fromkeys(tables)))
+
+
+def _sums(warehouse: Warehouse) -> dict[str, tuple[int, int | None]]:
+    """What no order of its rows changes of each table that is built and evaluated, but for the dispositions."""
+    named = [
+        (f"{schema}.{table}", f"{schema}.{identifier(table)}")
+        for schema, table in shape_of(warehouse).tables(_EVALUATED)
+        if f"{schema}.{table}" != "retention.dispositions"
+    ]
+    return {
+        table: warehouse.rows(f"select count(*), sum(cast(hash(each_row) as hugeint)) from {name} as each_row")[0]
+        for table, name in named
+    }  # fmt: skip

@@ -116,11 +116,17 @@ def change_a_disposition(site: Site) -> None:
         )
 
 
+def forget_an_end(site: Site) -> None:
+    with opened(site) as warehouse:
+        warehouse.run("delete from purposes.accounting where rowid = (select min(rowid) from purposes.accounting)")
+
+
 @pytest.mark.parametrize(
     ("harm", "check"),
     [
         (lambda site: None, None),
         (change_a_disposition, "evaluated_anew_it_is_the_same"),
+        (forget_an_end, "evaluated_anew_it_is_the_same"),
         (cut_a_manifest, "every_manifest_still_verifies"),
         (lose_a_manifest, "every_manifest_still_verifies"),
         (change_the_log, "the_log_is_what_was_signed"),
