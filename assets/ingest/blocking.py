@@ -32,18 +32,28 @@ _FULLS = f"""
     order by deliveries.extracted_at desc nulls last, deliveries.sequence desc
 """
 
-#: A rejected delivery counts until a full one that was extracted later has been loaded.
+#: Rejected deliveries, with the tables that they were to bring where that is known, and those of which a full delivery
+#: that was extracted later has been loaded.
 _REJECTED = """
-    select rejected.source, rejected.delivery_id, rejected.reason
+    select rejected.source, rejected.delivery_id, rejected.reason,
+        coalesce((
+            select list(distinct brought.table_name) from intake.files as brought
+            where brought.source = rejected.source and brought.delivery_id = rejected.delivery_id
+                and brought.status = 'rejected'
+        ), []) as brought,
+        coalesce((
+            select list(distinct files.table_name) from intake.files as files
+            inner join intake.deliveries as later
+                on files.source = later.source and files.delivery_id = later.delivery_id
+            where later.source = rejected.source and later.status = 'loaded' and later.mode = 'full'
+                and files.status = 'loaded'
+                and case
+                    when rejected.extracted_at is null then later.sequence > rejected.sequence
+                    else later.extracted_at >= rejected.extracted_at
+                end
+        ), []) as replaced
     from intake.deliveries as rejected
-    where rejected.status = 'rejected' and not exists (
-        select 1 from intake.deliveries as later
-        where later.source = rejected.source and later.status = 'loaded' and later.mode = 'full'
-            and case
-                when rejected.extracted_at is null then later.sequence > rejected.sequence
-                else later.extracted_at >= rejected.extracted_at
-            end
-    )
+    where rejected.status = 'rejected'
     order by rejected.sequence
 """
 
@@ -141,6 +151,10 @@ def _ordered_away(warehouse: Warehouse, contract: Contract, since: list[_Full]) 
 
 
 def _rejections(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[str, str, str, str]]:
-    for source, delivery_id, reason in warehouse.rows(_REJECTED):
-        for table in [contract.table for contract in policy.contracts.of_source(source)] or [""]:
-            yield source, table, "rejected", f"delivery {delivery_id}: {reason}"
+    """A rejected delivery counts until later full ones have brought each of its tables, or any, if it named none."""
+    for source, delivery_id, reason, brought, replaced in warehouse.rows(_REJECTED):
+        tables = [contract.table for contract in policy.contracts.of_source(source)]
+        missed = set(brought) & set(tables)
+        if not replaced or missed - set(replaced):
+            for table in tables or [""]:
+                yield source, table, "rejected", f"delivery {delivery_id}: {reason}"

@@ -63,8 +63,8 @@ def find_deliveries(site: Site) -> list[Delivery]:
     return sorted(found, key=lambda each: (each.extracted_at or start, each.source, each.delivery_id))
 
 
-def prove_files(delivery: Delivery) -> None:
-    """Check that the folder holds exactly the files that were sent, byte for byte.
+def prove_files(delivery: Delivery) -> Mapping[str, tuple[int, ...]]:
+    """Check that the folder holds exactly the files that were sent, byte for byte; how they stood just before that.
 
     Raises:
         DeliveryRefused: a file is missing, surplus, a link, or has another digest.
@@ -75,6 +75,7 @@ def prove_files(delivery: Delivery) -> None:
             raise DeliveryRefused("the folder holds a link or a folder; a delivery is plain files")
         if path.name not in names and path.name != DESCRIPTION:
             raise DeliveryRefused("the folder holds a file that delivery.json does not list")
+    stood = {name: _standing(delivery.folder / name) for name in names}
     digests = {name: _file_digest(delivery.folder / name) for name in sorted(names)}
     for file in delivery.files:
         if digests[file.name] is None:
@@ -83,6 +84,14 @@ def prove_files(delivery: Delivery) -> None:
             raise DeliveryRefused(
                 f"{file.name} has another sha256 than delivery.json states: it is cut off or was changed"
             )
+    return stood
+
+
+def changed_file(delivery: Delivery, stood: Mapping[str, tuple[int, ...]]) -> str | None:
+    """Why the delivery is refused where a file was written, or replaced, since it was proved; None where none was."""
+    names = (name for name, before in sorted(stood.items()) if _standing(delivery.folder / name) != before)
+    name = next(names, None)
+    return name and f"{name} was changed while it was read; the next run tries the delivery again"
 
 
 def is_safe_name(name: str) -> bool:
@@ -105,6 +114,15 @@ def content_digest(source: str, mode: str, extracted_at: datetime, files: tuple[
     """What makes two deliveries the same one, whatever they are called."""
     content = [source, mode, extracted_at.isoformat(), sorted((f.table, f.name, f.rows, f.sha256) for f in files)]
     return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
+
+
+def _standing(path: Path) -> tuple[int, ...]:
+    """What tells a file that was written since, or replaced, from one that was not. Empty where there is none."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return ()
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _file_digest(path: Path) -> str | None:

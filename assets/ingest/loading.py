@@ -19,7 +19,14 @@ from typing import Any
 from assets.errors import BadInput
 from assets.ingest.blocking import refresh_blocks
 from assets.ingest.contracts import DELETED, Contract, Contracts
-from assets.ingest.deliveries import DeliveredFile, Delivery, DeliveryRefused, find_deliveries, prove_files
+from assets.ingest.deliveries import (
+    DeliveredFile,
+    Delivery,
+    DeliveryRefused,
+    changed_file,
+    find_deliveries,
+    prove_files,
+)
 from assets.ingest.limits import NO_MORE_THAN, Limits
 from assets.ingest.reading import JSON_LINE, FileRefused, Reading, json_scan
 from assets.ingest.staging import FileOutcome, Input, load_table
@@ -100,19 +107,24 @@ def _take_in(
 ) -> DeliveryOutcome | None:
     if _is_loaded(warehouse, delivery):
         return None
+    stood: Mapping[str, tuple[int, ...]] = {}
     try:
         if len(delivery.files) > limits.files:
             raise DeliveryRefused("it lists more files than files_in_a_delivery under [limits] in gallring.toml allows")
         _check_description(warehouse, contracts, delivery)
-        prove_files(delivery)
+        stood = prove_files(delivery)
         with warehouse.transaction(), Reading(warehouse, _temporary(site), limits) as reading:
             files = _load(warehouse, contracts, reading, delivery)
+            if changed := changed_file(delivery, stood):
+                raise DeliveryRefused(changed)
             if delivery.source == "office":
                 merge_registers(warehouse)  # what the site keeps itself goes before an export
             _record(warehouse, delivery, "loaded", None, files)
     except (DeliveryRefused, FileRefused) as refusal:
         return _reject(warehouse, site, delivery, str(refusal))
-    except MachineLacks:
+    except (MachineLacks, OSError):
+        if changed := changed_file(delivery, stood):
+            return _reject(warehouse, site, delivery, changed)
         raise  # it says nothing about the delivery, which is taken in when there is room
     except WarehouseError as error:
         return _reject(warehouse, site, delivery, f"reading it failed: {error}")

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from assets.errors import BadInput
 from assets.ingest import loading, merging, staging
 from assets.ingest.accepting import accept_shrunk_table
 from assets.ingest.contracts import Contract, Contracts, canonical
+from assets.ingest.deliveries import Delivery, prove_files
 from assets.ingest.loading import ingest, load_rows
 from assets.ingest.tables import prepare, raw_columns
 from assets.warehouse import Warehouse
@@ -407,6 +409,54 @@ def test_numbers_are_hashed_by_their_last_ten_digits_and_only_when_valid(company
     assert keys["A"] == keys["B"] is not None
     assert keys["C"] is not None
     assert keys["D"] is keys["E"] is None
+
+
+# -- files that change ------------------------------------------------------------------------------------------------
+
+CHANGING = "event_id,customer_id,cookie_id,ip,user_agent,kind,url,statistics_consent,occurred_at\n"
+
+
+@pytest.mark.parametrize("how", ["written", "replaced", "removed"])
+def test_a_file_that_changes_between_its_proof_and_its_reading_is_not_taken_in(
+    company: Company, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    row = "E{},,,,,view,,true,2026-11-01\n"
+    path = company.send("web", {"events": CHANGING + row.format(1)}) / "events.csv"
+    whole = path.read_bytes()
+
+    def proved_then_changed(delivery: Delivery) -> Mapping[str, tuple[int, ...]]:
+        stood = prove_files(delivery)
+        if how == "written":
+            path.write_bytes(whole.replace(b"E1", b"E2"))
+        else:
+            path.unlink()
+        if how == "replaced":
+            path.write_bytes(whole.replace(b"E1", b"E2"))
+        return stood
+
+    monkeypatch.setattr("assets.ingest.loading.prove_files", proved_then_changed)
+    (rejected,) = company.ingest().rejected
+    assert rejected.reason == "events.csv was changed while it was read; the next run tries the delivery again"
+    assert company.value("select count(*) from raw.web_events") == 0
+    monkeypatch.undo()
+    path.write_bytes(whole)
+    assert len(company.ingest().loaded) == 1
+    assert company.value("select event_id from raw.web_events") == "E1"
+
+
+def test_a_rejected_delta_blocks_until_a_full_delivery_brings_its_table(company: Company) -> None:
+    holds = "hold_id,record_type,record_key,fields,placed_at,released_at,reason\n"
+    years = "starts_on,ends_on\n2025-05-01,2026-04-30\n"
+    company.send("office", {"fiscal_years": years}, day="2026-11-20")
+    company.send("office", {"holds": holds}, day="2026-11-21", mode="delta", rows=7)
+    company.ingest()
+    assert ("holds", "rejected") in company.blocks("office")
+    company.send("office", {"fiscal_years": years}, day="2026-11-22")
+    company.ingest()
+    assert ("holds", "rejected") in company.blocks("office"), "the holds that it was to bring are not known yet"
+    company.send("office", {"holds": holds}, day="2026-11-23")
+    company.ingest()
+    assert ("holds", "rejected") not in company.blocks("office")
 
 
 # -- what is rejected --------------------------------------------------------------------------------------------------
