@@ -13,7 +13,6 @@ import typer
 from assets.errors import BadUsage, CheckFailed
 from orchestration.cli.completing import record_types
 from orchestration.cli.options import (
-    AsOfOption,
     JsonOption,
     PolicyOption,
     SiteOption,
@@ -45,7 +44,10 @@ def explain(
         ),
     ],
     key: Annotated[str, typer.Argument(metavar="KEY", help="Its key, as the source system writes it.")],
-    as_of: AsOfOption = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option("--as-of", metavar="DATE", help="A day to evaluate anew, YYYY-MM-DD. [default: the last run's]"),
+    ] = None,
     language: Annotated[Literal["sv", "en"], typer.Option("--language", help="Swedish or English.")] = "en",
     whole: Annotated[bool, typer.Option("--whole", help="A customer with every record of theirs.")] = False,
     site: SiteOption = None,
