@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from assets.erasure.periods import Periods
 from assets.errors import BadInput
 from assets.ingest.limits import Limits, bytes_of
 from assets.notification.addresses import PORTS, is_loopback, is_private_address
@@ -100,15 +101,15 @@ class Credentials(_Section):
 class KeepingSettings(_Section):
     """How long the product keeps its own copies of personal data: ISO 8601 periods."""
 
-    deliveries: str = "P7D"
-    quarantine: str = "P30D"
-    residue: str = "P30D"
-    backups: str = "P35D"
-    manifests: str = "P5Y"
-    registers: str = "P5Y"
-    reports: str = "P1Y"
-    access_reports: str = "P30D"
-    leftovers: str = "P1D"
+    deliveries: str = Periods.deliveries
+    quarantine: str = Periods.quarantine
+    residue: str = Periods.residue
+    backups: str = Periods.backups
+    manifests: str = Periods.manifests
+    registers: str = Periods.registers
+    reports: str = Periods.reports
+    access_reports: str = Periods.access_reports
+    leftovers: str = Periods.leftovers
 
     @field_validator("*")
     @classmethod

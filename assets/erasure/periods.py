@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+
+import isodate
 
 from assets.policy import months_and_days
 
@@ -38,7 +40,5 @@ class Periods:
 def last_day(since: date, period: str) -> date:
     """The last day of a period that runs from `since`: months first, clamped to the month's end, then days."""
     months, days = months_and_days(period)
-    year, month = divmod(since.year * 12 + since.month - 1 + months, 12)
-    first_of_next = date(year + (month == 11), (month + 1) % 12 + 1, 1)
-    last_of_month = (first_of_next - timedelta(days=1)).day
-    return date(year, month + 1, min(since.day, last_of_month)) + timedelta(days=days)
+    day: date = since + isodate.Duration(months=months, days=days)
+    return day

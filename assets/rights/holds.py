@@ -225,7 +225,7 @@ def holds(warehouse: Warehouse, today: date) -> list[Hold]:
         "from raw.office_holds as known left join office.holds as kept on known.hold_id = kept.hold_id "
         "where known.in_source order by known.placed_at nulls first, known.hold_id"
     )
-    return [Hold(*row, _state(placed=row[4], released=row[5], review_on=row[8], today=today)) for row in found]
+    return [Hold(*(*row, _state(placed=row[4], released=row[5], review_on=row[8], today=today))) for row in found]
 
 
 def _state(*, placed: date | None, released: date | None, review_on: date | None, today: date) -> str:
