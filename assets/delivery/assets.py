@@ -52,7 +52,7 @@ def _settling(policy: Policy) -> AssetsDefinition:
     )
 
     @multi_asset(
-        name="settlement", specs=[spec], description="The next full export decides; what falls due is told anew.",
+        name="settlement", specs=[spec], description="The next full export decides.",
         pool=POOL,
     )  # fmt: skip
     def settlement(
@@ -61,11 +61,10 @@ def _settling(policy: Policy) -> AssetsDefinition:
         with clear_failures():
             require_intake(warehouse)
             settled = settle(warehouse, policy, as_of)
-            told_anew = fall_due(warehouse, as_of)
         counts = Counter[str]()
         for each in settled:
             counts[f"items_{each.outcome}"] += each.items
-        yield _told(warehouse, spec, {**counts, "items_told_anew": told_anew})
+        yield _told(warehouse, spec, dict(counts))
 
     return settlement
 
@@ -80,8 +79,8 @@ def _rechecking() -> AssetsDefinition:
     )
 
     @multi_asset(
-        name="recheck", specs=[spec], description="Every item that has not left, against today's dispositions.",
-        pool=POOL,
+        name="recheck", specs=[spec], pool=POOL,
+        description="Every item that has not left, against today's dispositions; what falls due is told anew.",
     )  # fmt: skip
     def recheck(
         warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy], as_of: ResourceParam[date],
@@ -89,10 +88,12 @@ def _rechecking() -> AssetsDefinition:
     ) -> Iterator[MaterializeResult[Any]]:  # fmt: skip
         with clear_failures():
             found = recall(warehouse, policy, as_of, at=issued_at)
+            told_anew = fall_due(warehouse, as_of)
             _write(warehouse, "recalls", "manifest_id varchar, system varchar, reason varchar, items bigint", [
                 (each.manifest_id, each.system, each.reason, each.items) for each in found.fallen
             ])  # fmt: skip
-        more = {"manifests_recalled": len(found.manifests), "items_fallen": sum(each.items for each in found.fallen)}
+        more = {"manifests_recalled": len(found.manifests), "items_fallen": sum(each.items for each in found.fallen),
+                "items_told_anew": told_anew}  # fmt: skip
         yield _told(warehouse, spec, more)
 
     return recheck

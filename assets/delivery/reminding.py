@@ -1,8 +1,9 @@
 """What time alone brings about: days that near, pass, and fall due. Tells nobody; says who is to be told.
 
-`fall_due` comes before the day's proposal: what a system withheld, refused, kept a part of or only claimed to have done
-is told anew on its day, as a new item, and the old one is closed. `remind` comes after the day's receipts: what was to
-be answered and was not is `overdue`, and the reminders of the day are listed by owner.
+`fall_due` comes between the day's evaluation and its proposal: what a system withheld, refused, kept a part of or only
+claimed to have done is told anew on its day, as a new item, and the old one is closed. What is decided otherwise by
+then stays as it is: its system has heard of it, and the proposal tells it what is so now. `remind` comes after the
+day's receipts: what was to be answered and was not is `overdue`, and the reminders of the day are listed by owner.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from assets.delivery.states import among_items, ask_of_items, record_selected
-from assets.manifests import ledger
+from assets.manifests import fields, ledger
 from assets.models import SQL, Model
 from assets.warehouse import Warehouse
 
@@ -39,7 +40,12 @@ class Reminder:
 def fall_due(warehouse: Warehouse, as_of: date) -> int:
     """Close the items whose postponement ends on or before `as_of`, and let their fields be told anew.
 
-    Returns how many. Whether they are told anew is for the day's dispositions to say.
+    Call after the day's evaluation. An item is left open of which a value is decided otherwise than it told, or that
+    another one has chased and that one was not acknowledged: to forget that its system was told of it would leave an
+    order standing there of which nothing here knows.
+
+    Returns:
+        How many were closed.
     """
     ledger.prepare(warehouse)
     with warehouse.transaction():
@@ -51,6 +57,7 @@ def fall_due(warehouse: Warehouse, as_of: date) -> int:
         )
         if not warehouse.value("select count(*) from manifest.fallen_due"):
             return 0
+        _leave_what_is_otherwise(warehouse)
         ledger.take_back(warehouse, "select item_id from manifest.fallen_due")
         return record_selected(
             warehouse,
@@ -59,6 +66,52 @@ def fall_due(warehouse: Warehouse, as_of: date) -> int:
             {"as_of": as_of, "reason": TOLD_ANEW},
         )
 
+
+def _leave_what_is_otherwise(warehouse: Warehouse) -> None:
+    """Take out of `manifest.fallen_due` what is not told anew: the record holds a value that is decided otherwise."""
+    warehouse.run(_LEAVE_CHASED)
+    if not warehouse.exists("retention", "dispositions"):
+        return
+    warehouse.run(_DUE_RECORDS)
+    fields.find_held_fields(warehouse, "manifest.due_records", "manifest.due_fields")
+    warehouse.run(_LEAVE_OTHERWISE)
+    for table in ("due_records", "due_fields"):
+        warehouse.run(f"drop table manifest.{table}")
+
+
+_LEAVE_CHASED = """
+delete from manifest.fallen_due where item_id in (
+    select replaced.told_by
+    from manifest.replaced_fields as replaced
+    inner join manifest.item_states as newer on newer.item_id = replaced.item_id
+    where newer.is_open and replaced.told_by in (select item_id from manifest.fallen_due)
+)
+"""
+
+_DUE_RECORDS = """
+create or replace table manifest.due_records as
+select distinct records.record_type, records.row_id, records.record_key
+from manifest.fallen_due as due
+inner join manifest.items as items on items.item_id = due.item_id
+inner join retention.records as records
+    on records.record_type = items.record_type and records.record_key = items.record_key
+where items.action <> 'notify'
+"""
+
+_LEAVE_OTHERWISE = """
+delete from manifest.fallen_due where item_id in (
+    select told.item_id
+    from manifest.sealed_fields as told
+    inner join manifest.due_records as records
+        on records.record_type = told.record_type and records.record_key = told.record_key
+    inner join manifest.due_fields as held
+        on held.record_type = records.record_type and held.row_id = records.row_id and held.field = told.field
+    inner join retention.dispositions as decided
+        on decided.record_type = records.record_type and decided.row_id = records.row_id
+        and decided.data_category = held.data_category
+    where cast(decided.disposition as varchar) <> cast(told.state as varchar)
+)
+"""
 
 #: What has ever been postponed, or was given thirty days; nothing else falls due on another day than the one to answer.
 _POSTPONED = """

@@ -1,10 +1,11 @@
 -- Items that were delivered, are not done, and of whose every field the system has been told otherwise since by an item
--- that was delivered too: an ordered erasure that a lift or a restriction has chased. Grain: an item.
+-- that it has acknowledged: an ordered erasure that a lift or a restriction has chased. Grain: an item.
+-- As long as the system has not said that it heard of the lift, or has refused it, the order is its last word.
 with chased as (
     select
         replaced.told_by as item_id,
-        count(*) as fields,
-        count(*) filter (where newer.state not in ('issued', 'approved', 'cancelled')) as told
+        count(distinct replaced.field) as fields,
+        count(distinct replaced.field) filter (where newer.state in ('done', 'already_absent', 'verified')) as told
     from manifest.replaced_fields as replaced
     inner join manifest.item_states as newer on replaced.item_id = newer.item_id
     group by replaced.told_by

@@ -227,13 +227,13 @@ class Nights:
         report = ingest(self.warehouse, POLICY, self.site, as_of=day)
         self.rejected = report.rejected
         self.settled = settle(self.warehouse, POLICY, day)
-        fall_due(self.warehouse, day)
 
     def decide(self, day: date) -> None:
-        """Evaluate, re-check what waits, propose and seal."""
+        """Evaluate, re-check what waits, close what falls due, propose and seal."""
         build(self.warehouse)
         evaluate(self.warehouse, POLICY, day)
         recall(self.warehouse, POLICY, day, at=instant(day, 3))
+        fall_due(self.warehouse, day)
         propose(self.warehouse, POLICY, day)
         self.sealed = seal(
             self.warehouse, POLICY, self.site, self.signer, as_of=day, issued_at=instant(day, 3),

@@ -11,6 +11,7 @@ import pytest
 
 from assets.delivery.approving import approve, approve_automatically
 from assets.delivery.rechecking import Fallen, at_the_door, recall, recheck
+from assets.delivery.reminding import fall_due
 from assets.delivery.states import Event, record
 from assets.errors import CheckFailed
 from assets.manifests import ledger
@@ -171,10 +172,34 @@ def test_what_was_delivered_is_chased_and_then_closed(company: Company) -> None:
     second = sealed(company.warehouse)[1]
     deliver(company, second)
     recall(company.warehouse, POLICY, NEXT, at=NOW)
+    assert states(company.warehouse, first) == {"queued", "delivered"}, "the system has not said that it heard of it"
+    record(company.warehouse, [Event(second, "done", NEXT, "receipt")])
+    recall(company.warehouse, POLICY, NEXT, at=NOW)
     found = company.warehouse.rows("select record_key, state, reason from manifest.item_states "
                                    "where manifest_id = $id order by all", {"id": first})  # fmt: skip
     assert found == [("C0", "cancelled", "superseded"), ("C1", "delivered", None)]
-    assert states(company.warehouse, second) == {"delivered"}
+    assert states(company.warehouse, second) == {"done"}
+
+
+def test_a_lift_that_is_refused_is_told_anew_for_the_order_stands(company: Company) -> None:
+    company.night(DAY, erase("C0"))
+    (first,) = sealed(company.warehouse)
+    deliver(company, first)
+    company.night(NEXT, {})
+    second = sealed(company.warehouse)[1]
+    deliver(company, second)
+    record(company.warehouse, [Event(second, "refused", NEXT, "receipt")])
+    later = NEXT + timedelta(days=30)
+    company.evaluate(later, {})
+    recall(company.warehouse, POLICY, later, at=NOW)
+    assert states(company.warehouse, first) == {"delivered"}
+    assert fall_due(company.warehouse, later) == 1
+    assert {(key, action) for _, _, key, action, _ in company.night(later, {})} == {("C0", "lift")}
+    third = sealed(company.warehouse)[2]
+    deliver(company, third)
+    record(company.warehouse, [Event(third, "done", later, "receipt")])
+    recall(company.warehouse, POLICY, later, at=NOW)
+    assert states(company.warehouse, first) == {"cancelled"}
 
 
 def test_an_order_that_was_carried_out_is_not_closed_by_its_recall(company: Company) -> None:

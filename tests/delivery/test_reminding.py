@@ -95,11 +95,35 @@ def test_a_withheld_item_is_told_anew_on_its_day_and_not_before(company: Company
     assert fall_due(company.warehouse, until) == 0
 
 
-def test_a_withheld_item_that_is_kept_by_then_is_not_told_anew(company: Company) -> None:
+def test_a_withheld_item_that_is_kept_by_then_is_not_told_anew_but_lifted(company: Company) -> None:
+    """The system has the order, and may carry it out once its day has come."""
     until = date(2025, 8, 1)
     answer(company, "C0", "withheld", until=until)
-    fall_due(company.warehouse, until)
-    assert company.propose(until, erase("C1", "C2")) == set()
+    company.evaluate(until, erase("C1", "C2"))
+    assert fall_due(company.warehouse, until) == 0
+    assert states(company)["C0"] == "withheld"
+    assert {(key, action) for _, _, key, action, _ in company.night(until, erase("C1", "C2"))} == {("C0", "lift")}
+    assert fall_due(company.warehouse, until) == 0, "the lift is under way"
+
+
+@pytest.mark.parametrize("outcome", ["review", "restrict"])
+def test_what_is_in_doubt_on_its_day_is_not_forgotten(company: Company, outcome: str) -> None:
+    """Nobody would know of the order once the doubt is gone."""
+    until = date(2025, 8, 1)
+    answer(company, "C0", "withheld", until=until)
+    decided = {**erase("C1", "C2"), ("customer", "C0"): {"email": outcome}}
+    company.evaluate(until, decided)
+    assert fall_due(company.warehouse, until) == 0
+    assert company.warehouse.value("select count(*) from manifest.ordered_fields where record_key = 'C0'") == 5
+
+
+def test_what_its_source_holds_no_more_is_closed_on_its_day(company: Company) -> None:
+    until = date(2025, 8, 1)
+    answer(company, "C0", "withheld", until=until)
+    for name in ("name", "email", "phone", "street", "city"):
+        company.set_field("customer", "C0", name, None)
+    company.evaluate(until, erase("C1", "C2"))
+    assert fall_due(company.warehouse, until) == 1
 
 
 @pytest.mark.parametrize("state", ["refused", "partly_retained"])

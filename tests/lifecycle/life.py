@@ -30,6 +30,7 @@ from assets.delivery.transports.choosing import ChosenTransports, Route
 from assets.erasure.erasing import erase_own_copies
 from assets.erasure.restoring import back_up, lay_out, put_in_place, replay, restoring_path
 from assets.errors import GallringError
+from assets.evidence.recording import record
 from assets.ingest.loading import ingest
 from assets.ingest.tables import prepare
 from assets.manifests import ledger
@@ -95,6 +96,7 @@ class Life:
                         for each in self.policy.contracts.values()}  # fmt: skip
         self._found()
         self.number = 0
+        self.proofs_seen = 0
         self.kept: list[Kept] = []
         self.snapshots: list[tuple[str, dict[str, dict[str, Row]]]] = []
         self.last_full: dict[str, date] = {}
@@ -315,10 +317,10 @@ class Life:
         yield "publish", lambda: policy.publish(warehouse)
         yield "ingest", lambda: ingest(warehouse, policy, self.site, as_of=day)
         yield "settle", lambda: settle(warehouse, policy, day)
-        yield "fall due", lambda: fall_due(warehouse, day)
         yield "rebuild", lambda: rebuild(warehouse, policy, full=False)
         yield "evaluate", lambda: evaluate_night(warehouse, policy, day, full=False)
         yield "recall", lambda: recall(warehouse, policy, day, at=instant(day, 3))
+        yield "fall due", lambda: fall_due(warehouse, day)
         yield "propose", lambda: propose(warehouse, policy, day)
         yield "seal", lambda: out.update(report=self._seal())
         if self.random.random() < 0.25:
@@ -329,6 +331,7 @@ class Life:
         yield "systems", self._systems_act
         yield "receipts", lambda: read_receipts(warehouse, self.site, self._transports(), now=instant(day, 20))
         yield "remind", lambda: remind(warehouse, day)
+        yield "evidence", lambda: record(warehouse, self.site, self.signer, instant(day, 21))
 
     def _seal(self) -> Any:
         return seal(
@@ -398,6 +401,7 @@ class Life:
             if name == "ingest":
                 self._look()
             if name == "settle":
+                self._look_at_returns()
                 self._expect("proofs", self.model.amiss_in_proofs(
                     self._proofs()[len(proofs):], self._delivered_at()
                 ))  # fmt: skip
@@ -415,7 +419,8 @@ class Life:
         return {
             manifest_id: at.replace(tzinfo=instant(self.day, 0).tzinfo)
             for manifest_id, at in self.warehouse.rows(
-                "select manifest_id, min(happened_at) from manifest.events where state = 'delivered' group by all"
+                "select manifest_id, min(coalesce(happened_at, on_day + interval 1 day)) from manifest.events "
+                "where state = 'delivered' group by all"
             )
         }
 
@@ -425,6 +430,7 @@ class Life:
             "select delivery_id from intake.deliveries where status = 'loaded'"
         )}  # fmt: skip
         self.model.take_in(loaded)
+        self._look_at_returns()
         known = self.warehouse.rows("select manifest_id, system, sequence, as_of from manifest.manifests")
         for manifest_id, system, sequence, as_of in sorted(known, key=lambda row: (row[1], row[2])):
             if not any(item.manifest_id == manifest_id for item in self.model.items.values()):
@@ -432,20 +438,23 @@ class Life:
         states_of = {item: state for item, state in self.warehouse.rows(
             "select item_id, state from manifest.item_states"
         )}  # fmt: skip
-        returned = {item for (item,) in self.warehouse.rows(
-            "select item_id from manifest.verifications where outcome = 'returned'"
-        )}  # fmt: skip
         for item in self.model.items.values():
             item.state = states_of.get(item.item_id, "unknown")
-            if item.item_id not in returned:
-                item.returned = set()
-            else:
-                item.returned |= held(self.model.row(item.record), item.record[0]) & item.fields \
-                    if not self._told_since(item) else set()  # fmt: skip
 
-    def _told_since(self, item: Item) -> bool:
-        return any(each.record == item.record and each.sequence > item.sequence and each.stands
-                   for each in self.model.items.values())  # fmt: skip
+    def _look_at_returns(self) -> None:
+        """What came back after it was verified is told no more; before anything is sealed of it anew."""
+        proofs = self._proofs()
+        returned = {item_id for item_id, outcome in proofs if outcome == "returned"}
+        for item_id, item in self.model.items.items():
+            if item_id not in returned:
+                item.returned.clear()
+        for item_id, outcome in proofs[self.proofs_seen :]:
+            item = self.model.items[item_id]
+            if outcome == "returned":
+                last = self.model.last_items(item.record)
+                there = held(self.model.row(item.record), item.record[0])
+                item.returned |= {name for name in item.fields & there if last[name] is item}
+        self.proofs_seen = len(proofs)
 
     def _read(self, manifest_id: str, system: str, sequence: int, as_of: date) -> None:
         path = self.site.outbox / folder_name(system) / manifest_id / "items.jsonl"
@@ -606,6 +615,7 @@ class Life:
         put_in_place(self.site)
         self.model.delivered = copy.deepcopy(kept.delivered)
         self.warehouse = self._open()
+        self.proofs_seen = min(self.proofs_seen, len(self._proofs()))
         self.tell(f"restored {kept.file.name}")
         self._look()
 

@@ -118,15 +118,20 @@ class Model:
 
     # -- what was told --------------------------------------------------------------------------------------------
 
-    def words(self, record: Named, *, among: Iterable[Item] | None = None) -> dict[str, str]:
+    def words(self, record: Named, *, before: int | None = None) -> dict[str, str]:
         """What the record's source was last told of each field, by what stands."""
-        told: dict[str, str] = {}
-        items = self.items.values() if among is None else among
-        for item in sorted((each for each in items if each.record == record), key=lambda each: each.sequence):
-            if item.stands and item.action != "notify":
-                for name in item.fields:
-                    told[name] = "retain" if name in item.returned else WORDS[item.action]
-        return told
+        return {
+            name: "retain" if name in item.returned else WORDS[item.action]
+            for name, item in self.last_items(record, before=before).items()
+        }
+
+    def last_items(self, record: Named, *, before: int | None = None) -> dict[str, Item]:
+        """The last item that stands about each field of a record; `before` a manifest of the chain."""
+        last: dict[str, Item] = {}
+        for item in sorted((each for each in self.items.values() if each.record == record), key=_sequence):
+            if item.stands and item.action != "notify" and (before is None or item.sequence < before):
+                last |= dict.fromkeys(item.fields, item)
+        return last
 
     def decide(self, day: date) -> None:
         """What the rules say of every record, by the oracle."""
@@ -170,9 +175,7 @@ class Model:
                       if self.says(item.record, name) != WORDS[item.action]}  # fmt: skip
             if unlike:
                 yield f"{item.record} is told to {item.action}, decided is {unlike}"
-            before = self.words(item.record, among=[
-                each for each in self.items.values() if each.record == item.record and each.sequence < item.sequence
-            ])  # fmt: skip
+            before = self.words(item.record, before=item.sequence)
             whole = any(each.stands and each.action == "erase" and not each.returned and each.sequence < item.sequence
                         for each in self.items.values() if each.record == item.record)  # fmt: skip
             news = {name for name in item.fields if before.get(name, "retain") != WORDS[item.action]}
@@ -258,3 +261,7 @@ class Model:
                 yield f"{record} {name}: gone from here without being kept out"
             if name in withheld and name not in delivered:
                 yield f"{record} {name}: said to be kept out, and its source has it no more"
+
+
+def _sequence(item: Item) -> int:
+    return item.sequence
