@@ -1,4 +1,4 @@
-"""The closed words of the evaluation: what a column that is one of a few words may hold. Decides nothing.
+"""The closed words of the evaluation and the ledger: what a column that is one of a few words holds. Decides nothing.
 
 DuckDB keeps such a column as numbers (ENUM), which it writes three times as fast as text, and everybody still reads
 words. In alphabetical order, so that the least and the greatest word are those of the text. A word outside the list
@@ -25,7 +25,11 @@ CLOCKS = tuple(
     })
 )  # fmt: skip
 
-#: Column name to its words.
+#: What a manifest's item asks of a record, and what its own source was told last of a field.
+ACTIONS = ("erase", "lift", "notify", "redact", "restrict")
+TOLD_STATES = ("erase", "restrict", "retain")
+
+#: Column name to its words, in the evaluation.
 CLOSED_WORDS = {
     "clock": CLOCKS,
     "data_category": DATA_CATEGORIES,

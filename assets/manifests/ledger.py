@@ -12,21 +12,24 @@ Tables are made here and filled by `sealing` and by `assets.delivery`. Nothing h
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from assets import vocabulary
 from assets.delivery import states
 from assets.errors import BadUsage
 from assets.manifests import told
-from assets.warehouse import DISTINCT_TEXTS, Warehouse
+from assets.vocabulary import RECORD_TYPES, enum_of
+from assets.warehouse import UNPACKED_TEXTS, Warehouse
 
 ACTIONS = ("erase", "redact", "restrict", "lift", "notify")
 
 _TABLES = {
-    "items": f"manifest_id varchar, item_id {DISTINCT_TEXTS}, system varchar, record_type varchar, "
-    f"record_key {DISTINCT_TEXTS}, action varchar, fields varchar[], because json using compression zstd, kept json, "
-    "as_of date, respond_by date, key_field varchar",
+    "items": f"manifest_id varchar, item_id {UNPACKED_TEXTS}, system varchar, record_type {enum_of(RECORD_TYPES)}, "
+    f"record_key {UNPACKED_TEXTS}, action {enum_of(vocabulary.ACTIONS)}, fields varchar[], "
+    "because json using compression zstd, kept json, as_of date, respond_by date, key_field varchar",
     "manifests": "manifest_id varchar, system varchar, sequence bigint, as_of date, issued_at timestamp, "
     "respond_by date, items bigint, items_sha256 varchar, digest varchar, previous varchar, document varchar, "
     "signature varchar",
@@ -40,6 +43,15 @@ _TABLES = {
     "reason varchar",
     "intended": "manifest_id varchar, system varchar, as_of date",
 }
+#: The columns of tables with a row per item that hold closed words: a third of what they cost as text to write, and
+#: each rewriting of the warehouse writes them.
+_CLOSED = {
+    ("items", "record_type"): vocabulary.RECORD_TYPES,
+    ("items", "action"): vocabulary.ACTIONS,
+    ("told_bits", "record_type"): vocabulary.RECORD_TYPES,
+    ("told_bits", "state"): vocabulary.TOLD_STATES,
+    ("told_bits", "action"): vocabulary.ACTIONS,
+}
 
 
 def prepare(warehouse: Warehouse) -> None:
@@ -47,23 +59,34 @@ def prepare(warehouse: Warehouse) -> None:
     told.prepare(warehouse)
     for name, columns in _TABLES.items():
         warehouse.run(f"create table if not exists manifest.{name} ({columns})")
-    _add_columns(warehouse)
+    _bring_over(warehouse)
     states.prepare(warehouse)
 
 
-def _add_columns(warehouse: Warehouse) -> None:
-    """Give tables of an older warehouse the columns that came later."""
-    there = set(
-        warehouse.rows(
-            "select table_name, column_name from duckdb_columns() where database_name = $catalog "
-            "and schema_name = 'manifest' and table_name in ('events', 'receipts')",
+def _bring_over(warehouse: Warehouse) -> None:
+    """Give tables of an older warehouse the columns that came later, and closed words as this version has them."""
+    there = {
+        (table, column): str(sql_type)
+        for table, column, sql_type in warehouse.rows(
+            "select table_name, column_name, data_type from duckdb_columns() where database_name = $catalog "
+            "and schema_name = 'manifest' and table_name in ('events', 'items', 'receipts', 'told_bits')",
             {"catalog": warehouse.catalog},
         )
-    )
+    }
+    for (table, column), words in _CLOSED.items():
+        if there[table, column].lower() != enum_of(words):
+            _close(warehouse, table, column, words)
     for name in ("events", "receipts"):
         for column in _TABLES[name].split(", "):
             if (name, column.split()[0].strip('"')) not in there:
                 warehouse.run(f"alter table manifest.{name} add column {column}")
+
+
+def _close(warehouse: Warehouse, table: str, column: str, words: Sequence[str]) -> None:
+    """Keep a column as closed words from now on; as it is, where a row says another word than these."""
+    listed = ", ".join(f"'{word}'" for word in words)
+    if not warehouse.value(f"select count(*) from manifest.{table} where cast({column} as varchar) not in ({listed})"):
+        warehouse.run(f"alter table manifest.{table} alter column {column} type {enum_of(words)}")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ Declared and changed here alone. `sealing` and a replay `tell`, a cancelled item
 from __future__ import annotations
 
 from assets.errors import BadInput
-from assets.warehouse import DISTINCT_TEXTS, Warehouse
+from assets.vocabulary import ACTIONS, RECORD_TYPES, TOLD_STATES, enum_of
+from assets.warehouse import UNPACKED_TEXTS, Warehouse
 
 #: A number has so many bits to spare.
 MOST_FIELDS = 120
@@ -34,8 +35,8 @@ _NAMED = "cast(told.high as hugeint) * 1152921504606846976 + told.low"
 
 _COLUMNS = "record_type, record_key, state, named, item_id, as_of, action"
 _TABLES = {
-    "told_bits": f"record_type varchar, record_key {DISTINCT_TEXTS}, state varchar, low bigint, high bigint, "
-    f"item_id {DISTINCT_TEXTS}, as_of date, action varchar",
+    "told_bits": f"record_type {enum_of(RECORD_TYPES)}, record_key {UNPACKED_TEXTS}, state {enum_of(TOLD_STATES)}, "
+    f"low bigint, high bigint, item_id {UNPACKED_TEXTS}, as_of date, action {enum_of(ACTIONS)}",
     "field_numbers": "record_type varchar, field varchar, bit hugeint",
     "replaced_fields": "item_id varchar, record_type varchar, record_key varchar, field varchar, state varchar, "
     "told_by varchar, as_of date, action varchar",

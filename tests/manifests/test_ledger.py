@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
+from assets import vocabulary
 from assets.errors import BadUsage
 from assets.manifests import ledger
 from assets.warehouse import Warehouse
 from tests.manifests.company import DAY, Company, full
+from tests.manifests.ordered import order_erased
 
 OUTCOMES = {
     ("customer", "C1"): full("customer", "erase"),
@@ -66,3 +69,52 @@ def test_an_id_that_is_none_or_several_is_told(warehouse: Warehouse, manifest_id
 
 def test_an_empty_warehouse_has_no_manifests() -> None:
     assert ledger.manifests(Warehouse.in_memory()) == []
+
+
+def types(warehouse: Warehouse) -> dict[tuple[str, str], str]:
+    return {
+        (table, column): sql_type
+        for table, column, sql_type in warehouse.rows(
+            "select table_name, column_name, left(data_type, 4) from duckdb_columns() where schema_name = 'manifest'"
+        )
+    }
+
+
+CLOSED = [("items", "record_type"), ("items", "action")] + [
+    ("told_bits", name) for name in ("record_type", "state", "action")
+]
+
+
+@pytest.mark.parametrize("earlier", ["varchar", "enum('erase', 'customer', 'order')"])
+def test_words_of_an_earlier_version_are_brought_over_once_and_say_the_same(tmp_path: Path, earlier: str) -> None:
+    with Warehouse.open(tmp_path / "w.duckdb", key=None) as warehouse:
+        ledger.prepare(warehouse)
+        for table, column in CLOSED:
+            warehouse.run(f"alter table manifest.{table} alter column {column} type {earlier}")
+        for key in ("O1", "O2"):
+            order_erased(warehouse, "order", key, "contact_name")
+        before = warehouse.rows("select record_type, record_key, state, action from manifest.told order by all")
+        assert [row[:3] for row in before] == [("order", "O1", "erase"), ("order", "O2", "erase")]
+    with Warehouse.open(tmp_path / "w.duckdb", key=None) as warehouse:
+        ledger.prepare(warehouse)
+        assert {types(warehouse)[each] for each in CLOSED} == {"ENUM"}
+        ledger.prepare(warehouse)
+        assert warehouse.rows("select record_type, record_key, state, action from manifest.told order by all") == before
+        assert warehouse.value("select count(*) from manifest.ordered_fields where record_type = 'order'") == 2
+        warehouse.run("update manifest.told_bits set record_type = 'consent', state = 'restrict', action = 'lift'")
+
+
+def test_a_word_that_this_version_does_not_know_stays_as_it_was_told() -> None:
+    warehouse = Warehouse.in_memory(threads=1)
+    ledger.prepare(warehouse)
+    warehouse.run("alter table manifest.told_bits alter column record_type type varchar")
+    order_erased(warehouse, "loyalty_card", "L1", "number")
+    ledger.prepare(warehouse)
+    assert types(warehouse)["told_bits", "record_type"] == "VARC"
+    assert warehouse.rows("select record_type, record_key, field from manifest.ordered_fields") == [
+        ("loyalty_card", "L1", "number")
+    ]
+
+
+def test_the_ledger_knows_every_action() -> None:
+    assert tuple(sorted(ledger.ACTIONS)) == vocabulary.ACTIONS
