@@ -5,13 +5,13 @@ Runs any number of times: what is there stays, what is missing is made, and a ke
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from pathlib import Path
 
 from assets.errors import BadInput
 from assets.ingest.contracts import CONTRACTS
+from assets.ingest.writing import discard_half_written, write_whole
 from assets.manifests.signatures import make_key, write_public_key
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.site import FOLDERS, Site
@@ -68,7 +68,8 @@ def _refuse_foreign(site: Site) -> None:
         raise BadInput(f"{site.path} is a file: name a folder that is empty or not there yet.")
     if site.settings.exists() or not site.path.exists():
         return
-    there = {path.name for path in site.path.iterdir()}
+    half_written = f".{site.settings.name}-"
+    there = {path.name for path in site.path.iterdir() if not path.name.startswith(half_written)}
     if there != set(FOLDERS[: len(there)]):  # else it is empty, or a site that was cut off while it was made
         raise BadInput(f"{site.path} is not empty and not a site: name a folder that is empty or not there yet.")
 
@@ -92,6 +93,8 @@ def _make_keys(site: Site, settings: Settings) -> None:
     if settings.pseudonym_key is None:
         _write_new(site.keys / PSEUDONYM_KEY, secrets.token_hex(32) + "\n")
     private, public = site.keys / SIGNING_KEY, site.keys / PUBLIC_KEY
+    for half in (private, public):
+        discard_half_written(half)
     if not private.exists():
         make_key(private, public)
     elif not public.exists():  # cut off between the two
@@ -120,10 +123,5 @@ def _write_new(path: Path, text: str) -> None:
     """Write a file that is not there yet, whole or not at all, readable by its owner alone."""
     if path.exists():
         return
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    half.replace(path)
+    discard_half_written(path)
+    write_whole(path, text.encode())

@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 
 from assets.errors import BadUsage
-from assets.ingest.writing import write_whole
+from assets.ingest.writing import discard_half_written, write_whole
 from assets.site import Site
 from orchestration.opening import (
     NEXT_WAREHOUSE_KEY,
@@ -56,5 +56,6 @@ def rotate_key(site: Site, settings: Settings) -> Rotation:
 
 def _make_next_key(site: Site) -> str:
     key = secrets.token_hex(32)
+    discard_half_written(site.keys / NEXT_WAREHOUSE_KEY)
     write_whole(site.keys / NEXT_WAREHOUSE_KEY, f"{key}\n".encode())
     return key

@@ -19,7 +19,7 @@ from typing import Any
 
 from assets.errors import CheckFailed
 from assets.evidence.verify_bundle import HEAD, KEY, LARGEST, canonical, chain_problems, lines_of
-from assets.ingest.writing import flush_folder, write_whole
+from assets.ingest.writing import discard_half_written, flush_folder, write_whole
 from assets.manifests.signatures import PublicKey, Signer
 from assets.site import Site
 
@@ -139,6 +139,7 @@ def _begin(site: Site, signer: Signer, chain: Chain, recorded_at: datetime) -> N
     """Make the folder and the first head; take away what a crash left after the signed one."""
     folder = site.evidence / _FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    discard_half_written(site.evidence / HEAD)
     if not (site.evidence / HEAD).exists():
         write_head(site, signer, 0, None, recorded_at)
     if chain.surplus:

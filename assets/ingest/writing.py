@@ -23,6 +23,12 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     flush_folder(path.parent)
 
 
+def discard_half_written(path: Path) -> None:
+    """Remove what processes that died left of writing `path`, where nobody else can be at it now."""
+    for half in path.parent.glob(f".{path.name}-*"):
+        half.unlink(missing_ok=True)
+
+
 def flush_folder(folder: Path) -> None:
     """Flush a folder's entries to disk, so that a rename in it survives a crash."""
     descriptor = os.open(folder, os.O_RDONLY)

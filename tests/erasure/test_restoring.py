@@ -232,8 +232,10 @@ def test_a_rotation_cut_off_before_the_swap_goes_on_with_the_same_next_key(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Warehouse, "swap_in", cut_off)
+    (site.keys / ".warehouse.key.next-killed").touch()
     with pytest.raises(KeyboardInterrupt):
         rotate_key(site, settings(site))
+    assert not (site.keys / ".warehouse.key.next-killed").exists()
     monkeypatch.undo()
     opened(site).close()
     assert rotate_key(site, settings(site)).backups == 0, "the backup had been written anew already"

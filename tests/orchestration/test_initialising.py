@@ -78,7 +78,11 @@ def test_what_is_missing_is_made_again_but_for_keys_that_something_was_written_w
 def test_a_site_that_was_cut_off_while_it_was_made_is_made_whole(tmp_path: Path, made: int) -> None:
     for name in FOLDERS[:made]:
         (tmp_path / "site" / name).mkdir(parents=True)
+    if made == len(FOLDERS):
+        for name in ("keys/.warehouse.key-killed", "keys/.signing.pem-killed", ".gallring.toml-killed"):
+            (tmp_path / "site" / name).touch()
     site = make_site(tmp_path / "site")
+    assert not list(site.path.rglob(".*-killed"))
     assert load_signer(site).sign(b"x")
     assert load_policy(Settings.load(site)).sha256 == Policy.load().sha256
     (tmp_path / "other" / "keys").mkdir(parents=True)
