@@ -396,6 +396,17 @@ def is_read(warehouse: Warehouse, policy: HasDigest) -> bool:
     return since is not None and since.fingerprint == fingerprint(warehouse, policy) and _is_shipped(policy)
 
 
+def look_again(warehouse: Warehouse, records: Iterable[tuple[str, int]]) -> None:
+    """Have the next evaluation look at records anew, because what it reads of them beside `core.*` is another.
+
+    Args:
+        warehouse: where up to now no night need have been remembered; then everything is evaluated anyway.
+        records: their record types and surrogates.
+    """
+    if warehouse.exists("nights", "pending"):
+        warehouse.insert("nights.pending", ("kind", "each"), [list(record) for record in records])
+
+
 def last_evaluated(warehouse: Warehouse, policy: HasDigest) -> date | None:
     """The day of the evaluation that stands, where this policy and program made it; else None."""
     rows = warehouse.rows("select as_of from nights.evaluated where fingerprint = ?", [fingerprint(warehouse, policy)])

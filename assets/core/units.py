@@ -412,7 +412,7 @@ def stage(
 
 def _lay_out(made: Stage, linked: bool) -> None:
     part = made.part
-    for schema in ("wanted", "policy", "raw", "core", "triggers", "purposes", "retention"):
+    for schema in ("wanted", "policy", "office", "raw", "core", "triggers", "purposes", "retention"):
         part.run(f"create schema {schema}")
     for name in (*KIND, "node", *_HASHES):
         part.run(f"create table wanted.{identifier(name)} (each {'uuid' if name in _HASHES else 'bigint'})")

@@ -17,6 +17,8 @@ from assets.warehouse import Warehouse
 TRIGGER_GROUP = "3_triggers"
 PURPOSE_GROUP = "4_purposes"
 GROUP = "5_retention"
+#: What the office enters at the site itself, whenever it does.
+_NO_ASSETS = ("office.matches",)
 
 
 def retention_assets(policy: Policy) -> list[AssetsDefinition]:
@@ -30,7 +32,7 @@ def retention_assets(policy: Policy) -> list[AssetsDefinition]:
             description="What every purpose claims, gathered. Grain: a clock of a purpose on a record.",
             deps=[model.table for model in policy.purpose_models],
         ),
-        *(model_spec(model, group=GROUP) for model in Models.of("retention").ordered),
+        *(model_spec(model, group=GROUP, without=_NO_ASSETS) for model in Models.of("retention").ordered),
     ]
 
     @multi_asset(name="retention", specs=specs, description="Every purpose on every record, as of the day.", pool=POOL)

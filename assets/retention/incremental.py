@@ -217,9 +217,10 @@ def _with_views(models: tuple[Model, ...]) -> tuple[Model, ...]:
 
 
 def _lay_out(part: Stage, models: tuple[Model, ...]) -> None:
-    """What models read beside the tables of the part: views of `core.*`, over its raw tables, and the policy."""
+    """What models read beside the tables of the part: views of `core.*`, over its raw tables, policy and decisions."""
     Models([model for model in models if model.schema == "core"]).build(part.part)
-    for table in sorted({name for model in models for name in model.references if name.startswith("policy.")}):
+    whole = ("policy.", "office.")
+    for table in sorted({name for model in models for name in model.references if name.startswith(whole)}):
         part.copy_whole(table)
 
 

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from assets.core.changing import look_again
 from assets.errors import BadInput, CheckFailed
 from assets.models import SQL, Model
 from assets.rights.matching import LEAST_WEIGHT, compared, levels
 from assets.rights.people import Person
-from assets.rights.registers import Entry, note, prepare
+from assets.rights.readings import records_named
+from assets.rights.registers import Entry, note
 from assets.warehouse import Warehouse, identifier
 
+#: A row by its record type and its source's own key.
+Side = tuple[str, str]
 POSSIBLE_MATCHES = Model("rights", SQL / "rights" / "possible_matches.sql")
 _DECISIONS = "first_type", "first_key", "second_type", "second_key", "same", "decided_at"
 #: From which weight a pair is called so; below the last: an address alone.
@@ -94,16 +98,15 @@ def matches(warehouse: Warehouse, *, every: bool = False, pair: str | None = Non
     """The possible matches that nobody has decided yet, the likeliest first; with `every`, the decided ones too.
 
     Args:
-        warehouse: with `raw.*` and `core.people` in it.
+        warehouse: evaluated.
         every: the decided ones too.
         pair: look at no other pair.
 
     Raises:
         CheckFailed: nothing has been run yet.
     """
-    if not warehouse.exists("core", "people"):
+    if not warehouse.exists("retention", "decided_people"):
         raise CheckFailed("Nobody has been resolved yet: `gallring run` does it.")
-    prepare(warehouse)
     with compared(warehouse, pair):
         rows = warehouse.records(POSSIBLE_MATCHES.statement, {"pair": pair, "least": LEAST_WEIGHT})
     return [match for row in rows if (match := _match(row)).decided is None or every]
@@ -133,9 +136,8 @@ def undecided_pairs(warehouse: Warehouse, people: Iterable[Person]) -> list[str]
 
     Compares nothing: what else may be a match, `matches` finds. None before anybody has been resolved.
     """
-    if not warehouse.exists("core", "person_nodes"):
+    if not warehouse.exists("retention", "decided_people"):
         return []
-    prepare(warehouse)
     found = {pair for person in people for (pair,) in warehouse.rows(_SAME_ADDRESS, {"person": person.person_id})}
     return sorted(found)
 
@@ -155,19 +157,14 @@ _SAME_ADDRESS = """
         from keyed
         inner join core.person_nodes as node on keyed.record_type = node.node_type and keyed.row_id = node.row_id
         inner join core.people as person on node.node_id = person.node_id
-    ),
-    decided as (
-        select one.person_id as one_person, other.person_id as other_person from office.matches as said
-        inner join resolved as one on said.first_type = one.record_type and said.first_key = one.record_key
-        inner join resolved as other on said.second_type = other.record_type and said.second_key = other.record_key
     )
     select min(least(own.name, other.name) || '+' || greatest(own.name, other.name)) as pair
     from resolved as own
     inner join resolved as other on own.email_key = other.email_key
     where own.person_id = $person and other.person_id <> $person
         and not exists (
-            select 1 from decided where (decided.one_person = $person and decided.other_person = other.person_id)
-                or (decided.other_person = $person and decided.one_person = other.person_id)
+            select 1 from retention.decided_people as decided
+            where decided.person_id = $person and decided.other_id = other.person_id
         )
     group by other.person_id
 """
@@ -180,17 +177,23 @@ def decide(warehouse: Warehouse, pair: str, *, same: bool, on: date, at: datetim
         BadInput: there is no such pair.
     """
     found = find_match(warehouse, pair)
-    sides = (found.first_type, found.first_key, found.second_type, found.second_key)
     with warehouse.transaction():
-        for first_type, first_key, second_type, second_key in (sides, (*sides[2:], *sides[:2])):
-            warehouse.run(
-                "delete from office.matches "
-                "where first_type = ? and first_key = ? and second_type = ? and second_key = ?",
-                [first_type, first_key, second_type, second_key],
-            )
-        warehouse.insert("office.matches", _DECISIONS, [(*sides, same, on)])
+        remember(
+            warehouse, (found.first_type, found.first_key), (found.second_type, found.second_key), same=same, on=on
+        )
         note(warehouse, [Entry("matches", pair)], at, "decided", "same" if same else "different")
     return found
+
+
+def remember(warehouse: Warehouse, first: Side, second: Side, *, same: bool, on: date) -> None:
+    """Remember what was said of two rows, and have the next evaluation, whose findings tell of them, look again."""
+    for one, other in ((first, second), (second, first)):
+        warehouse.run(
+            "delete from office.matches where first_type = ? and first_key = ? and second_type = ? and second_key = ?",
+            [*one, *other],
+        )
+    warehouse.insert("office.matches", _DECISIONS, [(*first, *second, same, on)])
+    look_again(warehouse, records_named(warehouse, [first, second]))
 
 
 def side_by_side(warehouse: Warehouse, match: Match) -> list[tuple[str, str | None, str | None]]:

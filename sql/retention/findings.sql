@@ -11,6 +11,41 @@ with shared_addresses as (
     having min(person.person_id) < max(person.person_id)
 ),
 
+residents as (
+    select
+        node.email_key,
+        node.node_type,
+        node.row_id,
+        person.person_id
+    from core.person_nodes as node
+    inner join core.people as person
+        on node.node_id = person.node_id
+    inner join shared_addresses as shared
+        on node.email_key = shared.email_key
+),
+
+crowds as (
+    select
+        resident.email_key,
+        cast(count(distinct resident.person_id) as bigint) as people
+    from residents as resident
+    group by resident.email_key
+),
+
+-- Of how many others at an address a person has said whether they are one with who has it too.
+settled as (
+    select
+        resident.email_key,
+        resident.person_id,
+        cast(count(distinct decided.other_id) as bigint) as others
+    from residents as resident
+    inner join retention.decided_people as decided
+        on resident.person_id = decided.person_id
+    inner join residents as other
+        on decided.other_id = other.person_id and resident.email_key = other.email_key
+    group by resident.email_key, resident.person_id
+),
+
 reaching as (
     select reached.request_id
     from triggers.request_people as reached
@@ -106,12 +141,15 @@ where
 union all
 select
     'possible_match' as finding,
-    node.node_type as record_type,
-    node.row_id,
+    resident.node_type as record_type,
+    resident.row_id,
     'the same e-mail address as another person' as detail
-from core.person_nodes as node
-inner join shared_addresses as shared
-    on node.email_key = shared.email_key
+from residents as resident
+inner join crowds as crowd
+    on resident.email_key = crowd.email_key
+left join settled
+    on resident.email_key = settled.email_key and resident.person_id = settled.person_id
+where crowd.people - 1 > coalesce(settled.others, 0)
 union all
 select
     'date_ahead' as finding,

@@ -57,27 +57,6 @@ best as (
         order by
             named.weight desc, named.first_type asc, named.first_key asc, named.second_type asc, named.second_key asc
     ) = 1
-),
-
--- What a person said of any two rows holds for the two people they are; the last word counts.
-decided as (
-    select
-        least(first_person.person_id, second_person.person_id) as low_person,
-        greatest(first_person.person_id, second_person.person_id) as high_person,
-        matches.same
-    from office.matches as matches
-    inner join memory.matching.candidates as first_row
-        on matches.first_type = first_row.record_type and matches.first_key = first_row.record_key
-    inner join memory.matching.candidates as second_row
-        on matches.second_type = second_row.record_type and matches.second_key = second_row.record_key
-    inner join core.people as first_person on first_row.node_id = first_person.node_id
-    inner join core.people as second_person on second_row.node_id = second_person.node_id
-    qualify row_number() over (
-        partition by
-            least(first_person.person_id, second_person.person_id),
-            greatest(first_person.person_id, second_person.person_id)
-        order by matches.decided_at desc, matches.same asc, matches.first_key asc, matches.second_key asc
-    ) = 1
 )
 
 select
@@ -95,6 +74,7 @@ select
     best.gamma_organisation,
     case when decided.same then 'yes' when not decided.same then 'no' end as decided
 from best
-left join decided on best.low_person = decided.low_person and best.high_person = decided.high_person
+left join retention.decided_people as decided
+    on best.low_person = decided.person_id and best.high_person = decided.other_id
 order by
     round(best.weight, 1) desc, best.first_type asc, best.first_key asc, best.second_type asc, best.second_key asc

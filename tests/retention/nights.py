@@ -20,7 +20,7 @@ from assets.manifests.sealing import seal
 from assets.policy import Policy
 from assets.retention.evaluation import evaluate
 from assets.retention.incremental import Evaluated, evaluate_night
-from assets.rights import registers
+from assets.rights import matches, registers
 from assets.warehouse import Warehouse, identifier
 from tests.oracle.companies import random_company
 
@@ -72,6 +72,8 @@ def _second_opinion(warehouse: Warehouse, policy: Policy, as_of: date) -> Iterat
         second = Warehouse(cursor, SECOND)
         second.run(f"set search_path = '{SECOND}.main,memory.main'")
         second.run("create schema raw")
+        second.run("create schema office")
+        second.run(f"create view office.matches as from {warehouse.catalog}.office.matches")
         for (table,) in warehouse.rows(
             "select table_name from information_schema.tables where table_catalog = ? and table_schema = 'raw'",
             [warehouse.catalog],
@@ -191,9 +193,13 @@ class Company:
             self.policy = self.random.choice(self.policies)
 
     def enter(self, warehouse: Warehouse) -> None:
-        """The office places a hold, or takes a request down, at the site itself."""
+        """The office places a hold, takes a request down, or says of two rows whether they are one person."""
         at = datetime.combine(self.day, time(12))
-        if self.random.random() < 0.5:
+        chance = self.random.random()
+        if chance < 0.3:
+            self._decide(warehouse)
+            return
+        if chance < 0.65:
             kind, key = self._some_record()
             row = {"hold_id": registers.next_id(warehouse, "holds"), "record_type": kind, "record_key": key,
                    "placed_at": self.day, "reason": "tvist"}  # fmt: skip
@@ -205,6 +211,20 @@ class Company:
                "kind": self.random.choice(("objection", "restriction", "erasure")),
                "identity_verified_at": self.day}  # fmt: skip
         registers.enter(warehouse, "requests", [row], at, "received")
+
+    def _decide(self, warehouse: Warehouse) -> None:
+        """Mostly of two with one address, where there are any."""
+        rows = warehouse.rows(
+            "select record.record_type, record.record_key, node.email_key from core.person_nodes as node "
+            "inner join core.records as record on node.node_type = record.record_type and node.row_id = record.row_id "
+            "order by all"
+        )
+        if not rows:
+            return
+        kind, key, address = self.random.choice(rows)
+        others = [row for row in rows if address is not None and row[2] == address]
+        other = self.random.choice(others if self.random.random() < 0.8 and others else rows)
+        matches.remember(warehouse, (kind, key), other[:2], same=self.random.random() < 0.3, on=self.day)
 
     def _some_record(self) -> tuple[str, str]:
         """A record; now and then a customer that nobody knows."""

@@ -276,6 +276,8 @@ _STANDS_IN = {
 _LINKED = {
     *LINKS, "found_by_key", "consent_id", "interaction_id", "event_id", "request_id", "hold_id", "record_type",
     "record_key", "row_id", "node_id", "person_id",
+    # what a person said of two rows is read of people who have one address
+    "first_type", "first_key", "second_type", "second_key", "node_type", "other_id",
 }  # fmt: skip
 _EVERYBODY = {
     "purpose", "clock", "category_id", "data_category", "bundle_id", "claimable_id", "is_singled", "last_voucher_on",

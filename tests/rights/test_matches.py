@@ -7,8 +7,10 @@ import json
 import pytest
 
 from assets.core.building import build
+from assets.core.changing import rebuild
 from assets.errors import BadInput
 from assets.ingest.loading import load_rows
+from assets.retention.incremental import evaluate_night
 from assets.rights import matching
 from assets.rights.matches import decide, find_match, matches, side_by_side, undecided_pairs
 from assets.rights.people import find_person
@@ -43,7 +45,7 @@ def people() -> Warehouse:
         ],
         "mailing/subscribers": [],
     })  # fmt: skip
-    build(found)
+    evaluated(found)
     return found
 
 
@@ -143,6 +145,24 @@ def test_a_decision_holds_for_the_people_whichever_rows_stand_for_them(own: Ware
     build(own)
     assert not any("B2" in match.pair for match in matches(own))
     assert [match.decided for match in matches(own, every=True) if "B2" in match.pair] == ["no"]
+
+
+def test_the_nights_finding_lists_nobody_of_whom_everything_is_decided(own: Warehouse) -> None:
+    def found() -> list[str]:
+        rebuild(own, policy())
+        evaluate_night(own, policy(), DAY)
+        return [key for (key,) in own.rows(
+            "select record_key from retention.findings inner join retention.records using (record_type, row_id) "
+            "where finding = 'possible_match' order by all"
+        )]  # fmt: skip
+
+    assert found() == ["A1", "A2", "A3"]
+    decide(own, "customer/A1+customer/A2", same=False, on=DAY, at=NOW)
+    assert found() == ["A1", "A2", "A3"]  # the third is of nobody known to be another
+    decide(own, "customer/A1+customer/A3", same=True, on=DAY, at=NOW)
+    assert found() == ["A2", "A3"]
+    decide(own, "customer/A2+customer/A3", same=False, on=DAY, at=NOW)
+    assert found() == []
 
 
 def test_a_pair_that_is_none_is_refused(warehouse: Warehouse) -> None:
