@@ -2,7 +2,8 @@
 
 The truth about what was sealed is the outbox: signed manifests, each pointing at the one before. A restored warehouse
 is older than its outbox, so before anything may read it, every manifest that it does not know is recorded again
-(`replay`) and what they order erased leaves it (`assets.erasure.erasing`). All of that happens beside the site's
+(`replay`), what the evidence log says became of it too (an order that its system has is no order that can be taken
+back), and what they order erased leaves it (`assets.erasure.erasing`). All of that happens beside the site's
 warehouse, which is replaced last and whole. Knows nothing of settings, keys' files or Dagster.
 """
 
@@ -11,14 +12,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from assets.delivery.approving import withdraw
+from assets.delivery.states import Event, record
 from assets.erasure.copies import BACKUP_NAME
 from assets.erasure.periods import last_day
 from assets.errors import BadInput, GallringError
+from assets.evidence.chain import read_chain
 from assets.ingest.projecting import literal
 from assets.manifests import documents, fields, ledger, told
 from assets.manifests.signatures import PublicKey
@@ -160,10 +165,12 @@ def replay(warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey) -> 
     """Record every manifest of the outbox that the ledger does not know, oldest first, as if sealed here.
 
     All or nothing. What an order about a whole record named field by field is not in the manifest: all its fields
-    count as ordered.
+    count as ordered. What the evidence log tells of whole manifests (approved, delivered, cancelled) is recorded again
+    too; what it does not tell is as it was in the backup, or issued.
 
     Raises:
         BadInput: a manifest does not verify, or its chain does not join on to the ledger's.
+        EvidenceBroken: the evidence log is not what was signed.
     """
     with warehouse.transaction():
         ledger.prepare(warehouse)
@@ -171,6 +178,7 @@ def replay(warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey) -> 
         fields.number_fields(warehouse)
         chained = _in_order(warehouse, unknown_manifests(warehouse, site), key)
         items = sum(_record(warehouse, folder, document) for folder, document in chained)
+        _follow_log(warehouse, read_chain(site, key).entries)
     return Replayed(len(chained), items)
 
 
@@ -230,6 +238,36 @@ def _record(warehouse: Warehouse, folder: Path, document: dict[str, Any]) -> int
         raise BadInput(f"{folder.name}: {count} items were read where the manifest states another number.")
     warehouse.run("drop table replayed_items")
     return count
+
+
+def _follow_log(warehouse: Warehouse, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Record what the evidence log says became of whole manifests, where the ledger does not know it.
+
+    One that was delivered can be recalled by a lift alone; one that was cancelled takes back its word.
+    """
+    sizes = dict(warehouse.rows("select manifest_id, items from manifest.manifests"))
+    events = [
+        Event(facts["manifest_id"], facts["state"], date.fromisoformat(facts["on"]), _ORIGINS[facts["state"]],
+              reason=facts["reason"], by_whom=facts["by"])
+        for facts in (entry["facts"] for entry in entries if entry["kind"] in _ORIGINS)
+        if facts["items"] == sizes.get(facts["manifest_id"])
+    ]  # fmt: skip
+    delivered = {event.manifest_id for event in events if event.state == "delivered"}
+    undelivered = dict(
+        warehouse.rows(
+            "select manifest_id, sum(items) from manifest.manifest_states where state in ('issued', 'approved') "
+            "group by manifest_id"
+        )
+    )
+    for event in events:
+        whole = undelivered.get(event.manifest_id) == sizes[event.manifest_id]
+        if event.state == "cancelled" and whole and event.manifest_id not in delivered:
+            withdraw(warehouse, event)
+    record(warehouse, [event for event in events if event.state != "cancelled"])
+
+
+#: What a whole manifest can have become, as the evidence log names it, and where that step comes from.
+_ORIGINS = {"approved": "approve", "delivered": "deliver", "cancelled": "cancel"}
 
 
 def _flush_folder(folder: Path) -> None:

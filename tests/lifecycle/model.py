@@ -227,12 +227,16 @@ class Model:
                            f"erase it ({item_id[:6]}), and no other word is under way")  # fmt: skip
 
     def amiss_in_proofs(self, proved: Iterable[tuple[str, str]], delivered_at: dict[str, datetime]) -> Iterator[str]:
-        """Of proofs given tonight: verified is what an export has shown, returned what is there again."""
+        """Of proofs given tonight: verified is what an export has shown, returned what is there again.
+
+        A field of which something else was told since is none of its order's any more.
+        """
         for item_id, outcome in proved:
             item = self.items[item_id]
             table = TABLES[item.record[0]][0]
             row = self.row(item.record)
-            still = held(row, item.record[0]) & item.fields
+            last = self.last_items(item.record)
+            still = {name for name in held(row, item.record[0]) & item.fields if last.get(name) is item}
             at = delivered_at.get(item.manifest_id)
             if outcome in ("verified", "discrepancy") and (at is None or self.delivered.full_at[table] <= at):
                 yield f"{item.record} {outcome}: no export was extracted after its order was delivered"
