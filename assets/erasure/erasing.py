@@ -9,6 +9,7 @@ and keys that the rules read, keyed hashes and `known_*`. Values of the same fie
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 
@@ -29,6 +30,8 @@ _REWRITES = (
 )
 #: What its owners make anew before anybody reads it: not worth copying and proving.
 _REMADE = (*changes.WORKING_TABLES, *gate.WORKING_TABLES, *settling.WORKING_TABLES)
+#: Rows of a raw table from which on what is due is looked for by all threads (`Warehouse.one_thread`).
+_WORTH_SHARING = 1_000_000
 _LOCAL_DAY = f"cast(timezone('{LOCAL_ZONE}', timezone('UTC', deliveries.extracted_at)) as date)"
 
 
@@ -105,7 +108,8 @@ def erase_own_copies(
     """
     prepare(warehouse)
     entries = registers.find_due(warehouse, policy.contracts, as_of, closed)
-    due = _find_due(warehouse, policy.contracts, as_of, quarantine, residue, entries)
+    with nullcontext() if _is_worth_sharing(warehouse) else warehouse.one_thread():
+        due = _find_due(warehouse, policy.contracts, as_of, quarantine, residue, entries)
     erasure = _rewrite(warehouse, due, as_of) if due.reasons else Erasure(as_of)
     for contract in policy.contracts.values():
         warehouse.run(f"drop table if exists temp.{_losing(contract)}")
@@ -139,6 +143,18 @@ def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: 
 
 
 # -- what must go ------------------------------------------------------------------------------------------------------
+
+
+def _is_worth_sharing(warehouse: Warehouse) -> bool:
+    """Whether a raw table is so large that all threads look through it together in less work than one does."""
+    return bool(
+        warehouse.value(
+            "select coalesce(max(estimated_size), 0) from duckdb_tables() "
+            "where database_name = $catalog and schema_name = 'raw'",
+            {"catalog": warehouse.catalog},
+        )
+        >= _WORTH_SHARING
+    )
 
 
 def _find_due(

@@ -16,6 +16,7 @@ import pytest
 from assets.delivery import settling
 from assets.erasure import erasing
 from assets.erasure.erasing import Erasure
+from assets.ingest import tables
 from assets.ingest.contracts import Contract
 from assets.ingest.recognising import mark_when_ordered, ordered_of
 from assets.manifests import gate, told
@@ -235,6 +236,26 @@ def shuffle(warehouse: Warehouse, contract: Contract) -> None:
             f"where rowid % 13 = {number}"
         )
     warehouse.run(f"update {raw} set row_digest = hash(rowid) where rowid % 3 = 0")
+
+
+@pytest.mark.parametrize(("worth_sharing", "threads"), [(0, 2), (1, 1)])
+def test_what_is_due_is_looked_for_by_as_many_threads_as_pay(
+    plain: House, monkeypatch: pytest.MonkeyPatch, worth_sharing: int, threads: int
+) -> None:
+    tables.prepare(plain.warehouse, POLICY)
+    plain.warehouse.run("set threads = 2")
+    monkeypatch.setattr(erasing, "_WORTH_SHARING", worth_sharing)
+    seen = []
+
+    def looked(warehouse: Warehouse, *rest: Any) -> Any:
+        seen.append(warehouse.value("select current_setting('threads')"))
+        return found(warehouse, *rest)
+
+    found = erasing._find_due
+    monkeypatch.setattr(erasing, "_find_due", looked)
+    assert plain.erase(DAY).reasons == ()
+    assert seen == [threads]
+    assert plain.warehouse.value("select current_setting('threads')") == 2
 
 
 def test_quarantined_rows_leave_after_their_last_day(plain: House) -> None:
