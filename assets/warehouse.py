@@ -57,6 +57,10 @@ class MachineLacks(WarehouseError):
     """The machine could not do it: too little disk or memory, or a file that may not be written."""
 
 
+class WarehouseDamaged(MachineLacks):
+    """The file is not as it was written: a byte of it was changed, or a part is gone."""
+
+
 class RewriteFailed(WarehouseError):
     """A new file could not be written, or does not hold exactly what was to stay; the old one is as it was."""
 
@@ -673,6 +677,8 @@ _STRUCTURAL = (duckdb.CatalogException, duckdb.BinderException, duckdb.ParserExc
 
 
 def _failure(sql: str, error: duckdb.Error) -> WarehouseError:
+    if _tells(error, _OF_A_PAGE):
+        return WarehouseDamaged(f"The warehouse is damaged (found by `{_headline(sql)} …`): {_MENDS_DAMAGE}")
     detail = f": {str(error).splitlines()[0]}" if isinstance(error, _STRUCTURAL) else ""
     return _class_of(error)(f"{_kind(error)} in `{_headline(sql)} …`{detail}{_remedy(error)}")
 
@@ -706,9 +712,25 @@ def _remedy(error: duckdb.Error) -> str:
     return next((f". {told}" for said, told in _REMEDIES if said in text), "")
 
 
+#: What the engine says of a page of a database file that does not fit its checksum or its seal.
+_OF_A_PAGE = ("corrupt database file", "aes tag differs")
+#: And of a file that is none, or not whole.
+_OF_A_FILE = (*_OF_A_PAGE, "not a valid duckdb database", "could not read enough bytes")
+_MENDS_DAMAGE = (
+    "`gallring restore FILE` brings back the last backup. Look for a failing disk, or for who changed the file."
+)
+
+
+def _tells(error: duckdb.Error, words: Iterable[str]) -> bool:
+    text = str(error).lower()
+    return any(each in text for each in words)
+
+
 def _opening_error(path: Path, error: duckdb.Error) -> WarehouseError:
     text = str(error).replace(str(path), "").lower()  # a path may hold any of these words
-    if "lock" in text:
+    if any(each in text for each in _OF_A_FILE):
+        return WarehouseDamaged(f"{path.name} is damaged, or no warehouse: {_MENDS_DAMAGE}")
+    if "set lock" in text or "conflicting lock" in text:
         return WarehouseLocked(f"{path.name} is open in another process: wait for that run to end, then try again.")
     if "encrypt" in text or "key" in text:
         return WarehouseKeyError(f"{path.name} does not open with this key: check the warehouse key of the site.")

@@ -5,6 +5,7 @@ Finds keys, policy and files; what is replayed and erased is `assets.erasure`'s.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -40,6 +41,9 @@ def restore_file(site: Site, settings: Settings, file: Path, as_of: date) -> tup
         try:
             with open_file(site, settings, target) as warehouse:
                 outcome = _replayed(warehouse, site, settings, as_of)
+            if current is not None:
+                with suppress(WarehouseError):  # a damaged one makes way as it is
+                    current.checkpoint()  # its log goes first, and a kill may come right after
             put_in_place(site)
         except BaseException:
             discard_laid_out(site)

@@ -11,13 +11,15 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from assets import warehouse
 from assets.erasure.restoring import NotReplayed, back_up, require_restorable, unknown_manifests
 from assets.errors import BadInput, BadUsage
 from assets.manifests import folders
 from assets.site import Site
-from assets.warehouse import Warehouse, WarehouseKeyError, WarehouseLocked
+from assets.warehouse import Warehouse, WarehouseDamaged, WarehouseKeyError, WarehouseLocked
 from orchestration.cli import main
 from orchestration.initialising import make_site
 from orchestration.opening import open_warehouse, require_private_inbox
@@ -146,6 +148,46 @@ def test_a_restore_that_fails_leaves_the_warehouse_as_it_was(site: Site, file: P
         restore_file(site, settings(site), file, DAY)
     assert site.warehouse.read_bytes() == before
     assert not list(site.path.glob("*.restoring*"))
+
+
+@pytest.mark.parametrize("damage", ["byte", "header", "cut"])
+def test_a_damaged_warehouse_is_told_and_makes_way_for_a_backup(site: Site, file: Path, damage: str) -> None:
+    content = bytearray(site.warehouse.read_bytes())
+    content[{"byte": 8200, "header": 5, "cut": 0}[damage]] ^= damage != "cut"
+    site.warehouse.write_bytes(content[: 20_000 if damage == "cut" else None])
+    with pytest.raises(WarehouseDamaged, match="gallring restore FILE"):
+        opened(site)
+    restore_file(site, settings(site), file, DAY)
+    opened(site).close()
+
+
+def test_a_damaged_page_is_no_fault_of_a_value() -> None:
+    told = duckdb.InvalidInputException("Invalid Input Error: Computed AES tag differs from read AES tag, are you …?")
+    assert isinstance(warehouse._failure("select x from raw.crm_customers", told), WarehouseDamaged)
+
+
+def test_the_log_of_a_killed_run_is_in_the_file_before_a_restore_takes_it_away(
+    site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from assets.site import Site; from orchestration.opening import *\n"
+        "from orchestration.settings import Settings\n"
+        "site = Site(Path(sys.argv[1])); w = open_warehouse(site, Settings.load(site))\n"
+        "w.run('create table raw.word as select 1 as given'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(site.path)], check=False)
+    log = site.path / "warehouse.duckdb.wal"
+    assert log.stat().st_size > 0
+
+    def killed(site: Site) -> None:
+        log.unlink(missing_ok=True)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orchestration.restoring.put_in_place", killed)
+    with pytest.raises(KeyboardInterrupt):
+        restore_file(site, settings(site), file, DAY)
+    with opened(site) as still:
+        assert still.value("select given from raw.word") == 1
 
 
 def test_a_manifest_missing_in_the_chain_is_found(site: Site) -> None:
