@@ -398,10 +398,18 @@ def cancel(warehouse: Warehouse, manifest_id: str, *, by: str, reason: str, on_d
     return full_id
 
 
-def withdraw(warehouse: Warehouse, event: Event) -> None:
-    """Record that an undelivered manifest is cancelled, and take back its word, or neither."""
+def withdraw(warehouse: Warehouse, event: Event, *, heard: str | None = None) -> None:
+    """Record that an undelivered manifest is cancelled, and take back its word, or neither.
+
+    Args:
+        warehouse: the warehouse.
+        event: the step.
+        heard: a query that gives the items whose word is not taken back, because their system may have it.
+    """
     with warehouse.transaction():
         query = "select item_id from manifest.item_states where manifest_id = $id and state in ('issued', 'approved')"
+        if heard is not None:
+            query += f" and item_id not in ({heard})"
         ledger.take_back(warehouse, query, {"id": event.manifest_id})
         record(warehouse, [event])
 

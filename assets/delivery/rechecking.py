@@ -1,9 +1,10 @@
 """The re-check at the door: does each item still stand on the day, before it leaves?
 
 An item that fell takes its undelivered manifest with it: the manifest is cancelled and takes back its word, and what
-still stands is proposed and sealed anew. Where a manifest was delivered already, the change of disposition is proposed
-as a `lift` or a `restrict` like any other (`assets.manifests.changes`); once that has been delivered, the order that
-it chased is closed here. Delivers nothing.
+still stands is proposed and sealed anew. Of a manifest whose sending was cut off, its system may know: what is to be
+kept of that counts as told, so that it is lifted. Where a manifest was delivered already, the change of disposition is
+proposed as a `lift` or a `restrict` like any other (`assets.manifests.changes`); once that has been acknowledged, the
+order that it chased is closed here. Delivers nothing.
 
 Fails closed: without an evaluation of the very day, nothing is said to stand.
 """
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from assets.delivery import sending
 from assets.delivery.approving import withdraw
 from assets.delivery.states import (
     Event,
@@ -24,7 +26,7 @@ from assets.delivery.states import (
     record_selected,
 )
 from assets.errors import CheckFailed
-from assets.manifests import changes, ledger, sealing
+from assets.manifests import changes, ledger, sealing, told
 from assets.manifests.sealing import SealReport
 from assets.manifests.signatures import Signer
 from assets.models import SQL, Model
@@ -93,11 +95,46 @@ def recall(
     found = recheck(warehouse, policy, None, as_of)
     fallen = tuple(each for each in found.fallen if manifests is None or each.manifest_id in manifests)
     with warehouse.transaction():
+        if fallen:
+            sending.prepare(warehouse)
+            heard = _HEARD.format(fallen=_fallen())
+            warehouse.run(f"create or replace temp table heard_items as {heard}", {"lifts": True})
         for manifest_id in sorted({each.manifest_id for each in fallen}):
             reason = min(each.reason for each in fallen if each.manifest_id == manifest_id)
-            withdraw(warehouse, Event(manifest_id, "cancelled", as_of, "recall", at=at, reason=reason))
+            event = Event(manifest_id, "cancelled", as_of, "recall", at=at, reason=reason)
+            withdraw(warehouse, event, heard="select item_id from heard_items")
+        if fallen:
+            told.forget(warehouse, _NOT_KEPT)
+            warehouse.run("drop table heard_items")
         _close_superseded(warehouse, as_of, at)
     return Recheck(as_of, fallen)
+
+
+#: Orders that fell and that their system may have: a delivery of them was begun.
+_HEARD = """
+select distinct items.item_id
+from ({fallen}) as fallen
+inner join manifest.items as items on items.manifest_id = fallen.manifest_id and items.item_id = fallen.item_id
+where items.action in ('erase', 'redact') and items.manifest_id in (select manifest_id from manifest.sending)
+"""
+
+#: Of those, what nothing keeps now: it counts as never told, and is ordered anew where it is still to go.
+_NOT_KEPT = """
+select words.item_id, words.field
+from manifest.sealed_fields as words
+inner join heard_items on heard_items.item_id = words.item_id
+where not exists (
+    select 1
+    from policy.fields as fields
+    inner join retention.records as records
+        on records.record_type = fields.record_type and records.record_key = words.record_key
+    inner join retention.dispositions as decided
+        on decided.record_type = records.record_type and decided.row_id = records.row_id
+        and decided.data_category = fields.data_category
+    where fields.record_type = words.record_type and fields.field = words.field
+        and decided.disposition in ('retain', 'restrict')
+)
+"""
 
 
 def at_the_door(

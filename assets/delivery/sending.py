@@ -1,7 +1,8 @@
 """Sending: every approved manifest to its system, each system's in their order, no system waiting for another.
 
 At least once: a manifest counts as delivered only once that is recorded, and one that was put but not recorded is put
-again under the same id, which changes nothing at the receiver. Nothing is sent that is not approved; what is approved
+again under the same id, which changes nothing at the receiver. `manifest.sending` notes it from before it is put until
+it is recorded: what is recalled in between may have arrived. Nothing is sent that is not approved; what is approved
 is `approving`'s to say, what no longer stands is the `recheck`'s. How things travel is the transports'.
 """
 
@@ -141,6 +142,7 @@ def deliver_approved(
         if (steps := _as_sealed(warehouse, site, system, chain, waiting))
         if (queue := _ready(warehouse, transports, system, steps, now, retry or Retry(), half_open_after, waiting))
     ]
+    _note_sending(warehouse, queues)
     delivered = [] if not queues else list(_send_all(warehouse, queues, as_of, now, waiting))
     return DeliveryReport(as_of, tuple(delivered), tuple(waiting))
 
@@ -271,6 +273,24 @@ def _ready(
         return None
 
 
+def prepare(warehouse: Warehouse) -> None:
+    """Make `manifest.sending` if it is not there: manifests that may have reached their system, which nothing says yet.
+
+    A delivery that was cut off, or failed after the last byte, leaves its manifest here until it is recorded.
+    """
+    warehouse.run("create schema if not exists manifest")
+    warehouse.run("create table if not exists manifest.sending (manifest_id varchar)")
+
+
+def _note_sending(warehouse: Warehouse, queues: Sequence[_Queue]) -> None:
+    """Note what is about to leave, before any of it does."""
+    prepare(warehouse)
+    noted = {manifest_id for (manifest_id,) in warehouse.rows("from manifest.sending")}
+    leaving = {step.manifest_id for queue in queues for step in queue.steps if not step.cancelled} - noted
+    if leaving:
+        warehouse.insert("manifest.sending", ["manifest_id"], [(manifest_id,) for manifest_id in sorted(leaving)])
+
+
 def _send_all(
     warehouse: Warehouse, queues: Sequence[_Queue], as_of: date, now: datetime, waiting: list[NotDelivered]
 ) -> Iterator[Delivered]:
@@ -297,6 +317,7 @@ def _success(warehouse: Warehouse, outcome: _Outcome, as_of: date, now: datetime
         circuit.answered(warehouse, system)
         if not outcome.step.cancelled:
             record(warehouse, [Event(manifest_id, "delivered", as_of, "deliver", at=now)])
+            warehouse.run("delete from manifest.sending where manifest_id = $id", {"id": manifest_id})
     if not outcome.step.cancelled:
         yield Delivered(manifest_id, system)
 

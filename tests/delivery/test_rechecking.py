@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from assets.delivery import sending
 from assets.delivery.approving import approve, approve_automatically
 from assets.delivery.rechecking import Fallen, at_the_door, recall, recheck
 from assets.delivery.reminding import fall_due
@@ -179,6 +180,23 @@ def test_what_was_delivered_is_chased_and_then_closed(company: Company) -> None:
                                    "where manifest_id = $id order by all", {"id": first})  # fmt: skip
     assert found == [("C0", "cancelled", "superseded"), ("C1", "delivered", None)]
     assert states(company.warehouse, second) == {"done"}
+
+
+def test_what_may_have_arrived_is_lifted_where_it_is_to_be_kept(company: Company) -> None:
+    """A delivery was cut off after the manifest was put, and before that was recorded."""
+    company.night(DAY, erase("C0", "C1"))
+    (first,) = sealed(company.warehouse)
+    approve(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    sending.prepare(company.warehouse)
+    company.warehouse.run("insert into manifest.sending values ($id)", {"id": first})
+    kept = erase("C1") | {("customer", "C0"): {**full("customer", "erase"), "email": "retain", "phone": "restrict"}}
+    company.evaluate(NEXT, kept)
+    recall(company.warehouse, POLICY, NEXT, at=NOW)
+    assert states(company.warehouse, first) == {"cancelled"}
+    assert {(key, action, tuple(fields)) for _, _, key, action, fields in company.night(NEXT, kept)} == {
+        ("C0", "lift", ("email",)), ("C0", "restrict", ("phone",)), ("C0", "redact", ("name", "street", "city")),
+        ("C1", "erase", ()),
+    }  # fmt: skip
 
 
 def test_a_lift_that_is_refused_is_told_anew_for_the_order_stands(company: Company) -> None:

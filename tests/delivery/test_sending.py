@@ -226,6 +226,23 @@ def test_a_defect_of_a_transport_is_no_failure_to_deliver(sealed: Sealed) -> Non
 
 
 @pytest.mark.slow
+def test_what_may_have_arrived_is_known_until_it_is_recorded(sealed: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    for manifest_id in sealed.manifests("crm"):
+        sealed.step("approved", manifest_id)
+    with monkeypatch.context() as patched:
+        patched.setattr("assets.delivery.sending.record", _cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            send(sealed, crm=Counting())
+    noted = "select manifest_id from manifest.sending order by all"
+    assert [name for (name,) in sealed.warehouse.rows(noted)] == sorted(sealed.manifests("crm"))
+    send(sealed, crm=Counting())
+    assert sealed.warehouse.rows(noted) == []
+
+
+def _cut_off(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_killed_at_every_step_the_next_run_delivers_each_once_in_effect(tmp_path: Path) -> None:
     """In another process, which forks one that is killed at each step in turn; the next run is whole each time."""
     done = subprocess.run(
