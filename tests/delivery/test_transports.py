@@ -113,6 +113,7 @@ def test_finished_receipts_of_a_folder_are_fetched_when_new_or_changed(tmp_path:
 def test_the_outbox_releases_a_manifest_by_a_mark_beside_it(sealed: Sealed) -> None:
     folder = sealed.folder("crm", 0)
     transport = OutboxTransport(sealed.site.outbox / "crm")
+    (sealed.site.outbox / "crm" / f".{folder.name}.delivered-killed").touch()  # half written by a process that died
     transport.put(folder, folder.name)
     transport.put(folder, folder.name)
     transport.put_cancelled(sealed.folder("crm", 1), sealed.folder("crm", 1).name)

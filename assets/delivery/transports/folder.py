@@ -25,7 +25,7 @@ from assets.delivery.transports.contract import (
     already_there,
     is_receipt,
 )
-from assets.ingest.writing import flush_folder, write_whole
+from assets.ingest.writing import discard_half_written, flush_folder, write_whole
 from assets.manifests import documents
 
 DELIVERED_MARK = ".delivered"
@@ -57,6 +57,7 @@ class OutboxTransport:
         with _disk():
             if not (manifest_folder / documents.DOCUMENT).is_file():
                 raise FileNotFoundError(errno.ENOENT, "no manifest")
+            discard_half_written(self._outbox / name)
             if not (self._outbox / name).exists():
                 write_whole(self._outbox / name, b"")
 
