@@ -346,7 +346,14 @@ class Warehouse:
                 raise
             self._depth -= 1
             if self._depth == 0:
-                self._connection.commit()
+                self._commit()
+
+    def _commit(self) -> None:
+        """End the transaction well; one that the machine has no room for is taken back whole."""
+        try:
+            self._connection.commit()
+        except duckdb.Error as error:
+            raise _failure("commit", error) from None
 
     @contextmanager
     def taken_back(self) -> Iterator[Warehouse]:
@@ -684,9 +691,16 @@ def _failure(sql: str, error: duckdb.Error) -> WarehouseError:
 
 
 def _class_of(error: duckdb.Error) -> type[WarehouseError]:
-    if isinstance(error, _OF_THE_MACHINE):
+    if _is_of_the_machine(error):
         return MachineLacks
     return ValueRefused if isinstance(error, _OF_VALUES) else WarehouseError
+
+
+def _is_of_the_machine(error: duckdb.Error) -> bool:
+    """A commit that the disk had no room for is told as an error of the transaction."""
+    if isinstance(error, duckdb.TransactionException):
+        return _tells(error, (said for said, _ in _REMEDIES))
+    return isinstance(error, _OF_THE_MACHINE)
 
 
 _OF_THE_MACHINE = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.FatalException)
@@ -706,7 +720,7 @@ _REMEDIES = (
 
 
 def _remedy(error: duckdb.Error) -> str:
-    if not isinstance(error, _OF_THE_MACHINE):
+    if not _is_of_the_machine(error):
         return ""
     text = str(error).lower()
     return next((f". {told}" for said, told in _REMEDIES if said in text), "")

@@ -19,7 +19,7 @@ from assets.erasure.restoring import NotReplayed, back_up, require_restorable, u
 from assets.errors import BadInput, BadUsage
 from assets.manifests import folders
 from assets.site import Site
-from assets.warehouse import Warehouse, WarehouseDamaged, WarehouseKeyError, WarehouseLocked
+from assets.warehouse import MachineLacks, Warehouse, WarehouseDamaged, WarehouseKeyError, WarehouseLocked
 from orchestration.cli import main
 from orchestration.initialising import make_site
 from orchestration.opening import open_warehouse, require_private_inbox
@@ -164,6 +164,18 @@ def test_a_damaged_warehouse_is_told_and_makes_way_for_a_backup(site: Site, file
 def test_a_damaged_page_is_no_fault_of_a_value() -> None:
     told = duckdb.InvalidInputException("Invalid Input Error: Computed AES tag differs from read AES tag, are you …?")
     assert isinstance(warehouse._failure("select x from raw.crm_customers", told), WarehouseDamaged)
+
+
+def test_a_commit_without_room_tells_of_the_disk() -> None:
+    class Full:
+        def begin(self) -> None: ...
+
+        def commit(self) -> None:
+            raise duckdb.TransactionException('Failed to commit: Could not write file "a.wal": No space left on device')
+
+    full = Warehouse(Full(), "memory")  # type: ignore[arg-type]
+    with pytest.raises(MachineLacks, match=r"The disk is full: make room, then run again\."), full.transaction():
+        pass
 
 
 def test_the_log_of_a_killed_run_is_in_the_file_before_a_restore_takes_it_away(
