@@ -105,7 +105,7 @@ def open_warehouse(site: Site, settings: Settings) -> Warehouse:
 def open_reader(site: Site, settings: Settings) -> Warehouse:
     """A DuckDB without a file, for who reads the published one: as much of the machine as the warehouse may have."""
     return Warehouse.in_memory(
-        memory_limit=settings.warehouse.memory_limit or None,
+        memory_limit=settings.warehouse.counted_memory,
         threads=settings.warehouse.threads or None,
         temporary=site.temporary,
     )
@@ -160,7 +160,7 @@ def open_with(site: Site, settings: Settings, path: Path, key: str) -> Warehouse
                 path,
                 key=key,
                 pseudonym_key=pseudonym_key,
-                memory_limit=settings.warehouse.memory_limit or None,
+                memory_limit=settings.warehouse.counted_memory,
                 threads=settings.warehouse.threads or (None if _is_worth_sharing(site, path) else 1),
                 temporary=site.temporary,
             )

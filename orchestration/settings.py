@@ -14,7 +14,17 @@ from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from assets.erasure.periods import Periods
@@ -50,6 +60,10 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+#: How much of a limit DuckDB is told, in a hundred: it takes up to a quarter more than it counts.
+_COUNTED_PERCENT = 80
+
+
 class WarehouseSettings(_Section):
     """How much of the machine the warehouse may use, and how long a run waits for another to let go of it."""
 
@@ -63,6 +77,13 @@ class WarehouseSettings(_Section):
         if value and not _SIZE.match(value):
             raise ValueError('must be a size such as "2GB", or empty')
         return value
+
+    @property
+    def counted_memory(self) -> str | None:
+        """What DuckDB is told that it may take, in bytes (`3200000000B` of `4GB`); None: what it finds by itself."""
+        if not self.memory_limit:
+            return None
+        return f"{TypeAdapter(ByteSize).validate_python(self.memory_limit) * _COUNTED_PERCENT // 100}B"
 
 
 class ApprovalSettings(_Section):
@@ -399,6 +420,7 @@ policy = "policy"
 
 [warehouse]
 # How much memory and how many threads DuckDB may use. Empty and 0: what the machine has; a small site has one thread.
+# It is told four fifths of the limit, for it takes up to a quarter more than it counts. Python's 500 MB come on top.
 # memory_limit = ""
 # threads = 0
 # How long a run waits while another process has the warehouse open.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets.site import Site
-from orchestration.settings import SECRETS, Settings, SettingsError, chosen_site, default_settings
+from orchestration.settings import SECRETS, Settings, SettingsError, WarehouseSettings, chosen_site, default_settings
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +105,20 @@ def test_the_environment_wins_and_is_blamed_for_its_own(tmp_path: Path, monkeypa
     monkeypatch.setenv("GALLRING_RESPOND_BY", "soon")
     with pytest.raises(SettingsError, match="environment variable GALLRING_RESPOND_BY"):
         Settings.load(site)
+
+
+@pytest.mark.parametrize(
+    ("limit", "counted"),
+    [
+        ("", None),
+        ("4GB", "3400000000B"),
+        ("1.5 GiB", "1369020825B"),
+        ("512MB", "435200000B"),
+        ("2TiB", "1869169767219B"),
+    ],
+)
+def test_duckdb_is_told_less_than_it_will_take(limit: str, counted: str | None) -> None:
+    assert WarehouseSettings(memory_limit=limit).counted_memory == counted
 
 
 @pytest.mark.parametrize("secret", SECRETS)

@@ -99,7 +99,7 @@ def test_whoever_reads_for_it_the_report_is_the_same(decided: tuple[Site, Wareho
 
 
 def test_a_reader_has_no_more_of_the_machine_than_the_warehouse(site: Site) -> None:
-    given = WarehouseSettings(memory_limit="48MiB", threads=1)
+    given = WarehouseSettings(memory_limit="60MiB", threads=1)
     names = ("memory_limit", "threads", "temp_directory", "temp_file_encryption")
     with open_reader(site, Settings(warehouse=given)) as reader:
         found = reader.rows("select " + ", ".join(f"current_setting('{name}')" for name in names))
