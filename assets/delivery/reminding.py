@@ -69,7 +69,8 @@ def fall_due(warehouse: Warehouse, as_of: date) -> int:
 
 def _leave_what_is_otherwise(warehouse: Warehouse) -> None:
     """Take out of `manifest.fallen_due` what is not told anew: the record holds a value that is decided otherwise."""
-    warehouse.run(_LEAVE_CHASED)
+    if ask_of_items(warehouse, _CHASING):
+        warehouse.run(_LEAVE_CHASED.format(standing=among_items()))
     if not warehouse.exists("retention", "dispositions"):
         return
     warehouse.run(_DUE_RECORDS)
@@ -79,12 +80,16 @@ def _leave_what_is_otherwise(warehouse: Warehouse) -> None:
         warehouse.run(f"drop table manifest.{table}")
 
 
+_CHASING = """
+select item_id from manifest.replaced_fields where told_by in (select item_id from manifest.fallen_due)
+"""
+
 _LEAVE_CHASED = """
 delete from manifest.fallen_due where item_id in (
     select replaced.told_by
     from manifest.replaced_fields as replaced
-    inner join manifest.item_states as newer on newer.item_id = replaced.item_id
-    where newer.is_open and replaced.told_by in (select item_id from manifest.fallen_due)
+    inner join ({standing}) as newer on newer.item_id = replaced.item_id
+    where newer.is_open
 )
 """
 
