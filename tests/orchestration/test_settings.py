@@ -111,10 +111,10 @@ def test_the_environment_wins_and_is_blamed_for_its_own(tmp_path: Path, monkeypa
     ("limit", "counted"),
     [
         ("", None),
-        ("4GB", "3400000000B"),
-        ("1.5 GiB", "1369020825B"),
-        ("512MB", "435200000B"),
-        ("2TiB", "1869169767219B"),
+        ("4GB", "3200000000B"),
+        ("1.5 GiB", "1288490188B"),
+        ("512MB", "409600000B"),
+        ("2TiB", "1759218604441B"),
     ],
 )
 def test_duckdb_is_told_less_than_it_will_take(limit: str, counted: str | None) -> None:
