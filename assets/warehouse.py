@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from typing import Any
 import duckdb
 
 from assets.errors import GallringError
+from assets.writing import flush
 
 MACROS = Path(__file__).resolve().parents[1] / "sql" / "macros.sql"
 Params = Mapping[str, Any] | Sequence[Any]
@@ -123,15 +123,6 @@ def _clear_leftovers(path: Path, temporary: Path | None) -> None:
     discard_database(path.with_name(path.name + REWRITING))
     for spilled in temporary.glob("duckdb_temp_*") if temporary is not None else ():
         spilled.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    """Flush a file, or a folder's entries, to disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _headline(sql: str) -> str:
@@ -438,7 +429,7 @@ class Warehouse:
                 expected = self._fill(path, used, self._sources(selections or {}, emptied))
                 found = self._read_back(path, used, expected)
             path.chmod(0o600)
-            _flush(path)
+            flush(path)
         except (duckdb.Error, OSError, RewriteFailed) as error:
             discard_database(path)
             if isinstance(error, RewriteFailed):
@@ -539,7 +530,7 @@ class Warehouse:
             if log.exists() and log.stat().st_size:
                 raise RewriteFailed(f"{self.path.name} is still being written: nothing was changed. Run again.")
             path.replace(self.path)
-            _flush(self.path.parent)
+            flush(self.path.parent)
             self._connection.execute("set search_path = 'memory.main'")
             self._connection.execute(f"detach {self.catalog}")
             self._key = key or self._key

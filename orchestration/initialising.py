@@ -11,10 +11,10 @@ from pathlib import Path
 
 from assets.errors import BadInput
 from assets.ingest.contracts import CONTRACTS
-from assets.ingest.writing import discard_half_written, write_whole
 from assets.manifests.signatures import make_key, write_public_key
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.site import FOLDERS, Site
+from assets.writing import discard_half_written, write_whole
 from orchestration.opening import PSEUDONYM_KEY, PUBLIC_KEY, SIGNING_KEY, WAREHOUSE_KEY
 from orchestration.settings import Settings, default_settings
 

@@ -18,11 +18,11 @@ from assets.erasure.periods import Periods
 from assets.erasure.restoring import discard_laid_out, require_replayed, sealed_folders
 from assets.errors import BadInput
 from assets.ingest.tables import is_keyed_as_before
-from assets.ingest.writing import flush_folder
 from assets.manifests.signatures import Signer
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseKeyError, WarehouseLocked
+from assets.writing import flush
 from orchestration.settings import Settings
 
 WAREHOUSE_KEY = "warehouse.key"
@@ -193,7 +193,7 @@ def next_key(site: Site, settings: Settings) -> str | None:
 def promote_next_key(site: Site) -> None:
     """The next key becomes the warehouse's key, and the old one is gone."""
     (site.keys / NEXT_WAREHOUSE_KEY).replace(site.keys / WAREHOUSE_KEY)
-    flush_folder(site.keys)
+    flush(site.keys)
 
 
 def rewrite_backups(site: Site, settings: Settings, key: str) -> int:
@@ -219,7 +219,7 @@ def _rewrite_backup(site: Site, settings: Settings, name: str, key: str) -> None
     with open_with(site, settings, site.backups / name, old) as warehouse:
         warehouse.copy_to(half, key=key)
     half.replace(site.backups / name)
-    flush_folder(site.backups)
+    flush(site.backups)
 
 
 def periods_of(settings: Settings) -> Periods:

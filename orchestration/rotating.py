@@ -11,8 +11,8 @@ import secrets
 from dataclasses import dataclass
 
 from assets.errors import BadUsage
-from assets.ingest.writing import discard_half_written, write_whole
 from assets.site import Site
+from assets.writing import discard_half_written, write_whole
 from orchestration.opening import (
     NEXT_WAREHOUSE_KEY,
     next_key,

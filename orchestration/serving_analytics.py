@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import IO
 
 from assets.errors import BadInput, BadUsage, CheckFailed, GallringError
-from assets.ingest.writing import write_whole
 from assets.site import Site
+from assets.writing import write_whole
 
 TOKEN = "analytics.token"  # noqa: S105  the name of a file
 #: How long answers under way may take when a new copy is there.

@@ -13,11 +13,11 @@ from typing import Any
 
 from assets.erasure.periods import last_day
 from assets.errors import CheckFailed
-from assets.ingest.writing import write_whole
 from assets.policy import Policy
 from assets.rights import holds, registers
 from assets.site import Site
 from assets.warehouse import Warehouse
+from assets.writing import write_whole
 
 NAME = "register-review.md"
 

@@ -15,7 +15,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from assets.ingest.writing import write_whole
+from assets.writing import write_whole
 
 FILE = "column_lineage.json"
 #: Column -> the columns that it is made of, each as table and column.

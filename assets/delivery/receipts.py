@@ -37,10 +37,10 @@ from assets.delivery.transports.contract import (
     Transports,
     is_receipt,
 )
-from assets.ingest.writing import write_whole
 from assets.manifests.folders import folder_name
 from assets.site import Site
 from assets.warehouse import Warehouse
+from assets.writing import write_whole
 
 LARGEST_FILE = 1_000_000_000
 #: The most answers to one item that one file may hold.

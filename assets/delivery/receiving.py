@@ -24,10 +24,10 @@ from assets.delivery.states import ANSWERS
 from assets.delivery.transports.contract import CANCELLED, MANIFESTS, RECEIPTS
 from assets.delivery.transports.folder import CANCELLED_MARK, DELIVERED_MARK
 from assets.errors import BadInput, CheckFailed
-from assets.ingest.writing import write_whole
 from assets.manifests import documents
 from assets.manifests.signatures import PublicKey
 from assets.manifests.verifying import Verification, read_document, verify
+from assets.writing import write_whole
 
 STATE = "received.json"
 COLUMNS = ("item_id", "record_type", "key", "action", "fields", "respond_by", "status", "at", "detail", "until")

@@ -31,6 +31,7 @@ from assets.manifests.verifying import verify
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import REWRITING, Warehouse, WrittenCopy, discard_database
+from assets.writing import flush
 
 RESTORING = ".restoring"
 _SHOWN = 12
@@ -72,7 +73,7 @@ def back_up(warehouse: Warehouse, site: Site, *, made_at: datetime, period: str)
     site.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
     written = warehouse.copy_to(half)
     half.replace(site.backups / name)
-    _flush_folder(site.backups)
+    flush(site.backups)
     return WrittenCopy(site.backups / name, written.tables, written.rows, written.size_bytes), until
 
 
@@ -119,7 +120,7 @@ def put_in_place(site: Site) -> None:
     """Give the replayed file the warehouse's name. The old file's log goes first: it must not meet the new file."""
     site.warehouse.with_name(site.warehouse.name + ".wal").unlink(missing_ok=True)
     restoring_path(site).replace(site.warehouse)
-    _flush_folder(site.path)
+    flush(site.path)
 
 
 # -- what the outbox knows and the ledger does not ---------------------------------------------------------------------
@@ -268,14 +269,6 @@ def _follow_log(warehouse: Warehouse, entries: Sequence[Mapping[str, Any]]) -> N
 
 #: What a whole manifest can have become, as the evidence log names it, and where that step comes from.
 _ORIGINS = {"approved": "approve", "delivered": "deliver", "cancelled": "cancel"}
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 _READ_ITEMS = """

@@ -21,10 +21,10 @@ from assets.evidence.chain import evidence_files, read_chain, signed_document
 from assets.evidence.entries import SCHEMA, entry_fits
 from assets.evidence.verify_bundle import CONTENTS, KEY, lines_of
 from assets.ingest.contracts import CONTRACTS
-from assets.ingest.writing import write_whole
 from assets.manifests.signatures import PublicKey, Signer
 from assets.policy import Policy
 from assets.site import Site
+from assets.writing import write_whole
 
 BUNDLE_SCHEMA = "gallring-evidence-bundle/1"
 SCRIPT = Path(verify_bundle.__file__)

@@ -19,9 +19,9 @@ from typing import Any
 
 from assets.errors import CheckFailed
 from assets.evidence.verify_bundle import HEAD, KEY, LARGEST, canonical, chain_problems, lines_of
-from assets.ingest.writing import discard_half_written, flush_folder, write_whole
 from assets.manifests.signatures import PublicKey, Signer
 from assets.site import Site
+from assets.writing import discard_half_written, flush, write_whole
 
 ENTRY_SCHEMA = "gallring-evidence/1"
 HEAD_SCHEMA = "gallring-evidence-head/1"
@@ -166,7 +166,7 @@ def _add(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    flush_folder(path.parent)
+    flush(path.parent)
 
 
 def _instant(moment: datetime) -> str:

@@ -21,9 +21,9 @@ from assets.ingest.deliveries import DESCRIPTION, MODES, is_safe_delivery_id, is
 from assets.ingest.limits import NO_MORE_THAN, Limits
 from assets.ingest.reading import FileRefused, Reading
 from assets.ingest.tables import HasContracts
-from assets.ingest.writing import flush_folder, write_whole
 from assets.site import Site
 from assets.warehouse import Warehouse
+from assets.writing import flush, write_whole
 
 
 def deliver(
@@ -80,7 +80,7 @@ def deliver(
         }  # fmt: skip
         write_whole(partial / DESCRIPTION, json.dumps(content, ensure_ascii=False, indent=2).encode() + b"\n")
         partial.rename(final)
-    flush_folder(final.parent)
+    flush(final.parent)
     return final
 
 

@@ -31,10 +31,10 @@ from assets.ingest.limits import NO_MORE_THAN, Limits
 from assets.ingest.reading import JSON_LINE, FileRefused, Reading, json_scan
 from assets.ingest.staging import FileOutcome, Input, load_table
 from assets.ingest.tables import HasContracts, prepare
-from assets.ingest.writing import write_whole
 from assets.rights.registers import merge as merge_registers
 from assets.site import Site
 from assets.warehouse import MachineLacks, ValueRefused, Warehouse, WarehouseError
+from assets.writing import write_whole
 
 #: Rows from which on a table is shared out among threads: some row groups for each. Below, one waits for the other, and
 #: waiting costs as much as working.

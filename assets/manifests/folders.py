@@ -24,6 +24,7 @@ from assets.ingest.projecting import literal
 from assets.manifests import documents
 from assets.site import Site
 from assets.warehouse import Params, Warehouse, WarehouseError
+from assets.writing import flush
 
 _LONGEST_NAME = 120
 #: One column as it stands: nothing quoted, and the character that would part it from a second one never comes.
@@ -102,7 +103,7 @@ def _write(warehouse: Warehouse, query: str, params: Params | None, path: Path, 
         raise SealingFailed(f"{path.name} could not be written ({error.message}): nothing of this manifest was sealed. "
                             "Make room or mend the folder's rights, then run again.") from None  # fmt: skip
     with _disk():
-        _sync(path)
+        flush(path)
     return int(written)
 
 
@@ -118,10 +119,10 @@ def put_in_place(folder: Path, target: Path) -> None:
     """Make `folder` durable and rename it to `target`, so that it is there whole or not at all."""
     with _disk():
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sync(folder)
+        flush(folder)
         os.rename(folder, target)  # noqa: PTH104 - one system call, which tests interrupt
-        _sync(target.parent)
-        _sync(target.parent.parent)
+        flush(target.parent)
+        flush(target.parent.parent)
 
 
 def document_text(document: dict[str, Any]) -> str:
@@ -206,7 +207,7 @@ def _undo_intended(warehouse: Warehouse, site: Site) -> None:
             aside = new_work_folder(site, system) / "undone"
             with _disk():
                 os.rename(target, aside)  # noqa: PTH104
-                _sync(target.parent)
+                flush(target.parent)
                 shutil.rmtree(aside)
     warehouse.run("delete from manifest.intended")
 
@@ -241,15 +242,6 @@ def _new_file(path: Path) -> Iterator[IO[bytes]]:
         yield file
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(path: Path) -> None:
-    """Flush a file's bytes, or a folder's entries, to disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

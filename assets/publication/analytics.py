@@ -11,7 +11,6 @@ in `stored.*`, by numbers, and put together by views.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -28,6 +27,7 @@ from assets.retention.explaining import require_evaluation
 from assets.site import Site
 from assets.vocabulary import CLOSED_WORDS, enum_of
 from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier
+from assets.writing import flush
 
 if TYPE_CHECKING:
     from assets.policy import Policy
@@ -324,17 +324,9 @@ def _literal(text: str) -> str:
 
 def _swap(building: Path, target: Path) -> None:
     """Put the finished file in the old one's place, so that a power cut leaves the one or the other."""
-    _sync(building)
+    flush(building)
     building.replace(target)
-    _sync(target.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    flush(target.parent)
 
 
 def _discard(building: Path) -> None:

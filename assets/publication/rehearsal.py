@@ -11,10 +11,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from assets.ingest.writing import write_whole
 from assets.publication.report.charts import years_chart
 from assets.publication.report.rendering import FOLDER
 from assets.retention.simulating import DIRECTIONS, Simulation
+from assets.writing import write_whole
 
 TEMPLATE = "rehearsal.html.j2"
 #: What each direction is called, the gravest first.

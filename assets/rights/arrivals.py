@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assets.ingest.deliveries import find_deliveries
-from assets.ingest.writing import write_whole
 from assets.site import Site
+from assets.writing import write_whole
 
 FOLDER = "arrived-requests"
 

@@ -18,10 +18,10 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from assets.ingest.writing import flush_folder, write_whole
 from assets.rights.access import portable
 from assets.rights.rendering import LANGUAGES, render
 from assets.site import Site
+from assets.writing import flush, write_whole
 
 SCHEMAS = Path(__file__).with_name("schemas")
 FOLDER = "access"
@@ -74,7 +74,7 @@ def write_folder(final: Path, files: Mapping[str, bytes]) -> Path:
         shutil.rmtree(retired)
     else:
         partial.rename(final)
-    flush_folder(final.parent)
+    flush(final.parent)
     return final
 
 

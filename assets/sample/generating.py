@@ -20,8 +20,8 @@ from typing import Any
 import yaml
 
 from assets.errors import BadInput
-from assets.ingest.writing import write_whole
 from assets.sample.drawing import Drawn, Mode, Night, drawn, tables
+from assets.writing import write_whole
 
 #: The day that the sample company is told as of, and the hour at which its exports were taken.
 SAMPLE_DAY = date(2026, 11, 22)

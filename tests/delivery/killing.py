@@ -108,7 +108,7 @@ def _count_steps(killed_at: int, note: Path) -> None:
 
     os.rename = after("rename", before("rename", os.rename))
     folder_transport._copy = before("copy", folder_transport._copy)
-    folder_transport.flush_folder = before("flush", folder_transport.flush_folder)
+    folder_transport.flush = before("flush", folder_transport.flush)
     sending.record = after("record", before("record", sending.record))
     receipts.record_selected = after("answer", before("answer", receipts.record_selected))
     receipts.write_whole = after("rewrite", before("rewrite", receipts.write_whole))

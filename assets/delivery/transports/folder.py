@@ -25,8 +25,8 @@ from assets.delivery.transports.contract import (
     already_there,
     is_receipt,
 )
-from assets.ingest.writing import discard_half_written, flush_folder, write_whole
 from assets.manifests import documents
+from assets.writing import discard_half_written, flush, write_whole
 
 DELIVERED_MARK = ".delivered"
 CANCELLED_MARK = ".cancelled"
@@ -107,9 +107,9 @@ class FolderTransport:
             arriving.mkdir(mode=_FOLDER_MODE)
             for name in parcel.names:
                 _copy(parcel.folder / name, arriving / name)
-            flush_folder(arriving)
+            flush(arriving)
             os.rename(arriving, target)  # noqa: PTH104 - one system call, which tests interrupt
-            flush_folder(place)
+            flush(place)
 
     def _expect_folder(self) -> None:
         if not self._folder.is_dir():

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from assets.ingest.writing import write_whole
 from assets.publication.report.asking import Language, ask
 from assets.publication.report.register import CSV_NAME, JSON_LD_NAME, as_csv, as_json_ld
 from assets.publication.report.rendering import PAGES, drawn, render
 from assets.site import Site
 from assets.warehouse import Warehouse
+from assets.writing import write_whole
 
 
 @dataclass(frozen=True)

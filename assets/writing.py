@@ -20,7 +20,7 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    flush_folder(path.parent)
+    flush(path.parent)
 
 
 def discard_half_written(path: Path) -> None:
@@ -29,9 +29,9 @@ def discard_half_written(path: Path) -> None:
         half.unlink(missing_ok=True)
 
 
-def flush_folder(folder: Path) -> None:
-    """Flush a folder's entries to disk, so that a rename in it survives a crash."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def flush(path: Path) -> None:
+    """Flush a file's bytes to disk, or a folder's entries, so that a rename in it survives a crash."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
