@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime
 
 from assets.delivery import sending
 from assets.delivery.approving import withdraw
+from assets.delivery.reminding import fall_due
 from assets.delivery.states import (
     Event,
     among,
@@ -148,6 +149,7 @@ def at_the_door(
     found = recall(warehouse, policy, as_of, at=issued_at)
     if not found.fallen:
         return found
+    fall_due(warehouse, as_of)
     changes.propose(warehouse, policy, as_of)
     report = sealing.seal(
         warehouse, policy, site, signer, as_of=as_of, issued_at=issued_at, respond_within_days=respond_within_days

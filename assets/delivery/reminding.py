@@ -1,9 +1,10 @@
 """What time alone brings about: days that near, pass, and fall due. Tells nobody; says who is to be told.
 
 `fall_due` comes between the day's evaluation and its proposal: what a system withheld, refused, kept a part of or only
-claimed to have done is told anew on its day, as a new item, and the old one is closed. What is decided otherwise by
-then stays as it is: its system has heard of it, and the proposal tells it what is so now. `remind` comes after the
-day's receipts: what was to be answered and was not is `overdue`, and the reminders of the day are listed by owner.
+claimed to have done is told anew on its day, as a new item, and the old one is closed. An order's word stands until the
+new item is sealed, for its system has it and may carry it out whenever it likes; what is decided otherwise by then is
+no news for the old item, and the proposal tells what is so now. `remind` comes after the day's receipts: what was to be
+answered and was not is `overdue`, and the reminders of the day are listed by owner.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from assets.warehouse import Warehouse
 NEARING_DAYS = 5
 LONG_LATE_DAYS = 30
 
-TOLD_ANEW = "told_anew"
 
 _REMINDERS = Model("manifest", SQL / "delivery" / "reminders.sql")
 
@@ -38,45 +38,79 @@ class Reminder:
 
 
 def fall_due(warehouse: Warehouse, as_of: date) -> int:
-    """Close the items whose postponement ends on or before `as_of`, and let their fields be told anew.
+    """Note in `manifest.fallen_due` what is to be told anew on the day: items whose postponement has ended.
 
-    Call after the day's evaluation. An item is left open of which a value is decided otherwise than it told, or that
-    another one has chased and that one was not acknowledged: to forget that its system was told of it would leave an
-    order standing there of which nothing here knows.
+    Call after the day's evaluation, before the proposal. The proposal takes these orders for not told; sealing one anew
+    closes the old item, and until then its word stands. An order of which the source holds nothing more is closed here,
+    and so are lifts and notices, which leave nothing standing at their system: they count as never told.
+
+    Left as it is: an item of which a value is decided otherwise than it told, or that another one has chased and that
+    one was not acknowledged.
 
     Returns:
-        How many were closed.
+        How many fell due.
     """
     ledger.prepare(warehouse)
     with warehouse.transaction():
         ask_of_items(warehouse, _POSTPONED)
-        warehouse.run(
-            f"create or replace table manifest.fallen_due as select manifest_id, item_id from ({among_items()}) "
-            "where state in ('withheld', 'refused', 'partly_retained', 'discrepancy') and due_on <= $as_of",
-            {"as_of": as_of},
-        )
+        warehouse.run(_FALLEN_DUE.format(standing=among_items()), {"as_of": as_of, "reason": ledger.TOLD_ANEW})
         if not warehouse.value("select count(*) from manifest.fallen_due"):
             return 0
         _leave_what_is_otherwise(warehouse)
-        ledger.take_back(warehouse, "select item_id from manifest.fallen_due")
-        return record_selected(
+        ledger.take_back(warehouse, f"select item_id from ({_NO_ORDERS})")
+        record_selected(
             warehouse,
             "select manifest_id, item_id, 'cancelled' as state, cast($as_of as date) as on_day, 'clock' as origin, "
-            "cast($reason as varchar) as reason from manifest.fallen_due",
-            {"as_of": as_of, "reason": TOLD_ANEW},
+            f"cast($reason as varchar) as reason from ({_NO_ORDERS} union all {_EMPTY})",
+            {"as_of": as_of, "reason": ledger.TOLD_ANEW},
         )
+        warehouse.run("drop table if exists manifest.due_fields")
+        return int(warehouse.value("select count(*) from manifest.fallen_due where is_open"))
+
+
+#: What is open, and orders that were told anew by an item that was taken back: theirs is the last word again.
+_FALLEN_DUE = """
+create or replace table manifest.fallen_due as
+select manifest_id, item_id, cast($as_of as date) as as_of, state <> 'cancelled' as is_open
+from ({standing})
+where (state in ('withheld', 'refused', 'partly_retained', 'discrepancy') and due_on <= $as_of)
+    or (
+        state = 'cancelled' and reason = $reason and action in ('erase', 'redact', 'restrict')
+        and item_id in (select item_id from manifest.told_bits)
+    )
+"""
+
+_NO_ORDERS = """
+select due.manifest_id, due.item_id
+from manifest.fallen_due as due
+inner join manifest.items as items on items.item_id = due.item_id
+where items.action in ('lift', 'notify')
+"""
+
+#: Orders of which their source holds nothing more.
+_EMPTY = """
+select due.manifest_id, due.item_id
+from manifest.fallen_due as due
+where due.item_id not in (select item_id from manifest.due_fields)
+"""
 
 
 def _leave_what_is_otherwise(warehouse: Warehouse) -> None:
-    """Take out of `manifest.fallen_due` what is not told anew: the record holds a value that is decided otherwise."""
+    """Take out of `manifest.fallen_due` what is not told anew: the record holds a value that is decided otherwise.
+
+    Leaves `manifest.due_fields`: of what each item told, the fields that hold a value.
+    """
     if ask_of_items(warehouse, _CHASING):
         warehouse.run(_LEAVE_CHASED.format(standing=among_items()))
     if not warehouse.exists("retention", "dispositions"):
+        warehouse.run("create or replace table manifest.due_fields as select item_id from manifest.fallen_due")
         return
     warehouse.run(_DUE_RECORDS)
-    fields.find_held_fields(warehouse, "manifest.due_records", "manifest.due_fields")
-    warehouse.run(_LEAVE_OTHERWISE)
-    for table in ("due_records", "due_fields"):
+    fields.find_held_fields(warehouse, "manifest.due_records", "manifest.held_due")
+    warehouse.run(_DUE_FIELDS)
+    warehouse.run("delete from manifest.fallen_due where item_id in "
+                  "(select item_id from manifest.due_fields where is_otherwise)")  # fmt: skip
+    for table in ("due_records", "held_due"):
         warehouse.run(f"drop table manifest.{table}")
 
 
@@ -103,19 +137,18 @@ inner join retention.records as records
 where items.action <> 'notify'
 """
 
-_LEAVE_OTHERWISE = """
-delete from manifest.fallen_due where item_id in (
-    select told.item_id
-    from manifest.sealed_fields as told
-    inner join manifest.due_records as records
-        on records.record_type = told.record_type and records.record_key = told.record_key
-    inner join manifest.due_fields as held
-        on held.record_type = records.record_type and held.row_id = records.row_id and held.field = told.field
-    inner join retention.dispositions as decided
-        on decided.record_type = records.record_type and decided.row_id = records.row_id
-        and decided.data_category = held.data_category
-    where cast(decided.disposition as varchar) <> cast(told.state as varchar)
-)
+_DUE_FIELDS = """
+create or replace table manifest.due_fields as
+select told.item_id, cast(decided.disposition as varchar) <> cast(told.state as varchar) as is_otherwise
+from manifest.sealed_fields as told
+inner join manifest.fallen_due as due on due.item_id = told.item_id
+inner join manifest.due_records as records
+    on records.record_type = told.record_type and records.record_key = told.record_key
+inner join manifest.held_due as held
+    on held.record_type = records.record_type and held.row_id = records.row_id and held.field = told.field
+inner join retention.dispositions as decided
+    on decided.record_type = records.record_type and decided.row_id = records.row_id
+    and decided.data_category = held.data_category
 """
 
 #: What has ever been postponed, or was given thirty days; nothing else falls due on another day than the one to answer.

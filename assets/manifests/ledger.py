@@ -42,7 +42,10 @@ _TABLES = {
     "verifications": "manifest_id varchar, item_id varchar, outcome varchar, delivery_id varchar, as_of date, "
     "reason varchar",
     "intended": "manifest_id varchar, system varchar, as_of date",
+    "fallen_due": "manifest_id varchar, item_id varchar, as_of date, is_open boolean",
 }
+#: Why an item was closed that was told anew: the reason of its last event.
+TOLD_ANEW = "told_anew"
 #: The columns of tables with a row per item that hold closed words: a third of what they cost as text to write, and
 #: each rewriting of the warehouse writes them.
 _CLOSED = {
@@ -69,14 +72,14 @@ def _bring_over(warehouse: Warehouse) -> None:
         (table, column): str(sql_type)
         for table, column, sql_type in warehouse.rows(
             "select table_name, column_name, data_type from duckdb_columns() where database_name = $catalog "
-            "and schema_name = 'manifest' and table_name in ('events', 'items', 'receipts', 'told_bits')",
+            "and schema_name = 'manifest' and table_name in ('events', 'fallen_due', 'items', 'receipts', 'told_bits')",
             {"catalog": warehouse.catalog},
         )
     }
     for (table, column), words in _CLOSED.items():
         if there[table, column].lower() != enum_of(words):
             _close(warehouse, table, column, words)
-    for name in ("events", "receipts"):
+    for name in ("events", "fallen_due", "receipts"):
         for column in _TABLES[name].split(", "):
             if (name, column.split()[0].strip('"')) not in there:
                 warehouse.run(f"alter table manifest.{name} add column {column}")
@@ -196,8 +199,8 @@ def _counts(warehouse: Warehouse, query: str) -> dict[str, dict[str, int]]:
 def take_back(warehouse: Warehouse, items: str, params: dict[str, Any] | None = None) -> None:
     """Let what some items told count as never told: their fields go back to the state told before, so it is news again.
 
-    A state that another cancelled item had told is passed over, back to one that stands. What a later item has told
-    since stays as it is.
+    A state that another cancelled item had told is passed over, back to one that stands; not that of an order that was
+    told anew, for its system has it. What a later item has told since stays as it is.
 
     Args:
         warehouse: the warehouse.
@@ -208,7 +211,9 @@ def take_back(warehouse: Warehouse, items: str, params: dict[str, Any] | None = 
         warehouse.run(f"create or replace temp table withdrawn_items as {items}", params)
         warehouse.run(
             "create or replace temp table withdrawn_before as select item_id from withdrawn_items "
-            "union select item_id from manifest.item_states where state = 'cancelled'"
+            "union select item_id from manifest.item_states where state = 'cancelled' "
+            "and (reason is distinct from $told_anew or action in ('lift', 'notify'))",
+            {"told_anew": TOLD_ANEW},
         )
         warehouse.run(f"create or replace temp table restored_fields as {_RESTORED}")
         told.put_back(warehouse, "from withdrawn_items", "restored_fields")

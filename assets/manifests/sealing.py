@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from assets.delivery.states import record_selected
 from assets.manifests import documents, folders, gate, ledger, told
 from assets.manifests.gate import Refusal
 from assets.manifests.signatures import Signer
@@ -265,6 +266,9 @@ class _Run:
         with self.warehouse.transaction():
             self._record_manifest(document, text, signature, sequence)
             told.tell(self.warehouse, _WORDS)
+            record_selected(
+                self.warehouse, _TOLD_ANEW, {"system": system, "as_of": self.as_of, "reason": ledger.TOLD_ANEW}
+            )
             for statement in _RECORD:
                 names = {"id": manifest_id, "system": system, "as_of": self.as_of, "by": self.launched_by}
                 self.warehouse.run(statement, {name: names[name] for name in names if f"${name}" in statement} or None)
@@ -299,6 +303,17 @@ _WORDS = """
 select record_type, record_key, case action when 'restrict' then 'restrict' when 'lift' then 'retain' else 'erase' end
     as state, named, item_id, as_of, action
 from being_sealed where named is not null
+"""
+
+#: Items that fell due and are told anew by this manifest: they are closed.
+_TOLD_ANEW = """
+select due.manifest_id, due.item_id, 'cancelled' as state, due.as_of as on_day, 'clock' as origin,
+    cast($reason as varchar) as reason
+from manifest.fallen_due as due
+inner join manifest.items as items on items.item_id = due.item_id
+inner join (select distinct record_type, record_key from being_sealed) as sealed
+    on sealed.record_type = items.record_type and sealed.record_key = items.record_key
+where items.system = $system and due.as_of = $as_of and due.is_open
 """
 
 _RECORD = (

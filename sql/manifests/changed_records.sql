@@ -3,6 +3,7 @@
 -- erase, restrict, retain: what is decided; told_erase, told_restrict: what was told. is_whole: every category is
 -- `erase`. was_ordered_whole: an item about the whole record still stands. What no manifest named counts as `retain`.
 -- What was told is no table of its own: stored numbers of its width are dear to read.
+-- An order that is to be told anew on the day counts as not told.
 with decided as (
     select
         dispositions.record_type,
@@ -29,6 +30,13 @@ known as (
     group by fields.record_type
 ),
 
+due as (
+    select fallen.item_id
+    from manifest.fallen_due as fallen
+    inner join retention.evaluation as evaluation
+        on fallen.as_of = evaluation.as_of
+),
+
 told as (
     select
         words.record_type,
@@ -39,6 +47,9 @@ told as (
             as erased_whole
     from manifest.told as words
     inner join known on words.record_type = known.record_type
+    left join due
+        on words.item_id = due.item_id
+    where due.item_id is null
     group by
         words.record_type,
         words.record_key

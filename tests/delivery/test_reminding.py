@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from assets.delivery.approving import cancel
 from assets.delivery.reminding import Reminder, fall_due, remind
 from assets.delivery.states import STATES, Event, record
 from assets.manifests import ledger
@@ -90,9 +91,40 @@ def test_a_withheld_item_is_told_anew_on_its_day_and_not_before(company: Company
     assert fall_due(company.warehouse, until - timedelta(days=1)) == 0
     assert company.propose(until - timedelta(days=1), OUTCOME) == set()
     assert fall_due(company.warehouse, until) == 1
-    assert states(company)["C0"] == "cancelled"
+    assert states(company)["C0"] == "withheld", "its system has the order until it has another"
     assert {(key, action) for _, _, key, action, _ in company.night(until, OUTCOME)} == {("C0", "erase")}
+    assert states(company)["C0"] == "cancelled"
     assert fall_due(company.warehouse, until) == 0
+
+
+def test_an_order_that_fell_due_stands_until_it_is_told_anew(company: Company) -> None:
+    """Its source may be blocked that night, or the run be killed: nothing is sealed, and its system has the order."""
+    until = date(2025, 8, 1)
+    answer(company, "C0", "withheld", until=until)
+    company.evaluate(until, OUTCOME)
+    assert fall_due(company.warehouse, until) == 1
+    later = until + timedelta(days=1)
+    company.evaluate(later, erase("C1", "C2"))
+    assert fall_due(company.warehouse, later) == 0
+    assert {(key, action) for _, _, key, action, _ in company.night(later, erase("C1", "C2"))} == {("C0", "lift")}
+
+
+@pytest.mark.parametrize(("decided", "told"), [(erase("C1", "C2"), "lift"), (OUTCOME, "erase")])
+def test_an_order_whose_new_item_is_taken_back_is_the_last_word_again(
+    company: Company, decided: dict[tuple[str, str], dict[str, str]], told: str
+) -> None:
+    until = date(2025, 8, 1)
+    answer(company, "C0", "withheld", until=until)
+    company.evaluate(until, OUTCOME)
+    fall_due(company.warehouse, until)
+    company.night(until, OUTCOME)
+    assert states(company)["C0"] == "cancelled"
+    cancel(company.warehouse, sealed(company.warehouse)[1], by="Eva", reason="nej", on_day=until, at=NOW)
+    later = until + timedelta(days=1)
+    company.evaluate(later, decided)
+    assert fall_due(company.warehouse, later) == 0, "the old item is closed: nothing of it is open"
+    assert {(key, action) for _, _, key, action, _ in company.night(later, decided)} == {("C0", told)}
+    assert company.propose(later, decided) == set()
 
 
 def test_a_withheld_item_that_is_kept_by_then_is_not_told_anew_but_lifted(company: Company) -> None:

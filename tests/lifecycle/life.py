@@ -358,6 +358,7 @@ class Life:
                 approve(self.warehouse, manifest_id, by="Eva", reason="ok", on_day=day, at=instant(day, 3))
             elif roll > 0.9:
                 self.tell(f"cancel {manifest_id[:6]}")
+                self.taken_back = True
                 cancel(self.warehouse, manifest_id, by="Eva", reason="nej", on_day=day, at=instant(day, 3))
 
     def _send(self, rules: Rules) -> Any:
@@ -390,6 +391,7 @@ class Life:
                 self.tell(done)
 
     def _night(self) -> None:
+        self.taken_back = False  # by a person, tonight: told anew by the next night
         out: dict[str, Any] = {}
         before = set(self.model.items)
         proofs = self._proofs()
@@ -482,7 +484,7 @@ class Life:
         self._expect("decisions", self._amiss_in_decisions())
         self._expect("sealed", model.amiss_in_orders(item for item in sealed if item.stands))
         self._expect("waiting", model.amiss_in_waiting(delivered))
-        if not blocked and not any(item.state == "cancelled" for item in sealed):
+        if not blocked and not self.taken_back and not any(item.state == "cancelled" for item in sealed):
             self._expect("told", model.amiss_in_words())
             for name, system in self.systems.items():
                 if not name.startswith("partner"):
