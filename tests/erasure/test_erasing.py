@@ -375,7 +375,7 @@ house = House(opened(folder, key=None if sys.argv[3] == "plain" else "{KEY}"))
 if point == "filled":
     Warehouse._read_back = die
 elif point == "proved":
-    module._flush = die
+    module.flush = die
 elif point == "before_replacing":
     Path.replace = die
 elif point == "replaced":
