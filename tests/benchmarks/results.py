@@ -169,7 +169,7 @@ def goals(sizes: Sequence[Size], small: Size) -> list[Goal]:
     return [
         _first_night(sizes),
         _growth(sizes),
-        _limited(sizes, TEN_MILLION, {"4GB": 4000.0, "2GB": 2000.0}, 1.15, 1.3, least=10_000_000),
+        _limited(sizes, TEN_MILLION, {"4GB": 4e9 / 2**20, "2GB": 2e9 / 2**20}, 1.15, 1.3, least=10_000_000),
         _limited(sizes, HALF_A_GIGABYTE, {"512MB": 512.0}, 1.5, None),
         *(_night(sizes, small, *night) for night in nights),
         _checks(sizes),
