@@ -2,9 +2,9 @@
 
 `fall_due` comes between the day's evaluation and its proposal: what a system withheld, refused, kept a part of or only
 claimed to have done is told anew on its day, as a new item, and the old one is closed. An order's word stands until the
-new item is sealed, for its system has it and may carry it out whenever it likes; what is decided otherwise by then is
-no news for the old item, and the proposal tells what is so now. `remind` comes after the day's receipts: what was to be
-answered and was not is `overdue`, and the reminders of the day are listed by owner.
+new item is sealed, for its system has it and may carry it out whenever it likes; one that is decided otherwise by then
+stays open, and the proposal tells what is so now. `remind` comes after the day's receipts: what was to be answered and
+was not is `overdue`, and the reminders of the day are listed by owner.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from assets.warehouse import Warehouse
 #: How many days before its day an unanswered item is reminded of, and how many after it is escalated.
 NEARING_DAYS = 5
 LONG_LATE_DAYS = 30
-
 
 _REMINDERS = Model("manifest", SQL / "delivery" / "reminders.sql")
 
