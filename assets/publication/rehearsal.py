@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from assets.publication.report.charts import years_chart
-from assets.publication.report.rendering import FOLDER
+from assets.publication.report.rendering import FOLDER, template
 from assets.retention.simulating import DIRECTIONS, Simulation
 from assets.writing import write_whole
 
@@ -43,13 +42,6 @@ def write_page(found: Simulation, path: Path) -> None:
 
 def render(found: Simulation) -> str:
     """The page as HTML."""
-    environment = Environment(
-        loader=FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     there = [each for each in DIRECTIONS if any(flip.direction == each for flip in found.flips)]
     colours = {CALLED[each]: COLOURS[each] for each in there}
     by_year: Counter[tuple[str, str]] = Counter()
@@ -57,7 +49,7 @@ def render(found: Simulation) -> str:
         by_year[str(flip.year or NO_YEAR), CALLED[flip.direction]] += flip.fields
     rows = [(year, name, number) for (year, name), number in sorted(by_year.items())]
     chart = years_chart(rows, colours) if rows else None
-    return environment.get_template(TEMPLATE).render(
+    return template(TEMPLATE).render(
         found=found,
         called=CALLED,
         rows=rows,

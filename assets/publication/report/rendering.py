@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from assets.delivery.states import STATES
@@ -62,18 +62,27 @@ def words() -> Mapping[str, Mapping[str, Any]]:
     return content
 
 
-def render(answers: Answers, charts: Mapping[str, Mapping[Language, Chart]], language: Language) -> str:
-    """The whole page in a language; nothing in it asks for anything outside it but its other language and files."""
-    page = Page(answers, charts, language)
-    environment = Environment(
+def template(name: str) -> Template:
+    """A page's template, compiled once for both languages."""
+    return _templates().get_template(name)
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def render(answers: Answers, charts: Mapping[str, Mapping[Language, Chart]], language: Language) -> str:
+    """The whole page in a language; nothing in it asks for anything outside it but its other language and files."""
+    page = Page(answers, charts, language)
     other: Language = "sv" if language == "en" else "en"
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         page=page,
         answers=answers,
         sections=sections(),
