@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,11 @@ def extension_path(name: str) -> Path:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def _set(name: str, value: str | int | bool) -> str:
+    """The statement that changes a setting, which takes no parameter in the grammar."""
+    return f"set {name} = {_quoted(value) if isinstance(value, str) else str(value).lower()}"
 
 
 def identifier(name: str) -> str:
@@ -291,16 +297,29 @@ class Warehouse:
 
     @contextmanager
     def one_thread(self) -> Iterator[None]:
-        """Run what follows on one thread: for tables too small to be shared out. Use outside of a transaction.
+        """Run what follows on one thread: for what is too small to be shared out, or is read by one thread anyway.
 
         The thread that sent a statement does not sleep while another does the rest of it: it asks again and again.
         """
-        before = int(self.value("select current_setting('threads')"))
-        self.run("set threads = 1")
-        try:
+        with self.settings(threads=1):
             yield
-        finally:
-            self.run(f"set threads = {before}")
+
+    @contextmanager
+    def settings(self, **values: str | int | bool) -> Iterator[None]:
+        """Run what follows under other settings of the engine, and have those from before again after it.
+
+        They are set beside the transaction that may be open: one that has failed takes no further statement, and the
+        error that it failed with would be lost.
+        """
+        before = {name: self.value("select current_setting(?)", [name]) for name in values}
+        with closing(self._connection.cursor()) as beside:
+            try:
+                for name, value in values.items():
+                    beside.execute(_set(name, value))
+                yield
+            finally:
+                for name, value in before.items():
+                    beside.execute(_set(name, value))
 
     def exists(self, schema: str, table: str) -> bool:
         """Whether a table or view is there."""
@@ -731,12 +750,24 @@ def _tells(error: duckdb.Error, words: Iterable[str]) -> bool:
     return any(each in text for each in words)
 
 
+#: How the engine names who has a file open: the program with its path, and the number of its process.
+_HOLDER = re.compile(r"held in (?:\S*/)?([\w.+-]+) \(PID ([0-9]+)\)")
+
+
+def _holder(error: duckdb.Error) -> str:
+    """Who has the file open, where the system tells it."""
+    found = _HOLDER.search(str(error))
+    return f" ({found[1]}, process {found[2]})" if found else ""
+
+
 def _opening_error(path: Path, error: duckdb.Error) -> WarehouseError:
     text = str(error).replace(str(path), "").lower()  # a path may hold any of these words
     if any(each in text for each in _OF_A_FILE):
         return WarehouseDamaged(f"{path.name} is damaged, or no warehouse: {_MENDS_DAMAGE}")
     if "set lock" in text or "conflicting lock" in text:
-        return WarehouseLocked(f"{path.name} is open in another process: wait for that run to end, then try again.")
+        return WarehouseLocked(
+            f"{path.name} is open in another process{_holder(error)}: wait for that run to end, then try again."
+        )
     if "encrypt" in text or "key" in text:
         return WarehouseKeyError(f"{path.name} does not open with this key: check the warehouse key of the site.")
     remedy = _remedy(error)[1:]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from assets.errors import STOPPED
+from assets.errors import STOPPED, GallringError
 from assets.site import Site
 from expectations.validation import imported_meanwhile
 from orchestration.opening import load_policy, open_warehouse, require_site
@@ -83,23 +83,27 @@ def run_cycle(
     config: Mapping[str, Any] | None = None,
     full: bool = False,
     watch: Callable[[str, int], None] | None = None,
+    look: Callable[[Warehouse], None] | None = None,
 ) -> CycleOutcome:
     """Run a job on `site` as of a day (default: today in the site's time zone), and wait for its end.
 
     `by` is who launches it, where a name is given. `full` evaluates every record anew. `config` is the run's, for a
-    job that takes another than the day. `watch` is told of each step that begins, and of the rows that it made.
+    job that takes another than the day. `watch` is told of each step that begins, and of the rows that it made. `look`
+    is given the warehouse once the job has ended, before another process can have it; what it cannot read of one that
+    the machine gave up on, its caller has to read anew.
 
     Raises:
         BadInput: the site, its settings, keys or policy cannot be used.
         WarehouseLocked: another process has the warehouse open.
     """
     with _looking_for_no_garbage():
-        return _run(site, job, by, dict(config) if config is not None else _config(as_of, full), watch)
+        return _run(site, job, by, dict(config) if config is not None else _config(as_of, full), watch, look)
 
 
 def _run(
-    site: Site, job: str, by: str | None, config: dict[str, Any], watch: Callable[[str, int], None] | None
-) -> CycleOutcome:
+    site: Site, job: str, by: str | None, config: dict[str, Any], watch: Callable[[str, int], None] | None,
+    look: Callable[[Warehouse], None] | None,
+) -> CycleOutcome:  # fmt: skip
     from orchestration.definitions import build_definitions
     from orchestration.history import run_history
     from orchestration.resources import BY_TAG
@@ -118,7 +122,11 @@ def _run(
                 raise_on_error=False,
                 run_id=_watched(instance, watch),
             )
-        return _outcome(result, job, _day_of(instance, result.run_id), warehouse)
+        outcome = _outcome(result, job, _day_of(instance, result.run_id), warehouse)
+        if look is not None:
+            with suppress(GallringError):
+                look(warehouse)
+        return outcome
 
 
 @contextmanager

@@ -141,12 +141,18 @@ def read_receipts(
     prepare(warehouse)
     systems = [system for (system,) in warehouse.rows("select distinct system from manifest.manifests order by system")]
     unread: list[UnreadReceipts] = []
-    reading = _Reading(warehouse, now, zone or ZoneInfo("Europe/Stockholm"))
+    reading = _Reading(warehouse, now, zone or ZoneInfo("Europe/Stockholm"), _taken(warehouse))
     files = [
         *_read_folders(reading, site, systems, unread),
         *_read_transports(reading, transports, systems, half_open_after, unread),
     ]
     return ReceiptReport(tuple(files), tuple(unread))
+
+
+def _taken(warehouse: Warehouse) -> dict[tuple[str, str], int]:
+    """How many texts each file that was ever taken held, by its system and digest: asked once, not for each file."""
+    rows = warehouse.rows("select system, sha256, max(texts) from manifest.receipt_files group by system, sha256")
+    return {(system, digest): int(texts or 0) for system, digest, texts in rows}
 
 
 # -- the site's own folder ----------------------------------------------------------------------------------------
@@ -182,14 +188,15 @@ def _read_path(reading: _Reading, system: str, path: Path, unread: list[UnreadRe
             system, "unreadable", f"A file in receipts/{folder_name(system)} is a link or cannot be read: mend that."
         ))  # fmt: skip
         return None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
+        os.close(handle)  # a folder makes no file object
+        unread.append(UnreadReceipts(
+            system, "unreadable",
+            f"A file in receipts/{folder_name(system)} is no plain file, or larger than any answers should be.",
+        ))  # fmt: skip
+        return None
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_FILE:
-            unread.append(UnreadReceipts(
-                system, "unreadable",
-                f"A file in receipts/{folder_name(system)} is no plain file, or larger than any answers should be.",
-            ))  # fmt: skip
-            return None
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         taken = reading.texts_of(system, digest)
         file.seek(0)
@@ -283,14 +290,11 @@ class _Reading:
     warehouse: Warehouse
     now: datetime
     zone: ZoneInfo
+    taken: dict[tuple[str, str], int]
 
     def texts_of(self, system: str, digest: str) -> int | None:
         """How many texts a file that was taken held; None: it was not taken."""
-        texts = self.warehouse.value(
-            "select max(texts) from manifest.receipt_files where system = $system and sha256 = $sha256",
-            {"system": system, "sha256": digest},
-        )
-        return None if texts is None else int(texts)
+        return self.taken.get((system, digest))
 
     def cleaned(self, system: str, file: IO[bytes]) -> bytes:
         """A file that was taken, without its texts; counted as taken too."""
@@ -369,6 +373,7 @@ class _Reading:
         now = self.now.astimezone(UTC).replace(tzinfo=None)
         row = (system, digest, now, answers.count, recorded, answers.malformed, answers.dropped)
         self.warehouse.insert("manifest.receipt_files", columns, [row])
+        self.taken[system, digest] = max(answers.dropped, self.taken.get((system, digest), 0))
 
 
 #: The staged answers with what they are: to an unknown item, one not delivered yet, repeated, or known and in turn.

@@ -139,7 +139,14 @@ def _folders(site: Site) -> Iterator[tuple[str, Path]]:
             yield source.name, folder
 
 
-def _read(source: str, folder: Path) -> Delivery | None:
+def told_name(name: str) -> str:
+    """A folder's name as it can be stored and told: bytes that are no text, and line ends, stand as escapes."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def _read(source_folder: str, folder: Path) -> Delivery | None:
+    source = told_name(source_folder)
     path = folder / DESCRIPTION
     if not path.exists() and not path.is_symlink():
         return None
@@ -153,7 +160,7 @@ def _read(source: str, folder: Path) -> Delivery | None:
         return _parsed(source, folder, content)
     except DeliveryRefused as refusal:
         digest = hashlib.sha256(content).hexdigest()
-        return Delivery(source, folder.name, folder, digest, refused=str(refusal))
+        return Delivery(source, told_name(folder.name), folder, digest, refused=str(refusal))
 
 
 def _parsed(source: str, folder: Path, content: bytes) -> Delivery:

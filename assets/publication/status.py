@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from assets.ingest.deliveries import told_name
 from assets.publication.analytics import attached
 from assets.rights.clocks import Clock, standing
 from assets.site import Site
@@ -137,7 +138,7 @@ def _published(site: Site) -> Iterator[Warehouse]:
 def _waiting(site: Site, seen: set[tuple[Any, ...]]) -> Iterator[str]:
     """Complete deliveries in the inbox that no run has looked at, as source/delivery."""
     for note in sorted(site.inbox.glob("*/*/delivery.json")):
-        source, delivery_id = note.parent.parent.name, note.parent.name
+        source, delivery_id = told_name(note.parent.parent.name), told_name(note.parent.name)
         if (source, delivery_id) not in seen:
             yield f"{source}/{delivery_id}"
 

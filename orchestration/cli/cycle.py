@@ -29,8 +29,10 @@ from orchestration.cli.progress import progress
 
 if TYPE_CHECKING:
     from assets.manifests.ledger import ManifestSummary
+    from assets.site import Site
     from orchestration.cli.summary import Summary
     from orchestration.running import CycleOutcome
+    from orchestration.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -61,14 +63,15 @@ def run(
     """
     chosen, settings = existing_site(site, policy)
     on = given_day(as_of)
+    from orchestration.cli.summary import read_summary
     from orchestration.running import run_cycle
 
+    read: list[Summary] = []
     with progress("run", quiet=json) as doing:
-        outcome = run_cycle(chosen, on, by=by, full=full, watch=doing.told)
-    from orchestration.cli.summary import read_summary
-
-    with warehouse_of(chosen, settings) as warehouse:
-        summary = read_summary(warehouse)
+        outcome = run_cycle(
+            chosen, on, by=by, full=full, watch=doing.told, look=lambda warehouse: read.append(read_summary(warehouse))
+        )
+    summary = read[0] if read else _summary_anew(chosen, settings)
     code = exit_code(outcome)
     if json:
         as_json({"exit_code": code, "outcome": outcome, "summary": summary})
@@ -76,6 +79,13 @@ def run(
         tell_outcome(outcome)
         tell_summary(summary)
     raise typer.Exit(code)
+
+
+def _summary_anew(site: Site, settings: Settings) -> Summary:
+    from orchestration.cli.summary import read_summary
+
+    with warehouse_of(site, settings) as warehouse:
+        return read_summary(warehouse)
 
 
 def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption = False) -> None:

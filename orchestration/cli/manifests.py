@@ -16,6 +16,7 @@ from orchestration.cli.progress import progress
 
 if TYPE_CHECKING:
     from assets.delivery.approving import Preview
+    from assets.manifests.ledger import ManifestSummary
 
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
@@ -128,11 +129,17 @@ def _decide(job: str, manifest_id: str, by: str, reason: str, site: Path | None,
 
     warehouse_of(chosen, settings).close()
     config = {"manifest_id": manifest_id, "by": by, "reason": reason}
-    outcome = run_cycle(chosen, job=job, config=config)
+    looked: list[ManifestSummary] = []
+    outcome = run_cycle(
+        chosen, job=job, config=config,
+        look=lambda warehouse: looked.append(read(warehouse, manifest_id, 0).summary),
+    )  # fmt: skip
     for failure in outcome.failures:
         raise GallringError(failure.message, 1 if failure.exit_code is None else failure.exit_code)
-    with warehouse_of(chosen, settings) as warehouse:
-        summary = read(warehouse, manifest_id, 0).summary
+    if not looked:  # the machine gave up on that opening
+        with warehouse_of(chosen, settings) as warehouse:
+            looked.append(read(warehouse, manifest_id, 0).summary)
+    (summary,) = looked
     if json:
         as_json(summary)
         return

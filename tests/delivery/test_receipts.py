@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from assets.delivery import receipts
 from assets.delivery.answers import CODES, Answers, code_of
 from assets.delivery.receipts import FileReport, ReceiptReport, read_receipts
 from assets.delivery.transports.contract import ReceiptFile, RetryableTransportError
+from assets.warehouse import Warehouse
 from tests.delivery.sealed import NOW, Counting, Sealed, Ways, answer
 
 LATER = NOW + timedelta(days=1)
@@ -76,6 +78,28 @@ def test_answers_move_their_items_on(told: Sealed) -> None:
     rows = told.warehouse.rows("select state, reason, until from manifest.item_states where manifest_id = ? order by "
                                "record_key", [manifest])  # fmt: skip
     assert rows[1:] == [("withheld", "order_open", date(2025, 8, 1)), ("refused", "business_open", None)]
+
+
+def test_files_that_were_taken_cost_no_statement_each(told: Sealed, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = told.manifests("crm")[0]
+    asked: list[str] = []
+    execute = Warehouse._execute
+
+    def counted(warehouse: Warehouse, sql: str, *more: Any) -> Any:
+        asked.append(sql)
+        return execute(warehouse, sql, *more)
+
+    numbers = []
+    for files in (1, 9):
+        for number in range(files):
+            post(told, answer(manifest, told.items(manifest)[0]) + b"\n" * number, f"{number}.jsonl")
+        read(told)
+        with monkeypatch.context() as counting:
+            counting.setattr(Warehouse, "_execute", counted)
+            assert read(told).files == ()
+        numbers.append(len(asked))
+        asked.clear()
+    assert numbers[0] == numbers[1] > 0
 
 
 def test_a_file_is_taken_once(told: Sealed) -> None:
@@ -295,9 +319,10 @@ def test_folders_links_and_pipes_that_belong_to_nobody_are_told(told: Sealed, tm
     (tmp_path / "elsewhere.jsonl").write_bytes(b"{}\n")
     (told.site.receipts / "crm" / "link.jsonl").symlink_to(tmp_path / "elsewhere.jsonl")
     os.mkfifo(told.site.receipts / "crm" / "pipe.jsonl")
+    (told.site.receipts / "crm" / "folder.jsonl").mkdir()
     report = read(told)
     assert report.files == ()
-    assert sorted(each.code for each in report.unread) == ["unknown_system", "unreadable", "unreadable"]
+    assert sorted(each.code for each in report.unread) == ["unknown_system", *["unreadable"] * 3]
     assert NAME not in str(report)
 
 
