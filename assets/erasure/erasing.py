@@ -8,7 +8,7 @@ and keys that the rules read, keyed hashes and `known_*`. Values of the same fie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
@@ -192,7 +192,7 @@ def _find_due(
 
 
 def _losing(contract: Contract) -> str:
-    """The temporary table of the rows of a raw table that must change: `row_id`, `low`, `high`, `signature`, `held`."""
+    """The temporary table of the rows that must change: `row_id`, what is ordered, `held`, what they say then."""
     return identifier(f"losing_{contract.raw_table}")
 
 
@@ -200,33 +200,59 @@ def _find_losing(warehouse: Warehouse, contract: Contract, bits: told.Halves) ->
     """Pick the rows that hold a value that was ordered erased, or do not say of such values what is to be said.
 
     A row says it when its digest is not that of values that went, and `withheld` is null or names fields that are
-    ordered and that the source has. What is ordered is looked up and compared here alone, by bits: the rewriting, which
-    reads every row twice, joins few rows.
+    ordered and that the source has. What is ordered is looked up and compared here alone, by bits, and what such a row
+    says from now on is worked out here alone, the names once a set of fields: the rewriting reads every row twice.
     """
     names = [name for name in _personal(contract) if name in bits]
     held = _sums({f"source_row.{identifier(name)} is not null": bits[name] for name in names}, "held_{}")
     kept_out = _sums({f"list_contains(withheld, {literal(name)})": bits[name] for name in names}, "kept_out_{}")
+    new_digest = mark_when_ordered(
+        "losing.row_digest", "signatures.signature", "said.withheld is not distinct from losing.withheld"
+    )
     warehouse.run(
         f"""
         create or replace temp table {_losing(contract)} as
         with orders as ({_ORDERS}),
         losing as (
-            select source_row.row_id, orders.low, orders.high, {_counted("held_{0} & {0}")} as held
+            select source_row.row_id, orders.low, orders.high, {_counted("held_{0} & {0}")} as held, withheld,
+                row_digest, {_kept_out_from_now()}
             from (
                 select row_id, cast({identifier(contract.key)} as varchar) as record_key, in_source, {held}, {kept_out},
-                    len(withheld) as names, coalesce(row_digest <= {LARGEST_DIGEST}, false) as is_of_values
+                    withheld, len(withheld) as names, row_digest,
+                    coalesce(row_digest <= {LARGEST_DIGEST}, false) as is_of_values
                 from raw.{identifier(contract.raw_table)} as source_row
             ) as source_row
             inner join orders on orders.record_key = source_row.record_key
             where source_row.is_of_values or {_either("held_{0} & {0} <> 0")}
                 or (names is not null and (not in_source or names = 0 or names <> {_counted("kept_out_{0}")}
                     or {_either("kept_out_{0} & ~{0} <> 0")}))
-        )
-        select losing.*, signatures.signature
-        from losing inner join ({_SIGNATURES}) as signatures
-            on signatures.low = losing.low and signatures.high = losing.high
+        ),
+        said as ({_named(names, bits)})
+        select losing.row_id, losing.low, losing.high, losing.held, said.withheld, {new_digest} as row_digest
+        from losing
+        inner join ({_SIGNATURES}) as signatures on signatures.low = losing.low and signatures.high = losing.high
+        inner join said on said.kept_low = losing.kept_low and said.kept_high = losing.kept_high
         """,
         {"record_type": contract.record_type},
+    )
+
+
+def _kept_out_from_now() -> str:
+    """The fields that a losing row's source still has though they are ordered; none of a row that left its source."""
+    return ", ".join(
+        f"case when coalesce(source_row.in_source, false) then (held_{half} | kept_out_{half}) & {half} else 0 end "
+        f"as kept_{half}"
+        for half in told.HALVES
+    )
+
+
+def _named(names: Sequence[str], bits: told.Halves) -> str:
+    """What `withheld` says of every set of fields that is kept out of `losing` rows; null of the empty one."""
+    named = ", ".join(f"case when {_either_bit(bits[name], 'sets.kept_{}')} then {literal(name)} end" for name in names)
+    listed = f"list_filter(cast([{named}] as varchar[]), lambda field: field is not null)"
+    return (
+        f"select sets.kept_low, sets.kept_high, nullif({listed}, cast([] as varchar[])) as withheld "
+        "from (select distinct kept_low, kept_high from losing) as sets"
     )
 
 
@@ -266,12 +292,10 @@ def _counted(bits: str) -> str:
     return f"({' + '.join(f'bit_count({bits.format(half)})' for half in told.HALVES)})"
 
 
-def _is_ordered(name: str, bits: told.Halves) -> str:
-    """Whether a field is ordered erased, of a raw table's row that is joined to `ordered`; never null."""
-    asked = [
-        f"ordered.{half} & {bit} <> 0" for half, bit in zip(told.HALVES, bits.get(name, (0, 0)), strict=True) if bit
-    ]
-    return f"coalesce({asked[0]}, false)" if asked else "false"
+def _either_bit(bit: tuple[int, int], halves: str) -> str:
+    """Whether a field is in a set of fields, whose two halves are called `halves`."""
+    asked = [f"{halves.format(half)} & {part} <> 0" for half, part in zip(told.HALVES, bit, strict=True) if part]
+    return asked[0] if asked else "false"
 
 
 def _personal(contract: Contract) -> list[str]:
@@ -289,36 +313,20 @@ def _count_ordered(warehouse: Warehouse, contract: Contract, bits: told.Halves) 
 
 def _without_ordered(warehouse: Warehouse, contract: Contract, bits: told.Halves) -> str:
     """A raw table's rows without what was ordered erased; `withheld` names what the source has still."""
-    personal = set(_personal(contract))
+    ordered = {name for name in _personal(contract) if name in bits}
     parts = []
     for (name,) in warehouse.rows("select name from pragma_table_info(?)", [f"raw.{identifier(contract.raw_table)}"]):
         quoted = identifier(name)
-        if name in personal:
-            parts.append(f"case when not {_is_ordered(name, bits)} then source_row.{quoted} end as {quoted}")
-        elif name == "withheld":
-            parts.append(f"{_withheld(contract, bits)} as withheld")
-        elif name == "row_digest":  # it was made of the values too
-            unchanged = f"{_withheld(contract, bits)} is not distinct from source_row.withheld"
-            marked = mark_when_ordered("source_row.row_digest", "ordered.signature", unchanged)
-            parts.append(f"case when ordered.low is null then source_row.row_digest else {marked} end as row_digest")
+        if name in ordered:
+            goes = _either_bit(bits[name], "ordered.{}")
+            parts.append(f"case when not coalesce({goes}, false) then source_row.{quoted} end as {quoted}")
+        elif name in ("withheld", "row_digest"):  # the digest was made of the values too
+            parts.append(f"case when ordered.row_id is null then source_row.{name} else ordered.{name} end as {name}")
         else:
             parts.append(f"source_row.{quoted}")
     return (
         f"select {', '.join(parts)} from raw.{identifier(contract.raw_table)} as source_row "
         f"left join {_losing(contract)} as ordered on ordered.row_id = source_row.row_id"
-    )
-
-
-def _withheld(contract: Contract, bits: told.Halves) -> str:
-    names = ", ".join(
-        f"case when {_is_ordered(name, bits)} and (source_row.{identifier(name)} is not null "
-        f"or coalesce(list_contains(source_row.withheld, {literal(name)}), false)) then {literal(name)} end"
-        for name in _personal(contract) if name in bits
-    )  # fmt: skip
-    kept_out = f"list_filter(cast([{names}] as varchar[]), lambda field: field is not null)"
-    return (
-        f"case when ordered.low is null then source_row.withheld "
-        f"when source_row.in_source then nullif({kept_out}, cast([] as varchar[])) end"
     )
 
 
