@@ -11,7 +11,7 @@ is named by a keyed reference, which the holder of the site's key alone can comp
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,8 +68,9 @@ _REFERENCE = "cast(pseudonym('evidence:' || record_type || ':' || record_key) as
 
 def _news(warehouse: Warehouse, chain: Chain) -> Iterator[dict[str, Any]]:
     last = {(entry["kind"], entry["subject"]): canonical(entry["facts"]) for entry in chain.entries}
-    sources = (_decided(warehouse), _checked(warehouse), _sealed(warehouse), _happened(warehouse), _erased(warehouse),
-               _office(warehouse))  # fmt: skip
+    logged = {subject for kind, subject in last if kind == "sealed"}
+    sources = (_decided(warehouse), _checked(warehouse), _sealed(warehouse, logged), _happened(warehouse),
+               _erased(warehouse), _office(warehouse))  # fmt: skip
     for source in sources:
         for kind, subject, facts in source:
             if last.get((kind, subject)) != canonical(facts):
@@ -135,11 +136,13 @@ def _checked(warehouse: Warehouse) -> Iterator[Told]:
         yield "checked", f"{as_of}/{stop}", facts
 
 
-def _sealed(warehouse: Warehouse) -> Iterator[Told]:
-    """Every sealed manifest: its digest, chain, policy and counts."""
+def _sealed(warehouse: Warehouse, logged: Collection[str]) -> Iterator[Told]:
+    """Every sealed manifest but those `logged`: its digest, chain, policy and counts. What is sealed never changes."""
     rows = warehouse.rows(
         "select manifest_id, digest, items_sha256, document, signature is not null from manifest.manifests "
-        "where document is not null order by as_of, system, sequence"
+        "where document is not null and manifest_id not in (select unnest(cast($logged as varchar[]))) "
+        "order by as_of, system, sequence",
+        {"logged": sorted(logged)},
     )
     for manifest_id, digest, items_sha256, text, signed in rows:
         document = json.loads(text)
@@ -159,25 +162,44 @@ def _happened(warehouse: Warehouse) -> Iterator[Told]:
         yield KINDS.get(row["state"], "moved"), "/".join([row["manifest_id"], row["state"], facts["on"], *by]), facts
 
 
+#: Records are looked up, and their references worked out, of the few events alone that name any.
 _EVENTS = f"""
-with events as (
-    select events.manifest_id, manifests.system, events.state, events.on_day, events.reason,
-        substr(events.by_whom, 1, 200) as by_whom, events.item_id is null as whole, manifests.items as all_items,
-        case when list_contains($named, events.state) then {_REFERENCE} end as reference
-    from manifest.events as events
-    inner join manifest.manifests as manifests on manifests.manifest_id = events.manifest_id
-    left join manifest.items as items
-        on items.manifest_id = events.manifest_id and items.item_id = events.item_id
-        and list_contains($named, events.state)
-    where events.state <> 'issued'
+with happened as (
+    select manifest_id, item_id, state, on_day, reason, substr(by_whom, 1, 200) as by_whom
+    from manifest.events
+    where state <> 'issued'
+),
+counted as (
+    select manifest_id, state, on_day, reason, by_whom, bool_or(item_id is null) as whole, count(*) as items
+    from happened
+    group by all
+),
+wrong as (
+    select * from happened where list_contains($named, state) and item_id is not null
+),
+wrong_items as (
+    select items.manifest_id, items.item_id, {_REFERENCE} as reference
+    from manifest.items as items
+    inner join (select distinct manifest_id, item_id from wrong) as wanted
+        on wanted.manifest_id = items.manifest_id and wanted.item_id = items.item_id
+),
+named as (
+    select wrong.manifest_id, wrong.state, wrong.on_day, wrong.reason, wrong.by_whom,
+        list_slice(list_sort(list(distinct wrong_items.reference)), 1, $most) as records
+    from wrong
+    inner join wrong_items on wrong_items.manifest_id = wrong.manifest_id and wrong_items.item_id = wrong.item_id
+    group by all
 )
-select manifest_id, system, state, on_day as "on", reason, by_whom as "by",
-    cast(case when bool_or(whole) then max(all_items) else count(*) end as bigint) as items,
-    coalesce(list_slice(list_sort(list(distinct reference) filter (where reference is not null)), 1, $most), [])
-        as records
-from events
-group by manifest_id, system, state, on_day, reason, by_whom
-order by on_day, system, manifest_id, state, reason, by_whom
+select counted.manifest_id, manifests.system, counted.state, counted.on_day as "on", counted.reason,
+    counted.by_whom as "by",
+    cast(case when counted.whole then manifests.items else counted.items end as bigint) as items,
+    coalesce(named.records, []) as records
+from counted
+inner join manifest.manifests as manifests on manifests.manifest_id = counted.manifest_id
+left join named
+    on named.manifest_id = counted.manifest_id and named.state = counted.state and named.on_day = counted.on_day
+    and named.reason is not distinct from counted.reason and named.by_whom is not distinct from counted.by_whom
+order by counted.on_day, manifests.system, counted.manifest_id, counted.state, counted.reason, counted.by_whom
 """
 
 

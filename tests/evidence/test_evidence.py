@@ -147,6 +147,16 @@ def test_what_became_of_a_manifest_is_told_with_who_approved_it(night: Night) ->
         warehouse.run("delete from manifest.events where state <> 'issued'")
 
 
+def test_a_manifest_that_was_told_is_not_read_again(night: Night) -> None:
+    night.record()
+    document = night.warehouse.value("select document from manifest.manifests")
+    night.warehouse.run("update manifest.manifests set document = 'unreadable'")
+    try:
+        assert night.record(LATER) == {}
+    finally:
+        night.warehouse.run("update manifest.manifests set document = $document", {"document": document})
+
+
 def test_what_was_erased_here_is_told(night: Night) -> None:
     from assets.erasure.erasing import prepare
 
@@ -185,7 +195,7 @@ def test_a_fact_is_written_once_and_again_when_it_has_changed(night: Night) -> N
 def test_an_entry_with_a_place_for_a_value_is_refused(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     from assets.evidence import recording
 
-    monkeypatch.setattr(recording, "_sealed", lambda _: [("sealed", "m", {"name": "Kanarie"})])
+    monkeypatch.setattr(recording, "_sealed", lambda *_: [("sealed", "m", {"name": "Kanarie"})])
     with pytest.raises(EvidenceBroken, match="no place for"):
         night.record()
     assert not (night.site.evidence / "entries").exists()
