@@ -37,6 +37,9 @@ from assets.warehouse import Warehouse
 
 _FALLEN = Model("manifest", SQL / "delivery" / "fallen_items.sql")
 _SUPERSEDED = Model("manifest", SQL / "delivery" / "superseded_items.sql")
+#: Up to how many items of the manifests that are asked of those that wait are gathered before they are compared: the
+#: engine then knows how few there are, and goes from them to the dispositions instead of the other way round.
+_FEW = 100_000
 
 
 @dataclass(frozen=True)
@@ -74,16 +77,27 @@ def recheck(warehouse: Warehouse, policy: Policy, manifest: str | None, as_of: d
     if not ask_of_manifests_in(warehouse, "issued", "approved"):
         return Recheck(as_of, ())
     rows = warehouse.rows(
-        f"select manifest_id, system, reason, count(distinct item_id) from ({_fallen()}) as fallen "
+        f"select manifest_id, system, reason, count(distinct item_id) from ({_fallen(warehouse)}) as fallen "
         "where $id is null or manifest_id = $id group by all order by all",
         {"id": manifest, "lifts": _is_any(warehouse, "action = 'lift' and state in ('issued', 'approved')")},
     )
     return Recheck(as_of, tuple(Fallen(*row) for row in rows))
 
 
-def _fallen() -> str:
+def _fallen(warehouse: Warehouse) -> str:
     """What fell of the manifests that are asked of; what is in none of them has left, and is not looked at."""
-    return _FALLEN.statement.replace("manifest.item_states ", f"({among('item_states')}) ")
+    items = warehouse.value(
+        "select coalesce(sum(items), 0) from manifest.manifests "
+        "where manifest_id in (select manifest_id from asked_manifests)"
+    )
+    if items > _FEW:
+        return _FALLEN.statement.replace("manifest.item_states ", f"({among('item_states')}) ")
+    warehouse.run(
+        "create or replace temp table waiting_items as "
+        "select manifest_id, item_id, system, record_type, record_key, action, fields, state "
+        f"from ({among('item_states')}) where state in ('issued', 'approved')"
+    )
+    return _FALLEN.statement.replace("manifest.item_states ", "waiting_items ")
 
 
 def recall(
@@ -98,7 +112,7 @@ def recall(
     with warehouse.transaction():
         if fallen:
             sending.prepare(warehouse)
-            heard = _HEARD.format(fallen=_fallen())
+            heard = _HEARD.format(fallen=_fallen(warehouse))
             warehouse.run(f"create or replace temp table heard_items as {heard}", {"lifts": True})
         for manifest_id in sorted({each.manifest_id for each in fallen}):
             reason = min(each.reason for each in fallen if each.manifest_id == manifest_id)

@@ -26,7 +26,7 @@ from assets.models import SQL, Model
 from assets.retention.explaining import require_evaluation
 from assets.site import Site
 from assets.vocabulary import CLOSED_WORDS, enum_of
-from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier
+from assets.warehouse import UNPACKED_TEXTS, Warehouse, identifier
 from assets.writing import flush
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class PublishedTable:
     def definition(self, column: Column) -> str:
         """A column as the file keeps it."""
         is_key = self.schema == "stored" and column.name in KEYS
-        return f"{identifier(column.name)} {DISTINCT_TEXTS if is_key else _stored_type(column)}"
+        return f"{identifier(column.name)} {UNPACKED_TEXTS if is_key else _stored_type(column)}"
 
     @property
     def is_view(self) -> bool:

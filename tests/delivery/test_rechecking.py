@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.delivery import sending
+from assets.delivery import rechecking, sending
 from assets.delivery.approving import approve, approve_automatically
 from assets.delivery.rechecking import Fallen, at_the_door, recall, recheck
 from assets.delivery.reminding import fall_due
@@ -243,8 +243,12 @@ def test_a_notice_falls_with_the_erasure_it_follows_from(company: Company) -> No
     assert ledger.manifests(warehouse)[0].states == {"cancelled": 1}
 
 
-def test_one_pass_over_all_finds_what_a_look_at_each_item_finds(company: Company) -> None:
+@pytest.mark.parametrize("few", [-1, 100_000], ids=["many wait", "few wait"])
+def test_one_pass_over_all_finds_what_a_look_at_each_item_finds(
+    company: Company, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
     """Random dispositions on the next day, for every kind of action, against a plain look at item after item."""
+    monkeypatch.setattr(rechecking, "_FEW", few)
     chance = random.Random(5)
     warehouse = company.warehouse
     warehouse.run("insert into raw.office_disclosures (row_id, partner_id, record_type, record_key, fields, "
