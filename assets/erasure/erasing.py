@@ -22,6 +22,7 @@ from assets.ingest.recognising import mark_when_ordered
 from assets.ingest.tables import HasContracts
 from assets.manifests import changes, gate, told
 from assets.policy import months_and_days
+from assets.vocabulary import RECORD_TYPES, TOLD_STATES, enum_of
 from assets.warehouse import Warehouse, identifier
 
 _REWRITES = (
@@ -256,10 +257,13 @@ def _named(names: Sequence[str], bits: told.Halves) -> str:
     )
 
 
-#: What is ordered of each record of a type.
-_ORDERS = """
+#: What is ordered of each record of a type. Words become numbers, not all of the ledger's numbers words.
+_ORDERS = f"""
     select record_key, bit_or(low) as low, bit_or(high) as high
-    from manifest.told_bits where record_type = $record_type and state = 'erase' group by record_key
+    from manifest.told_bits
+    where record_type = cast($record_type as {enum_of(RECORD_TYPES)})
+        and state = cast('erase' as {enum_of(TOLD_STATES)})
+    group by record_key
 """
 
 #: As `recognising.ordered_of` has it, of every set of fields that is ordered of `losing` rows.
