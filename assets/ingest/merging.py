@@ -5,8 +5,8 @@ Runs the SQL; reads no files and judges no rows. A full delivery replaces a tabl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from assets.ingest.contracts import Column, Contract
@@ -29,6 +29,13 @@ _KEY_TEXT = {
 
 #: How many staged rows of a first load are written at once. What they are joined to stays in memory, so no row spills.
 _AT_ONCE = 4_000_000
+
+#: Rows may be written in any order: that needs a fraction of the memory and two thirds of the time.
+_IN_ANY_ORDER: Mapping[str, bool] = {"preserve_insertion_order": False}
+
+#: The staged rows, which are wide, stream past the narrow tables that are joined to them; none is kept in memory. Left
+#: to itself DuckDB takes the first load's staging table for the smaller side, and builds its hash table of that.
+_JOINED_AS_WRITTEN: Mapping[str, str] = {"disabled_optimizers": "join_order,build_side_probe_side"}
 
 #: Columns whose values are few: each is hashed once.
 _FEW_VALUES = frozenset({"product"})
@@ -103,7 +110,7 @@ def merge(warehouse: Warehouse, staging: Staging) -> None:
     params = {"delivery_id": staging.delivery_id}
     is_leaving = _meet(warehouse, staging, raw)
     if is_leaving or not staging.empty:
-        with _in_any_order(warehouse) if staging.full else nullcontext():
+        with warehouse.settings(**_IN_ANY_ORDER) if staging.full else nullcontext():
             _write(warehouse, staging, raw)
     if staging.recognised:
         warehouse.run(f"update {raw} as old set in_delivery = $delivery_id where {is_recognised('old')}", params)
@@ -112,34 +119,11 @@ def merge(warehouse: Warehouse, staging: Staging) -> None:
     warehouse.run(f"drop table if exists {staging.table}")
 
 
-@contextmanager
-def _in_any_order(warehouse: Warehouse) -> Iterator[None]:
-    """Rows may be written in any order: that needs a fraction of the memory and two thirds of the time."""
-    warehouse.run("set preserve_insertion_order = false")
-    try:
-        yield
-    finally:
-        warehouse.run("set preserve_insertion_order = true")
-
-
-@contextmanager
-def _joined_as_written(warehouse: Warehouse) -> Iterator[None]:
-    """The staged rows, which are wide, stream past the narrow tables that are joined to them; none is kept in memory.
-
-    Left to itself DuckDB takes the first load's staging table for the smaller side, and builds its hash table of that.
-    """
-    warehouse.run("set disabled_optimizers = 'join_order,build_side_probe_side'")
-    try:
-        yield
-    finally:
-        warehouse.run("set disabled_optimizers = ''")
-
-
 def _write(warehouse: Warehouse, staging: Staging, raw: str) -> None:
     params = {"delivery_id": staging.delivery_id}
     if not staging.known.rows:
         begin, end = warehouse.rows(f"select min(rowid), max(rowid) + 1 from {staging.table}")[0]
-        with _joined_as_written(warehouse):
+        with warehouse.settings(**_JOINED_AS_WRITTEN):
             for first in range(begin, end, _AT_ONCE):
                 these = params | {"first": first, "last": first + _AT_ONCE - 1}
                 warehouse.run(f"insert into {raw} by name {_arrivals(staging, raw)}", these)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from assets.ingest.contracts import Contract
@@ -17,8 +18,8 @@ from assets.ingest.deliveries import DeliveredFile, DeliveryRefused
 from assets.ingest.merging import IS_AGAIN, Known, Staging, known_state, merge, rank
 from assets.ingest.projecting import OUT_OF_SCOPE, STAGED, Scan, literal, projection
 from assets.ingest.recognising import is_contradicted, recognise
-from assets.ingest.tables import SQL_TYPES
-from assets.warehouse import Warehouse, identifier
+from assets.ingest.tables import SQL_TYPES, names_rows
+from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier
 
 _TABLE = "staged_rows"
 #: Rows from which on a table is staged in the warehouse's file, packed, where a later step writes over it. A temporary
@@ -88,10 +89,19 @@ def load_table(
         unidentified=any(read.unread) or any(each.unidentified for each in read.counts.values()),
         recognised=read.is_recognised, empty=not any(each.fit for each in read.counts.values()), ranked=ranked,
     )  # fmt: skip
-    merge(warehouse, staging)
+    with _by_who_reads(warehouse, known):
+        merge(warehouse, staging)
     for each in inputs:
         _forget_rejects(warehouse, each.scan)
     return outcomes
+
+
+def _by_who_reads(warehouse: Warehouse, known: Known) -> AbstractContextManager[None]:
+    """What a transaction wrote is read by one thread within it: of a first load all that comes after staging.
+
+    A second thread would find nothing to do but ask for work, which costs as much as the work.
+    """
+    return nullcontext() if known.rows else warehouse.one_thread()
 
 
 # -- staging -----------------------------------------------------------------------------------------------------------
@@ -121,7 +131,8 @@ def _bring_in(warehouse: Warehouse, contract: Contract, inputs: Sequence[Input],
     and another line near it cannot be read (DuckDB 1.5.5). Who misses rows has the file read in one piece.
     """
     rules, recognised = _stage_all(warehouse, contract, inputs, known, full=full)
-    counts = _counts(warehouse, contract, recognised or {}, code=len(rules), ranked=full and not known.rows)
+    with _by_who_reads(warehouse, known):
+        counts = _counts(warehouse, contract, recognised or {}, code=len(rules), ranked=full and not known.rows)
     unread = [_rejected_lines(warehouse, each.scan) for each in inputs]
     return _Read(rules, counts, unread, recognised is not None)
 
@@ -153,16 +164,32 @@ def _stage(
 
     Staged rows stand in the order of their files, so that a bad row's place tells its line: DuckDB's default.
     """
-    columns = {column.name: SQL_TYPES[column.type] for column in contract.columns} | STAGED
-    shape = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns.items())
     warehouse.run(f"drop table if exists {_TABLE}")
-    warehouse.run(f"create {'table main.' if large else 'temp table '}{_TABLE} ({shape})")
+    warehouse.run(f"create {'table main.' if large else 'temp table '}{_TABLE} ({_shape(contract, large=large)})")
+    stored = ", ".join(map(identifier, _stored(contract, large=large)))
     rules: tuple[tuple[str, str], ...] = ()
     for number, scan in enumerate(scans, start=1):
         made = projection(contract, scan, file_number=number, deletions=deletions, ordered=known.ordered)
-        warehouse.run(f"insert into {_TABLE} {made.select}", scan.params)
+        warehouse.run(f"insert into {_TABLE} ({stored}) select {stored} from ({made.select}) as made", scan.params)
         rules = made.rules
     return (*rules, (*_DUPLICATE, contract.key))
+
+
+def _stored(contract: Contract, *, large: bool) -> list[str]:
+    """The columns of the staging table; where it is packed, a key that is a text is stored once."""
+    names = [column.name for column in contract.columns] + list(STAGED)
+    return [name for name in names if not (large and name == "_key" and contract.key_column.type == "text")]
+
+
+def _shape(contract: Contract, *, large: bool) -> str:
+    """The columns with their types; texts of which each is another are packed as such."""
+    kinds = {column.name: SQL_TYPES[column.type] for column in contract.columns} | STAGED
+    stored = _stored(contract, large=large)
+    for name in (names_rows(contract) | {"_key"}) if large else ():
+        kinds[name] = DISTINCT_TEXTS
+    if "_key" not in stored:
+        kinds["_key"] = f"varchar generated always as ({identifier(contract.key)}) virtual"
+    return ", ".join(f"{identifier(name)} {kind}" for name, kind in kinds.items())
 
 
 def _mark_duplicates(warehouse: Warehouse, contract: Contract, *, code: int) -> None:

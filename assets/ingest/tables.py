@@ -61,6 +61,11 @@ def raw_columns(contract: Contract) -> dict[str, str]:
     return columns
 
 
+def names_rows(contract: Contract) -> set[str]:
+    """The columns whose texts name a row each, of this table or another: nearly every one is another text."""
+    return {column.name for column in contract.columns if column.type == "text" and column.name.endswith("_id")}
+
+
 def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
     """Make the tables of intake that are not there yet, and the columns that a contract has gained."""
     with warehouse.transaction():
@@ -98,7 +103,7 @@ def is_keyed_as_before(warehouse: Warehouse) -> bool:
 
 def _prepare_raw(warehouse: Warehouse, contract: Contract, there: set[str]) -> None:
     table = f"raw.{identifier(contract.raw_table)}"
-    keys = {column.name for column in contract.columns if column.type == "text" and column.name.endswith("_id")}
+    keys = names_rows(contract)
     wanted = {
         name: f"{identifier(name)} {DISTINCT_TEXTS if name in keys else sql_type}"
         for name, sql_type in raw_columns(contract).items()
