@@ -62,8 +62,7 @@ def erasure_assets(after: Iterable[str]) -> list[AssetsDefinition]:
                 closed=keeping.registers,
             )  # fmt: skip
             seconds = time.monotonic() - began
-            destroyed = destroy_expired(warehouse, site, keeping, as_of)
-            register = copy_register(site, warehouse, keeping)
+            destroyed, register = destroy_expired(warehouse, site, keeping, as_of)
             record_register(warehouse, register)
         told = {
             "erasure.rewrites": {**_told_of(erasure), "seconds": round(seconds, 3)},

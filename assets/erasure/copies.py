@@ -9,12 +9,12 @@ A link in the site is nobody's copy: it is never followed, and counts as a file 
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from assets.erasure.periods import Periods, last_day
 from assets.ingest.deliveries import find_deliveries
 from assets.ingest.projecting import LOCAL_ZONE
-from assets.manifests.folders import manifest_folder
+from assets.manifests.folders import folder_name
 from assets.site import Site
 from assets.warehouse import Warehouse
 
@@ -90,21 +90,22 @@ class CopyRegister:
 
 def copy_register(site: Site, warehouse: Warehouse, periods: Periods) -> CopyRegister:
     """Every file of `site` that can hold personal data, in the order of their paths."""
-    copies: dict[Path, Copy] = {}
+    units: dict[tuple[str, ...], tuple[Kind, int]] = {}
     strangers = []
-    dates = _Dates(site, warehouse, periods)
-    for path in _walk(site.path):
-        place = path.relative_to(site.path)
-        kind = _kind_of(place) if not path.is_symlink() else None
+    for place, found in _walk(site.path):
+        kind = _kind_of(place) if not found.is_symlink() else None
         if kind is None:
-            strangers.append(place)
+            strangers.append(Path(*place))
             continue
         unit = _unit(place, kind)
-        size = path.lstat().st_size
-        if unit in copies:
-            size += copies[unit].size_bytes
-        copies[unit] = Copy(unit, kind.name, kind.purpose, dates.of(unit, kind.name), size)
-    return CopyRegister(tuple(copies[unit] for unit in sorted(copies)), tuple(sorted(strangers)))
+        size = found.stat(follow_symlinks=False).st_size
+        units[unit] = (kind, size + (units[unit][1] if unit in units else 0))
+    dates = _Dates(site, warehouse, periods)
+    copies = (
+        Copy(path := Path(*unit), kind.name, kind.purpose, dates.of(path, kind.name), size)
+        for unit, (kind, size) in sorted(units.items(), key=lambda each: each[0])
+    )
+    return CopyRegister(tuple(copies), tuple(sorted(strangers)))
 
 
 def expired(register: CopyRegister, as_of: date) -> list[Copy]:
@@ -140,12 +141,15 @@ def forget_manifests(warehouse: Warehouse, copies: Sequence[Copy]) -> None:
         )
 
 
-def destroy_expired(warehouse: Warehouse, site: Site, periods: Periods, as_of: date) -> int:
-    """Destroy every copy whose last day is before `as_of`; how many."""
-    gone = expired(copy_register(site, warehouse, periods), as_of)
+def destroy_expired(warehouse: Warehouse, site: Site, periods: Periods, as_of: date) -> tuple[int, CopyRegister]:
+    """Destroy every copy whose last day is before `as_of`; how many, and the register of those that are left."""
+    register = copy_register(site, warehouse, periods)
+    gone = expired(register, as_of)
     destroy(site, gone)
     forget_manifests(warehouse, gone)
-    return len(gone)
+    past = {copy.path for copy in gone}
+    left = tuple(copy for copy in register.copies if copy.path not in past)
+    return len(gone), CopyRegister(left, register.strangers)
 
 
 def record_register(warehouse: Warehouse, register: CopyRegister) -> None:
@@ -176,17 +180,30 @@ def _remove_empty(folder: Path, top: Path) -> None:
 # -- which file is what ------------------------------------------------------------------------------------------------
 
 
-def _walk(top: Path) -> Iterator[Path]:
-    """Every file and link below the site but in its impersonal folders; links are not followed."""
+def _walk(top: Path) -> Iterator[tuple[tuple[str, ...], os.DirEntry[str]]]:
+    """Every file and link below the site but in its impersonal folders, by its place; links are not followed.
+
+    Tens of thousands after some years, looked at every night: nothing is asked of the disk twice.
+    """
     if not top.is_dir():
         return
-    for path in sorted(top.iterdir()):
-        if path.name in IMPERSONAL:
-            continue
-        if path.is_symlink() or not path.is_dir():
-            yield path
-        else:
-            yield from _files_below(path)
+    for found in _listed(top):
+        if found.name not in IMPERSONAL:
+            yield from _below((), found)
+
+
+def _below(folder: tuple[str, ...], found: os.DirEntry[str]) -> Iterator[tuple[tuple[str, ...], os.DirEntry[str]]]:
+    place = (*folder, found.name)
+    if not found.is_dir(follow_symlinks=False):
+        yield place, found
+        return
+    for each in _listed(found.path):
+        yield from _below(place, each)
+
+
+def _listed(folder: Path | str) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as found:
+        return sorted(found, key=lambda each: each.name)
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
@@ -197,24 +214,25 @@ def _files_below(folder: Path) -> Iterator[Path]:
             yield from _files_below(path)
 
 
-def _kind_of(place: Path) -> Kind | None:
-    return next((kind for kind in KINDS if any(_fits(place.parts, pattern) for pattern in kind.patterns)), None)
+def _kind_of(place: tuple[str, ...]) -> Kind | None:
+    joined = "/".join(place)
+    return next((kind for kind, fitting in _FITTING if fitting.fullmatch(joined)), None)
 
 
-def _fits(parts: tuple[str, ...], pattern: str) -> bool:
-    wanted = pattern.split("/")
-    if wanted[-1] == "**":
-        wanted = wanted[:-1]
-        if len(parts) <= len(wanted):
-            return False
-        parts = parts[: len(wanted)]
-    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+def _expression(pattern: str) -> str:
+    """A line's pattern as a regular expression over a place's parts, joined by `/`, which no part holds."""
+    parts = [".+" if part == "**" else re.escape(part).replace(r"\*", "[^/]*") for part in pattern.split("/")]
+    return "/".join(parts)
 
 
-def _unit(place: Path, kind: Kind) -> Path:
+#: The lines of the register, each with what a place of it looks like.
+_FITTING = tuple((kind, re.compile("|".join(map(_expression, kind.patterns)), re.DOTALL)) for kind in KINDS)
+
+
+def _unit(place: tuple[str, ...], kind: Kind) -> tuple[str, ...]:
     """What is destroyed at once: a delivery and a manifest are their folder, anything else is the file."""
-    whole = kind.name == "delivery" or (kind.name == "manifest" and len(place.parts) == 4)
-    return place.parent if whole else place
+    whole = kind.name == "delivery" or (kind.name == "manifest" and len(place) == 4)
+    return place[:-1] if whole else place
 
 
 # -- until when --------------------------------------------------------------------------------------------------------
@@ -298,8 +316,9 @@ def _manifest_days(site: Site, warehouse: Warehouse, periods: Periods) -> Mappin
     """Sealed manifests of which every item is settled."""
     if not warehouse.exists("manifest", "manifest_states"):
         return {}
+    outbox = site.outbox.relative_to(site.path)
     return {
-        manifest_folder(site, system, manifest_id).relative_to(site.path): last_day(settled_on, periods.manifests)
+        outbox / folder_name(system) / manifest_id: last_day(settled_on, periods.manifests)
         for manifest_id, system, settled_on in warehouse.rows(_SETTLED)
         if settled_on is not None
     }

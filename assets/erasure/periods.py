@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 import isodate
 
@@ -37,6 +38,7 @@ class Periods:
     leftovers: str = "P1D"
 
 
+@cache
 def last_day(since: date, period: str) -> date:
     """The last day of a period that runs from `since`: months first, clamped to the month's end, then days."""
     months, days = months_and_days(period)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from assets.delivery.states import Event, record
+from assets.erasure import copies
 from assets.erasure.copies import (
     KINDS,
     CopyRegister,
@@ -75,8 +76,8 @@ def test_a_delivery_goes_a_week_after_its_extract_once_it_is_taken_in(company: C
     on_register = days(company)
     assert on_register["inbox/crm/2026-11-25-full"] == date(2026, 12, 2)
     assert on_register["inbox/crm/unknown"] == kept_out
-    assert destroy_expired(company.warehouse, company.site, PERIODS, date(2026, 12, 2)) == 0
-    assert destroy_expired(company.warehouse, company.site, PERIODS, date(2026, 12, 3)) == 1
+    assert destroy_expired(company.warehouse, company.site, PERIODS, date(2026, 12, 2))[0] == 0
+    assert destroy_expired(company.warehouse, company.site, PERIODS, date(2026, 12, 3))[0] == 1
     assert [path.name for path in (company.site.inbox / "crm").iterdir()] == ["unknown"]
     company.ingest()
     assert company.value("select count(*) from intake.deliveries where status = 'loaded'") == 1
@@ -135,6 +136,21 @@ def test_every_folder_of_a_site_has_its_line_or_holds_no_people(company: Company
     assert register(company) == CopyRegister((), ())
 
 
+def test_what_is_left_is_the_register_without_another_look_at_the_files(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in (1, 20):
+        written(company.site.receipts / "crm" / f"{day}.jsonl", date(2020, 11, day))
+    written(company.site.path / "unknown.txt", DAY)
+    listed: list[str] = []
+    look = copies._listed
+    monkeypatch.setattr(copies, "_listed", lambda folder: (listed.append(str(folder)), look(folder))[1])
+    gone, left = destroy_expired(company.warehouse, company.site, PERIODS, date(2025, 11, 10))
+    assert (gone, len(listed)) == (1, len(set(listed)))
+    assert left == register(company)
+    assert left.strangers == (Path("unknown.txt"),)
+
+
 def test_what_is_written_down_is_counts(company: Company) -> None:
     written(company.site.reports / "Anna Exempel.html", DAY)
     record_register(company.warehouse, register(company))
@@ -155,8 +171,8 @@ def test_a_settled_manifest_goes_after_five_years_and_its_keys_with_it(tmp_path:
         at = datetime(2026, 12, 1, tzinfo=UTC)
         refused = record(warehouse, [Event(sealed.manifest_id, "cancelled", date(2026, 12, 1), "cancel", at=at)])
         assert refused == []
-        assert destroy_expired(warehouse, site, PERIODS, date(2031, 12, 1)) == 0
-        assert destroy_expired(warehouse, site, PERIODS, date(2031, 12, 2)) == 1
+        assert destroy_expired(warehouse, site, PERIODS, date(2031, 12, 1))[0] == 0
+        assert destroy_expired(warehouse, site, PERIODS, date(2031, 12, 2))[0] == 1
         assert not (site.path / place).exists()
         assert warehouse.value("select count(*) from manifest.items") == 0
         assert warehouse.value("select count(*) from manifest.manifests") == 1
