@@ -383,6 +383,9 @@ def _is_remainder(warehouse: Warehouse, manifest_id: str, old: str) -> bool:
 def cancel(warehouse: Warehouse, manifest_id: str, *, by: str, reason: str, on_day: date, at: datetime) -> str:
     """Cancel a manifest that was not delivered; returns its full id. The next run proposes anew what still stands.
 
+    Where its delivery was begun and cut off, its system may have it: its orders keep their word until the next run has
+    looked whether they are to be lifted or given anew (`rechecking.recall`).
+
     Raises:
         BadUsage: no such manifest, or no name or reason.
         CheckFailed: it was delivered already, or is cancelled.
@@ -394,7 +397,8 @@ def cancel(warehouse: Warehouse, manifest_id: str, *, by: str, reason: str, on_d
             f"{full_id[:16]} cannot be cancelled: it is {_states(warehouse, full_id)}. What was delivered is recalled "
             "by what the rules say: place a hold, or answer the request."
         )
-    withdraw(warehouse, Event(full_id, "cancelled", on_day, "cancel", at=at, by_whom=by.strip(), detail=reason.strip()))
+    event = Event(full_id, "cancelled", on_day, "cancel", at=at, by_whom=by.strip(), detail=reason.strip())
+    withdraw(warehouse, event, heard=ledger.MAY_HAVE_ARRIVED)
     return full_id
 
 

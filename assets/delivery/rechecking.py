@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from assets.delivery import sending
 from assets.delivery.approving import withdraw
 from assets.delivery.reminding import fall_due
 from assets.delivery.states import (
@@ -110,27 +109,35 @@ def recall(
     found = recheck(warehouse, policy, None, as_of)
     fallen = tuple(each for each in found.fallen if manifests is None or each.manifest_id in manifests)
     with warehouse.transaction():
-        if fallen:
-            sending.prepare(warehouse)
-            heard = _HEARD.format(fallen=_fallen(warehouse))
-            warehouse.run(f"create or replace temp table heard_items as {heard}", {"lifts": True})
+        heard = _find_heard(warehouse, bool(fallen))
         for manifest_id in sorted({each.manifest_id for each in fallen}):
             reason = min(each.reason for each in fallen if each.manifest_id == manifest_id)
             event = Event(manifest_id, "cancelled", as_of, "recall", at=at, reason=reason)
             withdraw(warehouse, event, heard="select item_id from heard_items")
-        if fallen:
+        if heard:
             told.forget(warehouse, _NOT_KEPT)
-            warehouse.run("drop table heard_items")
+        warehouse.run("drop table heard_items")
         _close_superseded(warehouse, as_of, at)
     return Recheck(as_of, fallen)
 
 
-#: Orders that fell and that their system may have: a delivery of them was begun.
-_HEARD = """
-select distinct items.item_id
-from ({fallen}) as fallen
-inner join manifest.items as items on items.manifest_id = fallen.manifest_id and items.item_id = fallen.item_id
-where items.action in ('erase', 'redact') and items.manifest_id in (select manifest_id from manifest.sending)
+def _find_heard(warehouse: Warehouse, fell: bool) -> int:
+    """Gather in `heard_items` the orders that fell, or that a person cancelled, and that their system may have."""
+    warehouse.run(f"create or replace temp table heard_items as {_CANCELLED}")
+    if fell:
+        warehouse.run(
+            f"insert into heard_items {ledger.MAY_HAVE_ARRIVED} "
+            f"and item_id in (select item_id from ({_fallen(warehouse)}) as fallen)",
+            {"lifts": True},
+        )
+    return int(warehouse.value("select count(*) from heard_items"))
+
+
+#: Cancelled by a person after their delivery was cut off.
+_CANCELLED = f"""
+{ledger.MAY_HAVE_ARRIVED} and manifest_id in (
+    select manifest_id from manifest.events where state = 'cancelled' and item_id is null
+)
 """
 
 #: Of those, what nothing keeps now: it counts as never told, and is ordered anew where it is still to go.

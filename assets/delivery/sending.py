@@ -26,6 +26,7 @@ from assets.delivery.transports.contract import (
     TransportError,
     Transports,
 )
+from assets.manifests import ledger
 from assets.manifests.folders import altered_file, folder_name, manifest_folder
 from assets.policy import Policy
 from assets.site import Site
@@ -133,6 +134,7 @@ def deliver_approved(
         half_open_after: how long a system that did not answer is left alone.
     """
     circuit.prepare(warehouse)
+    ledger.prepare(warehouse)
     if recheck is not None:
         recheck(warehouse, policy, site)
     waiting: list[NotDelivered] = []
@@ -273,18 +275,8 @@ def _ready(
         return None
 
 
-def prepare(warehouse: Warehouse) -> None:
-    """Make `manifest.sending` if it is not there: manifests that may have reached their system, which nothing says yet.
-
-    A delivery that was cut off, or failed after the last byte, leaves its manifest here until it is recorded.
-    """
-    warehouse.run("create schema if not exists manifest")
-    warehouse.run("create table if not exists manifest.sending (manifest_id varchar)")
-
-
 def _note_sending(warehouse: Warehouse, queues: Sequence[_Queue]) -> None:
     """Note what is about to leave, before any of it does."""
-    prepare(warehouse)
     noted = {manifest_id for (manifest_id,) in warehouse.rows("from manifest.sending")}
     leaving = {step.manifest_id for queue in queues for step in queue.steps if not step.cancelled} - noted
     if leaving:

@@ -7,6 +7,8 @@ Tables are made here and filled by `sealing` and by `assets.delivery`. Nothing h
 - What each record's own source was last told, and what that replaced, is `told`'s.
 - `manifest.notified_fields` holds what partners were told of their copies.
 - `manifest.intended` holds manifests whose files are being put in place: a crash there is undone at the next start.
+- `manifest.sending` holds manifests that may have reached their system, which nothing says yet: a delivery that was cut
+  off, or failed after the last byte, leaves its manifest there until it is recorded.
 """
 
 from __future__ import annotations
@@ -43,7 +45,13 @@ _TABLES = {
     "reason varchar",
     "intended": "manifest_id varchar, system varchar, as_of date",
     "fallen_due": "manifest_id varchar, item_id varchar, as_of date, is_open boolean",
+    "sending": "manifest_id varchar",
 }
+#: Orders that their system may have, though no delivery of them was recorded: what is cancelled of them keeps its word.
+MAY_HAVE_ARRIVED = """
+select item_id from manifest.items
+where action in ('erase', 'redact') and manifest_id in (select manifest_id from manifest.sending)
+"""
 #: Why an item was closed that was told anew: the reason of its last event.
 TOLD_ANEW = "told_anew"
 #: The columns of tables with a row per item that hold closed words: a third of what they cost as text to write, and
@@ -200,7 +208,7 @@ def take_back(warehouse: Warehouse, items: str, params: dict[str, Any] | None = 
     """Let what some items told count as never told: their fields go back to the state told before, so it is news again.
 
     A state that another cancelled item had told is passed over, back to one that stands; not that of an order that was
-    told anew, for its system has it. What a later item has told since stays as it is.
+    told anew, or that may have arrived, for its system has it. What a later item has told since stays as it is.
 
     Args:
         warehouse: the warehouse.
@@ -212,7 +220,8 @@ def take_back(warehouse: Warehouse, items: str, params: dict[str, Any] | None = 
         warehouse.run(
             "create or replace temp table withdrawn_before as select item_id from withdrawn_items "
             "union select item_id from manifest.item_states where state = 'cancelled' "
-            "and (reason is distinct from $told_anew or action in ('lift', 'notify'))",
+            "and (reason is distinct from $told_anew or action in ('lift', 'notify')) "
+            f"and item_id not in ({MAY_HAVE_ARRIVED})",
             {"told_anew": TOLD_ANEW},
         )
         warehouse.run(f"create or replace temp table restored_fields as {_RESTORED}")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.delivery import rechecking, sending
-from assets.delivery.approving import approve, approve_automatically
+from assets.delivery import rechecking
+from assets.delivery.approving import approve, approve_automatically, cancel
 from assets.delivery.rechecking import Fallen, at_the_door, recall, recheck
 from assets.delivery.reminding import fall_due
 from assets.delivery.states import Event, record
@@ -187,7 +187,6 @@ def test_what_may_have_arrived_is_lifted_where_it_is_to_be_kept(company: Company
     company.night(DAY, erase("C0", "C1"))
     (first,) = sealed(company.warehouse)
     approve(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
-    sending.prepare(company.warehouse)
     company.warehouse.run("insert into manifest.sending values ($id)", {"id": first})
     kept = erase("C1") | {("customer", "C0"): {**full("customer", "erase"), "email": "retain", "phone": "restrict"}}
     company.evaluate(NEXT, kept)
@@ -197,6 +196,37 @@ def test_what_may_have_arrived_is_lifted_where_it_is_to_be_kept(company: Company
         ("C0", "lift", ("email",)), ("C0", "restrict", ("phone",)), ("C0", "redact", ("name", "street", "city")),
         ("C1", "erase", ()),
     }  # fmt: skip
+
+
+def test_a_person_cancels_what_may_have_arrived(company: Company) -> None:
+    """What is to be kept the next day is lifted, what still is to go is ordered anew: the system may have the order."""
+    company.night(DAY, erase("C0", "C1", "C2"))
+    (first,) = sealed(company.warehouse)
+    approve(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    company.warehouse.run("insert into manifest.sending values ($id)", {"id": first})
+    cancel(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    assert states(company.warehouse, first) == {"cancelled"}
+    company.evaluate(NEXT, erase("C1"))
+    recall(company.warehouse, POLICY, NEXT, at=NOW)
+    said = {(key, action) for _, _, key, action, _ in company.night(NEXT, erase("C1"))}
+    assert said == {("C0", "lift"), ("C1", "erase"), ("C2", "lift")}
+    later = NEXT + timedelta(days=1)
+    company.evaluate(later, erase("C1"))
+    recall(company.warehouse, POLICY, later, at=NOW)
+    assert company.night(later, erase("C1")) == set()
+
+
+def test_a_cancelled_lift_of_what_may_have_arrived_is_told_again(company: Company) -> None:
+    company.night(DAY, erase("C0"))
+    (first,) = sealed(company.warehouse)
+    approve(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    company.warehouse.run("insert into manifest.sending values ($id)", {"id": first})
+    cancel(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    for day in (NEXT, NEXT + timedelta(days=1)):
+        company.evaluate(day, {})
+        recall(company.warehouse, POLICY, day, at=NOW)
+        assert {(key, action) for _, _, key, action, _ in company.night(day, {})} == {("C0", "lift")}
+        cancel(company.warehouse, sealed(company.warehouse)[-1], by="A. Prover", reason="x", on_day=day, at=NOW)
 
 
 def test_a_lift_that_is_refused_is_told_anew_for_the_order_stands(company: Company) -> None:
