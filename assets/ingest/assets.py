@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from dagster import (
@@ -102,10 +102,10 @@ def intake_assets(policy: Policy) -> list[AssetsDefinition]:
     def intake(
         warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy],
         site: ResourceParam[Site],
-        as_of: ResourceParam[date], limits: ResourceParam[Limits],
+        as_of: ResourceParam[date], limits: ResourceParam[Limits], issued_at: ResourceParam[datetime],
     ) -> Iterator[MaterializeResult[Any]]:  # fmt: skip
         with clear_failures():
-            report = ingest(warehouse, policy, site, as_of=as_of, limits=limits)
+            report = ingest(warehouse, policy, site, as_of=as_of, limits=limits, now=issued_at)
         for delivery in report.loaded:
             AssetExecutionContext.get().log_event(_arrival(delivery))
         yield from told_of(warehouse, specs)

@@ -11,8 +11,8 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,12 @@ from assets.writing import write_whole
 #: Rows from which on a table is shared out among threads: some row groups for each. Below, one waits for the other, and
 #: waiting costs as much as working.
 _WORTH_SHARING = 500_000
+#: By how much the clock of a source may be ahead: its hours may be another time zone's.
+_CLOCKS_DIFFER = timedelta(days=1)
+_AHEAD = (
+    "extracted_at in delivery.json is a day that had not come when the delivery was first looked at: state when the "
+    "files were written, and look at the clocks of the source and of this machine"
+)
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,9 @@ class IngestReport:
 
 
 def ingest(
-    warehouse: Warehouse, policy: HasContracts, site: Site, *, as_of: date, limits: Limits = NO_MORE_THAN
-) -> IngestReport:
+    warehouse: Warehouse, policy: HasContracts, site: Site, *, as_of: date, limits: Limits = NO_MORE_THAN,
+    now: datetime | None = None,
+) -> IngestReport:  # fmt: skip
     """Take in every complete delivery of the inbox that is not in yet, oldest extract first.
 
     Args:
@@ -85,15 +92,19 @@ def ingest(
         site: whose inbox is looked into.
         as_of: the day on which missing and stale tables are judged.
         limits: how large files may be.
+        now: when this happens, with its time zone; an extract that is ahead of it, and of the day, is refused. None:
+            only the caller's day is known, and every extract counts as one of the past.
 
     Returns:
         What was loaded and what was rejected. Bad deliveries do not raise: they are recorded, quarantined and block.
     """
     prepare(warehouse, policy)
     outcomes = []
-    for delivery in find_deliveries(site):
+    found = find_deliveries(site)
+    ahead = set() if now is None else _ahead(warehouse, found, max(now + _CLOCKS_DIFFER, _end_of(as_of)))
+    for delivery in found:
         with warehouse.one_thread() if _largest_table(delivery) < _WORTH_SHARING else nullcontext():
-            outcome = _take_in(warehouse, policy.contracts, site, delivery, limits)
+            outcome = _take_in(warehouse, policy.contracts, site, delivery, limits, delivery.folder in ahead)
         outcomes += [outcome] if outcome else []
     refresh_blocks(warehouse, policy, as_of)
     return IngestReport(tuple(outcomes))
@@ -103,8 +114,9 @@ def ingest(
 
 
 def _take_in(
-    warehouse: Warehouse, contracts: Contracts, site: Site, delivery: Delivery, limits: Limits
-) -> DeliveryOutcome | None:
+    warehouse: Warehouse, contracts: Contracts, site: Site, delivery: Delivery, limits: Limits,
+    is_ahead: bool,
+) -> DeliveryOutcome | None:  # fmt: skip
     if _is_loaded(warehouse, delivery):
         return None
     stood: Mapping[str, tuple[int, ...]] = {}
@@ -112,6 +124,8 @@ def _take_in(
         if len(delivery.files) > limits.files:
             raise DeliveryRefused("it lists more files than files_in_a_delivery under [limits] in gallring.toml allows")
         _check_description(warehouse, contracts, delivery)
+        if is_ahead:
+            return _reject(warehouse, site, replace(delivery, extracted_at=None), _AHEAD)
         stood = prove_files(delivery)
         with warehouse.transaction(), Reading(warehouse, _temporary(site), limits) as reading:
             files = _load(warehouse, contracts, reading, delivery)
@@ -171,6 +185,32 @@ def _check_description(warehouse: Warehouse, contracts: Contracts, delivery: Del
     ):
         raise DeliveryRefused("a delivery of this id was loaded with other content; give the new one an id of its own")
     _check_order(warehouse, delivery)
+
+
+def _ahead(warehouse: Warehouse, deliveries: Sequence[Delivery], latest: datetime) -> set[Path]:
+    """The deliveries that state a day that has not come, or did when first seen, and others were loaded since.
+
+    Taken in, such a one would keep out every true one until that day, and prove what no export has shown. When its day
+    comes, what it holds is old. Asked before any is taken in: what a clock set back has refused comes in together.
+    """
+    passed = set(warehouse.rows(
+        "select distinct refused.source, refused.digest from intake.deliveries as refused "
+        "inner join intake.files as brought on brought.source = refused.source "
+        "and brought.delivery_id = refused.delivery_id and brought.status = 'rejected' "
+        "inner join intake.files as files on files.source = brought.source and files.table_name = brought.table_name "
+        "and files.status = 'loaded' inner join intake.deliveries as later on later.source = files.source "
+        "and later.delivery_id = files.delivery_id and later.status = 'loaded' and later.sequence > refused.sequence "
+        "where refused.status = 'rejected' and refused.reason = $reason",
+        {"reason": _AHEAD},
+    ))  # fmt: skip
+    return {
+        each.folder for each in deliveries
+        if each.extracted_at is not None and (each.extracted_at > latest or (each.source, each.digest) in passed)
+    }  # fmt: skip
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day, time.max, UTC)
 
 
 def _check_order(warehouse: Warehouse, delivery: Delivery) -> None:
