@@ -21,9 +21,11 @@ def standing(warehouse: Warehouse) -> list[Standing]:
     """The counts of the evaluation that is there now."""
     found = warehouse.rows(
         """
-        select records.source, dispositions.disposition, count(*)
-        from retention.dispositions as dispositions
-        inner join policy.records as records on dispositions.record_type = records.record_type
+        select records.source, counted.disposition, cast(sum(counted.categories) as bigint)
+        from (
+            select record_type, disposition, count(*) as categories from retention.dispositions group by all
+        ) as counted
+        inner join policy.records as records on counted.record_type = records.record_type
         group by all
         order by all
         """
