@@ -69,8 +69,8 @@ class RewriteFailed(WarehouseError):
 #: A rewritten warehouse stands beside the old one under this ending until it is whole.
 REWRITING = ".rewriting"
 #: Rows from which on a table is copied by all threads. Of fewer row groups, one thread waits for another's last, and
-#: waiting costs as much as working.
-_WORTH_SHARING = 1_000_000
+#: waiting costs as much as working: up to here the time that it saves is a second or two.
+_WORTH_SHARING = 10_000_000
 #: How long a swap waits for a process that opened the new file in the instant before this one did.
 _REOPEN_SECONDS = 30.0
 
