@@ -6,6 +6,8 @@ open for as long as a run of ours lasts, and SQLite's write-ahead log is synchro
 plans is written at once, and what a file's tables look like is asked once. A crash of the process loses nothing; a
 power cut can lose the last events of a run, never more, and nothing that is decided rests on them. The files are
 Dagster's in every other way, and the web UI reads them as its own.
+
+A run leaves six megabytes, and Dagster keeps them all: `forget_runs` lets go of those whose period is over.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from dagster import (
@@ -22,11 +26,16 @@ from dagster import (
     DagsterInstance,
     EventLogEntry,
     EventLogRecord,
+    RunsFilter,
     RunStatusChangeRecordsFilter,
 )
 from dagster._core.event_api import RunStatusChangeEventType
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from sqlalchemy import create_engine, event
@@ -193,6 +202,13 @@ class OpenEvents(SqliteEventLogStorage):
                 others.append(row)
         return {**found, **super()._get_latest_materialization_records(others)} if others else found
 
+    def delete_events(self, run_id: str) -> None:
+        """Delete a run's events. Its file is closed, so that it can go."""
+        super().delete_events(run_id)
+        engine = self._engines.pop(run_id, None)
+        if engine is not None:
+            engine.dispose()
+
     def dispose(self) -> None:
         """Close the files."""
         for engine in self._engines.values():
@@ -213,6 +229,40 @@ class OpenStorage(DagsterSqliteStorage):
     def from_config_value(cls, inst_data: Any, config_value: Any) -> OpenStorage:
         """As Dagster makes it from the site's `dagster.yaml`."""
         return cls.from_local(inst_data=inst_data, **config_value)
+
+
+#: How many runs are let go of at a time: more than there are jobs. The rest goes with the next run.
+_FORGOTTEN_AT_ONCE = 100
+
+
+def forget_runs(instance: DagsterInstance, before: datetime) -> int:
+    """Let go of runs that are over and were created before an instant: what they did, found and printed; how many.
+
+    The last run of each job stays, whatever its age, and with it what its tables and checks last said.
+    """
+    over = RunsFilter(created_before=before, statuses=list(FINISHED_STATUSES))
+    runs = instance.get_runs(over, limit=_FORGOTTEN_AT_ONCE, ascending=True)
+    last = {run.run_id for job in {run.job_name for run in runs}
+            for run in instance.get_runs(RunsFilter(job_name=job), limit=1)}  # fmt: skip
+    gone = [run.run_id for run in runs if run.run_id not in last]
+    for run_id in gone:
+        _forget(instance, run_id)
+    return len(gone)
+
+
+def _forget(instance: DagsterInstance, run_id: str) -> None:
+    """One run: first what only it has. Cut short, the next run finds it again, for its row goes last."""
+    events = instance.event_log_storage
+    events.delete_events(run_id)
+    if isinstance(events, SqlEventLogStorage):  # which leaves what checks said of it behind, and its empty file
+        with events.index_connection() as connection:
+            connection.execute(AssetCheckExecutionsTable.delete().where(AssetCheckExecutionsTable.c.run_id == run_id))
+    if isinstance(events, SqliteEventLogStorage):
+        for suffix in ("", "-wal", "-shm"):
+            Path(events.path_for_shard(run_id) + suffix).unlink(missing_ok=True)
+    if isinstance(instance.compute_log_manager, LocalComputeLogManager):
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+    instance.run_storage.delete_run(run_id)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ run, from the run itself, so that every step and every retry sees the same. Noth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,15 +17,17 @@ import isodate
 from dagster import ConfigurableResource, Failure, InitResourceContext, resource
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 from pydantic import Field
+from sqlalchemy.exc import DBAPIError
 
 from assets.catalogue.assets import clear_failures
 from assets.delivery.assets import Door
 from assets.erasure.periods import Periods
 from assets.ingest.limits import Limits
 from assets.manifests.signatures import Signer
-from assets.policy import Policy
+from assets.policy import Policy, months_and_days
 from assets.site import Site
 from assets.warehouse import Warehouse
+from orchestration.history import forget_runs
 from orchestration.opening import load_policy, load_signer, open_warehouse, periods_of
 from orchestration.settings import Settings
 from orchestration.transports import load_transports
@@ -147,6 +149,27 @@ class KeepingResource(ConfigurableResource[Periods]):
         """The settings' periods."""
         with _mended_or_retried(context):
             return periods_of(Settings.load(Site(Path(self.path))))
+
+
+class ForgettingResource(ConfigurableResource[Any]):
+    """Lets go of the run history's runs whose period is over."""
+
+    path: str
+
+    def create_resource(self, context: InitResourceContext) -> Callable[[date], int]:
+        """What forgets them as of a day, and tells how many. A history in use is left to the next run."""
+        with _mended_or_retried(context):
+            settings = Settings.load(Site(Path(self.path)))
+        months, days = months_and_days(settings.keeping.history)
+
+        def forget(as_of: date) -> int:
+            first = as_of - isodate.Duration(months=months, days=days)
+            with suppress(DBAPIError, OSError):
+                if context.instance is not None:
+                    return forget_runs(context.instance, datetime.combine(first, time.min, settings.zone))
+            return 0
+
+        return forget
 
 
 class SmallestGroupResource(ConfigurableResource[Any]):
@@ -297,6 +320,7 @@ def resources_of(site: Site) -> dict[str, Any]:
         "from_scratch": FromScratchResource.configure_at_launch(),
         "issued_at": run_creation,
         "response_time": ResponseTimeResource(path=path),
+        "forget_runs": ForgettingResource(path=path),
         "smallest_group": SmallestGroupResource(path=path),
         "limits": LimitsResource(path=path),
         "keeping": KeepingResource(path=path),

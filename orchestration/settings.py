@@ -131,6 +131,7 @@ class KeepingSettings(_Section):
     reports: str = Periods.reports
     access_reports: str = Periods.access_reports
     leftovers: str = Periods.leftovers
+    history: str = Periods.history
 
     @field_validator("*")
     @classmethod
@@ -448,6 +449,7 @@ policy = "policy"
 # reports = "P1Y"
 # access_reports = "P30D"
 # leftovers = "P1D"        # what a run that died left in tmp/
+# history = "P90D"         # runs in Dagster's run history: some six megabytes each
 
 # How each system gets its manifests; without a table of its own, from outbox/SYSTEM/ (docs/manifest-format.md).
 # A partner's table is [transports."partner:ID"].

@@ -1,7 +1,8 @@
 """`erasure.*`: the product's own copies, kept to their last day and no longer.
 
 One step, after the systems have been told: what sealed manifests ordered erased leaves the warehouse's file, then
-files whose last day has passed are destroyed, then the register is written down as counts.
+files whose last day has passed are destroyed, then the register is written down as counts. Last, the run history lets
+go of runs whose period is over.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def erasure_assets(after: Iterable[str]) -> list[AssetsDefinition]:
         policy: ResourceParam[Policy],
         site: ResourceParam[Site],
         keeping: ResourceParam[Periods],
+        forget_runs: ResourceParam[Any],
         as_of: ResourceParam[date],
     ) -> Iterator[MaterializeResult[Any]]:
         began = time.monotonic()
@@ -64,9 +66,14 @@ def erasure_assets(after: Iterable[str]) -> list[AssetsDefinition]:
             seconds = time.monotonic() - began
             destroyed, register = destroy_expired(warehouse, site, keeping, as_of)
             record_register(warehouse, register)
+            runs = forget_runs(as_of)
         told = {
             "erasure.rewrites": {**_told_of(erasure), "seconds": round(seconds, 3)},
-            "erasure.copies": {"files_destroyed": destroyed, "files_not_on_the_register": len(register.strangers)},
+            "erasure.copies": {
+                "files_destroyed": destroyed,
+                "files_not_on_the_register": len(register.strangers),
+                "runs_forgotten": runs,
+            },
         }
         for table in _TABLES:
             metadata = {**numbers(warehouse, *table.split(".")), **told[table]}

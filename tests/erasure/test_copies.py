@@ -144,7 +144,12 @@ def test_what_is_left_is_the_register_without_another_look_at_the_files(
     written(company.site.path / "unknown.txt", DAY)
     listed: list[str] = []
     look = copies._listed
-    monkeypatch.setattr(copies, "_listed", lambda folder: (listed.append(str(folder)), look(folder))[1])
+
+    def noted(folder: Path | str) -> list[os.DirEntry[str]]:
+        listed.append(str(folder))
+        return look(folder)
+
+    monkeypatch.setattr(copies, "_listed", noted)
     gone, left = destroy_expired(company.warehouse, company.site, PERIODS, date(2025, 11, 10))
     assert (gone, len(listed)) == (1, len(set(listed)))
     assert left == register(company)

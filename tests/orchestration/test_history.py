@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from sqlalchemy.exc import OperationalError
 
 from assets.errors import BadInput
 from assets.site import Site
-from orchestration.history import _QUIET, run_history
+from orchestration.history import _QUIET, forget_runs, run_history
 from orchestration.initialising import DAGSTER
 
 
@@ -158,6 +159,50 @@ def test_every_row_is_as_dagster_writes_it(tmp_path: Path) -> None:
     kinds = [row[3] for name, rows in found.items() if name.endswith("index.db: event_logs") for row in rows]
     for kind in ("ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION", "ASSET_CHECK_EVALUATION_PLANNED", "RUN_FAILURE"):
         assert kinds.count(kind.replace("RUN_", "PIPELINE_")) >= 2, kind
+
+
+# -- letting go ----------------------------------------------------------------------------------------------------
+
+
+def _told_of(folder: Path, run_id: str) -> list[str]:
+    """Where a run is still named: tables of the history's files, and files by their names."""
+    rows = [name for name, found in _rows_of_runs(folder).items() if run_id in found]
+    return rows + [str(path.relative_to(folder)) for path in folder.rglob("*") if run_id in path.name]
+
+
+def _rows_of_runs(folder: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(folder.rglob("*.db")):
+        with sqlite3.connect(path) as file:
+            for (name,) in file.execute("select name from sqlite_master where type = 'table'").fetchall():
+                found[f"{path.name}: {name}"] = str(file.execute(f'select * from "{name}"').fetchall())
+        file.close()
+    return found
+
+
+def test_a_run_whose_period_is_over_leaves_nothing_and_the_last_of_each_job_stays(tmp_path: Path) -> None:
+    site = _site(tmp_path)
+    first, last = (f"{number}0000000-0000-4000-8000-000000000000" for number in range(2))
+    later = datetime.now(UTC) + timedelta(days=1)
+    with run_history(site) as history:
+        _nights(history)
+        short = short_job.execute_in_process(instance=history).run_id
+        assert forget_runs(history, later - timedelta(days=2)) == 0
+        before = history.get_latest_materialization_event(AssetKey(["core", "a"]))
+        assert forget_runs(history, later) == 1
+        assert {run.run_id for run in history.get_runs()} == {last, short}
+        assert history.get_latest_materialization_event(AssetKey(["core", "a"])) == before
+        assert forget_runs(history, later) == 0
+    assert _told_of(site.dagster, first) == []
+    assert len(_told_of(site.dagster, last)) > 5
+
+
+def test_a_run_that_is_under_way_is_not_forgotten(tmp_path: Path) -> None:
+    with run_history(_site(tmp_path)) as history:
+        for _ in range(2):
+            history.create_run_for_job(short_job)
+        assert forget_runs(history, datetime.now(UTC) + timedelta(days=1)) == 0
+        assert len(history.get_runs()) == 2
 
 
 def test_a_history_that_cannot_be_written_is_said_in_a_sentence_without_what_was_to_be_written(tmp_path: Path) -> None:
