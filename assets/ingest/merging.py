@@ -91,12 +91,13 @@ def known_state(warehouse: Warehouse, contract: Contract) -> Known:
 def rank(warehouse: Warehouse, table: str) -> None:
     """Give the staged rows of a first, full load their surrogates: one sort, which shows too whether a key came twice.
 
-    A row is `again` where its key is that of the row before it.
+    A row is `again` where its key is that of the row before it. It would be so, too, if rows came out of the sort in
+    another order than that of their keys; then whoever looks at the keys themselves finds out.
     """
     warehouse.run(
-        "create or replace temp table new_rows as select place, row_number() over (order by _key) as row_id, "
-        "_key = lag(_key) over (order by _key) as again "
-        f"from (select rowid as place, _key from {table} where _failure = 0)"
+        "create or replace temp table new_rows as select place, row_number() over () as row_id, "
+        "_key <= lag(_key) over () as again "
+        f"from (select rowid as place, _key from {table} where _failure = 0 order by _key) as in_order"
     )
 
 

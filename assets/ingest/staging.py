@@ -2,6 +2,9 @@
 
 Runs inside the caller's transaction. Opens no file (that is `reading`) and decides nothing about deliveries.
 
+What a transaction wrote, and rows that are numbered, are read by one thread: a second one finds nothing to do but ask
+for work, which costs as much as the work. So threads share out the files alone, where all rows of them are staged.
+
 Two rows of one delivery with the same key: of identical ones one is loaded; of different ones that whose values come
 first in sorted order. The others are quarantined, whatever their place, so neither row order nor file splits matter.
 """
@@ -10,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from assets.ingest.contracts import Contract
@@ -89,19 +91,11 @@ def load_table(
         unidentified=any(read.unread) or any(each.unidentified for each in read.counts.values()),
         recognised=read.is_recognised, empty=not any(each.fit for each in read.counts.values()), ranked=ranked,
     )  # fmt: skip
-    with _by_who_reads(warehouse, known):
+    with warehouse.one_thread():
         merge(warehouse, staging)
     for each in inputs:
         _forget_rejects(warehouse, each.scan)
     return outcomes
-
-
-def _by_who_reads(warehouse: Warehouse, known: Known) -> AbstractContextManager[None]:
-    """What a transaction wrote is read by one thread within it: of a first load all that comes after staging.
-
-    A second thread would find nothing to do but ask for work, which costs as much as the work.
-    """
-    return nullcontext() if known.rows else warehouse.one_thread()
 
 
 # -- staging -----------------------------------------------------------------------------------------------------------
@@ -131,7 +125,7 @@ def _bring_in(warehouse: Warehouse, contract: Contract, inputs: Sequence[Input],
     and another line near it cannot be read (DuckDB 1.5.5). Who misses rows has the file read in one piece.
     """
     rules, recognised = _stage_all(warehouse, contract, inputs, known, full=full)
-    with _by_who_reads(warehouse, known):
+    with warehouse.one_thread():
         counts = _counts(warehouse, contract, recognised or {}, code=len(rules), ranked=full and not known.rows)
     unread = [_rejected_lines(warehouse, each.scan) for each in inputs]
     return _Read(rules, counts, unread, recognised is not None)
@@ -147,11 +141,12 @@ def _stage_all(
     scans = [each.scan for each in inputs]
     large = sum(each.file.rows for each in inputs) >= _LARGE
     if full and known.digests:
-        seen = recognise(warehouse, contract, scans, ordered=known.ordered)
-        if not seen.contradicted:
-            rules = _stage(warehouse, contract, seen.scans, known, deletions=False, large=False)
-            if not seen.scans or not is_contradicted(warehouse, contract, _TABLE):
-                return rules, seen.recognised
+        with warehouse.one_thread():
+            seen = recognise(warehouse, contract, scans, ordered=known.ordered)
+            if not seen.contradicted:
+                rules = _stage(warehouse, contract, seen.scans, known, deletions=False, large=False)
+                if not seen.scans or not is_contradicted(warehouse, contract, _TABLE):
+                    return rules, seen.recognised
         for scan in scans:
             _forget_rejects(warehouse, scan)
     return _stage(warehouse, contract, scans, known, deletions=not full, large=large), None

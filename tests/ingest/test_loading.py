@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -23,7 +24,7 @@ from assets.ingest.contracts import Contract, Contracts, canonical
 from assets.ingest.deliveries import Delivery, prove_files
 from assets.ingest.loading import ingest, load_rows
 from assets.ingest.tables import prepare, raw_columns
-from assets.warehouse import Warehouse
+from assets.warehouse import MachineLacks, Warehouse, WarehouseError
 from tests.ingest.company import AS_OF, Company, StandInPolicy
 
 CUSTOMERS = ("customer_id,customer_type,name,national_id,org_number,email,phone,street,postal_code,city,country,"
@@ -208,6 +209,57 @@ def test_a_delivery_that_is_refused_leaves_the_threads_as_they_were(company: Any
     company.send("crm", {"customers": customers(customer("K1"))}, rows=7)
     assert company.ingest().rejected
     assert _threads(company) == 2
+
+
+@pytest.mark.parametrize("mode", ["full", "delta"])
+def test_threads_share_out_the_files_and_no_rows_that_one_thread_reads(
+    company: Any, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    seen: dict[str, set[int]] = {}
+    run = Warehouse.run
+
+    def watched(warehouse: Warehouse, sql: str, *more: Any) -> None:
+        seen.setdefault(" ".join(sql.split()[:3]), set()).add(_threads(company))
+        run(warehouse, sql, *more)
+
+    monkeypatch.setattr(loading, "_WORTH_SHARING", 1)
+    monkeypatch.setattr(Warehouse, "run", watched)
+    run(company.warehouse, "set threads = 2")
+    company.send("crm", {"customers": customers(customer("K1"))}, mode=mode)
+    assert company.ingest().loaded
+    assert (seen["insert into staged_rows"], seen['insert into raw."crm_customers"']) == ({2}, {1})
+    company.send("crm", {"customers": customers(customer("K1"), customer("K2"))}, day="2026-11-26")
+    assert company.ingest().loaded
+    assert (seen["create or replace"], _threads(company)) == ({1}, 2)
+
+
+def test_a_machine_that_lacks_something_while_rows_are_written_is_told_as_such_and_settings_are_back(
+    company: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The failed transaction takes no statement any more: one to set things back was told in place of the reason."""
+    settings_of = (
+        "select name, value from duckdb_settings() "
+        "where name in ('threads', 'preserve_insertion_order', 'disabled_optimizers') order by name"
+    )
+    execute = Warehouse._execute
+
+    def lacking(warehouse: Warehouse, sql: str, params: Any) -> Any:
+        if sql.startswith("insert into raw."):
+            with suppress(WarehouseError):
+                execute(warehouse, "select cast('none' as integer)", None)  # by this the transaction has failed
+            raise MachineLacks("The disk is full: make room, then run again.")
+        return execute(warehouse, sql, params)
+
+    company.warehouse.run("set threads = 2")
+    before = company.rows(settings_of)
+    company.send("crm", {"customers": customers(customer("K1"))})
+    monkeypatch.setattr(Warehouse, "_execute", lacking)
+    with pytest.raises(MachineLacks, match="disk is full"):
+        company.ingest()
+    monkeypatch.undo()
+    assert company.rows(settings_of) == before
+    assert company.rows("select status from intake.deliveries") == []
+    assert company.ingest().loaded
 
 
 def _threads(company: Any) -> int:
