@@ -203,7 +203,7 @@ def publish(warehouse: Warehouse, policy: Policy, site: Site, *, smallest_group:
     _discard(building)
     tables = published_tables()
     try:
-        with _threads(warehouse), attached(warehouse, building, CATALOG, is_new=True):
+        with as_many_threads_as_pay(warehouse), attached(warehouse, building, CATALOG, is_new=True):
             _make(warehouse, tables)
             rows = _fill(warehouse, [table for table in tables if not table.is_view], smallest_group)
             rows |= {table.name: int(warehouse.value(VIEW_ROWS[table.name])) for table in tables if table.is_view}
@@ -234,7 +234,7 @@ def attached(
         warehouse.run(f"detach {identifier(catalog)}")
 
 
-def _threads(warehouse: Warehouse) -> AbstractContextManager[None]:
+def as_many_threads_as_pay(warehouse: Warehouse) -> AbstractContextManager[None]:
     """One thread for a small site: there the others would wait for one another more than they save."""
     decided = int(warehouse.value("select count(*) from retention.dispositions"))
     return warehouse.one_thread() if decided < _WORTH_SHARING else nullcontext()

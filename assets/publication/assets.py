@@ -21,7 +21,7 @@ from dagster import (
 from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of, lineage_of, sql_source
 from assets.errors import CheckFailed
 from assets.policy import Policy
-from assets.publication.analytics import PublishedTable, publish, published_tables
+from assets.publication.analytics import PublishedTable, as_many_threads_as_pay, publish, published_tables
 from assets.publication.history import remember_standing
 from assets.publication.report.building import build_report
 from assets.site import Site
@@ -72,7 +72,7 @@ def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
         pool=POOL,
     )
     def retention_report(warehouse: ResourceParam[Warehouse], site: ResourceParam[Site]) -> MaterializeResult[Any]:
-        with clear_failures():
+        with clear_failures(), as_many_threads_as_pay(warehouse):
             report = build_report(site, warehouse)  # one DuckDB, and one limit of memory, for the whole run
         return MaterializeResult(metadata={
             "as_of": report.as_of.isoformat(), "files": [f"reports/{path.name}" for path in report.files]
