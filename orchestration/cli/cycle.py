@@ -210,16 +210,29 @@ def tell_manifests(summary: Summary) -> None:
     tell_ledger(summary.manifests)
 
 
+#: How many manifests a table shows beside those that are still to be answered: a week's or more.
+_SHOWN = 40
+
+
 def tell_ledger(found: Sequence[ManifestSummary]) -> None:
-    """Manifests as a table."""
+    """Manifests as a table: the last ones, and of those before them what its system has yet to answer."""
+    from assets.publication.status import SETTLED
+
+    earlier = [each for each in found[:-_SHOWN] if not set(each.states) <= set(SETTLED)]
+    shown = [*earlier, *found[-_SHOWN:]]
     table(
         ["manifest", "system", "as of", "respond by", "items", "actions", "states"],
         [
             [each.manifest_id[:16], each.system, each.as_of, each.respond_by, each.items, counted(each.actions),
              counted(each.states)]
-            for each in found
+            for each in shown
         ],
     )  # fmt: skip
+    if len(shown) < len(found):
+        say(
+            f"{len(found) - len(shown)} earlier ones, with nothing left to answer, are not shown: "
+            "`gallring manifest list --json` tells of them all."
+        )
 
 
 def counted(counts: dict[str, int]) -> str:
