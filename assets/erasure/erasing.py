@@ -200,9 +200,9 @@ def _losing(contract: Contract) -> str:
 def _find_losing(warehouse: Warehouse, contract: Contract, bits: told.Halves) -> None:
     """Pick the rows that hold a value that was ordered erased, or do not say of such values what is to be said.
 
-    A row says it when its digest is not that of values that went, and `withheld` is null or names fields that are
-    ordered and that the source has. What is ordered is looked up and compared here alone, by bits, and what such a row
-    says from now on is worked out here alone, the names once a set of fields: the rewriting reads every row twice.
+    A row says it when its digest is not that of values that went, and `withheld` is null or names fields that the
+    source has. What is ordered is looked up and compared here alone, by bits, and what such a row says from now on is
+    worked out here alone, the names once a set of fields: the rewriting reads every row twice.
     """
     names = [name for name in _personal(contract) if name in bits]
     held = _sums({f"source_row.{identifier(name)} is not null": bits[name] for name in names}, "held_{}")
@@ -225,8 +225,7 @@ def _find_losing(warehouse: Warehouse, contract: Contract, bits: told.Halves) ->
             ) as source_row
             inner join orders on orders.record_key = source_row.record_key
             where source_row.is_of_values or {_either("held_{0} & {0} <> 0")}
-                or (names is not null and (not in_source or names = 0 or names <> {_counted("kept_out_{0}")}
-                    or {_either("kept_out_{0} & ~{0} <> 0")}))
+                or (names is not null and (not in_source or names = 0 or names <> {_counted("kept_out_{0}")}))
         ),
         said as ({_named(names, bits)})
         select losing.row_id, losing.low, losing.high, losing.held, said.withheld, {new_digest} as row_digest
@@ -239,9 +238,12 @@ def _find_losing(warehouse: Warehouse, contract: Contract, bits: told.Halves) ->
 
 
 def _kept_out_from_now() -> str:
-    """The fields that a losing row's source still has though they are ordered; none of a row that left its source."""
+    """The fields that a losing row's source has and that are not stored; none of a row that left its source.
+
+    A field stays among them when its order is taken back: until the source delivers again its value is not here.
+    """
     return ", ".join(
-        f"case when coalesce(source_row.in_source, false) then (held_{half} | kept_out_{half}) & {half} else 0 end "
+        f"case when coalesce(source_row.in_source, false) then held_{half} & {half} | kept_out_{half} else 0 end "
         f"as kept_{half}"
         for half in told.HALVES
     )

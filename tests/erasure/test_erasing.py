@@ -186,8 +186,8 @@ def held_out(name: str) -> str:
 def field_by_field(warehouse: Warehouse, contract: Contract) -> str:
     """A raw table without what is ordered erased, by a look at every field of every row."""
     kept = ", ".join(
-        f"case when {held_out(name)} and (source_row.{identifier(name)} is not null "
-        f"or coalesce(list_contains(source_row.withheld, '{name}'), false)) then '{name}' end"
+        f"case when {held_out(name)} and source_row.{identifier(name)} is not null "
+        f"or coalesce(list_contains(source_row.withheld, '{name}'), false) then '{name}' end"
         for name in personal_of(contract)
     )
     withheld = (

@@ -111,6 +111,19 @@ def test_a_field_that_is_to_be_kept_after_all_is_let_in_again(house: House) -> N
     assert house.warehouse.rows("select name, withheld from raw.crm_customers") == [(f"{CANARY} K1", None)]
 
 
+def test_a_field_whose_order_is_taken_back_counts_as_kept_out_until_it_comes_again(house: House) -> None:
+    """Also where the table is written anew that night, for another record: its source has it, and it is not here."""
+    house.night(DAY, {"crm/customers": [customer("K1")]})
+    held = {"crm/customers": [customer("K1"), customer("K2")],
+            "office/holds": [{"hold_id": "H1", "record_type": "customer", "record_key": "K1", "fields": "phone",
+                              "placed_at": "2026-11-26"}]}  # fmt: skip
+    assert house.night(DAY + timedelta(days=1), held).reasons == ("ordered",), "the other record's values go"
+    stored = "select phone, withheld from raw.crm_customers where customer_id = 'K1'"
+    assert house.warehouse.rows(stored) == [(None, ["name", "email", "phone", "street", "city"])]
+    house.night(DAY + timedelta(days=2), held)
+    assert house.warehouse.rows(stored) == [("070-1740605", ["name", "email", "street", "city"])]
+
+
 def test_a_quarantined_row_of_an_erased_record_brings_no_text(house: House) -> None:
     exports = {"orders/invoices": [{"invoice_id": "I1", "kind": "invoice", "amount": "1", "buyer_name": CANARY,
                                     "issued_on": "2010-01-01"}]}  # fmt: skip
