@@ -437,11 +437,12 @@ class Life:
         for manifest_id, system, sequence, as_of in sorted(known, key=lambda row: (row[1], row[2])):
             if not any(item.manifest_id == manifest_id for item in self.model.items.values()):
                 self._read(manifest_id, system, sequence, as_of)
-        states_of = {item: state for item, state in self.warehouse.rows(
-            "select item_id, state from manifest.item_states"
+        states_of = {item: (state, reason) for item, state, reason in self.warehouse.rows(
+            "select item_id, state, reason from manifest.item_states"
         )}  # fmt: skip
         for item in self.model.items.values():
-            item.state = states_of.get(item.item_id, "unknown")
+            item.state, reason = states_of.get(item.item_id, ("unknown", None))
+            item.told_anew = item.state == "cancelled" and reason == "told_anew"
 
     def _look_at_returns(self) -> None:
         """What came back after it was verified is told no more; before anything is sealed of it anew."""

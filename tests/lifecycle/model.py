@@ -34,12 +34,19 @@ class Item:
     fields: frozenset[str]
     sealed_on: date
     state: str = "issued"
+    #: It was closed because its order is told anew: its system has it still.
+    told_anew: bool = False
     #: Fields that came back after they were verified: the order has been carried out, and is over.
     returned: set[str] = field(default_factory=set)
 
     @property
     def stands(self) -> bool:
         return self.state != "cancelled"
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether its system goes by it: also by an order that is told anew, until the new one has come."""
+        return self.stands or (self.told_anew and self.action not in ("lift", "notify"))
 
 
 @dataclass
@@ -119,17 +126,25 @@ class Model:
     # -- what was told --------------------------------------------------------------------------------------------
 
     def words(self, record: Named, *, before: int | None = None) -> dict[str, str]:
-        """What the record's source was last told of each field, by what stands."""
+        """What the record's source was last told of each field.
+
+        `before` a manifest of the chain: by what stands then, for what is told anew is news again.
+        """
         return {
             name: "retain" if name in item.returned else WORDS[item.action]
             for name, item in self.last_items(record, before=before).items()
         }
 
     def last_items(self, record: Named, *, before: int | None = None) -> dict[str, Item]:
-        """The last item that stands about each field of a record; `before` a manifest of the chain."""
+        """The last item about each field of a record; `before` a manifest of the chain.
+
+        Where the item that told an order anew was taken back, the order is the last word again (docs/decisions.md,
+        "Told anew is a new item").
+        """
         last: dict[str, Item] = {}
         for item in sorted((each for each in self.items.values() if each.record == record), key=_sequence):
-            if item.stands and item.action != "notify" and (before is None or item.sequence < before):
+            counts = item.is_heard if before is None else item.stands and item.sequence < before
+            if counts and item.action != "notify":
                 last |= dict.fromkeys(item.fields, item)
         return last
 
@@ -187,11 +202,21 @@ class Model:
     def amiss_in_words(self) -> Iterator[str]:
         """After an unblocked night: what each source was told is what the rules say, of every field with a value."""
         for record, row in self.there():
-            words = self.words(record)
+            words, last = self.words(record), self.last_items(record)
             for name in sorted(held(row, record[0])):
                 decided, told = self.says(record, name), words.get(name, "retain")
                 if decided in ("erase", "restrict", "retain") and told != decided:
                     yield f"{record} {name}: decided {decided}, its source was last told {told}"
+                if name in last and not last[name].stands and not self._is_chased(last[name]):
+                    yield f"{record} {name}: its order was closed to be told anew, and is not"
+
+    def _is_chased(self, closed: Item) -> bool:
+        """Whether a later item about the record of a closed one is still open."""
+        return any(
+            each.record == closed.record and each.sequence > closed.sequence and each.action != "notify"
+            and each.state not in ("verified", "cancelled")
+            for each in self.items.values()
+        )  # fmt: skip
 
     def amiss_in_waiting(self, delivered: Collection[str]) -> Iterator[str]:
         """What may still leave, or left tonight, stands by today's decisions."""
