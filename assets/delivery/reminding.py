@@ -43,8 +43,8 @@ def fall_due(warehouse: Warehouse, as_of: date) -> int:
     closes the old item, and until then its word stands. An order of which the source holds nothing more is closed here,
     and so are lifts and notices, which leave nothing standing at their system: they count as never told.
 
-    Left as it is: an item of which a value is decided otherwise than it told, or that another one has chased and that
-    one was not acknowledged.
+    Left as it is: an item of which a value is decided otherwise than it told, or that one which says otherwise has
+    chased and that was not acknowledged.
 
     Returns:
         How many fell due.
@@ -117,12 +117,14 @@ _CHASING = """
 select item_id from manifest.replaced_fields where told_by in (select item_id from manifest.fallen_due)
 """
 
+#: One that says the same chases nothing: what it does not name would be told by nobody as long as it is open.
 _LEAVE_CHASED = """
 delete from manifest.fallen_due where item_id in (
     select replaced.told_by
     from manifest.replaced_fields as replaced
     inner join ({standing}) as newer on newer.item_id = replaced.item_id
-    where newer.is_open
+    where newer.is_open and not case replaced.state
+        when 'erase' then newer.action in ('erase', 'redact') else newer.action = 'restrict' end
 )
 """
 

@@ -127,6 +127,28 @@ def test_an_order_whose_new_item_is_taken_back_is_the_last_word_again(
     assert company.propose(later, decided) == set()
 
 
+def test_what_comes_back_of_an_order_is_ordered_while_the_rest_that_was_told_anew_is_still_open(
+    company: Company,
+) -> None:
+    """The new item names what was there on its day; of the rest the closed order is the last word."""
+    until = date(2025, 8, 1)
+    answer(company, "C0", "partly_retained", until=until)
+    for name in ("name", "email", "phone"):
+        company.set_field("customer", "C0", name, None)
+    company.evaluate(until, OUTCOME)
+    fall_due(company.warehouse, until)
+    company.night(until, OUTCOME)
+    later = until + timedelta(days=1)
+    company.evaluate(later, OUTCOME)
+    fall_due(company.warehouse, later)
+    assert company.night(later, OUTCOME) == set(), "nothing came back"
+    company.set_field("customer", "C0", "email", "ny@hem.example")
+    for day, told in ((later + timedelta(days=1), {("C0", "erase")}), (later + timedelta(days=2), set())):
+        company.evaluate(day, OUTCOME)
+        fall_due(company.warehouse, day)
+        assert {(key, action) for _, _, key, action, _ in company.night(day, OUTCOME)} == told
+
+
 def test_a_withheld_item_that_is_kept_by_then_is_not_told_anew_but_lifted(company: Company) -> None:
     """The system has the order, and may carry it out once its day has come."""
     until = date(2025, 8, 1)
