@@ -3,6 +3,10 @@
 `Model` knows what each source delivered, remembers what the rules read (rules.md, Dates 6), lets the row-by-row oracle
 decide, and keeps its own account of what each source was told, from the lines of the sealed manifests. Of the product
 it takes nothing but which manifests and steps it says there were; what it decided and holds is compared, never used.
+
+An order that is told anew is closed, and yet it was never taken back: its system has it, and what it let go of on it
+the new item does not name. So its word counts here too. Else a purpose or a name that went on an order would be news,
+an unknown, though the rules remember it.
 """
 
 from __future__ import annotations
@@ -47,6 +51,10 @@ class Item:
     def is_heard(self) -> bool:
         """Whether its system goes by it: also by an order that is told anew, until the new one has come."""
         return self.stands or (self.told_anew and self.action not in ("lift", "notify"))
+
+    def says_of(self, name: str) -> str:
+        """What its source was told of a field: nothing where that came back after it was verified."""
+        return "retain" if name in self.returned else WORDS[self.action]
 
 
 @dataclass
@@ -125,15 +133,9 @@ class Model:
 
     # -- what was told --------------------------------------------------------------------------------------------
 
-    def words(self, record: Named, *, before: int | None = None) -> dict[str, str]:
-        """What the record's source was last told of each field.
-
-        `before` a manifest of the chain: by what stands then, for what is told anew is news again.
-        """
-        return {
-            name: "retain" if name in item.returned else WORDS[item.action]
-            for name, item in self.last_items(record, before=before).items()
-        }
+    def words(self, record: Named) -> dict[str, str]:
+        """What the record's source was last told of each field."""
+        return {name: item.says_of(name) for name, item in self.last_items(record).items()}
 
     def last_items(self, record: Named, *, before: int | None = None) -> dict[str, Item]:
         """The last item about each field of a record; `before` a manifest of the chain.
@@ -143,8 +145,7 @@ class Model:
         """
         last: dict[str, Item] = {}
         for item in sorted((each for each in self.items.values() if each.record == record), key=_sequence):
-            counts = item.is_heard if before is None else item.stands and item.sequence < before
-            if counts and item.action != "notify":
+            if item.is_heard and item.action != "notify" and (before is None or item.sequence < before):
                 last |= dict.fromkeys(item.fields, item)
         return last
 
@@ -190,14 +191,21 @@ class Model:
                       if self.says(item.record, name) != WORDS[item.action]}  # fmt: skip
             if unlike:
                 yield f"{item.record} is told to {item.action}, decided is {unlike}"
-            before = self.words(item.record, before=item.sequence)
             whole = any(each.stands and each.action == "erase" and not each.returned and each.sequence < item.sequence
                         for each in self.items.values() if each.record == item.record)  # fmt: skip
-            news = {name for name in item.fields if before.get(name, "retain") != WORDS[item.action]}
+            last = self.last_items(item.record, before=item.sequence)
+            news = {name for name in item.fields if self._is_news(last.get(name), name, WORDS[item.action])}
             if not (news if item.action == "erase" else news == item.fields) and not (
                 item.action == "erase" and not whole
             ):
                 yield f"{item.record} is told again what it was told: {item.action} {sorted(item.fields - news)}"
+
+    @staticmethod
+    def _is_news(last: Item | None, name: str, word: str) -> bool:
+        """Whether a word on a field is news after the last item about it: of one that is closed, each word is."""
+        if last is None:
+            return word != "retain"
+        return not last.stands or last.says_of(name) != word
 
     def amiss_in_words(self) -> Iterator[str]:
         """After an unblocked night: what each source was told is what the rules say, of every field with a value."""
@@ -207,15 +215,20 @@ class Model:
                 decided, told = self.says(record, name), words.get(name, "retain")
                 if decided in ("erase", "restrict", "retain") and told != decided:
                     yield f"{record} {name}: decided {decided}, its source was last told {told}"
-                if name in last and not last[name].stands and not self._is_chased(last[name]):
+                closed = name in last and not last[name].stands
+                if closed and told == decided and not self._is_otherwise(last[name]):
                     yield f"{record} {name}: its order was closed to be told anew, and is not"
 
-    def _is_chased(self, closed: Item) -> bool:
-        """Whether a later item about the record of a closed one is still open."""
+    def _is_otherwise(self, closed: Item) -> bool:
+        """Whether something else is decided of a closed item's record, or is said of it and not yet acknowledged."""
+        row, last = self.row(closed.record), self.last_items(closed.record)
         return any(
             each.record == closed.record and each.sequence > closed.sequence and each.action != "notify"
-            and each.state not in ("verified", "cancelled")
+            and WORDS[each.action] != WORDS[closed.action] and each.state not in ("done", "already_absent", "cancelled")
             for each in self.items.values()
+        ) or any(
+            last.get(name) is closed and self.says(closed.record, name) != WORDS[closed.action]
+            for name in held(row, closed.record[0])
         )  # fmt: skip
 
     def amiss_in_waiting(self, delivered: Collection[str]) -> Iterator[str]:
