@@ -7,16 +7,23 @@ plans is written at once, and what a file's tables look like is asked once. A cr
 power cut can lose the last events of a run, never more, and nothing that is decided rests on them. The files are
 Dagster's in every other way, and the web UI reads them as its own.
 
-A run leaves six megabytes, and Dagster keeps them all: `forget_runs` lets go of those whose period is over.
+Where there are none yet, they are made beside and named last (`make_history`): a process that dies meanwhile, or two at
+once, leave no file that lacks a table. A run leaves six megabytes, and Dagster keeps them all: `forget_runs` lets go of
+those whose period is over.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +31,7 @@ from dagster import (
     AssetKey,
     DagsterEventType,
     DagsterInstance,
+    DagsterRunStatus,
     EventLogEntry,
     EventLogRecord,
     RunsFilter,
@@ -44,6 +52,7 @@ from sqlalchemy.exc import DBAPIError
 
 from assets.errors import BadInput
 from assets.site import Site
+from assets.writing import flush
 
 #: Dagster prints its events from this level on; the history holds them all.
 _QUIET = {"python_logs": {"python_log_level": "CRITICAL"}}
@@ -62,14 +71,73 @@ def run_history(site: Site) -> Iterator[DagsterInstance]:
     """
     home = InstanceRef.from_dir(str(site.dagster), overrides=_QUIET)
     stored = home.storage_data
-    if stored is not None and stored.class_name == DagsterSqliteStorage.__name__:
-        home = home._replace(storage_data=stored._replace(module_name=__name__, class_name=OpenStorage.__name__))
     try:
+        if stored is not None and stored.class_name == DagsterSqliteStorage.__name__:
+            make_history(site)
+            home = home._replace(storage_data=stored._replace(module_name=__name__, class_name=OpenStorage.__name__))
         with DagsterInstance.from_ref(home) as history:
             history._get_event_batch_size = lambda: _AT_ONCE  # type: ignore[method-assign]
             yield history
     except DBAPIError as error:
         raise BadInput(_told(site, error)) from None
+
+
+#: The folders of Dagster's SQLite files in the site's `dagster/`.
+_FOLDERS = ("history", "schedules")
+_HALF_MADE = ".history-"
+
+
+def make_history(site: Site) -> None:
+    """Make Dagster's SQLite files where there are none and its settings name no others, by one process at a time.
+
+    Raises:
+        DBAPIError: they cannot be written.
+    """
+    stored = InstanceRef.from_dir(str(site.dagster)).storage_data
+    if stored is None or stored.class_name != DagsterSqliteStorage.__name__:
+        return
+    folder = Path(stored.config_dict["base_dir"])
+    if _is_made(folder):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone_in(folder):
+        if _is_made(folder):  # by another, meanwhile
+            return
+        for left in folder.glob(f"{_HALF_MADE}*"):  # by a process that died
+            shutil.rmtree(left)
+        made = Path(tempfile.mkdtemp(dir=folder, prefix=_HALF_MADE))
+        try:
+            DagsterSqliteStorage(str(made)).dispose()
+            for name in _FOLDERS:
+                _name(made / name, folder / name)
+        finally:
+            shutil.rmtree(made)
+        flush(folder)
+
+
+def _is_made(folder: Path) -> bool:
+    return all((folder / name).is_dir() for name in _FOLDERS)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time, where the disk knows locks; a process that dies lets go."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _name(made: Path, path: Path) -> None:
+    """Give a folder its name, unless a folder of that name holds something: then that one stays."""
+    try:
+        made.replace(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 #: What SQLite says when it cannot go on, and what to do about it; its statements hold events, and are never shown.
@@ -80,6 +148,7 @@ _MENDS = {
     "disk i/o": "the disk does not answer as it should, or is full",
     "locked": "another process holds it for too long: wait for that run to end",
     "malformed": "its files are damaged: move the folder dagster/history away, and a new history begins",
+    "not a database": "its files are damaged: move the folder dagster/history away, and a new history begins",
 }
 
 
@@ -205,6 +274,7 @@ class OpenEvents(SqliteEventLogStorage):
     def delete_events(self, run_id: str) -> None:
         """Delete a run's events. Its file is closed, so that it can go."""
         super().delete_events(run_id)
+        self._initialized_dbs.discard(run_id)
         engine = self._engines.pop(run_id, None)
         if engine is not None:
             engine.dispose()
@@ -231,19 +301,20 @@ class OpenStorage(DagsterSqliteStorage):
         return cls.from_local(inst_data=inst_data, **config_value)
 
 
-#: How many runs are let go of at a time: more than there are jobs. The rest goes with the next run.
+#: How many runs are let go of at a time: more than stay of all jobs. The rest goes with the next run.
 _FORGOTTEN_AT_ONCE = 100
 
 
 def forget_runs(instance: DagsterInstance, before: datetime) -> int:
     """Let go of runs that are over and were created before an instant: what they did, found and printed; how many.
 
-    The last run of each job stays, whatever its age, and with it what its tables and checks last said.
+    The last run of each job stays, whatever its age, and the last that succeeded: with them what its tables and checks
+    last said.
     """
-    over = RunsFilter(created_before=before, statuses=list(FINISHED_STATUSES))
+    over = RunsFilter(created_before=before.astimezone(UTC), statuses=list(FINISHED_STATUSES))  # it drops the zone
     runs = instance.get_runs(over, limit=_FORGOTTEN_AT_ONCE, ascending=True)
-    last = {run.run_id for job in {run.job_name for run in runs}
-            for run in instance.get_runs(RunsFilter(job_name=job), limit=1)}  # fmt: skip
+    last = {run.run_id for job in {run.job_name for run in runs} for statuses in ([], [DagsterRunStatus.SUCCESS])
+            for run in instance.get_runs(RunsFilter(job_name=job, statuses=statuses), limit=1)}  # fmt: skip
     gone = [run.run_id for run in runs if run.run_id not in last]
     for run_id in gone:
         _forget(instance, run_id)

@@ -1,11 +1,15 @@
 """The run history of a run in this process: Dagster's own files, opened once."""
 
 import re
+import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from dagster import (
@@ -15,6 +19,8 @@ from dagster import (
     AssetKey,
     AssetSelection,
     AssetSpec,
+    DagsterEvent,
+    DagsterEventType,
     DagsterInstance,
     Definitions,
     MaterializeResult,
@@ -27,13 +33,16 @@ from dagster import (
     op,
 )
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
 from assets.errors import BadInput
 from assets.site import Site
-from orchestration.history import _QUIET, forget_runs, run_history
+from orchestration import history as history_module
+from orchestration.history import _QUIET, OpenEvents, forget_runs, make_history, run_history
 from orchestration.initialising import DAGSTER
 
 
@@ -195,6 +204,103 @@ def test_a_run_whose_period_is_over_leaves_nothing_and_the_last_of_each_job_stay
         assert forget_runs(history, later) == 0
     assert _told_of(site.dagster, first) == []
     assert len(_told_of(site.dagster, last)) > 5
+
+
+def _ended(history: DagsterInstance, *endings: DagsterEventType) -> list[str]:
+    """Runs of one job that ended so."""
+    runs = [history.create_run_for_job(short_job).run_id for _ in endings]
+    for run_id, ending in zip(runs, endings, strict=True):
+        history.run_storage.handle_run_event(run_id, DagsterEvent(ending.value, short_job.name), datetime.now(UTC))
+    return runs
+
+
+def test_a_letting_go_that_is_cut_short_anywhere_is_done_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, later = _site(tmp_path), datetime.now(UTC) + timedelta(days=1)
+
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    steps = [(OpenEvents, "delete_events"), (Path, "unlink"), (LocalComputeLogManager, "delete_logs"),
+             (SqliteRunStorage, "delete_run")]  # fmt: skip
+    with run_history(site) as history:
+        first, _ = (short_job.execute_in_process(instance=history).run_id for _ in range(2))
+        for place, name in steps:
+            with monkeypatch.context() as patched:
+                patched.setattr(place, name, dies)
+                with pytest.raises(KeyboardInterrupt):
+                    forget_runs(history, later)
+            assert history.get_run_by_id(first) is not None, name
+    with run_history(site) as history:
+        assert forget_runs(history, later) == 1
+    assert _told_of(site.dagster, first) == []
+
+
+def test_the_last_run_that_succeeded_stays_though_others_failed_since(tmp_path: Path) -> None:
+    with run_history(_site(tmp_path)) as history:
+        good, bad = DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_FAILURE
+        _, stays, _, last = _ended(history, good, good, bad, bad)
+        assert forget_runs(history, datetime.now(UTC) + timedelta(days=1)) == 2
+        assert {run.run_id for run in history.get_runs()} == {stays, last}
+
+
+def test_a_period_ends_at_the_midnight_of_the_sites_zone(tmp_path: Path) -> None:
+    created, zone = datetime(2026, 6, 30, 22, 30, tzinfo=UTC), ZoneInfo("Europe/Stockholm")  # half past midnight there
+    with run_history(_site(tmp_path)) as history:
+        _ended(history, DagsterEventType.RUN_SUCCESS, DagsterEventType.RUN_SUCCESS)
+        with sqlite3.connect(tmp_path / "dagster" / "history" / "runs.db") as file:
+            file.execute("update runs set create_timestamp = ?", [f"{created:%Y-%m-%d %H:%M:%S}.000000"])
+        file.close()
+        assert forget_runs(history, datetime(2026, 7, 1, tzinfo=zone)) == 0
+        assert forget_runs(history, datetime(2026, 7, 2, tzinfo=zone)) == 1
+
+
+# -- the first moments ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("named", [[], ["history"]], ids=["before they are named", "between their names"])
+def test_a_process_that_dies_while_the_files_are_made_leaves_none_half_made(tmp_path: Path, named: list[str]) -> None:
+    whole, site = tmp_path / "whole", _site(tmp_path)
+    whole.mkdir()
+    make_history(_site(whole))
+    half = site.dagster / ".history-dead" / "history"
+    half.mkdir(parents=True)
+    (half / "runs.db").touch()
+    for name in named:
+        shutil.copytree(whole / "dagster" / name, site.dagster / name)
+    make_history(site)
+    assert _rows(site.dagster) == _rows(whole / "dagster")
+    assert not list(site.dagster.glob(".history-*"))
+
+
+def test_two_that_begin_at_once_make_the_files_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, both, made = _site(tmp_path), threading.Barrier(2), list[Path]()
+    named = history_module._name
+
+    def begin(_: int) -> None:
+        both.wait()
+        make_history(site)
+
+    monkeypatch.setattr(history_module, "_name", lambda half, path: (made.append(path), named(half, path)))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(begin, range(2)))
+    assert [path.name for path in made] == ["history", "schedules"]
+    assert {path.name for path in site.dagster.iterdir()} == {"dagster.yaml", "history", "schedules"}
+
+
+def test_a_file_that_is_no_history_is_said_in_a_sentence(tmp_path: Path) -> None:
+    site = _site(tmp_path)
+    make_history(site)
+    (site.dagster / "history" / "runs.db").write_bytes(b"not a database" * 1000)
+    with (
+        pytest.raises(BadInput, match="its files are damaged: move the folder dagster/history away"),
+        run_history(site),
+    ):
+        pass
+    shutil.rmtree(site.dagster / "history")
+    with run_history(site) as history:
+        assert history.get_runs() == []
 
 
 def test_a_run_that_is_under_way_is_not_forgotten(tmp_path: Path) -> None:
