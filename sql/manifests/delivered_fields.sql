@@ -1,6 +1,7 @@
 -- Fields that a partner was given for a direct delivery whose time there is over. Grain: a delivery and field.
 -- The day of delivery is core's: one before its order was placed counts as none. Named are the fields that hold a
--- value or were ordered erased; of a delivery that has gone unnamed, all that a direct delivery gives.
+-- value (kept out here too, until it comes again) or were ordered erased; of a delivery that has gone unnamed, all that
+-- a direct delivery gives.
 with clock as (
     select
         cast($as_of as date) as as_of,
@@ -13,6 +14,7 @@ due as (
         deliveries.delivery_id as record_key,
         deliveries.partner_id,
         deliveries.in_source,
+        deliveries.withheld,
         deliveries.contact_name,
         deliveries.phone,
         deliveries.street,
@@ -40,7 +42,8 @@ given as (
             when 'street' then due.street is not null
             when 'postal_code' then due.postal_code is not null
             else due.city is not null
-        end as is_held
+        end
+        or coalesce(list_contains(due.withheld, fields.field), false) as is_held
     from due
     cross join manifest.field_bits as fields
     where

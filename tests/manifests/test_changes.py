@@ -245,6 +245,15 @@ def test_a_direct_delivery_that_was_erased_at_home_names_what_it_held() -> None:
     }
 
 
+def test_a_direct_delivery_that_is_kept_out_here_names_what_its_source_holds() -> None:
+    """Its order was taken back, so that nothing is ordered, and its values have not come again."""
+    company = Company()
+    emptied = dict.fromkeys(("contact_name", "phone", "street", "postal_code", "city"))
+    company.add("delivery", "D1", partner_id="P1", delivered_at=DAY, **emptied, withheld=["phone", "city"])
+    company.add("delivery", "D2", partner_id="P1", delivered_at=DAY, **emptied)
+    assert company.night(days(91), {}) == {("partner:P1", "delivery", "D1", "notify", ("phone", "city"))}
+
+
 # -- properties ---------------------------------------------------------------------------------------------------
 
 OUTCOMES = st.sampled_from(["retain", "restrict", "review", "erase", "never"])
