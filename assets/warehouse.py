@@ -454,10 +454,8 @@ class Warehouse:
             if isinstance(error, RewriteFailed):
                 raise
             kind = _kind(error) if isinstance(error, duckdb.Error) else (error.strerror or "input/output error")
-            raise RewriteFailed(
-                f"{path.name} could not be written ({kind}): nothing was changed. Make room for a second copy of the "
-                "warehouse, then run again."
-            ) from None
+            mend = _WITHOUT_RIGHTS if _lacks_rights(error) else _WITHOUT_ROOM
+            raise RewriteFailed(f"{path.name} could not be written ({kind}): nothing was changed. {mend}") from None
         return WrittenCopy(path, len(expected), found, path.stat().st_size)
 
     def _sources(self, selections: Mapping[str, str], emptied: Collection[str]) -> dict[str, str | None]:
@@ -717,13 +715,22 @@ _OF_THE_MACHINE = (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.Fatal
 _OF_VALUES = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
 
 
+_WITHOUT_ROOM = "Make room for a second copy of the warehouse, then run again."
+_WITHOUT_RIGHTS = "This account may not write there: check the owner and the mode."
+
+
+def _lacks_rights(error: Exception) -> bool:
+    denied = isinstance(error, duckdb.Error) and "permission denied" in str(error).lower()
+    return denied or isinstance(error, PermissionError)
+
+
 #: What the system says when the machine lacks something, and what to do about it. Looked for, and never shown.
 _REMEDIES = (
     ("no space left", "The disk is full: make room, then run again."),
     ("quota exceeded", "The disk is full: make room, then run again."),
     ("could not write", "The disk may be full: make room, then run again."),
     ("read-only file system", "The disk is mounted read-only."),
-    ("permission denied", "This account may not write there: check the owner and the mode."),
+    ("permission denied", _WITHOUT_RIGHTS),
     ("memory_limit", "There is too little memory: raise [warehouse] memory_limit in gallring.toml."),
     ("max_temp_directory_size", "There is too little room for spill files: make room, then run again."),
 )

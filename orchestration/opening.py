@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from assets.erasure.periods import Periods
-from assets.erasure.restoring import discard_laid_out, require_replayed, sealed_folders
+from assets.erasure.restoring import discard_laid_out, require_replayed, restoring_alone, sealed_folders
 from assets.errors import BadInput
 from assets.ingest.tables import is_keyed_as_before
 from assets.manifests.signatures import Signer
@@ -94,7 +94,8 @@ def open_warehouse(site: Site, settings: Settings) -> Warehouse:
         )
     warehouse = open_file(site, settings, site.warehouse)
     try:
-        discard_laid_out(site)  # of a restore that died: whoever restores holds the warehouse open
+        with suppress(WarehouseLocked), restoring_alone(site):
+            discard_laid_out(site)  # of a restore that died
         require_replayed(warehouse, site)
     except BaseException:
         warehouse.close()

@@ -17,6 +17,7 @@ from assets.erasure.restoring import (
     put_in_place,
     replay,
     require_restorable,
+    restoring_alone,
 )
 from assets.ingest.tables import prepare
 from assets.manifests.signatures import PublicKey
@@ -31,10 +32,16 @@ def restore_file(site: Site, settings: Settings, file: Path, as_of: date) -> tup
 
     Raises:
         BadInput: it is no backup, its last day has passed, or the outbox does not verify or join on to it.
-        WarehouseLocked: a run is at work on the warehouse.
+        WarehouseLocked: a run, or another restore, is at work on the warehouse.
         WarehouseKeyError: the backup was encrypted with another key.
     """
     require_restorable(file, as_of)
+    with restoring_alone(site):
+        return _restored(site, settings, file, as_of)
+
+
+def _restored(site: Site, settings: Settings, file: Path, as_of: date) -> tuple[Replayed, Erasure]:
+    was_there = site.warehouse.exists()
     current = _held(site, settings)
     try:
         target = lay_out(file, site)
@@ -44,7 +51,7 @@ def restore_file(site: Site, settings: Settings, file: Path, as_of: date) -> tup
             if current is not None:
                 with suppress(WarehouseError):  # a damaged one makes way as it is
                     current.checkpoint()  # its log goes first, and a kill may come right after
-            put_in_place(site)
+            put_in_place(site, in_place_of_one=was_there)
         except BaseException:
             discard_laid_out(site)
             raise

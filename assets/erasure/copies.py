@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from assets.erasure.periods import Periods, last_day
 from assets.ingest.deliveries import find_deliveries
+from assets.ingest.loading import AHEAD
 from assets.ingest.projecting import LOCAL_ZONE
 from assets.manifests.folders import folder_name
 from assets.site import Site
@@ -279,23 +280,36 @@ class _Dates:
         }[kind]
 
     def _written(self, unit: Path) -> date:
-        path = self._site.path / unit
-        newest = max((each.lstat().st_mtime for each in (_files_below(path) if path.is_dir() else [path])), default=0.0)
-        return datetime.fromtimestamp(newest, UTC).astimezone(ZoneInfo(LOCAL_ZONE)).date()
+        return _written_on(self._site.path / unit)
+
+
+def _written_on(path: Path) -> date:
+    """The day on which a file, or what is below a folder, was last written."""
+    newest = max((each.lstat().st_mtime for each in (_files_below(path) if path.is_dir() else [path])), default=0.0)
+    return datetime.fromtimestamp(newest, UTC).astimezone(ZoneInfo(LOCAL_ZONE)).date()
 
 
 def _delivery_days(site: Site, warehouse: Warehouse, periods: Periods) -> Mapping[Path, date]:
-    """Complete deliveries of the inbox: shorter once they are taken in, longer while they are kept out."""
+    """Complete deliveries of the inbox: shorter once they are taken in, longer while they are kept out.
+
+    From the day of the extract; of one that states a day that had not come, from the day on which it was refused.
+    """
     loaded: set[tuple[str, str]] = set()
+    ahead: set[tuple[str, str]] = set()
     if warehouse.exists("intake", "deliveries"):
-        found = warehouse.rows("select source, digest from intake.deliveries where status = 'loaded'")
-        loaded = {(source, digest) for source, digest in found}
+        found = warehouse.rows("select source, digest, status, reason from intake.deliveries")
+        loaded = {(source, digest) for source, digest, status, _ in found if status == "loaded"}
+        ahead = {(source, digest) for source, digest, _, reason in found if reason == AHEAD} - loaded
     days = {}
     for delivery in find_deliveries(site):
         if delivery.extracted_at is None:
             continue
         taken_in = (delivery.source, delivery.digest) in loaded
         extracted_on = delivery.extracted_at.astimezone(ZoneInfo(LOCAL_ZONE)).date()
+        if (delivery.source, delivery.digest) in ahead:
+            refusal = site.quarantine / delivery.source / delivery.delivery_id / "reason.json"
+            refused_on = _written_on(refusal if refusal.is_file() else delivery.folder)
+            extracted_on = min(extracted_on, refused_on)
         period = periods.deliveries if taken_in else periods.quarantine
         days[delivery.folder.relative_to(site.path)] = last_day(extracted_on, period)
     return days

@@ -9,10 +9,12 @@ warehouse, which is replaced last and whole. Knows nothing of settings, keys' fi
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -30,7 +32,7 @@ from assets.manifests.signatures import PublicKey
 from assets.manifests.verifying import verify
 from assets.policy import Policy
 from assets.site import Site
-from assets.warehouse import REWRITING, Warehouse, WrittenCopy, discard_database
+from assets.warehouse import REWRITING, Warehouse, WarehouseLocked, WrittenCopy, discard_database
 from assets.writing import flush
 
 RESTORING = ".restoring"
@@ -97,6 +99,30 @@ def restoring_path(site: Site) -> Path:
     return site.warehouse.with_name(site.warehouse.name + RESTORING)
 
 
+@contextmanager
+def restoring_alone(site: Site) -> Iterator[None]:
+    """Until the block ends, no other process lays out a backup, or removes what was laid out. One that dies lets go.
+
+    The warehouse that is held open does not do it: there may be none, or one that does not open.
+
+    Raises:
+        WarehouseLocked: another process restores.
+    """
+    handle = os.open(site.path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WarehouseLocked(
+                "Another `gallring restore` is at work on this site: wait for it to end, then try again."
+            ) from None
+        except OSError:  # a disk that knows no locks
+            pass
+        yield
+    finally:
+        os.close(handle)
+
+
 def discard_laid_out(site: Site) -> None:
     """Remove a backup that was laid out beside the warehouse and never took its place, with what was made of it."""
     target = restoring_path(site)
@@ -116,8 +142,17 @@ def lay_out(file: Path, site: Site) -> Path:
     return target
 
 
-def put_in_place(site: Site) -> None:
-    """Give the replayed file the warehouse's name. The old file's log goes first: it must not meet the new file."""
+def put_in_place(site: Site, *, in_place_of_one: bool = True) -> None:
+    """Give the replayed file the warehouse's name. The old file's log goes first: it must not meet the new file.
+
+    Raises:
+        BadInput: there is a warehouse, where it was not to take the place of one.
+    """
+    if not in_place_of_one and site.warehouse.exists():
+        raise BadInput(
+            f"{site.warehouse.name} was made by another process meanwhile, and stays as it is: restore again to put "
+            "the backup in its place."
+        )
     site.warehouse.with_name(site.warehouse.name + ".wal").unlink(missing_ok=True)
     restoring_path(site).replace(site.warehouse)
     flush(site.path)

@@ -41,7 +41,7 @@ from assets.writing import write_whole
 _WORTH_SHARING = 500_000
 #: By how much the clock of a source may be ahead: its hours may be another time zone's.
 _CLOCKS_DIFFER = timedelta(days=1)
-_AHEAD = (
+AHEAD = (
     "extracted_at in delivery.json is a day that had not come when the delivery was first looked at: state when the "
     "files were written, and look at the clocks of the source and of this machine"
 )
@@ -125,7 +125,7 @@ def _take_in(
             raise DeliveryRefused("it lists more files than files_in_a_delivery under [limits] in gallring.toml allows")
         _check_description(warehouse, contracts, delivery)
         if is_ahead:
-            return _reject(warehouse, site, replace(delivery, extracted_at=None), _AHEAD)
+            return _reject(warehouse, site, replace(delivery, extracted_at=None), AHEAD)
         stood = prove_files(delivery)
         with warehouse.transaction(), Reading(warehouse, _temporary(site), limits) as reading:
             files = _load(warehouse, contracts, reading, delivery)
@@ -201,7 +201,7 @@ def _ahead(warehouse: Warehouse, deliveries: Sequence[Delivery], latest: datetim
         "and files.status = 'loaded' inner join intake.deliveries as later on later.source = files.source "
         "and later.delivery_id = files.delivery_id and later.status = 'loaded' and later.sequence > refused.sequence "
         "where refused.status = 'rejected' and refused.reason = $reason",
-        {"reason": _AHEAD},
+        {"reason": AHEAD},
     ))  # fmt: skip
     return {
         each.folder for each in deliveries

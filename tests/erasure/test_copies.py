@@ -19,6 +19,7 @@ from assets.erasure.copies import (
     record_register,
 )
 from assets.erasure.periods import Periods, last_day
+from assets.ingest.loading import ingest
 from assets.site import FOLDERS, Site
 from assets.warehouse import Warehouse
 from tests.erasure.house import House, customer
@@ -81,6 +82,15 @@ def test_a_delivery_goes_a_week_after_its_extract_once_it_is_taken_in(company: C
     assert [path.name for path in (company.site.inbox / "crm").iterdir()] == ["unknown"]
     company.ingest()
     assert company.value("select count(*) from intake.deliveries where status = 'loaded'") == 1
+
+
+def test_a_delivery_that_is_dated_ahead_goes_by_the_day_on_which_it_was_refused(company: Company) -> None:
+    company.send("crm", {"customers": CUSTOMERS}, delivery_id="ahead", day="2031-01-01")
+    now = datetime(2026, 11, 25, 2, tzinfo=UTC)
+    ingest(company.warehouse, company.policy, company.site, as_of=date(2026, 11, 25), now=now)
+    assert company.value("select status from intake.deliveries") == "rejected"
+    written(company.site.quarantine / "crm" / "ahead" / "reason.json", date(2026, 11, 25))
+    assert days(company)["inbox/crm/ahead"] == date(2026, 12, 25)
 
 
 @pytest.mark.parametrize(

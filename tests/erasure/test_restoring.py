@@ -15,11 +15,26 @@ import duckdb
 import pytest
 
 from assets import warehouse
-from assets.erasure.restoring import NotReplayed, back_up, require_restorable, unknown_manifests
+from assets.erasure.restoring import (
+    NotReplayed,
+    back_up,
+    lay_out,
+    require_restorable,
+    restoring_alone,
+    restoring_path,
+    unknown_manifests,
+)
 from assets.errors import BadInput, BadUsage
 from assets.manifests import folders
 from assets.site import Site
-from assets.warehouse import MachineLacks, Warehouse, WarehouseDamaged, WarehouseKeyError, WarehouseLocked
+from assets.warehouse import (
+    MachineLacks,
+    RewriteFailed,
+    Warehouse,
+    WarehouseDamaged,
+    WarehouseKeyError,
+    WarehouseLocked,
+)
 from orchestration.cli import main
 from orchestration.initialising import make_site
 from orchestration.opening import open_warehouse, require_private_inbox
@@ -374,3 +389,41 @@ def test_the_verbs_say_what_they_did(site: Site, file: Path, capsys: pytest.Capt
     newest = sorted(site.backups.iterdir())[-1]
     assert run("restore", str(newest)) == 0
     assert "Replayed 0 manifests" in capsys.readouterr().out
+
+
+def test_a_second_restore_at_once_leaves_what_the_first_laid_out(site: Site, file: Path) -> None:
+    site.warehouse.unlink()
+    laid_out = lay_out(file, site)
+    with restoring_alone(site), pytest.raises(WarehouseLocked, match="Another `gallring restore` is at work"):
+        restore_file(site, settings(site), file, DAY)
+    assert laid_out.is_file()
+    assert not site.warehouse.exists()
+
+
+def test_a_warehouse_that_was_made_meanwhile_is_not_overwritten(
+    site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.warehouse.unlink()
+
+    def replayed(*_: object) -> Any:
+        site.warehouse.write_bytes(b"another run's")
+
+    monkeypatch.setattr("orchestration.restoring._replayed", replayed)
+    with pytest.raises(BadInput, match="was made by another process meanwhile"):
+        restore_file(site, settings(site), file, DAY)
+    assert site.warehouse.read_bytes() == b"another run's"
+    assert not restoring_path(site).exists()
+
+
+@pytest.mark.parametrize("denied", [PermissionError(13, "Permission denied"), duckdb.IOException("Permission denied")])
+def test_a_copy_that_this_account_may_not_write_is_not_told_to_be_of_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, denied: Exception
+) -> None:
+    def fails(*_: object) -> None:
+        raise denied
+
+    monkeypatch.setattr(Warehouse, "_fill", fails)
+    with Warehouse.in_memory(pseudonym_key=b"test") as warehouse:
+        with pytest.raises(RewriteFailed, match=r"nothing was changed\. This account may not write there") as found:
+            warehouse.copy_to(tmp_path / "copy.duckdb")
+        assert "room" not in found.value.message
