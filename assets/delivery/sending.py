@@ -286,20 +286,23 @@ def _note_sending(warehouse: Warehouse, queues: Sequence[_Queue]) -> None:
 def _send_all(
     warehouse: Warehouse, queues: Sequence[_Queue], as_of: date, now: datetime, waiting: list[NotDelivered]
 ) -> Iterator[Delivered]:
-    """Serve all systems at once; record here, in one thread, as each outcome comes in."""
-    outcomes: Queue[_Outcome | None] = Queue()
+    """Serve all systems at once; record here, in one thread, a system's outcomes after those of the one before it.
+
+    In which order they are recorded is then not left to who answers first. What has arrived meanwhile and is not
+    recorded stands in `manifest.sending`.
+    """
     with ThreadPoolExecutor(min(AT_ONCE, len(queues)), thread_name_prefix="delivery") as pool:
-        running: list[Future[None]] = [pool.submit(queue.send, outcomes) for queue in queues]
-        ended = 0
-        while ended < len(queues):
-            outcome = outcomes.get()
-            if outcome is None:
-                ended += 1
-            elif outcome.error is not None:
-                waiting += _failure(warehouse, outcome, outcome.error, now)
-            else:
-                yield from _success(warehouse, outcome, as_of, now)
-        for future in running:
+        running: list[tuple[Queue[_Outcome | None], Future[None]]] = []
+        for queue in queues:
+            outcomes: Queue[_Outcome | None] = Queue()
+            running.append((outcomes, pool.submit(queue.send, outcomes)))
+        for outcomes, _ in running:
+            while (outcome := outcomes.get()) is not None:
+                if outcome.error is not None:
+                    waiting += _failure(warehouse, outcome, outcome.error, now)
+                else:
+                    yield from _success(warehouse, outcome, as_of, now)
+        for _, future in running:
             future.result()
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -176,6 +177,29 @@ def test_a_system_that_is_down_delays_nobody_else(sealed: Sealed) -> None:
     assert [each.system for each in report.delivered] == ["web"]
     assert crm.tries == 4  # the second manifest of crm was not tried
     assert [each.code for each in report.waiting] == ["unreachable"] * 2
+
+
+def test_deliveries_are_recorded_in_the_order_of_the_systems_whoever_answers_first(sealed: Sealed) -> None:
+    sealed.step("approved")
+    arrived = threading.Event()
+
+    class First(Counting):
+        def put(self, manifest_folder: Path, manifest_id: str) -> None:
+            super().put(manifest_folder, manifest_id)
+            arrived.set()
+
+    class Slow(Counting):
+        def put(self, manifest_folder: Path, manifest_id: str) -> None:
+            assert arrived.wait(20)
+            time.sleep(0.1)  # long enough for what came first to be recorded first
+            super().put(manifest_folder, manifest_id)
+
+    crm, web = Slow(), First()
+    report = send(sealed, crm=crm, web=web)
+    expected = sealed.manifests("crm") + sealed.manifests("web")
+    assert [each.manifest_id for each in report.delivered] == expected
+    told = "select manifest_id, min(sequence) from manifest.events where state = 'delivered' group by 1 order by 2"
+    assert [manifest_id for manifest_id, _ in sealed.warehouse.rows(told)] == expected
 
 
 def test_the_circuit_opens_half_opens_and_closes(sealed: Sealed) -> None:
