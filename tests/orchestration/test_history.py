@@ -282,7 +282,11 @@ def test_two_that_begin_at_once_make_the_files_once(tmp_path: Path, monkeypatch:
         both.wait()
         make_history(site)
 
-    monkeypatch.setattr(history_module, "_name", lambda half, path: (made.append(path), named(half, path)))
+    def note(half: Path, path: Path) -> None:
+        made.append(path)
+        named(half, path)
+
+    monkeypatch.setattr(history_module, "_name", note)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(begin, range(2)))
     assert [path.name for path in made] == ["history", "schedules"]
