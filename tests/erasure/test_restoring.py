@@ -206,7 +206,7 @@ def test_the_log_of_a_killed_run_is_in_the_file_before_a_restore_takes_it_away(
     log = site.path / "warehouse.duckdb.wal"
     assert log.stat().st_size > 0
 
-    def killed(site: Site) -> None:
+    def killed(site: Site, *, in_place_of_one: bool) -> None:
         log.unlink(missing_ok=True)
         raise KeyboardInterrupt
 
