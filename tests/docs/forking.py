@@ -47,7 +47,7 @@ def commands(folder: Path) -> Iterator[Path]:
         assert served.stdout is not None
         assert served.stdout.readline() == "ready\n"
         yield folder
-        served.terminate()
+        served.kill()  # who started us may have it ignore a gentler word
 
 
 def answer(address: str) -> None:
