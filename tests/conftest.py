@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import requests  # noqa: F401 - whole, before a second thread begins: one cut short stays without its parts
 
 ROOT = Path(__file__).resolve().parent
 #: Files that take ten seconds and more of idle cores, all their tests together, the longest first.
