@@ -10,8 +10,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-#: Up to how many records are read in one statement, and how many at once when there are more.
+#: Up to how many records are read in one statement whatever the memory, and how many at least at once when there are
+#: more. Every part looks through the whole tables, whose rows lie in no order: as few parts as the memory allows.
 FEW, AT_ONCE = 4_000_000, 500_000
+#: Bytes of the memory limit that a record of a part may take, its rows in every table counted.
+BYTES_EACH = 2_048
+_MEMORY = "select parse_formatted_bytes(current_setting('memory_limit'))"
 _BY_PARTS = re.compile(r"By parts: ([a-z_]+) of ([a-z_., ]+[a-z_])\.$", re.MULTILINE)
 
 
@@ -39,11 +43,12 @@ class Parts:
             count: answers a SELECT of one number.
         """
         last = count(f"select coalesce(max({self.column}), 0) from {self.tables[0]}")
-        if last < FEW:
+        at_once = max(AT_ONCE, count(_MEMORY) // BYTES_EACH)
+        if last < max(FEW, at_once):
             yield select
             return
-        for first in range(0, last + 1, AT_ONCE):
-            inside = f"{self.column} between {first} and {first + AT_ONCE - 1}"
+        for first in range(0, last + 1, at_once):
+            inside = f"{self.column} between {first} and {first + at_once - 1}"
             rows = inside if first else f"{inside} or {self.column} is null"
             part = select
             for table in self.tables:

@@ -31,11 +31,17 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         yield warehouse
 
 
+def small_parts(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    """Parts of so many numbers, though there are few and there is memory for all."""
+    monkeypatch.setattr(parts, "FEW", 0)
+    monkeypatch.setattr(parts, "AT_ONCE", at_once)
+    monkeypatch.setattr(parts, "BYTES_EACH", 2**62)
+
+
 @pytest.mark.parametrize("at_once", [1, 7, 40, 41, 1000])
 def test_every_row_is_in_one_part(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     whole = SELECT.format(from_both=FROM_BOTH)
-    monkeypatch.setattr(parts, "FEW", 0)
-    monkeypatch.setattr(parts, "AT_ONCE", at_once)
+    small_parts(monkeypatch, at_once)
     by = Parts.of(whole)
     assert by == Parts("id", ("raw.left_rows", "raw.right_rows"))
     selects = list(by.selects(whole, warehouse.value))
@@ -48,6 +54,17 @@ def test_every_row_is_in_one_part(warehouse: Warehouse, monkeypatch: pytest.Monk
 def test_few_rows_are_read_at_once(warehouse: Warehouse) -> None:
     whole = SELECT.format(from_both=FROM_BOTH)
     assert list(Parts("id", ("raw.left_rows",)).selects(whole, warehouse.value)) == [whole]
+
+
+def test_the_memory_allows_larger_parts(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_parts(monkeypatch, 5)
+    monkeypatch.setattr(parts, "BYTES_EACH", 9_000_000)
+    by, whole = Parts("id", ("raw.left_rows",)), SELECT.format(from_both=FROM_BOTH)
+    made = {}
+    for limit in ("40MB", "100MB", "200MB", "1GB"):
+        with warehouse.settings(memory_limit=limit):
+            made[limit] = len(list(by.selects(whole, warehouse.value)))
+    assert made == {"40MB": 8, "100MB": 4, "200MB": 2, "1GB": 1}
 
 
 def test_a_file_that_says_nothing_of_parts_has_none() -> None:
@@ -68,8 +85,7 @@ def test_an_audit_is_counted_by_parts(warehouse: Warehouse, monkeypatch: pytest.
     )
     audit = check("unexpected_rows_expectation", "raw.left_rows", unexpected_rows_query=query)
     (whole,) = run(warehouse, audit)
-    monkeypatch.setattr(parts, "FEW", 0)
-    monkeypatch.setattr(parts, "AT_ONCE", 7)
+    small_parts(monkeypatch, 7)
     made: list[int] = []
     original = Parts.selects
 

@@ -108,6 +108,7 @@ def test_what_is_decided_by_parts_is_what_is_decided_at_once(
     assert len({row[3] for row in whole}) > 2
     monkeypatch.setattr(parts, "FEW", 0)
     monkeypatch.setattr(parts, "AT_ONCE", 3)
+    monkeypatch.setattr(parts, "BYTES_EACH", 2**62)
     evaluate(warehouse, company.policy, company.day)
     assert warehouse.rows(decided) == whole
 
