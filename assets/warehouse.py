@@ -97,13 +97,17 @@ def extension_path(name: str) -> Path:
     return found[0]
 
 
-def _quoted(text: str) -> str:
+def literal(text: str) -> str:
+    """`text` as a SQL string, where the grammar takes no parameter: paths, settings, what contracts declare.
+
+    Values of rows are never put into SQL.
+    """
     return "'" + text.replace("'", "''") + "'"
 
 
 def _set(name: str, value: str | int | bool) -> str:
     """The statement that changes a setting, which takes no parameter in the grammar."""
-    return f"set {name} = {_quoted(value) if isinstance(value, str) else str(value).lower()}"
+    return f"set {name} = {literal(value) if isinstance(value, str) else str(value).lower()}"
 
 
 def identifier(name: str) -> str:
@@ -113,9 +117,9 @@ def identifier(name: str) -> str:
 
 def _attachment(path: Path, catalog: str, key: str | None, *, option: str = "") -> str:
     """The statement that opens a database file. Paths and keys take no parameter in the grammar."""
-    options = [f"encryption_key {_quoted(key)}"] if key else []
+    options = [f"encryption_key {literal(key)}"] if key else []
     options += [option] if option else []
-    return f"attach {_quoted(str(path))} as {catalog}" + (f" ({', '.join(options)})" if options else "")
+    return f"attach {literal(str(path))} as {catalog}" + (f" ({', '.join(options)})" if options else "")
 
 
 def discard_database(path: Path) -> None:
@@ -186,7 +190,7 @@ class Warehouse:
             settings["temp_directory"] = str(temporary)
         connection = duckdb.connect(":memory:", config=settings)
         try:
-            connection.execute(f"load {_quoted(str(extension_path('httpfs')))}")
+            connection.execute(f"load {literal(str(extension_path('httpfs')))}")
             connection.execute(_attachment(path, "warehouse", key))
         except duckdb.Error as error:
             connection.close()
@@ -221,7 +225,7 @@ class Warehouse:
             config |= {"temp_file_encryption": True, "temp_directory": str(temporary)}
         connection = duckdb.connect(":memory:", config=config)
         if temporary is not None:
-            connection.execute(f"load {_quoted(str(extension_path('httpfs')))}")
+            connection.execute(f"load {literal(str(extension_path('httpfs')))}")
         warehouse = cls(connection, "memory")
         warehouse._prepare(pseudonym_key)
         return warehouse
@@ -516,7 +520,7 @@ class Warehouse:
     def _checksums(self, relations: Mapping[str, str]) -> dict[str, tuple[int, int]]:
         """Of each relation the number of rows, and the sum of their hashes: asked at once, small tables are many."""
         questions = [
-            f"select {_quoted(name)}, count(*), coalesce(sum(hash(*columns(*))), 0) from {relation} as each_row"
+            f"select {literal(name)}, count(*), coalesce(sum(hash(*columns(*))), 0) from {relation} as each_row"
             for name, relation in relations.items()
         ]
         found = self._connection.execute(" union all ".join(questions)).fetchall() if questions else []
@@ -629,7 +633,7 @@ class ReadServer:
         try:
             self._connection = duckdb.connect(str(path), read_only=True, config=config)
             for extension in ("httpfs", "quack"):  # httpfs brings the cryptography of the other
-                self._connection.execute(f"load {_quoted(str(extension_path(extension)))}")
+                self._connection.execute(f"load {literal(str(extension_path(extension)))}")
             self._connection.execute("set enable_external_access = false")
         except duckdb.Error as error:
             raise _opening_error(path, error) from None
@@ -651,7 +655,7 @@ class ReadServer:
         try:
             self._connection.create_function("may_run", lambda _, sql: may_run(sql), [str, str], bool)
             self._connection.execute("set global quack_authorization_function = 'may_run'")
-            self._connection.execute(f"call quack_serve({_quoted(uri)}, token = {_quoted(token)})")
+            self._connection.execute(f"call quack_serve({literal(uri)}, token = {literal(token)})")
             self._connection.execute("set lock_configuration = true")
         except duckdb.Error:
             raise WarehouseError(f"Port {port} cannot be listened on: take another with --port.") from None
@@ -666,7 +670,7 @@ class ReadServer:
     def stop(self) -> None:
         """Listen no longer."""
         if self._uri:
-            self._connection.execute(f"call quack_stop({_quoted(self._uri)})")
+            self._connection.execute(f"call quack_stop({literal(self._uri)})")
             self._uri = ""
 
 
