@@ -17,13 +17,13 @@ from assets.delivery import settling
 from assets.erasure import registers
 from assets.erasure.periods import last_day
 from assets.ingest.contracts import Contract, Contracts
-from assets.ingest.projecting import LARGEST_DIGEST, LOCAL_ZONE, literal
+from assets.ingest.projecting import LARGEST_DIGEST, LOCAL_ZONE
 from assets.ingest.recognising import mark_when_ordered
 from assets.ingest.tables import HasContracts
 from assets.manifests import changes, gate, told
 from assets.policy import months_and_days
 from assets.vocabulary import RECORD_TYPES, TOLD_STATES, enum_of
-from assets.warehouse import Warehouse, identifier
+from assets.warehouse import Warehouse, identifier, literal
 
 _REWRITES = (
     "sequence bigint, as_of date, reason varchar, fields_erased bigint, records bigint, quarantined_erased bigint, "

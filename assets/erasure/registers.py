@@ -16,10 +16,9 @@ from datetime import date
 from assets.delivery.states import among_items, ask_of_items
 from assets.ingest.contracts import Contract, Contracts
 from assets.ingest.merging import stored_while_open
-from assets.ingest.projecting import literal
 from assets.policy import months_and_days
 from assets.rights.registers import KEYS, NAMED
-from assets.warehouse import Warehouse, identifier
+from assets.warehouse import Warehouse, identifier, literal
 
 _LAST = "add_months({}, $months) + cast($days as integer)"
 

@@ -26,13 +26,12 @@ from assets.erasure.copies import BACKUP_NAME
 from assets.erasure.periods import last_day
 from assets.errors import BadInput, GallringError
 from assets.evidence.chain import read_chain
-from assets.ingest.projecting import literal
 from assets.manifests import documents, fields, ledger, told
 from assets.manifests.signatures import PublicKey
 from assets.manifests.verifying import verify
 from assets.policy import Policy
 from assets.site import Site
-from assets.warehouse import REWRITING, Warehouse, WarehouseLocked, WrittenCopy, discard_database
+from assets.warehouse import REWRITING, Warehouse, WarehouseLocked, WrittenCopy, discard_database, literal
 from assets.writing import flush
 
 RESTORING = ".restoring"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from assets.ingest.contracts import DELETED, Column, Contract, Format
-from assets.warehouse import identifier
+from assets.warehouse import identifier, literal
 
 LOCAL_ZONE = "Europe/Stockholm"
 #: To be raised whenever the same text under the same contract becomes other values, or is judged in another way.
@@ -100,11 +100,6 @@ class Projection:
 
     select: str
     rules: tuple[tuple[str, str], ...]
-
-
-def literal(text: str) -> str:
-    """`text` as a SQL string. For what contracts declare; values of rows are never put into SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def projection(

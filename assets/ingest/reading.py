@@ -22,8 +22,8 @@ from typing import Any, Literal, Self
 
 from assets.ingest.contracts import DELETED, Contract, Format, Lookup
 from assets.ingest.limits import NO_MORE_THAN, Limits
-from assets.ingest.projecting import ODD_BYTES, SHARED_OUT, Scan, cleaned, literal
-from assets.warehouse import Warehouse, WarehouseError, extension_path, identifier
+from assets.ingest.projecting import ODD_BYTES, SHARED_OUT, Scan, cleaned
+from assets.warehouse import Warehouse, WarehouseError, extension_path, identifier, literal
 
 CHUNK = 1 << 20
 MOST_PARTS = 10_000

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from assets.ingest.contracts import Contract
-from assets.ingest.projecting import LARGEST_DIGEST, Scan, digest, literal
-from assets.warehouse import Warehouse, identifier
+from assets.ingest.projecting import LARGEST_DIGEST, Scan, digest
+from assets.warehouse import Warehouse, identifier, literal
 
 #: The rows of the files: `_file`, `_place` in it, `_known`, the digest that recognised a row, else its `_texts`.
 SEEN = "seen_rows"

@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from assets.ingest.contracts import Contract
 from assets.ingest.deliveries import DeliveredFile, DeliveryRefused
 from assets.ingest.merging import IS_AGAIN, Known, Staging, known_state, merge, rank
-from assets.ingest.projecting import OUT_OF_SCOPE, STAGED, Scan, literal, projection
+from assets.ingest.projecting import OUT_OF_SCOPE, STAGED, Scan, projection
 from assets.ingest.recognising import is_contradicted, recognise
 from assets.ingest.tables import SQL_TYPES, names_rows
-from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier
+from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier, literal
 
 _TABLE = "staged_rows"
 #: Rows from which on a table is staged in the warehouse's file, packed, where a later step writes over it. A temporary

@@ -12,10 +12,9 @@ Numbers are BIGINT where every bit fits into one, HUGEINT else: a stored HUGEINT
 from __future__ import annotations
 
 from assets.errors import BadInput
-from assets.ingest.projecting import literal
 from assets.manifests import told
 from assets.manifests.told import MOST_FIELDS
-from assets.warehouse import Warehouse, identifier
+from assets.warehouse import Warehouse, identifier, literal
 
 
 def number_fields(warehouse: Warehouse) -> None:

@@ -26,7 +26,7 @@ from assets.models import SQL, Model
 from assets.retention.explaining import require_evaluation
 from assets.site import Site
 from assets.vocabulary import CLOSED_WORDS, enum_of
-from assets.warehouse import UNPACKED_TEXTS, Warehouse, identifier
+from assets.warehouse import UNPACKED_TEXTS, Warehouse, identifier, literal
 from assets.writing import flush
 
 if TYPE_CHECKING:
@@ -225,9 +225,9 @@ def attached(
 
     A new one has no write-ahead log: whoever makes it checkpoints it in the end, or throws it away.
     """
-    made = f" (storage_version {_literal(READABLE_SINCE)}, recovery_mode no_wal_writes)"
+    made = f" (storage_version {literal(READABLE_SINCE)}, recovery_mode no_wal_writes)"
     option = " (read_only)" if read_only else made if is_new else ""
-    warehouse.run(f"attach {_literal(str(path))} as {identifier(catalog)}{option}")
+    warehouse.run(f"attach {literal(str(path))} as {identifier(catalog)}{option}")
     try:
         yield
     finally:
@@ -255,7 +255,7 @@ def _make(warehouse: Warehouse, tables: Sequence[PublishedTable]) -> None:
         with standing_in(warehouse, CATALOG):  # a question names its tables as a reader of the file does
             warehouse.script(MACROS)
             for name, comment in _MACRO.findall(MACROS.read_text(encoding="utf-8")):
-                warehouse.run(f"comment on macro table {identifier(name)} is {_literal(comment)}")
+                warehouse.run(f"comment on macro table {identifier(name)} is {literal(comment)}")
 
 
 @contextmanager
@@ -266,7 +266,7 @@ def standing_in(warehouse: Warehouse, catalog: str) -> Iterator[None]:
     try:
         yield
     finally:
-        warehouse.run(f"set search_path = {_literal(before)}")
+        warehouse.run(f"set search_path = {literal(before)}")
 
 
 def _fill(warehouse: Warehouse, tables: Sequence[PublishedTable], smallest_group: int) -> dict[str, int]:
@@ -293,10 +293,10 @@ def _stored_type(column: Column) -> str:
 
 def _describe(warehouse: Warehouse, table: PublishedTable) -> None:
     kind = "view" if table.is_view else "table"
-    warehouse.run(f"comment on {kind} {table.sql_name} is {_literal(table.comment)}")
+    warehouse.run(f"comment on {kind} {table.sql_name} is {literal(table.comment)}")
     for column in table.columns:
         where = f"{table.sql_name}.{identifier(column.name)}"
-        warehouse.run(f"comment on column {where} is {_literal(column.comment)}")
+        warehouse.run(f"comment on column {where} is {literal(column.comment)}")
 
 
 def _require_every_field(warehouse: Warehouse, published: int) -> None:
@@ -317,11 +317,6 @@ def _require_every_field(warehouse: Warehouse, published: int) -> None:
             f"In {astray} data categories the dispositions are not those of the records, one each: nothing was "
             "published. Evaluate everything anew: `gallring run --full`."
         )
-
-
-def _literal(text: str) -> str:
-    """`text` as a SQL string, where the grammar takes no parameter: our own comments, and paths."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _swap(building: Path, target: Path) -> None:

@@ -14,7 +14,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.ingest.projecting import literal
 from assets.manifests import ledger
 from assets.retention.explaining import require_evaluation
 from assets.rights.matches import undecided_pairs
@@ -24,7 +23,7 @@ from assets.rights.reports import LETTERS, write_folder
 from assets.rights.requests import LIFTS_RESTRICTION, Request, find
 from assets.rights.timeline import records_of_customer
 from assets.site import Site
-from assets.warehouse import Warehouse, identifier
+from assets.warehouse import Warehouse, identifier, literal
 
 if TYPE_CHECKING:
     from assets.policy import Policy
