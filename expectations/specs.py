@@ -66,11 +66,6 @@ def specs_of(stop: str, definition: Mapping[str, Any]) -> list[CheckSpec]:
     return found
 
 
-def all_specs() -> list[CheckSpec]:
-    """The checks of every stop."""
-    return [spec for stop in STOPS for spec in specs(stop)]
-
-
 def _spec(stop: str, expectation: dict[str, Any]) -> CheckSpec:
     meta = expectation.get("meta", {})
     missing = [part for part in ("name", "asset", "severity", "description", "why") if not meta.get(part)]

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from assets.warehouse import Warehouse
-from expectations.specs import STOPS, all_specs, suite
+from expectations.specs import STOPS, suite
 from expectations.validation import AUDITS, Verdict, run_suite, validate
+from tests.expectations.checks import EVERY_CHECK
 from tests.expectations.company import evaluated_warehouse
 
 Fault = tuple[str, str]
@@ -83,9 +84,9 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-@pytest.mark.parametrize("name", [spec.name for spec in all_specs()])
+@pytest.mark.parametrize("name", [spec.name for spec in EVERY_CHECK])
 def test_a_check_sees_its_fault(warehouse: Warehouse, name: str) -> None:
-    spec = next(spec for spec in all_specs() if spec.name == name)
+    spec = next(spec for spec in EVERY_CHECK if spec.name == name)
     expectation = next(one for one in suite(spec.stop)["expectations"] if one["meta"]["name"] == name)
     with _spoiled(warehouse, *_fault(expectation)):
         (verdict,) = run_suite(warehouse, spec.stop, {"expectations": [expectation]})

@@ -16,11 +16,11 @@ from assets.catalogue.assets import POOL
 from assets.errors import BadInput
 from assets.rights.assets import CHECKS
 from assets.site import Site
-from expectations.specs import all_specs
 from orchestration.definitions import build_definitions
 from orchestration.initialising import make_site
 from orchestration.sensors import sensors
 from orchestration.settings import AUTOMATIONS, Settings
+from tests.expectations.checks import EVERY_CHECK
 from tests.orchestration.graph import ACCEPTED, drawn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +72,7 @@ def test_only_the_inbox_is_made_elsewhere(definitions: Definitions) -> None:
 def test_every_expectation_is_a_check_and_critical_ones_block(definitions: Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     found = {(".".join(key.asset_key.path), key.name): graph.get(key).blocking for key in graph.asset_check_keys}
-    expected = {(spec.asset, spec.name): spec.severity == "critical" for spec in all_specs()}
+    expected = {(spec.asset, spec.name): spec.severity == "critical" for spec in EVERY_CHECK}
     others = {each: blocking for each, blocking in found.items() if each not in expected}
     assert {each: found.get(each) for each in expected} == expected
     assert {(asset, name) for name, asset in CHECKS.items()} <= others.keys()
