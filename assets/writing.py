@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -21,6 +23,34 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     flush(path.parent)
+
+
+def put_in_place(half: Path, path: Path) -> None:
+    """Give the finished file `half` the name `path`: whole or not at all, also where the one is on another disk."""
+    try:
+        half.replace(path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _carry_over(half, path)
+    flush(path.parent)
+
+
+def _carry_over(half: Path, path: Path) -> None:
+    """Copy a file to another disk under a temporary name, make it durable, and give it its name."""
+    discard_half_written(path)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with half.open("rb") as source, os.fdopen(descriptor, "wb") as target:
+            os.fchmod(descriptor, half.stat().st_mode & 0o777)
+            shutil.copyfileobj(source, target, 1 << 20)
+            target.flush()
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    half.unlink()
 
 
 def discard_half_written(path: Path) -> None:

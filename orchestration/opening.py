@@ -22,7 +22,7 @@ from assets.manifests.signatures import Signer
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseKeyError, WarehouseLocked
-from assets.writing import flush
+from assets.writing import flush, put_in_place
 from orchestration.settings import Settings
 
 WAREHOUSE_KEY = "warehouse.key"
@@ -219,8 +219,7 @@ def _rewrite_backup(site: Site, settings: Settings, name: str, key: str) -> None
     half = site.temporary / name
     with open_with(site, settings, site.backups / name, old) as warehouse:
         warehouse.copy_to(half, key=key)
-    half.replace(site.backups / name)
-    flush(site.backups)
+    put_in_place(half, site.backups / name)
 
 
 def periods_of(settings: Settings) -> Periods:

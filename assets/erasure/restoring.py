@@ -30,9 +30,11 @@ from assets.manifests import documents, fields, ledger, told
 from assets.manifests.signatures import PublicKey
 from assets.manifests.verifying import verify
 from assets.policy import Policy
+from assets.rights.registers import Forgotten, go_on_from
 from assets.site import Site
 from assets.warehouse import REWRITING, Warehouse, WarehouseLocked, WrittenCopy, discard_database, literal
-from assets.writing import flush
+from assets.writing import discard_half_written, flush
+from assets.writing import put_in_place as give_name
 
 RESTORING = ".restoring"
 _SHOWN = 12
@@ -44,10 +46,15 @@ class NotReplayed(GallringError):
 
 @dataclass(frozen=True)
 class Replayed:
-    """What a replay recorded again: manifests that the outbox held and the ledger did not, and their items."""
+    """What a replay recorded again: manifests that the outbox held and the ledger did not, and their items.
+
+    `forgotten`: what people entered at the site since the backup, as far as the evidence log tells that they did; what
+    it was nobody knows here any more.
+    """
 
     manifests: int = 0
     items: int = 0
+    forgotten: tuple[Forgotten, ...] = ()
 
 
 # -- backups -----------------------------------------------------------------------------------------------------------
@@ -73,8 +80,8 @@ def back_up(warehouse: Warehouse, site: Site, *, made_at: datetime, period: str)
     half = site.temporary / name
     site.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
     written = warehouse.copy_to(half)
-    half.replace(site.backups / name)
-    flush(site.backups)
+    discard_half_written(site.backups / "warehouse")  # of a backup that died on its way to another disk
+    give_name(half, site.backups / name)
     return WrittenCopy(site.backups / name, written.tables, written.rows, written.size_bytes), until
 
 
@@ -201,7 +208,8 @@ def replay(warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey) -> 
 
     All or nothing. What an order about a whole record named field by field is not in the manifest: all its fields
     count as ordered. What the evidence log tells of whole manifests (approved, delivered, cancelled) is recorded again
-    too; what it does not tell is as it was in the backup, or issued.
+    too; what it does not tell is as it was in the backup, or issued. Of holds and requests that were entered since, the
+    log tells that there were some: they are for a person to enter again.
 
     Raises:
         BadInput: a manifest does not verify, or its chain does not join on to the ledger's.
@@ -213,8 +221,11 @@ def replay(warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey) -> 
         fields.number_fields(warehouse)
         chained = _in_order(warehouse, unknown_manifests(warehouse, site), key)
         items = sum(_record(warehouse, folder, document) for folder, document in chained)
-        _follow_log(warehouse, read_chain(site, key).entries)
-    return Replayed(len(chained), items)
+        entries = read_chain(site, key).entries
+        _follow_log(warehouse, entries)
+        journal = {entry["subject"]: entry["facts"] for entry in entries if entry["kind"] == "office"}
+        forgotten = go_on_from(warehouse, list(journal.values()))
+    return Replayed(len(chained), items, tuple(forgotten))
 
 
 def _in_order(warehouse: Warehouse, folders: list[Path], key: PublicKey) -> list[tuple[Path, dict[str, Any]]]:

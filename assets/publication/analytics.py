@@ -27,7 +27,7 @@ from assets.retention.explaining import require_evaluation
 from assets.site import Site
 from assets.vocabulary import CLOSED_WORDS, enum_of
 from assets.warehouse import UNPACKED_TEXTS, Warehouse, identifier, literal
-from assets.writing import flush
+from assets.writing import flush, put_in_place
 
 if TYPE_CHECKING:
     from assets.policy import Policy
@@ -322,8 +322,7 @@ def _require_every_field(warehouse: Warehouse, published: int) -> None:
 def _swap(building: Path, target: Path) -> None:
     """Put the finished file in the old one's place, so that a power cut leaves the one or the other."""
     flush(building)
-    building.replace(target)
-    flush(target.parent)
+    put_in_place(building, target)
 
 
 def _discard(building: Path) -> None:

@@ -11,7 +11,7 @@ days and instants come in as arguments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -114,8 +114,9 @@ def next_id(warehouse: Warehouse, register: str) -> str:
     pattern = f"^{prefix}([0-9]+)"
     highest = warehouse.value(
         f"select max(try_cast(regexp_extract(id, $pattern, 1) as bigint)) from ("
-        f"select {key} as id from office.{register} union all select {key} from raw.office_{register})",
-        {"pattern": pattern},
+        f"select {key} as id from office.{register} union all select {key} from raw.office_{register} "
+        "union all select entry_id from office.events where register = $register)",
+        {"pattern": pattern, "register": register},
     )
     return f"{prefix}{(highest or 0) + 1}"
 
@@ -149,6 +150,40 @@ def amend(
             )
         note(warehouse, [entry], at, event, code)
         merge(warehouse)
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """A line of the journal that is known of, though what was entered then is not there any more.
+
+    `entry` is None where the entry was delivered by the office's own system, or is about two people.
+    """
+
+    register: str
+    entry: str | None
+    event: str
+    happened_at: str
+
+
+def go_on_from(warehouse: Warehouse, known: Sequence[Mapping[str, Any]]) -> list[Forgotten]:
+    """Take lines up into the journal that come after its last one, as the evidence tells them; what was lost with them.
+
+    No number of an entry that was lost is given again. Lines about readings are whole by themselves.
+    """
+    prepare(warehouse)
+    last = int(warehouse.value("select coalesce(max(sequence), 0) from office.events"))
+    later = [dict(line) for line in known if int(line["sequence"]) > last]
+    warehouse.insert(
+        "office.events",
+        ("sequence", "happened_at", "register", "entry_id", "event", "code"),
+        [(line["sequence"], line["happened_at"].removesuffix("Z"), line["register"], line["entry"], line["event"],
+          line["code"]) for line in later],
+    )  # fmt: skip
+    return [
+        Forgotten(line["register"], line["entry"], line["event"], line["happened_at"])
+        for line in later
+        if line["register"] in (*KEYS, "matches")
+    ]
 
 
 def note(warehouse: Warehouse, entries: Sequence[Entry], at: datetime, event: str, code: str | None) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assets.errors import BadUsage, CheckFailed
+from assets.errors import BadUsage, CheckFailed, NeedsPerson
 from orchestration.cli.options import AsOfOption, JsonOption, SiteOption, existing_site, given_day, warehouse_of
 from orchestration.cli.printing import as_json, complain, say, table
 
 if TYPE_CHECKING:
     from assets.erasure.erasing import Erasure
     from assets.erasure.restoring import Replayed
+    from assets.rights.registers import Forgotten
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,6 +56,9 @@ def restore(
 
     Everything that was sealed since is recorded again, and what it ordered erased leaves the warehouse, before the
     backup takes the warehouse's place.
+
+    Exit code 4: holds, requests or decisions on matches that were entered since are lost, and have to be entered again
+    before the next run.
     """
     if (file is None) != replay:
         raise BadUsage("Name the backup to bring back, or give --replay for the warehouse that is there; not both.")
@@ -67,12 +72,29 @@ def restore(
         as_json({"replayed": replayed, "erased": erased})
     else:
         _tell_restored(replayed, erased)
+    if replayed.forgotten:
+        raise NeedsPerson(
+            f"Entered at the site since the backup, and lost: {_named(replayed.forgotten)}. Enter it again before the "
+            "next run, which would decide without it."
+        )
 
 
 def _tell_restored(replayed: Replayed, erased: Erasure) -> None:
     say(f"Replayed {replayed.manifests} manifests sealed since, with {replayed.items} items.")
     say(f"Erased {erased.fields_erased} values of {erased.records} records that they ordered erased.")
     say("Approvals and cancellations since the backup are not in the outbox: give them again. Next: gallring run.")
+
+
+#: How a line of the journal is told, by its register.
+_REGISTERS = {"holds": "hold", "requests": "request", "matches": "possible match"}
+
+
+def _named(forgotten: Sequence[Forgotten]) -> str:
+    """Which entries, what was done with them, and on which day."""
+    return ", ".join(
+        f"{' '.join(filter(None, (_REGISTERS[each.register], each.entry)))} ({each.event} {each.happened_at[:10]})"
+        for each in forgotten
+    )
 
 
 def rotate_key(site: SiteOption = None, json: JsonOption = False) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ from assets.erasure.restoring import (
     unknown_manifests,
 )
 from assets.errors import BadInput, BadUsage
+from assets.evidence.recording import record
 from assets.manifests import folders
+from assets.manifests.signatures import Signer
+from assets.rights import registers
 from assets.site import Site
 from assets.warehouse import (
     MachineLacks,
@@ -427,3 +431,45 @@ def test_a_copy_that_this_account_may_not_write_is_not_told_to_be_of_room(
         with pytest.raises(RewriteFailed, match=r"nothing was changed\. This account may not write there") as found:
             warehouse.copy_to(tmp_path / "copy.duckdb")
         assert "room" not in found.value.message
+
+
+def test_what_was_entered_since_the_backup_is_named_and_its_number_not_given_again(
+    site: Site, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signer = Signer.load(site.keys / "signing.pem")
+    with opened(site) as warehouse:
+        registers.prepare(warehouse)
+        at = {"record_type": "customer", "record_key": "K1", "placed_at": "2026-11-26", "reason": "dispute"}
+        registers.enter(warehouse, "holds", [{"hold_id": "site-h1", **at}], AT, "placed")
+        registers.note(warehouse, [registers.Entry("readings", "K1")], AT, "explained", "restricted")
+        record(warehouse, site, signer, AT.astimezone(UTC))
+        journal = warehouse.rows("select sequence, happened_at, register, event, code from office.events order by all")
+    assert main(["restore", str(file), "--as-of", str(DAY), "--site", str(site.path)]) == 4
+    told = capsys.readouterr().err
+    assert "lost: hold site-h1 (placed 2026-11-25). Enter it again before the next run" in told
+    assert "K1" not in told
+    with opened(site) as warehouse:
+        query = "select sequence, happened_at, register, event, code from office.events order by all"
+        assert warehouse.rows(query) == journal
+        assert registers.next_id(warehouse, "holds") == "site-h2"
+        assert record(warehouse, site, signer, AT.astimezone(UTC)).written.get("office") is None
+    assert main(["restore", "--replay", "--as-of", str(DAY), "--site", str(site.path)]) == 0
+
+
+def test_backups_may_lie_on_another_disk(site: Site, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = os.replace
+
+    def refused_between_folders(old: Any, new: Any) -> None:
+        if Path(old).parent != Path(new).parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link", str(new))
+        rename(old, new)
+
+    monkeypatch.setattr(os, "replace", refused_between_folders)
+    (site.backups / ".warehouse-of-a-backup-that-died").touch()
+    with opened(site) as warehouse:
+        made = back_up(warehouse, site, made_at=datetime(2026, 11, 26, 3), period="P35D")[0].path
+    assert rotate_key(site, settings(site)).backups == 2
+    assert sorted(site.backups.iterdir()) == sorted([file, made])
+    assert {path.stat().st_mode & 0o777 for path in site.backups.iterdir()} == {0o600}
+    assert not list(site.temporary.iterdir())
+    restore_file(site, settings(site), made, DAY)
