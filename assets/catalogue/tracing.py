@@ -62,7 +62,7 @@ def _read(path: Path) -> dict[str, Parents]:
 
 
 def _traced(table: str, statement: str) -> Parents:
-    from assets.publication.lineage import Lineage, LineageUnknown
+    from assets.catalogue.lineage import Lineage, LineageUnknown
 
     if "unpivot" in statement.lower():  # what the tracing does not follow
         return {}
@@ -79,6 +79,6 @@ def _traced(table: str, statement: str) -> Parents:
 @cache
 def _program() -> str:
     """A digest of what traces: another one may find something else."""
-    from assets.publication import lineage
+    from assets.catalogue import lineage
 
     return hashlib.sha256(Path(lineage.__file__).read_bytes() + version("sqlglot").encode()).hexdigest()

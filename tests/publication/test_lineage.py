@@ -7,17 +7,11 @@ from pathlib import Path
 import pytest
 
 from assets.catalogue.assets import lineage_of
+from assets.catalogue.lineage import Lineage, LineageUnknown, Origin
 from assets.models import SQL
 from assets.policy import Policy
-from assets.publication.analytics import published_tables
-from assets.publication.lineage import (
-    Lineage,
-    LineageUnknown,
-    Origin,
-    PublishedLineage,
-    column_lineage,
-    identifying_columns,
-)
+from assets.publication.analytics import SMALLEST_GROUP, published_tables
+from assets.publication.lineage import PublishedLineage, column_lineage, identifying_columns
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +110,7 @@ def test_a_leak_in_a_purpose_is_found_in_the_claims(policy: Policy) -> None:
 
 
 def traced(statement: str) -> frozenset[Origin]:
-    return Lineage({"t": statement}).origins("t", "x")
+    return Lineage({"t": statement}, SMALLEST_GROUP).origins("t", "x")
 
 
 @pytest.mark.parametrize(
