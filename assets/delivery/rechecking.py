@@ -90,13 +90,13 @@ def _fallen(warehouse: Warehouse) -> str:
         "where manifest_id in (select manifest_id from asked_manifests)"
     )
     if items > _FEW:
-        return _FALLEN.statement.replace("manifest.item_states ", f"({among('item_states')}) ")
+        return _FALLEN.over({"manifest.item_states": among("item_states")})
     warehouse.run(
         "create or replace temp table waiting_items as "
         "select manifest_id, item_id, system, record_type, record_key, action, fields, state "
         f"from ({among('item_states')}) where state in ('issued', 'approved')"
     )
-    return _FALLEN.statement.replace("manifest.item_states ", "waiting_items ")
+    return _FALLEN.over({"manifest.item_states": "from waiting_items"})
 
 
 def recall(
@@ -194,7 +194,7 @@ def _close_superseded(warehouse: Warehouse, as_of: date, at: datetime) -> None:
         warehouse, "select item_id from manifest.replaced_fields union all select told_by from manifest.replaced_fields"
     ):
         return
-    chased = _SUPERSEDED.statement.replace("manifest.item_states ", f"({among_items()}) ")
+    chased = _SUPERSEDED.over({"manifest.item_states": among_items()})
     record_selected(
         warehouse,
         f"select manifest_id, item_id, 'cancelled' as state, cast($day as date) as on_day, 'recall' as origin, "

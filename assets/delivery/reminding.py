@@ -194,8 +194,7 @@ def remind(warehouse: Warehouse, as_of: date) -> list[Reminder]:
             {"until": as_of + timedelta(days=NEARING_DAYS)},
         )
         warehouse.run(
-            "create or replace table manifest.reminders as "
-            + _REMINDERS.statement.replace("manifest.item_states ", f"({among_items()}) "),
+            f"create or replace table manifest.reminders as {_REMINDERS.over({'manifest.item_states': among_items()})}",
             {"as_of": as_of, "near": NEARING_DAYS, "long": LONG_LATE_DAYS},
         )
     rows = warehouse.rows(

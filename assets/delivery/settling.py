@@ -98,7 +98,7 @@ def _settle(warehouse: Warehouse, tables: list[tuple[str, str, str, str]], as_of
         warehouse.run(_LOOK_UP.format(rows=rows), {"record_type": record_type, "contradicted": contradicted})
     warehouse.run(f"create or replace temp table settleable_items as {_SETTLEABLE.statement}")
     if ask_of_items(warehouse, "select item_id from settleable_items"):
-        proofs = _PROOFS.statement.replace("manifest.item_states ", f"({among_items()}) ")
+        proofs = _PROOFS.over({"manifest.item_states": among_items()})
         warehouse.run(f"create or replace temp table proofs as {proofs}")
         yield from _record(warehouse, as_of)
         warehouse.run("drop table proofs")

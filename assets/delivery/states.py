@@ -224,19 +224,19 @@ def among_items() -> str:
 
 def _narrowed(view: str, conditions: dict[str, str]) -> str:
     """A view's SELECT over only those rows of the tables beneath it that meet a condition."""
-
-    def table(found: re.Match[str]) -> str:
-        word, name = found.groups()
-        return f"{word} (select {name}.*, {name}.rowid from manifest.{name} where {conditions[name]}) as {name}"
-
-    select = _TABLE.sub(table, Model("manifest", SQL / "delivery" / f"{view}.sql").statement)
-    for other in ("common_states", "own_states"):
-        if f"manifest.{other} " in select:
-            select = select.replace(f"manifest.{other} ", f"({_narrowed(other, conditions)}) ")
-    return select
+    model = Model("manifest", SQL / "delivery" / f"{view}.sql")
+    return model.over({table: _beneath(table, conditions) for table in model.references - _OF_NO_MANIFEST})
 
 
-_TABLE = re.compile(r"\b(from|join) manifest\.(events|items)\b")
+def _beneath(table: str, conditions: dict[str, str]) -> str:
+    """What a view is to read in the place of a table: a table without a condition of its own is a defect (KeyError)."""
+    name = table.removeprefix("manifest.")
+    if name in _VIEWS:
+        return _narrowed(name, conditions)
+    return f"select {name}.*, {name}.rowid from {table} where {conditions[name]}"
+
+
+_OF_NO_MANIFEST = {"manifest.states", "manifest.state_steps"}
 _OF_MANIFESTS = {
     name: f"{name}.manifest_id in (select asked.manifest_id from asked_manifests as asked)"
     for name in ("events", "items")

@@ -6,6 +6,8 @@ import random
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import sqlglot
+from sqlglot import exp
 
 from assets.delivery.states import (
     ANSWERS,
@@ -27,6 +29,7 @@ from assets.delivery.states import (
 from assets.manifests import ledger
 from assets.warehouse import Warehouse
 
+VIEWS = ("common_states", "own_states", "item_states", "manifest_states")
 DAY = date(2026, 11, 25)
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 
@@ -231,7 +234,7 @@ def narrowed_is_the_same(warehouse: Warehouse, chance: random.Random) -> None:
     items = [f"I{number}-{item}" for number in range(3) for item in chance.sample(range(6), 2)]
     named = "select unnest(cast($names as varchar[])) as"
     assert ask_of_manifests(warehouse, f"{named} manifest_id", {"names": manifests})
-    for view in ("common_states", "own_states", "item_states", "manifest_states"):
+    for view in VIEWS:
         whole = f"from manifest.{view} where list_contains(cast($names as varchar[]), manifest_id) order by all"
         assert warehouse.rows(f"from ({among(view)}) order by all") == warehouse.rows(whole, {"names": manifests})
     assert ask_of_items(warehouse, f"{named} item_id", {"names": items})
@@ -244,6 +247,18 @@ def narrowed_is_the_same(warehouse: Warehouse, chance: random.Random) -> None:
             "and manifest_id not in (select manifest_id from asked_manifests)", [state.name],
         )  # fmt: skip
         assert standing == [], state.name
+
+
+@pytest.mark.parametrize("select", [*map(among, VIEWS), among_items()])
+def test_nothing_but_what_is_asked_of_is_looked_at(select: str) -> None:
+    tables = list(sqlglot.parse_one(select, read="duckdb").find_all(exp.Table))
+    read = [table for table in tables if table.db == "manifest"]
+    assert {table.name for table in read} <= {"events", "items", "states", "state_steps"}
+    for table in read:
+        if table.name in ("events", "items"):
+            where = table.find_ancestor(exp.Select).args["where"]  # type: ignore[union-attr]
+            assert {each.name for each in where.find_all(exp.Table)} & {"asked_manifests", "asked_items"}
+    assert {"asked_manifests", "asked_items"} & {table.name for table in tables}
 
 
 def test_a_manifest_that_stands_nowhere_near_is_not_asked(warehouse: Warehouse) -> None:
