@@ -1,4 +1,5 @@
--- Macros that every connection gets. Names and phones here, dates too; nothing that reads a table.
+-- Macros that every connection gets: dates, names and phones, and what a manifest item's words come to; nothing that
+-- reads a table.
 -- noqa: disable=layout.indent
 
 -- Calendar arithmetic in one step, clamped to the month's end: 2024-02-29 plus 36 months is 2027-02-28.
@@ -69,3 +70,16 @@ create or replace macro organisationsnummer(x) as list_transform([right(bare_num
     when cast(substr(bare, 3, 2) as integer) < 20 then null
     when luhn_holds(bare) then bare
 end)[1];
+
+-- No export can show a restriction, a lift or a notice: what its system says of it is the end.
+create or replace macro is_acknowledged(action, state) as coalesce(
+    action in ('restrict', 'lift', 'notify') and state in ('done', 'already_absent'), false
+);
+
+-- The day by which something is to have happened of an item that came to its state on a day: the day postponed to, else
+-- thirty days after a refusal, a discrepancy or a part kept, else the day to answer.
+create or replace macro falls_due_on(state, on_day, postponed_to, respond_by) as case
+    when postponed_to is not null then postponed_to
+    when state in ('refused', 'discrepancy', 'partly_retained') then on_day + 30
+    else respond_by
+end;

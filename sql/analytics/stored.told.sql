@@ -38,8 +38,7 @@ standing as (
         states.reason,
         states.owner,
         states.next_en,
-        common.action in ('restrict', 'lift', 'notify')
-        and states.state in ('done', 'already_absent') as is_acknowledged
+        is_acknowledged(common.action, states.state) as is_acknowledged
     from common
     inner join manifest.common_states as states on common.manifest_id = states.manifest_id
 )
@@ -61,11 +60,7 @@ select
     standing.respond_by,
     standing.state,
     coalesce(standing.on_day, standing.as_of) as since,
-    case
-        when standing.until is not null then standing.until
-        when standing.state in ('refused', 'discrepancy', 'partly_retained') then standing.on_day + 30
-        else standing.respond_by
-    end as due_on,
+    falls_due_on(standing.state, standing.on_day, standing.until, standing.respond_by) as due_on,
     standing.reason,
     case when standing.is_acknowledged then 'nobody' else standing.owner end as owner,
     case

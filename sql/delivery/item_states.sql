@@ -1,9 +1,8 @@
 -- Where each manifest item stands: by its own events, else by those of its manifest. Grain: a manifest item.
 -- A view, so that it never lags behind the events. Most items have no event of their own: what they share is joined to
 -- them as it stands, so that who asks for a state meets only the items of manifests that are in it.
--- due_on is the day by which something is to have happened: the day postponed to, else thirty days after a refusal, a
--- discrepancy or a part kept, else the day to answer. No export can show a restriction, a lift or a notice: their
--- acknowledgement is the end (is_open false), and stays an acknowledgement.
+-- due_on is the day by which something is to have happened; an acknowledgement that no export can show is the end
+-- (is_open false), and stays an acknowledgement: sql/macros.sql says which and when.
 with apart as (
     select distinct
         events.manifest_id,
@@ -77,8 +76,7 @@ standing as (
 named as (
     select
         standing.*,
-        standing.action in ('restrict', 'lift', 'notify')
-        and standing.state in ('done', 'already_absent') as is_acknowledged
+        is_acknowledged(standing.action, standing.state) as is_acknowledged
     from standing
 )
 
@@ -101,11 +99,7 @@ select
     named.origin,
     named.detail,
     named.sequence,
-    case
-        when named.until is not null then named.until
-        when named.state in ('refused', 'discrepancy', 'partly_retained') then named.on_day + 30
-        else named.respond_by
-    end as due_on,
+    falls_due_on(named.state, named.on_day, named.until, named.respond_by) as due_on,
     not named.is_acknowledged and named.state not in ('verified', 'cancelled') as is_open,
     case when named.is_acknowledged then 'nobody' else named.owner end as owner,
     case

@@ -107,8 +107,7 @@ counted as (
 named as (
     select
         counted.*,
-        coalesce(counted.action in ('restrict', 'lift', 'notify'), false)
-        and counted.state in ('done', 'already_absent') as is_acknowledged
+        is_acknowledged(counted.action, counted.state) as is_acknowledged
     from counted
 )
 

@@ -74,17 +74,37 @@ COUNTED = {
         from a.retention.claims where is_active group by all
     """,
 }
-#: Of each manifest's items, by their place: what is recorded of them by themselves.
-EVENTS = """
+#: Of each manifest's items, by their place: what they are told to do, and what is recorded of them by themselves; of
+#: two manifests also what is recorded of all the others at once.
+STEPS = (
+    """
+    update manifest.items
+    set action = (['erase', 'restrict', 'lift', 'notify'])[cast(placed.nth // 6 % 4 + 1 as integer)]
+    from (select item_id, row_number() over (partition by manifest_id order by item_id) as nth
+          from manifest.items) as placed
+    where placed.item_id = items.item_id
+    """,
+    """
     insert into manifest.events by name
     select manifest_id, item_id, 10000 + nth as sequence, date '2026-12-01' as on_day,
-        timestamp '2026-12-01 08:00:00' as happened_at, ['done', 'refused', 'withheld'][cast(nth % 3 + 1 as integer)]
-            as state, case when nth % 3 = 1 then 'legal_duty' end as reason,
-        case when nth % 3 = 2 then date '2027-02-01' end as until
+        timestamp '2026-12-01 08:00:00' as happened_at,
+        (['done', 'refused', 'withheld', 'discrepancy', 'partly_retained', 'already_absent'])[
+            cast(nth % 6 + 1 as integer)
+        ] as state,
+        case when nth % 6 = 1 then 'legal_duty' end as reason,
+        case when nth % 6 in (2, 4) then date '2027-02-01' end as until
     from (select manifest_id, item_id, row_number() over (partition by manifest_id order by item_id) as nth
           from manifest.items)
-    where nth <= 9
-"""
+    where nth <= 24 and nth % 2 = nth // 12
+    """,
+    """
+    insert into manifest.events by name
+    select manifest_id, 9000 as sequence, date '2026-12-02' as on_day, (['done', 'refused'])[nth] as state
+    from (select manifest_id, row_number() over (order by count(*) desc, manifest_id) as nth
+          from manifest.items group by manifest_id)
+    where nth <= 2
+    """,
+)
 
 
 @pytest.fixture(scope="module")
@@ -119,11 +139,24 @@ def test_items_stand_where_their_own_events_and_those_of_their_manifest_put_them
     decided: tuple[Site, Warehouse],
 ) -> None:
     site, warehouse = decided
-    warehouse.run(EVENTS)
+    for step in STEPS:
+        warehouse.run(step)
     require_the_same(site, warehouse)
     with attached(warehouse, site.analytics, "a", read_only=True):
-        states = {state for (state,) in warehouse.rows("select distinct state from a.manifest.items")}
-    assert states >= {"issued", "done", "refused", "withheld"}
+        found = "select distinct {} from a.manifest.items where manifest_id || item_id {} in ({})"
+        own = "select manifest_id || item_id from manifest.events where item_id is not null"
+        states = {state for (state,) in warehouse.rows(found.format("state", "", own))}
+        ends = [
+            set(
+                warehouse.rows(
+                    found.format("state, owner", which, own) + " and action in ('restrict', 'lift', 'notify')"
+                )
+            )
+            for which in ("", "not")
+        ]
+    assert states >= {"done", "refused", "withheld", "discrepancy", "partly_retained", "already_absent"}
+    assert all({("done", "nobody")} <= each for each in ends)
+    assert ("refused", "privacy") in ends[1]
 
 
 def test_a_record_that_has_left_is_in_no_stored_table(decided: tuple[Site, Warehouse]) -> None:
