@@ -199,6 +199,8 @@ def tell_summary(summary: Summary) -> None:
         tell_rows(f"Dispositions on {summary.as_of}, by system (data categories of records)", summary.systems)
         tell_rows("What each purpose holds, by system (data categories of records)", summary.purposes)
     tell_manifests(summary)
+    for each in summary.undelivered:
+        complain(f"manifest {each.manifest_id[:16]} is approved and was not delivered ({each.code}): {each.message}")
 
 
 def tell_manifests(summary: Summary) -> None:

@@ -65,6 +65,16 @@ class PurposeLine:
 
 
 @dataclass(frozen=True)
+class UndeliveredLine:
+    """A manifest that is approved, and did not reach its system when that was last tried."""
+
+    manifest_id: str
+    system: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Summary:
     """A site at a glance. `as_of` is None before the first evaluation."""
 
@@ -74,6 +84,7 @@ class Summary:
     systems: tuple[SystemLine, ...]
     purposes: tuple[PurposeLine, ...]
     manifests: tuple[ManifestSummary, ...]
+    undelivered: tuple[UndeliveredLine, ...]
 
 
 _LATEST = "select source, max(sequence) as sequence from intake.deliveries group by source"
@@ -148,6 +159,10 @@ _PURPOSES = f"""
     order by purpose.position, described.source
 """
 
+_UNDELIVERED = """
+    select manifest_id, system, code, message from manifest.dispatches where outcome <> 'delivered' order by all
+"""
+
 
 def read_summary(warehouse: Warehouse) -> Summary:
     """The summary of an open warehouse; what has not been made yet is empty."""
@@ -155,6 +170,7 @@ def read_summary(warehouse: Warehouse) -> Summary:
 
     taken_in = warehouse.exists("intake", "deliveries")
     evaluated = warehouse.exists("retention", "dispositions") and warehouse.exists("retention", "evaluation")
+    dispatched = warehouse.exists("manifest", "dispatches")
     return Summary(
         as_of=warehouse.value("select as_of from retention.evaluation") if evaluated else None,
         deliveries=tuple(DeliveryLine(*row) for row in warehouse.rows(_DELIVERIES)) if taken_in else (),
@@ -162,4 +178,5 @@ def read_summary(warehouse: Warehouse) -> Summary:
         systems=tuple(SystemLine(*row) for row in warehouse.rows(_SYSTEMS)) if evaluated else (),
         purposes=tuple(PurposeLine(*row) for row in warehouse.rows(_PURPOSES)) if evaluated else (),
         manifests=tuple(ledger.manifests(warehouse)),
+        undelivered=tuple(UndeliveredLine(*row) for row in warehouse.rows(_UNDELIVERED)) if dispatched else (),
     )

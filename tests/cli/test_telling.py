@@ -6,7 +6,10 @@ from datetime import date
 
 import pytest
 
-from orchestration.cli.cycle import tell_outcome
+from assets.manifests import ledger
+from assets.warehouse import Warehouse
+from orchestration.cli.cycle import tell_outcome, tell_summary
+from orchestration.cli.summary import read_summary
 from orchestration.running import Block, CycleOutcome, FailedCheck
 
 
@@ -46,3 +49,21 @@ def test_tables_that_share_a_reason_are_told_together(capsys: pytest.CaptureFixt
     said = told(capsys, blocks=tuple(Block("crm", table, "never_arrived", "none") for table in ("contacts", "quotes")))
     assert said.startswith("gallring: crm (contacts, quotes) blocks (never_arrived: none)")
     assert said.count("\n") == 1
+
+
+def test_an_approved_manifest_that_did_not_reach_its_system_is_told_with_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Warehouse.in_memory() as warehouse:
+        ledger.prepare(warehouse)
+        warehouse.run(
+            "create table manifest.dispatches as select * from (values "
+            "('2026-11-22-aaaaa111', 'web', 'delivered', null, null), "
+            "('2026-11-22-bbbbb222', 'crm', 'waits', 'unreachable', 'crm: The folder is not there (not mounted?).')"
+            ") as told(manifest_id, system, outcome, code, message)"
+        )
+        tell_summary(read_summary(warehouse))
+    assert capsys.readouterr().err == (
+        "gallring: manifest 2026-11-22-bbbbb is approved and was not delivered (unreachable): "
+        "crm: The folder is not there (not mounted?).\n"
+    )
