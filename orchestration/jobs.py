@@ -35,11 +35,11 @@ from assets.ingest.assets import POLICY_GROUP as POLICY
 from assets.manifests.assets import GROUP as MANIFESTS
 from assets.policy import Policy
 from assets.publication.assets import GROUP as PUBLICATION
-from assets.publication.history import Standing
 from assets.retention import rehearsing
 from assets.retention.assets import GROUP as RETENTION
 from assets.retention.assets import PURPOSE_GROUP as PURPOSES
 from assets.retention.assets import TRIGGER_GROUP as TRIGGERS
+from assets.retention.standings import Standing
 from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.restoring import replay_here

@@ -34,9 +34,9 @@ from dagster import (
 )
 
 from assets.catalogue.tracing import parents_of
+from assets.catalogue.verdicts import record_verdicts
 from assets.errors import GallringError, is_of_the_machine, told_by_the_system
 from assets.models import Model
-from assets.publication.quality import record_verdicts
 from assets.warehouse import Warehouse, identifier
 from expectations.specs import specs
 

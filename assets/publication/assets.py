@@ -22,8 +22,8 @@ from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of, lineag
 from assets.errors import CheckFailed
 from assets.policy import Policy
 from assets.publication.analytics import PublishedTable, as_many_threads_as_pay, publish, published_tables
-from assets.publication.history import remember_standing
 from assets.publication.report.building import build_report
+from assets.retention.standings import remember_standing
 from assets.site import Site
 from assets.warehouse import Warehouse
 

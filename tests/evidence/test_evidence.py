@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from assets.catalogue.verdicts import record_verdicts
 from assets.core.building import build
 from assets.errors import BadInput
 from assets.evidence import chain as chains
@@ -29,7 +30,6 @@ from assets.manifests.changes import propose
 from assets.manifests.sealing import seal
 from assets.manifests.signatures import Signer, make_key
 from assets.policy import Policy
-from assets.publication.quality import record_verdicts
 from assets.retention.evaluation import evaluate
 from assets.site import Site
 from assets.warehouse import Warehouse

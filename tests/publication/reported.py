@@ -15,8 +15,8 @@ from assets.manifests.changes import propose
 from assets.manifests.sealing import seal
 from assets.policy import Policy
 from assets.publication.analytics import publish
-from assets.publication.history import remember_standing
 from assets.retention.evaluation import evaluate
+from assets.retention.standings import remember_standing
 from assets.rights.freetext import scan
 from assets.sample.generating import SAMPLE_DAY, generate, telling_cases
 from assets.site import Site

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from assets.catalogue.verdicts import record_verdicts
 from assets.publication.analytics import attached, publish
-from assets.publication.quality import record_verdicts
 from assets.site import Site
 from assets.warehouse import Warehouse
 from expectations.validation import Verdict

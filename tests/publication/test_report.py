@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from assets.errors import CheckFailed
-from assets.publication.history import remember_standing
 from assets.publication.report.asking import Answers, Language, ask, published, questions, sections
 from assets.publication.report.building import Report, build_report
 from assets.publication.report.register import as_csv, as_json_ld
 from assets.publication.report.rendering import PAGES, Page, drawn, render, words
+from assets.retention.standings import remember_standing
 from assets.rights.answering import due_on
 from assets.sample.generating import SAMPLE_DAY
 from assets.site import Site
