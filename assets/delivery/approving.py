@@ -383,8 +383,8 @@ def _is_remainder(warehouse: Warehouse, manifest_id: str, old: str) -> bool:
 def cancel(warehouse: Warehouse, manifest_id: str, *, by: str, reason: str, on_day: date, at: datetime) -> str:
     """Cancel a manifest that was not delivered; returns its full id. The next run proposes anew what still stands.
 
-    Where its delivery was begun and cut off, its system may have it: its orders keep their word until the next run has
-    looked whether they are to be lifted or given anew (`rechecking.recall`).
+    Where its delivery was begun and cut off, its system may have it: its orders keep their word, and the next run lifts
+    them or gives them anew (`rechecking.recall`).
 
     Raises:
         BadUsage: no such manifest, or no name or reason.
@@ -398,22 +398,20 @@ def cancel(warehouse: Warehouse, manifest_id: str, *, by: str, reason: str, on_d
             "by what the rules say: place a hold, or answer the request."
         )
     event = Event(full_id, "cancelled", on_day, "cancel", at=at, by_whom=by.strip(), detail=reason.strip())
-    withdraw(warehouse, event, heard=ledger.MAY_HAVE_ARRIVED)
+    withdraw(warehouse, event)
     return full_id
 
 
-def withdraw(warehouse: Warehouse, event: Event, *, heard: str | None = None) -> None:
+def withdraw(warehouse: Warehouse, event: Event) -> None:
     """Record that an undelivered manifest is cancelled, and take back its word, or neither.
 
-    Args:
-        warehouse: the warehouse.
-        event: the step.
-        heard: a query that gives the items whose word is not taken back, because their system may have it.
+    Orders keep theirs where their system may have them.
     """
     with warehouse.transaction():
-        query = "select item_id from manifest.item_states where manifest_id = $id and state in ('issued', 'approved')"
-        if heard is not None:
-            query += f" and item_id not in ({heard})"
+        query = (
+            "select item_id from manifest.item_states where manifest_id = $id and state in ('issued', 'approved') "
+            f"and item_id not in ({ledger.MAY_HAVE_ARRIVED})"
+        )
         ledger.take_back(warehouse, query, {"id": event.manifest_id})
         record(warehouse, [event])
 

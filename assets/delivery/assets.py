@@ -84,8 +84,16 @@ def _rechecking() -> AssetsDefinition:
         deps=["manifest.verifications", "retention.dispositions", "retention.records"],
     )
 
+    recalled = table_spec(
+        "manifest.recalled_orders",
+        group=MANIFESTS,
+        description="Orders that were cancelled after their delivery was cut off: their system may have them, and what "
+        "is to be kept of them is lifted. Grain: a manifest item.",
+        deps=["manifest.verifications"],
+    )
+
     @multi_asset(
-        name="recheck", specs=[spec, due], pool=POOL,
+        name="recheck", specs=[spec, due, recalled], pool=POOL,
         description="Every item that has not left, against today's dispositions; what falls due is told anew.",
     )  # fmt: skip
     def recheck(
@@ -101,6 +109,7 @@ def _rechecking() -> AssetsDefinition:
         more = {"manifests_recalled": len(found.manifests), "items_fallen": sum(each.items for each in found.fallen)}
         yield _told(warehouse, spec, more)
         yield _told(warehouse, due, {"items_told_anew": told_anew})
+        yield _told(warehouse, recalled, {})
 
     return recheck
 

@@ -1,10 +1,11 @@
 """The re-check at the door: does each item still stand on the day, before it leaves?
 
 An item that fell takes its undelivered manifest with it: the manifest is cancelled and takes back its word, and what
-still stands is proposed and sealed anew. Of a manifest whose sending was cut off, its system may know: what is to be
-kept of that counts as told, so that it is lifted. Where a manifest was delivered already, the change of disposition is
-proposed as a `lift` or a `restrict` like any other (`assets.manifests.changes`); once that has been acknowledged, the
-order that it chased is closed here. Delivers nothing.
+still stands is proposed and sealed anew. Of a manifest whose sending was cut off, its system may know: its orders keep
+their word, so that what is to be kept is lifted, today or on a later day, and the rest is ordered anew. Where a
+manifest was delivered already, the change of disposition is proposed as a `lift` or a `restrict` like any other
+(`assets.manifests.changes`); once that has been acknowledged, the order that it chased is closed here. Delivers
+nothing.
 
 Fails closed: without an evaluation of the very day, nothing is said to stand.
 """
@@ -26,7 +27,7 @@ from assets.delivery.states import (
     record_selected,
 )
 from assets.errors import CheckFailed
-from assets.manifests import changes, ledger, sealing, told
+from assets.manifests import changes, ledger, sealing
 from assets.manifests.sealing import SealReport
 from assets.manifests.signatures import Signer
 from assets.models import SQL, Model
@@ -109,52 +110,20 @@ def recall(
     found = recheck(warehouse, policy, None, as_of)
     fallen = tuple(each for each in found.fallen if manifests is None or each.manifest_id in manifests)
     with warehouse.transaction():
-        heard = _find_heard(warehouse, bool(fallen))
         for manifest_id in sorted({each.manifest_id for each in fallen}):
             reason = min(each.reason for each in fallen if each.manifest_id == manifest_id)
             event = Event(manifest_id, "cancelled", as_of, "recall", at=at, reason=reason)
-            withdraw(warehouse, event, heard="select item_id from heard_items")
-        if heard:
-            told.forget(warehouse, _NOT_KEPT)
-        warehouse.run("drop table heard_items")
+            withdraw(warehouse, event)
+        warehouse.run(f"create or replace table manifest.recalled_orders as {_RECALLED}")
         _close_superseded(warehouse, as_of, at)
     return Recheck(as_of, fallen)
 
 
-def _find_heard(warehouse: Warehouse, fell: bool) -> int:
-    """Gather in `heard_items` the orders that fell, or that a person cancelled, and that their system may have."""
-    warehouse.run(f"create or replace temp table heard_items as {_CANCELLED}")
-    if fell:
-        warehouse.run(
-            f"insert into heard_items {ledger.MAY_HAVE_ARRIVED} "
-            f"and item_id in (select item_id from ({_fallen(warehouse)}) as fallen)",
-            {"lifts": True},
-        )
-    return int(warehouse.value("select count(*) from heard_items"))
-
-
-#: Cancelled by a person after their delivery was cut off.
-_CANCELLED = f"""
+#: Orders that were cancelled after their delivery was cut off. Their word stands, for their system may carry them out;
+#: the proposal orders anew what is still to go.
+_RECALLED = f"""
 {ledger.MAY_HAVE_ARRIVED} and manifest_id in (
     select manifest_id from manifest.events where state = 'cancelled' and item_id is null
-)
-"""
-
-#: Of those, what nothing keeps now: it counts as never told, and is ordered anew where it is still to go.
-_NOT_KEPT = """
-select words.item_id, words.field
-from manifest.sealed_fields as words
-inner join heard_items on heard_items.item_id = words.item_id
-where not exists (
-    select 1
-    from policy.fields as fields
-    inner join retention.records as records
-        on records.record_type = fields.record_type and records.record_key = words.record_key
-    inner join retention.dispositions as decided
-        on decided.record_type = records.record_type and decided.row_id = records.row_id
-        and decided.data_category = fields.data_category
-    where fields.record_type = words.record_type and fields.field = words.field
-        and decided.disposition in ('retain', 'restrict')
 )
 """
 

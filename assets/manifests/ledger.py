@@ -9,6 +9,7 @@ Tables are made here and filled by `sealing` and by `assets.delivery`. Nothing h
 - `manifest.intended` holds manifests whose files are being put in place: a crash there is undone at the next start.
 - `manifest.sending` holds manifests that may have reached their system, which nothing says yet: a delivery that was cut
   off, or failed after the last byte, leaves its manifest there until it is recorded.
+- `manifest.recalled_orders` holds orders that were cancelled after that, as of the last recall: their word stands.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ _TABLES = {
     "intended": "manifest_id varchar, system varchar, as_of date",
     "fallen_due": "manifest_id varchar, item_id varchar, as_of date, is_open boolean",
     "sending": "manifest_id varchar",
+    "recalled_orders": "item_id varchar",
 }
 #: Orders that their system may have, though no delivery of them was recorded: what is cancelled of them keeps its word.
 MAY_HAVE_ARRIVED = """
@@ -80,7 +82,8 @@ def _bring_over(warehouse: Warehouse) -> None:
         (table, column): str(sql_type)
         for table, column, sql_type in warehouse.rows(
             "select table_name, column_name, data_type from duckdb_columns() where database_name = $catalog "
-            "and schema_name = 'manifest' and table_name in ('events', 'fallen_due', 'items', 'receipts', 'told_bits')",
+            "and schema_name = 'manifest' "
+            "and table_name in ('events', 'fallen_due', 'items', 'manifests', 'receipts', 'told_bits')",
             {"catalog": warehouse.catalog},
         )
     }

@@ -3,7 +3,8 @@
 -- erase, restrict, retain: what is decided; told_erase, told_restrict: what was told. is_whole: every category is
 -- `erase`. was_ordered_whole: an item about the whole record still stands. What no manifest named counts as `retain`.
 -- What was told is no table of its own: stored numbers of its width are dear to read.
--- An order that is to be told anew on the day counts as not told.
+-- An order that is to be told anew on the day counts as not told. One that was taken back after its delivery was cut
+-- off counts as not told where it is still to go, and as told where it is not: its source may have it.
 with decided as (
     select
         dispositions.record_type,
@@ -42,13 +43,24 @@ told as (
         words.record_type,
         words.record_key,
         bit_or(case when words.state = 'restrict' then words.named & known.bits else 0 end) as restricted,
-        bit_or(case when words.state = 'erase' then words.named & known.bits else 0 end) as erased,
-        bit_or(case when words.state = 'erase' and words.action = 'erase' then words.named & known.bits else 0 end)
-            as erased_whole
+        bit_or(case when words.state = 'erase' and recalled.item_id is null then words.named & known.bits else 0 end)
+            as erased,
+        bit_or(
+            case
+                when words.state = 'erase' and words.action = 'erase' and recalled.item_id is null
+                    then words.named & known.bits
+                else 0
+            end
+        ) as erased_whole,
+        bit_or(
+            case when words.state = 'erase' and recalled.item_id is not null then words.named & known.bits else 0 end
+        ) as recalled
     from manifest.told as words
     inner join known on words.record_type = known.record_type
     left join due
         on words.item_id = due.item_id
+    left join manifest.recalled_orders as recalled
+        on words.item_id = recalled.item_id
     where due.item_id is null
     group by
         words.record_type,
@@ -66,7 +78,8 @@ compared as (
         decided.erase,
         decided.restrict,
         decided.retain,
-        coalesce(told.erased, 0) as told_erase,
+        coalesce(told.erased, 0)
+        | (coalesce(told.recalled, 0) - (coalesce(told.recalled, 0) & decided.erase)) as told_erase,
         coalesce(told.restricted, 0) as told_restrict
     from decided
     inner join retention.records

@@ -229,6 +229,52 @@ def test_a_cancelled_lift_of_what_may_have_arrived_is_told_again(company: Compan
         cancel(company.warehouse, sealed(company.warehouse)[-1], by="A. Prover", reason="x", on_day=day, at=NOW)
 
 
+def cut_off_and_cancelled(company: Company) -> None:
+    """An order about C0 that a person cancelled after its delivery was cut off: its system may have it."""
+    company.night(DAY, erase("C0"))
+    (first,) = sealed(company.warehouse)
+    approve(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    company.warehouse.run("insert into manifest.sending values ($id)", {"id": first})
+    cancel(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+
+
+def test_what_may_have_arrived_is_lifted_on_a_later_day_too(company: Company) -> None:
+    """In doubt on the day after, nothing is told; the order is remembered all the same."""
+    cut_off_and_cancelled(company)
+    for day, decided, said in ((NEXT, "review", set()), (NEXT + timedelta(days=1), "retain", {("C0", "lift")})):
+        company.evaluate(day, {("customer", "C0"): full("customer", decided)})
+        recall(company.warehouse, POLICY, day, at=NOW)
+        news = company.night(day, {("customer", "C0"): full("customer", decided)})
+        assert {(key, action) for _, _, key, action, _ in news} == said
+
+
+def test_what_may_have_arrived_is_remembered_where_its_order_anew_is_taken_back(company: Company) -> None:
+    cut_off_and_cancelled(company)
+    company.evaluate(NEXT, erase("C0"))
+    recall(company.warehouse, POLICY, NEXT, at=NOW)
+    assert {action for _, _, _, action, _ in company.night(NEXT, erase("C0"))} == {"erase"}
+    cancel(company.warehouse, sealed(company.warehouse)[-1], by="A. Prover", reason="x", on_day=NEXT, at=NOW)
+    later = NEXT + timedelta(days=1)
+    company.evaluate(later, {})
+    recall(company.warehouse, POLICY, later, at=NOW)
+    assert {action for _, _, _, action, _ in company.night(later, {})} == {"lift"}, "the first one may be carried out"
+
+
+def test_what_fell_and_may_have_arrived_is_remembered_of_the_whole_manifest(company: Company) -> None:
+    """C1 still stood when C0 fell; nothing was sealed of it anew before it was to be kept too."""
+    company.night(DAY, erase("C0", "C1"))
+    (first,) = sealed(company.warehouse)
+    approve(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    company.warehouse.run("insert into manifest.sending values ($id)", {"id": first})
+    company.evaluate(NEXT, erase("C1"))
+    recall(company.warehouse, POLICY, NEXT, at=NOW)
+    later = NEXT + timedelta(days=1)
+    company.evaluate(later, {})
+    recall(company.warehouse, POLICY, later, at=NOW)
+    news = company.night(later, {})
+    assert {(key, action) for _, _, key, action, _ in news} == {("C0", "lift"), ("C1", "lift")}
+
+
 def test_a_lift_that_is_refused_is_told_anew_for_the_order_stands(company: Company) -> None:
     company.night(DAY, erase("C0"))
     (first,) = sealed(company.warehouse)
