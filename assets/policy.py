@@ -20,7 +20,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from assets.errors import BadInput
-from assets.ingest.contracts import Contracts, canonical, load_contracts
+from assets.ingest.contracts import Contracts
+from assets.ingest.declarations import canonical, load_contracts
 from assets.models import SQL, Model, Models
 from assets.statements import check_select
 from assets.vocabulary import CLOSED_WORDS, enum_of

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from assets.errors import BadInput
-from assets.ingest.contracts import CONTRACTS
+from assets.ingest.declarations import CONTRACTS
 from assets.manifests.signatures import make_key, write_public_key
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.site import FOLDERS, Site

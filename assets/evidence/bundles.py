@@ -20,7 +20,7 @@ from assets.evidence import verify_bundle
 from assets.evidence.chain import evidence_files, read_chain, signed_document
 from assets.evidence.entries import SCHEMA, entry_fits
 from assets.evidence.verify_bundle import CONTENTS, KEY, lines_of
-from assets.ingest.contracts import CONTRACTS
+from assets.ingest.declarations import CONTRACTS
 from assets.manifests.signatures import PublicKey, Signer
 from assets.policy import Policy
 from assets.site import Site

@@ -18,7 +18,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Literal
 
-from assets.ingest.contracts import DELETED, canonical
+from assets.ingest.contracts import DELETED
+from assets.ingest.declarations import canonical
 from assets.warehouse import Warehouse, identifier
 
 SQL = Path(__file__).resolve().parent / "sql"

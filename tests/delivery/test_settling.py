@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from assets.delivery.settling import settle
-from assets.ingest.contracts import CONTRACTS
+from assets.ingest.declarations import CONTRACTS
 from assets.policy import SHIPPED_REGISTER, Policy
 from tests.delivery.nights import POLICY, Nights, System, name_of
 

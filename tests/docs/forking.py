@@ -75,7 +75,7 @@ def read_ahead() -> None:
     for module in READ:
         importlib.import_module(module)
     from assets.catalogue.assets import lineage_of
-    from assets.ingest.contracts import canonical
+    from assets.ingest.declarations import canonical
     from assets.models import Models
     from expectations.validation import imported_meanwhile
 

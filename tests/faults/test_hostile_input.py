@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from assets.errors import BadInput, GallringError
-from assets.ingest.contracts import CONTRACTS, load_contracts
+from assets.ingest.declarations import CONTRACTS, load_contracts
 from assets.ingest.delivering import deliver
 from assets.ingest.expressions import checked_expression
 from assets.ingest.limits import Limits, bytes_of

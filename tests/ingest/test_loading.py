@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from assets.errors import BadInput
 from assets.ingest import loading, merging, staging
 from assets.ingest.accepting import accept_shrunk_table
-from assets.ingest.contracts import Contract, Contracts, canonical
+from assets.ingest.contracts import Contract, Contracts
+from assets.ingest.declarations import canonical
 from assets.ingest.deliveries import Delivery, prove_files
 from assets.ingest.loading import ingest, load_rows
 from assets.ingest.tables import prepare, raw_columns
@@ -830,7 +831,8 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from assets.ingest import loading
-from assets.ingest.contracts import Contract, Contracts, canonical
+from assets.ingest.contracts import Contract, Contracts
+from assets.ingest.declarations import canonical
 from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.ingest.company import AS_OF, StandInPolicy

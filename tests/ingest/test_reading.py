@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets.ingest import reading
-from assets.ingest.contracts import canonical
+from assets.ingest.declarations import canonical
 from assets.ingest.limits import Limits
 from assets.ingest.loading import ingest
 from assets.ingest.projecting import Scan

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.erasure.erasing import erase_own_copies
-from assets.ingest.contracts import Contract, Contracts, canonical
+from assets.ingest.contracts import Contract, Contracts
+from assets.ingest.declarations import canonical
 from assets.ingest.tables import raw_columns
 from tests.ingest.company import AS_OF, Company
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets.errors import BadInput, CheckFailed
-from assets.ingest.contracts import CONTRACTS
+from assets.ingest.declarations import CONTRACTS
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.policy_diff import diff
 from assets.retention.evaluation import evaluate

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from assets.errors import BadInput
-from assets.ingest.contracts import DELETED, TABLES, canonical
+from assets.ingest.contracts import DELETED, TABLES
+from assets.ingest.declarations import canonical
 from assets.sample import drawing
 from assets.sample.drawing import tables
 from assets.sample.generating import generate, generate_next_night, telling_cases

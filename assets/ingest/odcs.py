@@ -1,0 +1,395 @@
+"""One contract, read from a file of the Open Data Contract Standard and checked; every complaint names file and entry.
+
+Reads and checks YAML; opens no export and runs no SQL.
+"""
+
+from __future__ import annotations
+
+import codecs
+import copy
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+import jsonschema
+import yaml
+from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty, Server
+from pydantic import ValidationError
+
+from assets.errors import BadInput
+from assets.ingest.contracts import (
+    CATEGORIES,
+    FRESHNESS_DAYS,
+    SHRINK_TOLERANCE,
+    SUCCESSOR,
+    Column,
+    ColumnType,
+    Contract,
+    FileKind,
+    Format,
+    Lookup,
+)
+from assets.ingest.date_patterns import strptime_pattern
+from assets.ingest.expressions import ROW, Expression, checked_expression
+from assets.yaml_files import read_yaml
+
+_TYPES: dict[str, ColumnType] = {
+    "string": "text", "date": "date", "timestamp": "instant", "number": "decimal", "boolean": "boolean",
+}  # fmt: skip
+_KINDS: dict[str, FileKind] = {
+    "csv": "csv", "json": "jsonl", "jsonl": "jsonl", "parquet": "parquet", "excel": "excel", "xlsx": "excel",
+}  # fmt: skip
+_FORMAT_PROPERTIES = frozenset(
+    {"delimiter", "quote", "header", "encoding", "decimalMark", "thousands", "timeZone", "nullTokens", "sheet"}
+)
+_TABLE_PROPERTIES = frozenset({"role", "recordType", "optional", "shrinkTolerance", "rowFilter", "fileColumns"})
+_COLUMN_PROPERTIES = frozenset({"dataCategory", "remembered", "pseudonymised"})
+
+
+def table_of(path: Path) -> str:
+    """What stands before the first dot of a contract's name: `orders_orders` of `orders_orders.till.yaml`."""
+    return path.stem.partition(".")[0]
+
+
+@cache
+def _standard() -> jsonschema.Draft201909Validator:
+    text = resources.files("open_data_contract_standard").joinpath("schema.json").read_text(encoding="utf-8")
+    return jsonschema.Draft201909Validator(json.loads(text))
+
+
+def _read_document(path: Path, model: Contract | None) -> tuple[OpenDataContractStandard, str]:
+    try:
+        document = read_yaml(path)
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(f"{path} is missing.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not YAML in UTF-8: {str(error).splitlines()[0]}.") from None
+    if not isinstance(document, dict):
+        raise BadInput(f"{path} is not an Open Data Contract Standard document.")
+    problem = _problem_of(document, model) if model else None
+    if problem is not None:
+        raise BadInput(f"{path}: {problem.json_path}: {problem.message}. See the Open Data Contract Standard 3.2.")
+    try:
+        return OpenDataContractStandard(**document), hashlib.sha256(content).hexdigest()
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = " → ".join(str(part) for part in first["loc"])
+        raise BadInput(f"{path}: {where}: {first['msg']}.") from None
+
+
+def _problem_of(document: dict[str, Any], model: Contract) -> jsonschema.ValidationError | None:
+    """What of a document breaks the standard's schema, where anything does."""
+    problem: jsonschema.ValidationError | None = jsonschema.exceptions.best_match(
+        _standard().iter_errors(_with_stated_types(document, model))
+    )
+    return problem
+
+
+def _with_stated_types(document: dict[str, Any], model: Contract) -> dict[str, Any]:
+    """The document with the type of canonical columns spelled out.
+
+    They may leave it to the canonical model, but the standard's schema takes a property without a type for a map.
+    """
+    words = {kind: word for word, kind in _TYPES.items()}
+    types = {column.name: words[column.type] for column in model.columns}
+    stated = copy.deepcopy(document)
+    objects = stated.get("schema")
+    for entry in objects if isinstance(objects, list) else []:
+        properties = entry.get("properties") if isinstance(entry, dict) else None
+        for prop in properties if isinstance(properties, list) else []:
+            if isinstance(prop, dict):
+                prop.setdefault("logicalType", types.get(str(prop.get("name")), "string"))
+    return stated
+
+
+def read_contract(path: Path, model: Contract | None) -> Contract:
+    """The contract that a file declares.
+
+    Args:
+        path: the file; its name says source and table.
+        model: the canonical table that it is mapped onto; None for the shipped files, which are the model.
+
+    Raises:
+        BadInput: it is no ODCS contract, or does not fit the model; the message names file and entry.
+    """
+    document, digest = _read_document(path, model)
+    source, _, table = table_of(path).partition("_")
+    if document.domain != source:
+        raise BadInput(f"{path}: domain must be {source}, the source that the file's name states.")
+    server = _only_server(path, document)
+    target, lookup_objects = _schema_objects(path, document, table)
+    options = _custom(path, target.name or "", target.customProperties, _TABLE_PROPERTIES | _FORMAT_PROPERTIES)
+    lookups = tuple(_read_lookup(path, server, entry) for entry in lookup_objects)
+    names = [lookup.name for lookup in lookups]
+    columns = _read_columns(path, target, model, names)
+    contract = Contract(
+        source=source,
+        table=table,
+        record_type=options.get("recordType") if model is None else model.record_type,
+        key=_key_of(path, columns, target) if model is None else model.key,
+        columns=columns,
+        optional=bool(options.get("optional", False if model is None else model.optional)),
+        freshness_days=_freshness(path, document, source),
+        shrink_tolerance=_shrink_tolerance(path, options, source),
+        file_pattern=target.physicalName or f"{table}*.{server.format}",
+        format=_read_format(path, server, options),
+        row_filter=_row_filter(path, options, names),
+        lookups=lookups,
+        file_columns=_file_columns(target, options),
+        digest=digest,
+        description=target.description or ("" if model is None else model.description),
+    )
+    _check_headerless(path, contract)
+    return contract
+
+
+def _only_server(path: Path, document: OpenDataContractStandard) -> Server:
+    if len(document.servers or []) != 1:
+        raise BadInput(f"{path}: servers must hold exactly one server of type local, which tells the file's format.")
+    return (document.servers or [])[0]
+
+
+def _schema_objects(
+    path: Path, document: OpenDataContractStandard, table: str
+) -> tuple[SchemaObject, list[SchemaObject]]:
+    """The object that becomes the table, and those that are looked into."""
+    targets: list[SchemaObject] = []
+    lookups: list[SchemaObject] = []
+    for entry in document.schema_ or []:
+        role = {prop.property: prop.value for prop in entry.customProperties or []}.get("role")
+        if role not in (None, "lookup"):
+            raise BadInput(f"{path}: {entry.name}: role must be lookup, or be left out.")
+        (lookups if role == "lookup" else targets).append(entry)
+    if [target.name for target in targets] != [table]:
+        raise BadInput(f"{path}: schema must hold one object called {table}; mark further files with role lookup.")
+    names = [lookup.name for lookup in lookups]
+    if len({*names, ROW, table}) != len(names) + 2:
+        raise BadInput(f"{path}: lookups need names of their own, other than {table} and {ROW}.")
+    return targets[0], lookups
+
+
+def _custom(path: Path, where: str, properties: Any, known: frozenset[str]) -> dict[str, Any]:
+    found = {prop.property: prop.value for prop in properties or []}
+    unknown = sorted(set(found) - known)
+    if unknown:
+        raise BadInput(f"{path}: {where}: unknown custom property {unknown[0]}. Known are {', '.join(sorted(known))}.")
+    return found
+
+
+def _read_format(path: Path, server: Server, options: Mapping[str, Any]) -> Format:
+    kind = _KINDS.get((server.format or "").lower())
+    if kind is None:
+        raise BadInput(f"{path}: the server's format must be one of {', '.join(_KINDS)}.")
+    settings = _custom(path, "servers", server.customProperties, _FORMAT_PROPERTIES)
+    settings |= {name: value for name, value in options.items() if name in _FORMAT_PROPERTIES}
+    tokens = settings.get("nullTokens") or []
+    found = Format(
+        kind=kind,
+        delimiter=str(settings.get("delimiter", ",")),
+        quote=str(settings.get("quote", '"')),
+        encoding=_encoding(path, str(settings.get("encoding") or server.encoding or "UTF-8")),
+        header=bool(settings.get("header", True)),
+        decimal_mark=str(settings.get("decimalMark", ".")),
+        thousands=str(settings.get("thousands", "")),
+        time_zone=_time_zone(path, str(settings.get("timeZone", "Europe/Stockholm"))),
+        null_tokens=tuple(str(token) for token in ([tokens] if isinstance(tokens, str) else tokens)),
+        sheet=settings.get("sheet"),
+    )
+    _check_format(path, found)
+    return found
+
+
+def _check_format(path: Path, found: Format) -> None:
+    if len(found.delimiter.encode()) not in range(1, 5) or found.delimiter in ("\n", "\r", '"'):
+        raise BadInput(f"{path}: delimiter must be one to four characters, such as ; or a tab.")
+    if len(found.quote) > 1:
+        raise BadInput(f"{path}: quote must be one character, or empty where fields are never quoted.")
+    if found.decimal_mark not in (".", ",") or found.decimal_mark in found.thousands:
+        raise BadInput(f"{path}: decimalMark must be . or , and must not be among thousands.")
+
+
+def _encoding(path: Path, name: str) -> str:
+    try:
+        found = codecs.lookup(name).name
+        "".encode(found)
+    except LookupError:
+        raise BadInput(f"{path}: encoding {name} is not known. Use names such as UTF-8, cp1252, cp437.") from None
+    return "utf-8" if found == "utf-8-sig" else found
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _time_zone(path: Path, name: str) -> str:
+    if name not in _time_zones():
+        raise BadInput(f"{path}: time zone {name} is not known. Use names such as Europe/Stockholm or UTC.")
+    return ZoneInfo(name).key
+
+
+def _read_lookup(path: Path, server: Server, entry: SchemaObject) -> Lookup:
+    options = _custom(path, entry.name or "", entry.customProperties, _FORMAT_PROPERTIES | {"role"})
+    columns = tuple(prop.physicalName or prop.name or "" for prop in entry.properties or [])
+    if not columns:
+        raise BadInput(f"{path}: lookup {entry.name} must list the columns that expressions read.")
+    return Lookup(
+        name=entry.name or "",
+        file_pattern=entry.physicalName or f"{entry.name}*.{server.format}",
+        columns=columns,
+        format=_read_format(path, server, options),
+    )
+
+
+def _freshness(path: Path, document: OpenDataContractStandard, source: str) -> int | None:
+    for entry in document.slaProperties or []:
+        if entry.property == "freshness":
+            if entry.unit not in ("d", "day", "days") or not str(entry.value).isdigit():
+                raise BadInput(f"{path}: slaProperties: freshness must be a whole number with the unit d.")
+            return int(str(entry.value))
+    return None if source == "office" else FRESHNESS_DAYS
+
+
+def _shrink_tolerance(path: Path, options: Mapping[str, Any], source: str) -> float | None:
+    value = options.get("shrinkTolerance", None if source == "office" else SHRINK_TOLERANCE)
+    if value is not None and (not isinstance(value, (int, float)) or not 0 <= value <= 1):
+        raise BadInput(f"{path}: shrinkTolerance must be a share between 0 and 1.")
+    return None if value is None else float(value)
+
+
+def _row_filter(path: Path, options: Mapping[str, Any], lookups: Sequence[str]) -> Expression | None:
+    text = options.get("rowFilter")
+    return None if text is None else checked_expression(str(text), f"{path.name}: rowFilter", lookups)
+
+
+def _file_columns(target: SchemaObject, options: Mapping[str, Any]) -> tuple[str, ...]:
+    listed = options.get("fileColumns")
+    if listed is not None:
+        return tuple(str(name) for name in listed)
+    plain = [prop for prop in target.properties or [] if prop.transformLogic is None]
+    return tuple(prop.physicalName or prop.name or "" for prop in plain)
+
+
+def _check_headerless(path: Path, contract: Contract) -> None:
+    if contract.format.kind in ("csv", "excel") and not contract.format.header:
+        missing = sorted(set(contract.reads) - set(contract.file_columns))
+        if missing:
+            raise BadInput(
+                f"{path}: without a header fileColumns must list every column in order; {missing[0]} is not there."
+            )
+
+
+# -- columns -----------------------------------------------------------------------------------------------------------
+
+
+def _read_columns(
+    path: Path, target: SchemaObject, model: Contract | None, lookups: Sequence[str]
+) -> tuple[Column, ...]:
+    own = {}
+    for prop in target.properties or []:
+        name = prop.name or ""
+        if name in own:
+            raise BadInput(f"{path}: the column {name} stands twice.")
+        own[name] = _read_column(path, prop, _model_column(model, name), lookups)
+    if model is None:
+        return tuple(own.values())
+    lacking = [column.name for column in model.columns if column.required and column.name not in own]
+    if lacking:
+        raise BadInput(f"{path}: {lacking[0]} is required: give its physicalName or a transformLogic.")
+    taken = [own.pop(column.name) if column.name in own else replace(column, physical=None) for column in model.columns]
+    return (*taken, *_extra_columns(path, own))
+
+
+def _model_column(model: Contract | None, name: str) -> Column | None:
+    return None if model is None else next((column for column in model.columns if column.name == name), None)
+
+
+def _extra_columns(path: Path, extra: Mapping[str, Column]) -> list[Column]:
+    for name, column in extra.items():
+        reserved = name in ("row_id", "in_source", "in_delivery") or name.endswith("_key") or name.startswith("known_")
+        if reserved or not name.isidentifier() or name != name.lower() or name.startswith("_"):
+            raise BadInput(f"{path}: an extra column cannot be called {name}. Use small letters, digits and _.")
+        if column.category is None and name != SUCCESSOR:
+            raise BadInput(f"{path}: {name} is no canonical column: give it a dataCategory, or leave it out.")
+    return list(extra.values())
+
+
+def _read_column(path: Path, prop: SchemaProperty, model: Column | None, lookups: Sequence[str]) -> Column:
+    name = prop.name or ""
+    where = f"{path.name}: {name}"
+    options = _custom(path, name, prop.customProperties, _COLUMN_PROPERTIES)
+    column_type = _type_of(path, prop, model)
+    pattern, time_zone = _date_options(path, prop, column_type)
+    transform = None if prop.transformLogic is None else checked_expression(prop.transformLogic, where, lookups)
+    return Column(
+        name=name,
+        type=column_type,
+        category=_category(path, name, options.get("dataCategory"), model),
+        required=bool(prop.required) if model is None else model.required or bool(prop.required),
+        enum=_enum(path, prop, model),
+        remembered=bool(options.get("remembered")) if model is None else model.remembered,
+        pseudonymised=bool(options.get("pseudonymised")) if model is None else model.pseudonymised,
+        physical=None if transform is not None else prop.physicalName or name,
+        transform=transform,
+        date_format=pattern,
+        time_zone=time_zone,
+        description=prop.description or ("" if model is None else model.description),
+    )
+
+
+def _type_of(path: Path, prop: SchemaProperty, model: Column | None) -> ColumnType:
+    if prop.logicalType is None and model is not None:
+        return model.type
+    found = _TYPES.get(prop.logicalType or "string")
+    if found is None:
+        raise BadInput(f"{path}: {prop.name}: logicalType must be one of {', '.join(_TYPES)}.")
+    if model is not None and found != model.type:
+        raise BadInput(f"{path}: {prop.name}: logicalType must be that of the canonical column, or be left out.")
+    return found
+
+
+def _category(path: Path, name: str, stated: str | None, model: Column | None) -> str | None:
+    if stated is not None and stated not in CATEGORIES:
+        raise BadInput(f"{path}: {name}: dataCategory must be one of {', '.join(sorted(CATEGORIES))}.")
+    if model is None:
+        return stated
+    if stated not in (None, model.category):
+        raise BadInput(f"{path}: {name}: dataCategory must be {model.category}, as in the canonical model.")
+    return model.category
+
+
+def _enum(path: Path, prop: SchemaProperty, model: Column | None) -> tuple[str, ...]:
+    stated = tuple(str(entry.value) for entry in prop.enum or [])
+    if model is None or not model.enum:
+        return stated
+    if not set(stated) <= set(model.enum):
+        raise BadInput(
+            f"{path}: {prop.name}: enum may only hold {', '.join(model.enum)}. Map other values in transformLogic."
+        )
+    return stated or model.enum
+
+
+def _key_of(path: Path, columns: Sequence[Column], target: SchemaObject) -> str:
+    keys = [prop.name or "" for prop in target.properties or [] if prop.primaryKey]
+    if len(keys) != 1:
+        raise BadInput(f"{path}: exactly one column must be the primaryKey.")
+    return keys[0]
+
+
+def _date_options(path: Path, prop: SchemaProperty, column_type: ColumnType) -> tuple[str | None, str | None]:
+    """The strptime pattern and the time zone of a column, where the contract states its own."""
+    options = prop.logicalTypeOptions or {}
+    if column_type not in ("date", "instant"):
+        return None, None
+    pattern, zone = options.get("format"), options.get("defaultTimezone")
+    return (
+        None if pattern is None else strptime_pattern(f"{path}: {prop.name}", str(pattern)),
+        None if zone is None else _time_zone(path, str(zone)),
+    )
