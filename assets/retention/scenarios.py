@@ -22,13 +22,13 @@ from assets.manifests.sealing import seal
 from assets.policy import Policy
 from assets.retention.evaluation import evaluate
 from assets.warehouse import Warehouse
-from assets.yaml_files import read_yaml
+from assets.yaml_files import PARSER, read_yaml
 
 Exports = dict[str, list[dict[str, str | None]]]
 ANY_END = "any"
 
 
-class _TextLoader(yaml.SafeLoader):
+class _TextLoader(PARSER):  # type: ignore[misc]
     """YAML in which every scalar but null stays the text that was written: dates, numbers and booleans too."""
 
 

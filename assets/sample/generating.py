@@ -45,7 +45,8 @@ class Written:
 
 def telling_cases() -> Cases:
     """The hand-written rows by `source/table`, every value as text."""
-    cases: Cases = yaml.load(CASES.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  gives text alone
+    loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    cases: Cases = yaml.load(CASES.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506  gives text alone
     return cases
 
 

@@ -19,7 +19,7 @@ FOLDERS = (FURTHER, ROOT / "tests" / "scenarios")
 FILES = sorted({path.name: path for folder in FOLDERS for path in folder.glob("*.yaml")}.values())
 
 
-class StringLoader(yaml.SafeLoader):
+class StringLoader(yaml.CSafeLoader):
     """YAML in which every scalar but null stays the string that was written."""
 
 
