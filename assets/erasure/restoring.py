@@ -208,8 +208,8 @@ def replay(warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey) -> 
 
     All or nothing. What an order about a whole record named field by field is not in the manifest: all its fields
     count as ordered. What the evidence log tells of whole manifests (approved, delivered, cancelled) is recorded again
-    too; what it does not tell is as it was in the backup, or issued. Of holds and requests that were entered since, the
-    log tells that there were some: they are for a person to enter again.
+    too; what it does not tell is as it was in the backup, or issued, and may have left all the same. Of holds and
+    requests that were entered since, the log tells that there were some: they are for a person to enter again.
 
     Raises:
         BadInput: a manifest does not verify, or its chain does not join on to the ledger's.
@@ -289,7 +289,8 @@ def _record(warehouse: Warehouse, folder: Path, document: dict[str, Any]) -> int
 def _follow_log(warehouse: Warehouse, entries: Sequence[Mapping[str, Any]]) -> None:
     """Record what the evidence log says became of whole manifests, where the ledger does not know it.
 
-    One that was delivered can be recalled by a lift alone; one that was cancelled takes back its word.
+    One that was delivered can be recalled by a lift alone; one that was cancelled takes back its word, unless it may
+    have left before (`_note_what_may_have_left`).
     """
     sizes = dict(warehouse.rows("select manifest_id, items from manifest.manifests"))
     events = [
@@ -299,6 +300,7 @@ def _follow_log(warehouse: Warehouse, entries: Sequence[Mapping[str, Any]]) -> N
         if facts["items"] == sizes.get(facts["manifest_id"])
     ]  # fmt: skip
     delivered = {event.manifest_id for event in events if event.state == "delivered"}
+    _note_what_may_have_left(warehouse, events)
     undelivered = dict(
         warehouse.rows(
             "select manifest_id, sum(items) from manifest.manifest_states where state in ('issued', 'approved') "
@@ -310,6 +312,34 @@ def _follow_log(warehouse: Warehouse, entries: Sequence[Mapping[str, Any]]) -> N
         if event.state == "cancelled" and whole and event.manifest_id not in delivered:
             withdraw(warehouse, event)
     record(warehouse, [event for event in events if event.state != "cancelled"])
+
+
+def _note_what_may_have_left(warehouse: Warehouse, events: Sequence[Event]) -> None:
+    """Note in `manifest.sending` what may have left since the backup, though nothing says that it arrived.
+
+    That is every manifest that is not known as delivered, but for one that was cancelled and never approved. A delivery
+    that was cut off, or whose record did not come into the log, has left no other trace.
+    """
+    of = {state: sorted({event.manifest_id for event in events if event.state == state}) for state in _ORIGINS}
+    warehouse.run(
+        """
+        insert into manifest.sending
+        select distinct states.manifest_id
+        from manifest.manifest_states as states
+        where states.state in ('issued', 'approved')
+            and states.manifest_id not in (select manifest_id from manifest.sending)
+            and (
+                states.state = 'approved'
+                or list_contains(cast($approved as varchar[]), states.manifest_id)
+                or not list_contains(cast($cancelled as varchar[]), states.manifest_id)
+            )
+        """,
+        {"approved": of["approved"], "cancelled": of["cancelled"]},
+    )
+    warehouse.run(
+        "delete from manifest.sending where list_contains(cast($delivered as varchar[]), manifest_id)",
+        {"delivered": of["delivered"]},
+    )
 
 
 #: What a whole manifest can have become, as the evidence log names it, and where that step comes from.

@@ -115,6 +115,27 @@ def test_what_was_cancelled_after_the_backup_stays_cancelled(lived: Lived) -> No
     house.warehouse.close()
 
 
+@pytest.mark.parametrize("is_cancelled_before", [True, False])
+def test_an_approved_order_that_the_log_does_not_call_delivered_may_have_arrived(
+    lived: Lived, is_cancelled_before: bool
+) -> None:
+    """Its delivery may have been cut off after the backup, or not have been recorded: it is lifted all the same."""
+    house = lived.house
+    for manifest_id in lived.manifests:
+        take_step(house.warehouse, [Event(manifest_id, "approved", DAY, "approve", at=AT, by_whom="Eva")])
+        if is_cancelled_before:
+            house.warehouse.run("insert into manifest.sending values ($id)", {"id": manifest_id})
+            cancel(house.warehouse, manifest_id, by="Eva", reason="nej", on_day=DAY, at=AT)
+    tell_of(house, lived.site)
+    house = lived.restored()
+    if not is_cancelled_before:
+        for manifest_id in lived.manifests:
+            cancel(house.warehouse, manifest_id, by="Eva", reason="nej", on_day=LATER, at=AT)
+    assert states(house) == {"cancelled"}
+    assert ("K1", "lift") in proposed(house), "its source may have the order"
+    house.warehouse.close()
+
+
 def test_what_the_log_does_not_tell_of_waits_as_it_did(lived: Lived) -> None:
     house = lived.restored()
     assert states(house) == {"issued"}
