@@ -58,7 +58,11 @@ def specs(stop: str) -> list[CheckSpec]:
 
 
 def specs_of(stop: str, definition: Mapping[str, Any]) -> list[CheckSpec]:
-    """The checks that a suite holds; `specs` is this for the suite of a stop."""
+    """The checks that a suite holds; `specs` is this for the suite of a stop.
+
+    Raises:
+        SuiteError: an expectation lacks a part of its `meta`, or two have the same name.
+    """
     found = [_spec(stop, expectation) for expectation in definition["expectations"]]
     names = [spec.name for spec in found]
     if twice := sorted({name for name in names if names.count(name) > 1}):

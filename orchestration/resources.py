@@ -283,7 +283,11 @@ def parsed_day(text: str) -> date:
 
 
 def created_at(context: InitResourceContext) -> datetime:
-    """When the run was created, in UTC: the same for all its steps."""
+    """When the run was created, in UTC: the same for all its steps.
+
+    Raises:
+        Failure: the run is not in the run history.
+    """
     record = context.instance.get_run_record_by_id(_run(context).run_id) if context.instance is not None else None
     if record is None:
         raise Failure("The run is not in the run history, so it has no day of its own: give as_of.")

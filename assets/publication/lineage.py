@@ -99,6 +99,9 @@ def identifying_columns(contracts: Contracts, raw_table: str) -> frozenset[str]:
 
     Of a record: what its contract classifies, where it is text outside a closed list, or says who somebody is. Of the
     office's registers, which classify nothing: every text but keys and closed lists.
+
+    Raises:
+        LineageUnknown: no contract describes the table.
     """
     contract = next((each for each in contracts.values() if each.raw_table == raw_table), None)
     if contract is None:
