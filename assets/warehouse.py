@@ -732,6 +732,7 @@ def _lacks_rights(error: Exception) -> bool:
 _REMEDIES = (
     ("no space left", "The disk is full: make room, then run again."),
     ("quota exceeded", "The disk is full: make room, then run again."),
+    ("input/output error", "The disk does not answer as it should: look at it, then run again."),
     ("could not write", "The disk may be full: make room, then run again."),
     ("read-only file system", "The disk is mounted read-only."),
     ("permission denied", _WITHOUT_RIGHTS),

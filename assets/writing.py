@@ -10,7 +10,19 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Write `content` under a temporary name, flush it to disk, and give it its name; its owner's alone by default."""
+    """Write `content` under a temporary name, flush it to disk, and give it its name; its owner's alone by default.
+
+    Raises:
+        OSError: the system refused it; `filename` is `path`, whatever was refused.
+    """
+    try:
+        _write_whole(path, content, mode)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+def _write_whole(path: Path, content: bytes, mode: int) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(descriptor, "wb") as target:

@@ -103,7 +103,8 @@ def ingest(
     found = find_deliveries(site)
     ahead = set() if now is None else _ahead(warehouse, found, max(now + _CLOCKS_DIFFER, _end_of(as_of)))
     for delivery in found:
-        with warehouse.one_thread() if _largest_table(delivery) < _WORTH_SHARING else nullcontext():
+        threads = warehouse.one_thread() if _largest_table(delivery) < _WORTH_SHARING else nullcontext()
+        with threads, _named(delivery):
             outcome = _take_in(warehouse, policy.contracts, site, delivery, limits, delivery.folder in ahead)
         outcomes += [outcome] if outcome else []
     refresh_blocks(warehouse, policy, as_of)
@@ -111,6 +112,15 @@ def ingest(
 
 
 # -- one delivery ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _named(delivery: Delivery) -> Iterator[None]:
+    """What the machine could not do is told with the delivery that it was about."""
+    try:
+        yield
+    except MachineLacks as error:
+        raise type(error)(f"{delivery.source}/{delivery.delivery_id}: {error.message}") from None
 
 
 def _take_in(

@@ -185,6 +185,11 @@ def test_a_damaged_page_is_no_fault_of_a_value() -> None:
     assert isinstance(warehouse._failure("select x from raw.crm_customers", told), WarehouseDamaged)
 
 
+def test_a_disk_that_does_not_answer_is_not_told_to_be_full() -> None:
+    told = duckdb.IOException('IO Error: Could not write file "a.wal": Input/output error')
+    assert "The disk does not answer as it should" in warehouse._failure("select 1", told).message
+
+
 def test_a_commit_without_room_tells_of_the_disk() -> None:
     class Full:
         def begin(self) -> None: ...

@@ -255,7 +255,7 @@ def test_a_machine_that_lacks_something_while_rows_are_written_is_told_as_such_a
     before = company.rows(settings_of)
     company.send("crm", {"customers": customers(customer("K1"))})
     monkeypatch.setattr(Warehouse, "_execute", lacking)
-    with pytest.raises(MachineLacks, match="disk is full"):
+    with pytest.raises(MachineLacks, match=r"^crm/\S+: The disk is full"):
         company.ingest()
     monkeypatch.undo()
     assert company.rows(settings_of) == before
