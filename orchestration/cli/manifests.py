@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from assets.delivery.approving import Preview
     from assets.manifests.ledger import ManifestSummary
 
+ManifestArgument = Annotated[
+    str, typer.Argument(metavar="ID", autocompletion=manifest_ids, help="The manifest's id, or how it begins.")
+]
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
 
@@ -50,9 +53,7 @@ def list_manifests(
 
 @verbs.command()
 def show(
-    manifest_id: Annotated[
-        str, typer.Argument(metavar="ID", autocompletion=manifest_ids, help="The manifest's id, or how it begins.")
-    ],
+    manifest_id: ManifestArgument,
     items: Annotated[int, typer.Option("--items", min=0, help="How many items to show.")] = 20,
     site: SiteOption = None,
     json: JsonOption = False,
@@ -90,9 +91,7 @@ def show(
 
 @verbs.command()
 def approve(
-    manifest_id: Annotated[
-        str, typer.Argument(metavar="ID", autocompletion=manifest_ids, help="The manifest's id, or how it begins.")
-    ],
+    manifest_id: ManifestArgument,
     by: ByOption,
     reason: ReasonOption,
     site: SiteOption = None,
@@ -107,9 +106,7 @@ def approve(
 
 @verbs.command()
 def cancel(
-    manifest_id: Annotated[
-        str, typer.Argument(metavar="ID", autocompletion=manifest_ids, help="The manifest's id, or how it begins.")
-    ],
+    manifest_id: ManifestArgument,
     by: ByOption,
     reason: ReasonOption,
     site: SiteOption = None,

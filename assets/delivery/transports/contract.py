@@ -9,10 +9,10 @@ putting it again changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from assets.errors import GallringError
 from assets.manifests import documents
@@ -122,3 +122,31 @@ def already_there(parcel: Parcel, found: bytes) -> None:
 def is_receipt(name: str) -> bool:
     """Whether a file name is that of a finished file of answers."""
     return name.endswith(".jsonl") and not name.startswith(".")
+
+
+def receipts_below(
+    store: Any,
+    folder: str,
+    seen: Collection[tuple[str, str]],
+    version: Callable[[Mapping[str, Any]], str],
+    read: Callable[[str], bytes],
+) -> list[ReceiptFile]:
+    """The finished files of answers in a folder of a store, by name, as far as one fetch takes them.
+
+    Args:
+        store: a file system of fsspec's.
+        folder: where the receiver puts its answers; none is there until the first.
+        seen: the name and version of each file that was fetched before.
+        version: what changes with a file, of its entry.
+        read: the bytes of a file, of its path.
+    """
+    found, size = [], 0
+    entries = store.ls(folder, detail=True) if store.exists(folder) else []
+    for entry in sorted(entries, key=lambda entry: str(entry["name"])):
+        name = str(entry["name"]).rpartition("/")[2]
+        if not is_receipt(name) or entry["type"] != "file" or (name, version(entry)) in seen:
+            continue
+        size += entry["size"]
+        if entry["size"] <= LARGEST_RECEIPT_FILE and size <= LARGEST_FETCH:
+            found.append(ReceiptFile(name, version(entry), read(entry["name"])))
+    return found

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from assets.delivery.transports.contract import (
     CANCELLED,
-    LARGEST_FETCH,
-    LARGEST_RECEIPT_FILE,
     RECEIPTS,
     TIMEOUT,
     Parcel,
@@ -20,7 +18,7 @@ from assets.delivery.transports.contract import (
     RetryableTransportError,
     TerminalTransportError,
     already_there,
-    is_receipt,
+    receipts_below,
 )
 from assets.manifests import documents
 
@@ -74,19 +72,8 @@ class S3Transport:
 
     def fetch_receipts(self, seen: Collection[tuple[str, str]]) -> list[ReceiptFile]:
         """The objects below `receipts/` that are new or have changed."""
-        found, size = [], 0
         with self._connected() as store:
-            folder = f"{self._folder}/{RECEIPTS}"
-            entries = store.ls(folder, detail=True) if store.exists(folder) else []
-            for entry in sorted(entries, key=lambda entry: str(entry["name"])):
-                name = str(entry["name"]).rpartition("/")[2]
-                version = str(entry.get("ETag", "")).strip('"')
-                if not is_receipt(name) or entry["type"] != "file" or (name, version) in seen:
-                    continue
-                size += entry["size"]
-                if entry["size"] <= LARGEST_RECEIPT_FILE and size <= LARGEST_FETCH:
-                    found.append(ReceiptFile(name, version, store.cat_file(entry["name"])))
-        return found
+            return receipts_below(store, f"{self._folder}/{RECEIPTS}", seen, _version, store.cat_file)
 
     def _put(self, parcel: Parcel) -> None:
         with self._connected() as store:
@@ -138,3 +125,7 @@ class S3Transport:
             use_listings_cache=False,
             skip_instance_cache=True,
         )  # fmt: skip
+
+
+def _version(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("ETag", "")).strip('"')

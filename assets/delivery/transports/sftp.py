@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,6 @@ from urllib.parse import unquote, urlsplit
 
 from assets.delivery.transports.contract import (
     CANCELLED,
-    LARGEST_FETCH,
     LARGEST_RECEIPT_FILE,
     RECEIPTS,
     TIMEOUT,
@@ -21,7 +20,7 @@ from assets.delivery.transports.contract import (
     RetryableTransportError,
     TerminalTransportError,
     already_there,
-    is_receipt,
+    receipts_below,
 )
 from assets.manifests import documents
 
@@ -85,19 +84,11 @@ class SftpTransport:
 
     def fetch_receipts(self, seen: Collection[tuple[str, str]]) -> list[ReceiptFile]:
         """The files of `receipts/` that are new or have changed; links are not followed."""
-        found, size = [], 0
         with self._connected() as files:
-            folder = f"{self._folder}/{RECEIPTS}"
-            entries = files.ls(folder, detail=True) if files.exists(folder) else []
-            for entry in sorted(entries, key=lambda entry: str(entry["name"])):
-                name = str(entry["name"]).rpartition("/")[2]
-                version = f"{entry['size']}-{entry['mtime'].timestamp():.0f}"
-                if not is_receipt(name) or entry["type"] != "file" or (name, version) in seen:
-                    continue
-                size += entry["size"]
-                if entry["size"] <= LARGEST_RECEIPT_FILE and size <= LARGEST_FETCH:
-                    found.append(ReceiptFile(name, version, files.cat_file(entry["name"], 0, LARGEST_RECEIPT_FILE)))
-        return found
+            return receipts_below(
+                files, f"{self._folder}/{RECEIPTS}", seen, _version,
+                lambda path: files.cat_file(path, 0, LARGEST_RECEIPT_FILE),
+            )  # fmt: skip
 
     def _put(self, parcel: Parcel) -> None:
         with self._connected() as files:
@@ -155,6 +146,10 @@ class SftpTransport:
             auth_timeout=access.timeout,
             skip_instance_cache=True,
         )
+
+
+def _version(entry: Mapping[str, Any]) -> str:
+    return f"{entry['size']}-{entry['mtime'].timestamp():.0f}"
 
 
 def _other_key_types(kind: str) -> list[str]:
