@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 from typing import Any
 
-from dagster import AssetsDefinition, Failure, MaterializeResult, ResourceParam, multi_asset
+from dagster import AssetsDefinition, AssetSpec, Failure, MaterializeResult, ResourceParam, multi_asset
 
 from assets.catalogue.assets import POOL, clear_failures, key_of, model_spec, table_spec, told_of
 from assets.manifests.changes import propose
@@ -38,9 +38,9 @@ def manifest_assets() -> list[AssetsDefinition]:
     return [_proposal(), _sealing()]
 
 
-def _proposal() -> AssetsDefinition:
+def _proposed_tables() -> list[AssetSpec]:
     models = [Model(schema="manifest", path=path) for path in sorted((SQL / "manifests").glob("*.sql"))]
-    specs = [
+    return [
         *(model_spec(model, group=GROUP, without=LEDGER) for model in models),
         table_spec(
             "manifest.field_bits",
@@ -73,6 +73,10 @@ def _proposal() -> AssetsDefinition:
             deps=["retention.evaluation", "policy.about", "manifest.recalls"],  # what fell today is proposed anew
         ),
     ]
+
+
+def _proposal() -> AssetsDefinition:
+    specs = _proposed_tables()
 
     @multi_asset(
         name="proposal", specs=specs, description="The day's dispositions against the sealed state.", pool=POOL

@@ -135,6 +135,21 @@ def _there(stage: Warehouse, catalog: str, schema: str, name: str) -> bool:
     )
 
 
+#: What an otherwise decided category comes to, from the decision before and the one after.
+_DIRECTION = """
+case
+    when after.disposition = 'erase' and before.disposition <> 'erase' then 'erased_at_once'
+    when before.disposition = 'erase' and after.disposition <> 'erase' then 'kept_again'
+    when after.disposition = 'review' and before.disposition <> 'review' then 'to_review'
+    when after.disposition = 'restrict' and before.disposition <> 'restrict' then 'restricted'
+    when after.disposition <> before.disposition then 'released'
+    when coalesce(after.keep_until, date '9999-12-31') < coalesce(before.keep_until, date '9999-12-31')
+        then 'shorter'
+    else 'longer'
+end
+"""
+
+
 def _changed(catalog: str) -> str:
     """The SELECT of the record categories that are decided otherwise; one row each, with both decisions."""
     site = identifier(catalog)
@@ -147,16 +162,7 @@ def _changed(catalog: str) -> str:
             group by record_type, data_category
         )
         select
-            case
-                when after.disposition = 'erase' and before.disposition <> 'erase' then 'erased_at_once'
-                when before.disposition = 'erase' and after.disposition <> 'erase' then 'kept_again'
-                when after.disposition = 'review' and before.disposition <> 'review' then 'to_review'
-                when after.disposition = 'restrict' and before.disposition <> 'restrict' then 'restricted'
-                when after.disposition <> before.disposition then 'released'
-                when coalesce(after.keep_until, date '9999-12-31') < coalesce(before.keep_until, date '9999-12-31')
-                    then 'shorter'
-                else 'longer'
-            end as direction,
+            {_DIRECTION} as direction,
             records.source as system,
             records.record_type,
             records.record_key,

@@ -7,7 +7,7 @@ evaluation has not decided; writes no file (`reports` does).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -104,11 +104,7 @@ def gather(
         "purposes": list(_purposes(warehouse, claims)),
         "recipients": recipients(warehouse, "persons_records"),
         "requests": _requests(warehouse, person),
-        "held_back": [
-            {"source": record["source"], "record_type": record["record_type"], "record_key": record["record_key"],
-             "field": field["field"], "reason": field["held_back"]}
-            for record in records for field in record["fields"] if field["held_back"]
-        ],
+        "held_back": list(_held_back(records)),
         "ordered_erased": list(_ordered_erased(warehouse, policy)),
     })  # fmt: skip
     return report
@@ -325,6 +321,16 @@ def _requests(warehouse: Warehouse, person: Person) -> list[dict[str, Any]]:
 
 
 # -- what is held back -----------------------------------------------------------------------------------------------
+
+
+def _held_back(records: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Each field that is held back, with why, for the list of them in one place."""
+    for record in records:
+        for field in record["fields"]:
+            if field["held_back"]:
+                yield {"source": record["source"], "record_type": record["record_type"],
+                       "record_key": record["record_key"], "field": field["field"],
+                       "reason": field["held_back"]}  # fmt: skip
 
 
 class _Others:
