@@ -13,17 +13,16 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 from urllib.parse import quote
 
 from assets.errors import GallringError
-from assets.ingest.projecting import literal
 from assets.manifests import documents
 from assets.site import Site
-from assets.warehouse import Params, Warehouse, WarehouseError
+from assets.warehouse import Params, Warehouse, WarehouseError, literal
 from assets.writing import flush
 
 _LONGEST_NAME = 120
@@ -39,10 +38,14 @@ class SealingFailed(GallringError):
 
 @dataclass(frozen=True)
 class WrittenItems:
-    """What was written (or only counted): how many items, and the digest of `items.jsonl`."""
+    """What was written: how many items, and the digests of `items.jsonl` and `manifest.csv`.
+
+    `table_sha256` is None where the items were only counted.
+    """
 
     count: int
     sha256: str
+    table_sha256: str | None = None
 
 
 def folder_name(system: str) -> str:
@@ -84,21 +87,24 @@ def write_items(warehouse: Warehouse, rows: str, params: Params | None, folder: 
     cells = f"select {documents.SQL_CELLS} from {rows}"
     if _write(warehouse, cells, params, folder / documents.TABLE, _QUOTED) != written.count:
         raise SealingFailed("The two lists of a manifest do not hold the same items: nothing was sealed. Run again.")
-    return written
+    return replace(written, table_sha256=_sha256(folder / documents.TABLE))
 
 
 def _write_lines(warehouse: Warehouse, rows: str, params: Params | None, folder: Path) -> WrittenItems:
     count = _write(warehouse, f"select {documents.SQL_LINE} from {rows}", params, folder / documents.ITEMS, _RAW)
-    with _disk(), (folder / documents.ITEMS).open("rb") as lines:
-        return WrittenItems(count, hashlib.file_digest(lines, "sha256").hexdigest())
+    return WrittenItems(count, _sha256(folder / documents.ITEMS))
 
 
 def _write(warehouse: Warehouse, query: str, params: Params | None, path: Path, form: str) -> int:
-    """Write the rows of a query to a new file, a row a line; how many rows."""
+    """Write the rows of a query to a new file, a row a line; how many rows.
+
+    On one thread: a file is one, in the order of its rows, and a second thread mostly waits for the first.
+    """
     with _disk(), _new_file(path):
         pass
     try:
-        written = warehouse.value(f"copy ({query}) to {literal(str(path))} ({form}, use_tmp_file false)", params)
+        with warehouse.one_thread():
+            written = warehouse.value(f"copy ({query}) to {literal(str(path))} ({form}, use_tmp_file false)", params)
     except WarehouseError as error:
         raise SealingFailed(f"{path.name} could not be written ({error.message}): nothing of this manifest was sealed. "
                             "Make room or mend the folder's rights, then run again.") from None  # fmt: skip
@@ -133,42 +139,67 @@ def document_text(document: dict[str, Any]) -> str:
 def altered_file(warehouse: Warehouse, site: Site, system: str, manifest_id: str) -> str | None:
     """The name of a file of a sealed manifest that is not what the ledger sealed, or is gone; None: all are as sealed.
 
-    `manifest.csv` is written once more from the ledger, aside, and compared.
+    Every file is compared with what the ledger noted of it when it was written. That is enough for `manifest.csv` too,
+    though no signature covers it: whoever can write another digest into the ledger can write other items there, from
+    which the list would be made for a comparison. Where the ledger knows no digest of it (the manifest was sealed by an
+    earlier version, or recorded again after a restore), it is written once more from the ledger's items, aside.
     """
-    text, signature, sha256 = _sealed(warehouse, manifest_id)
-    expected = {
-        documents.DOCUMENT: hashlib.sha256(text.encode()).hexdigest(),
-        documents.SIGNATURE: hashlib.sha256(f"{signature}\n".encode()).hexdigest(),
-        documents.ITEMS: sha256,
-    }
+    sealed = _sealed(warehouse, manifest_id)
     folder = manifest_folder(site, system, manifest_id)
+    expected = {
+        documents.DOCUMENT: hashlib.sha256(sealed.text.encode()).hexdigest(),
+        documents.SIGNATURE: hashlib.sha256(f"{sealed.signature}\n".encode()).hexdigest(),
+        documents.ITEMS: sealed.sha256,
+    }
     for name, digest in expected.items():
         if _digest(folder / name) != digest:
             return name
+    table = sealed.table_sha256 or _table_written_aside(warehouse, site, system, manifest_id)
+    return None if _digest(folder / documents.TABLE) == table else documents.TABLE
+
+
+def _table_written_aside(warehouse: Warehouse, site: Site, system: str, manifest_id: str) -> str:
+    """The digest of `manifest.csv` as it follows from the ledger's items."""
     aside = new_work_folder(site, system)
     try:
         cells = f"select {documents.SQL_CELLS} from {_ITEMS_OF}"
         _write(warehouse, cells, {"id": manifest_id}, aside / documents.TABLE, _QUOTED)
-        same = _digest(aside / documents.TABLE) == _digest(folder / documents.TABLE)
+        return _sha256(aside / documents.TABLE)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return None if same else documents.TABLE
 
 
 def _digest(path: Path) -> str | None:
     """SHA-256 of a plain file; None where there is none. No link is followed."""
     if path.is_symlink() or not path.is_file():
         return None
+    return _sha256(path)
+
+
+def _sha256(path: Path) -> str:
     with _disk(), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sealed(warehouse: Warehouse, manifest_id: str) -> tuple[str, str, str]:
-    """A manifest as it was sealed: the document's text, its signature, and the digest of its items."""
-    sealed: tuple[str, str, str] = warehouse.rows(
-        "select document, signature, items_sha256 from manifest.manifests where manifest_id = $id", {"id": manifest_id}
+@dataclass(frozen=True)
+class _Sealed:
+    """A manifest as the ledger has it: the document's text, its signature, and the digests of both lists.
+
+    `table_sha256` is None where it was never noted.
+    """
+
+    text: str
+    signature: str
+    sha256: str
+    table_sha256: str | None
+
+
+def _sealed(warehouse: Warehouse, manifest_id: str) -> _Sealed:
+    row = warehouse.rows(
+        "select document, signature, items_sha256, table_sha256 from manifest.manifests where manifest_id = $id",
+        {"id": manifest_id},
     )[0]
-    return sealed
+    return _Sealed(*row)
 
 
 _ITEMS_OF = f"(select * from manifest.items where manifest_id = $id order by {documents.LINE_ORDER})"
@@ -224,13 +255,22 @@ def _refuse_strangers(site: Site, known: set[Path]) -> None:
 
 
 def _write_again(warehouse: Warehouse, site: Site, system: str, manifest_id: str) -> None:
-    """Write a sealed manifest that has gone from the outbox once more, from the ledger: the same bytes."""
-    text, signature, sha256 = _sealed(warehouse, manifest_id)
+    """Write a sealed manifest that has gone from the outbox once more, from the ledger: the same bytes.
+
+    `manifest.csv` follows from the items: how another version of the program writes it is what is noted from now on.
+    """
+    sealed = _sealed(warehouse, manifest_id)
     folder = new_work_folder(site, system)
-    if write_items(warehouse, _ITEMS_OF, {"id": manifest_id}, folder).sha256 != sha256:
+    written = write_items(warehouse, _ITEMS_OF, {"id": manifest_id}, folder)
+    if written.sha256 != sealed.sha256:
         raise SealingFailed(f"The ledger's items of manifest {manifest_id} are not those that were sealed: restore "
                             "warehouse.duckdb from its last good copy.")  # fmt: skip
-    write_document(folder, text, signature)
+    write_document(folder, sealed.text, sealed.signature)
+    if written.table_sha256 != sealed.table_sha256:
+        warehouse.run(
+            "update manifest.manifests set table_sha256 = $sha256 where manifest_id = $id",
+            {"sha256": written.table_sha256, "id": manifest_id},
+        )
     put_in_place(folder, manifest_folder(site, system, manifest_id))
 
 

@@ -35,7 +35,7 @@ _TABLES = {
     "because json using compression zstd, kept json, as_of date, respond_by date, key_field varchar",
     "manifests": "manifest_id varchar, system varchar, sequence bigint, as_of date, issued_at timestamp, "
     "respond_by date, items bigint, items_sha256 varchar, digest varchar, previous varchar, document varchar, "
-    "signature varchar",
+    "signature varchar, table_sha256 varchar",
     "notified_fields": "partner_id varchar, record_type varchar, record_key varchar, field varchar, item_id varchar, "
     "as_of date",
     "events": "item_id varchar, manifest_id varchar, state varchar, on_day date, detail varchar, sequence bigint, "
@@ -90,7 +90,7 @@ def _bring_over(warehouse: Warehouse) -> None:
     for (table, column), words in _CLOSED.items():
         if there[table, column].lower() != enum_of(words):
             _close(warehouse, table, column, words)
-    for name in ("events", "fallen_due", "receipts"):
+    for name in ("events", "fallen_due", "manifests", "receipts"):
         for column in _TABLES[name].split(", "):
             if (name, column.split()[0].strip('"')) not in there:
                 warehouse.run(f"alter table manifest.{name} add column {column}")

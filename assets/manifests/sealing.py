@@ -154,7 +154,7 @@ class _Run:
             target = folders.manifest_folder(self.site, system, manifest_id)
             self._note_intent(manifest_id, system)
             folders.put_in_place(folder, target)
-        self._record(document, text, signature, sequence)
+        self._record(document, text, signature, sequence, written.table_sha256)
         return SealedManifest(
             manifest_id, system, written.count, document["counts"], documents.digest(document), target
         )
@@ -260,26 +260,36 @@ class _Run:
             {"id": manifest_id, "system": system, "as_of": self.as_of},
         )
 
-    def _record(self, document: dict[str, Any], text: str, signature: str | None, sequence: int) -> None:
+    def _record(
+        self, document: dict[str, Any], text: str, signature: str | None, sequence: int, table_sha256: str | None
+    ) -> None:
         """The one transaction that makes the manifest real."""
         manifest_id, system = document["manifest_id"], document["system"]
         with self.warehouse.transaction():
-            self._record_manifest(document, text, signature, sequence)
+            self._record_manifest(document, text, signature, sequence, table_sha256)
             told.tell(self.warehouse, _WORDS)
-            record_selected(
-                self.warehouse, _TOLD_ANEW, {"system": system, "as_of": self.as_of, "reason": ledger.TOLD_ANEW}
-            )
+            self._close_told_anew(system)
             for statement in _RECORD:
                 names = {"id": manifest_id, "system": system, "as_of": self.as_of, "by": self.launched_by}
                 self.warehouse.run(statement, {name: names[name] for name in names if f"${name}" in statement} or None)
 
-    def _record_manifest(self, document: dict[str, Any], text: str, signature: str | None, sequence: int) -> None:
+    def _close_told_anew(self, system: str) -> None:
+        """Close the items that this manifest tells anew; where none fell due, its own are not looked through."""
+        any_due = "select count(*) from manifest.fallen_due where as_of = $as_of and is_open"
+        if self.warehouse.value(any_due, {"as_of": self.as_of}):
+            record_selected(
+                self.warehouse, _TOLD_ANEW, {"system": system, "as_of": self.as_of, "reason": ledger.TOLD_ANEW}
+            )
+
+    def _record_manifest(
+        self, document: dict[str, Any], text: str, signature: str | None, sequence: int, table_sha256: str | None
+    ) -> None:
         columns = ("manifest_id", "system", "sequence", "as_of", "issued_at", "respond_by", "items", "items_sha256",
-                   "digest", "previous", "document", "signature")  # fmt: skip
+                   "digest", "previous", "document", "signature", "table_sha256")  # fmt: skip
         issued_at = self.issued_at.astimezone(UTC).replace(tzinfo=None, microsecond=0)
         row = (document["manifest_id"], document["system"], sequence, self.as_of, issued_at, self.respond_by,
                document["items"]["count"], document["items"]["sha256"], documents.digest(document),
-               document["previous"], text, signature)  # fmt: skip
+               document["previous"], text, signature, table_sha256)  # fmt: skip
         self.warehouse.insert("manifest.manifests", columns, [row])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -76,16 +77,26 @@ def test_a_cancelled_one_in_between_is_told_so_that_the_chain_has_no_hole(sealed
 
 @pytest.mark.parametrize(
     ("name", "how"),
-    [("manifest.json", "byte"), ("manifest.jws", "link"), ("items.jsonl", "gone"), ("manifest.csv", "byte")],
-)
+    [
+        ("manifest.json", "byte"), ("manifest.jws", "link"), ("items.jsonl", "gone"), ("manifest.csv", "byte"),
+        ("manifest.csv", "shortened"), ("manifest.csv", "swapped"), ("manifest.csv", "gone"),
+        ("manifest.csv", "gone, sealed by an earlier version"), ("manifest.csv", "byte, sealed by an earlier version"),
+    ],
+)  # fmt: skip
 def test_what_somebody_changed_in_the_outbox_is_not_delivered(sealed: Sealed, name: str, how: str) -> None:
     sealed.step("approved")
+    if "earlier version" in how:
+        sealed.warehouse.run("alter table manifest.manifests drop column table_sha256")
     first, second = sealed.manifests("crm")
     path = sealed.site.outbox / "crm" / first / name
     whole = path.read_bytes()
     path.unlink()
-    if how == "byte":
+    if how.startswith("byte"):
         path.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+    elif how == "shortened":
+        path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
+    elif how == "swapped":
+        path.write_bytes((sealed.site.outbox / "crm" / second / name).read_bytes())
     elif how == "link":
         (elsewhere := sealed.site.path / "elsewhere").write_bytes(whole)
         path.symlink_to(elsewhere)
@@ -98,6 +109,45 @@ def test_what_somebody_changed_in_the_outbox_is_not_delivered(sealed: Sealed, na
     folders.restore(sealed.warehouse, sealed.site)
     send(sealed, crm=crm, web=web)
     assert crm.got == [first, second]
+
+
+def noted(sealed: Sealed) -> dict[str, str | None]:
+    return dict(sealed.warehouse.rows("select manifest_id, table_sha256 from manifest.manifests"))
+
+
+def test_the_list_for_people_is_compared_by_what_was_noted_when_it_was_written(
+    sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert noted(sealed) == {
+        path.parent.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sealed.site.outbox.glob("*/*/manifest.csv")
+    }
+    sealed.step("approved")
+    monkeypatch.setattr(folders, "_write", None)  # it is not written once more
+    assert len(send(sealed, crm=Counting(), web=Counting()).delivered) == 3
+
+
+def test_what_an_earlier_version_sealed_still_goes_out(sealed: Sealed) -> None:
+    sealed.warehouse.run("alter table manifest.manifests drop column table_sha256")
+    sealed.step("approved")
+    crm = Counting()
+    send(sealed, crm=crm, web=Counting())
+    assert crm.got == sealed.manifests("crm")
+
+
+def test_a_list_that_is_written_again_is_noted_as_it_is_written_now(sealed: Sealed) -> None:
+    first, second = sealed.manifests("crm")
+    before = noted(sealed)
+    sealed.warehouse.run("update manifest.manifests set table_sha256 = null where manifest_id = $id", {"id": first})
+    sealed.warehouse.run(
+        "update manifest.manifests set table_sha256 = $id where manifest_id = $id", {"id": second}
+    )  # another version wrote it otherwise
+    for number in (0, 1):
+        shutil.rmtree(sealed.folder("crm", number))
+    folders.restore(sealed.warehouse, sealed.site)
+    assert noted(sealed) == before
+    sealed.step("approved")
+    assert len(send(sealed, crm=Counting(), web=Counting()).delivered) == 3
 
 
 def test_a_cancelled_one_alone_is_nothing_to_send(sealed: Sealed) -> None:

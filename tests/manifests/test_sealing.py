@@ -188,14 +188,19 @@ def test_lines_stand_in_the_order_of_their_words() -> None:
 def test_a_large_manifest_is_shared_among_threads_and_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = tmp_path / "keys"
     keys.mkdir()
-    files, alone = [], Warehouse.one_thread
+    files, number_items = [], sealing._Run._number_items
     for most in (sealing._WORTH_SHARING, 0):
-        calls: list[int] = []
-        monkeypatch.setattr(Warehouse, "one_thread", lambda self, calls=calls: calls.append(1) or alone(self))
+        threads: set[int] = set()
+
+        def counted(run: sealing._Run, *named: Any, threads: set[int] = threads) -> None:
+            threads.add(run.warehouse.value("select current_setting('threads')"))
+            number_items(run, *named)
+
+        monkeypatch.setattr(sealing._Run, "_number_items", counted)
         monkeypatch.setattr(sealing, "_WORTH_SHARING", most)
         company, office = made(threads=3), Office(tmp_path / f"site{most}", keys)
         company.night(DAY, OUTCOMES, office)
-        assert len(calls) == (1 if most else 0)
+        assert threads == {1 if most else 3}
         assert company.warehouse.value("select current_setting('threads')") == 3
         files.append(office.files())
     assert files[0] == files[1]
