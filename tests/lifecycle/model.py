@@ -40,6 +40,8 @@ class Item:
     state: str = "issued"
     #: It was closed because its order is told anew: its system has it still.
     told_anew: bool = False
+    #: Its delivery was begun, and nothing says how that ended.
+    may_have_arrived: bool = False
     #: Fields that came back after they were verified: the order has been carried out, and is over.
     returned: set[str] = field(default_factory=set)
 
@@ -49,8 +51,16 @@ class Item:
 
     @property
     def is_heard(self) -> bool:
-        """Whether its system goes by it: also by an order that is told anew, until the new one has come."""
-        return self.stands or (self.told_anew and self.action not in ("lift", "notify"))
+        """Whether its system goes by it: also by an order that is told anew, until the new one has come.
+
+        So may it by an order that was taken back after its delivery was cut off.
+        """
+        return self.stands or (self.told_anew and self.action not in ("lift", "notify")) or self.is_recalled
+
+    @property
+    def is_recalled(self) -> bool:
+        """Whether it is an order that was taken back and that its system may have."""
+        return self.state == "cancelled" and self.may_have_arrived and self.action in ("erase", "redact")
 
     def says_of(self, name: str) -> str:
         """What its source was told of a field: nothing where that came back after it was verified."""
@@ -216,7 +226,7 @@ class Model:
                 if decided in ("erase", "restrict", "retain") and told != decided:
                     yield f"{record} {name}: decided {decided}, its source was last told {told}"
                 closed = name in last and not last[name].stands
-                if closed and told == decided and not self._is_otherwise(last[name]):
+                if closed and told == decided and (last[name].is_recalled or not self._is_otherwise(last[name])):
                     yield f"{record} {name}: its order was closed to be told anew, and is not"
 
     def _is_otherwise(self, closed: Item) -> bool:

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -89,10 +90,17 @@ class System:
     told: dict[Named, dict[str, tuple[str, str]]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     later: list[tuple[date, dict[str, Any], dict[str, Any]]] = field(default_factory=list)
+    answered: list[dict[str, Any]] = field(default_factory=list)
 
-    def act(self, folder: Path, order: list[str], rows: Rows, day: date) -> list[str]:
-        """Read what came, in the order of the chain; do and answer. Returns what was done, for the story."""
+    def act(
+        self, folder: Path, order: list[str], rows: Rows, now: datetime, everything: Sequence[tuple[str, str]]
+    ) -> list[str]:
+        """Read what came, in the order of the chain; do and answer. Returns what was done, for the story.
+
+        `everything` is every item that there is: now and then an answer is about one that never came here.
+        """
         answers: list[dict[str, Any]] = []
+        day = now.date()
         done: list[str] = []
         for manifest_id in order:
             path = folder / "manifests" / manifest_id / "items.jsonl"
@@ -102,18 +110,35 @@ class System:
             for line in path.read_text(encoding="utf-8").splitlines():
                 item = json.loads(line)
                 self._hear(item)
-                how, said = self._meet(item, manifest_id, rows, day)
+                how, said = self._meet(item, manifest_id, rows, now)
                 answers += said
                 done.append(f"{self.name} {item['action']} {item['record_type']} {next(iter(item['key'].values()))} "
                             f"{','.join(item['fields'])}: {how}")  # fmt: skip
         due = [each for each in self.later if each[0] <= day]
         self.later = [each for each in self.later if each[0] > day]
         for _, item, answer in due:
-            self._do(item, rows, 1.0)
+            if item["action"] in ("erase", "redact"):
+                self._do(item, rows, 1.0)
             answers.append(answer)
             done.append(f"{self.name} does late {item['record_type']} {next(iter(item['key'].values()))}")
+        self.answered += answers
+        answers += self._change_words(now)
+        if answers and everything and self.random.random() < 0.2:
+            manifest_id, item_id = self.random.choice(everything)
+            answers.append({**answers[0], "manifest_id": manifest_id, "item_id": item_id})
+            done.append(f"{self.name} answers {answers[0]['status']} to {item_id[:6]} too")
         self._say(folder, answers, day)
         return done
+
+    def _change_words(self, now: datetime) -> list[dict[str, Any]]:
+        """An answer that was given before, in other words."""
+        if not self.answered or self.random.random() > 0.2:
+            return []
+        before = self.random.choice(self.answered)
+        status = self.random.choice(("done", "refused", "withheld", "queued", "partly_retained", "already_absent"))
+        words = {name: before[name] for name in ("manifest_id", "item_id")}
+        until = {"until": (now.date() + timedelta(days=self.random.choice((0, 2, 40)))).isoformat()}
+        return [{**words, "status": status, "at": _text(now), **(until if status == "withheld" else {})}]
 
     def _hear(self, item: dict[str, Any]) -> None:
         (key,) = item["key"].values()
@@ -135,14 +160,19 @@ class System:
         number = len(list((folder / "receipts").iterdir()))
         (folder / "receipts" / f"{day.isoformat()}-{number}.jsonl").write_text("\n".join(lines) + "\n")
 
-    def _meet(self, item: dict[str, Any], manifest_id: str, rows: Rows, day: date) -> tuple[str, list[dict[str, Any]]]:
+    def _meet(
+        self, item: dict[str, Any], manifest_id: str, rows: Rows, now: datetime
+    ) -> tuple[str, list[dict[str, Any]]]:
         def answer(status: str, **more: Any) -> dict[str, Any]:
-            at = instant(day, 12).isoformat().replace("+00:00", "Z")
-            return {"manifest_id": manifest_id, "item_id": item["item_id"], "status": status, "at": at, **more}
+            return {"manifest_id": manifest_id, "item_id": item["item_id"], "status": status, "at": _text(now), **more}
 
+        day = now.date()
         until = (day + timedelta(days=self.random.choice((1, 20, 180)))).isoformat()
         if item["action"] not in ("erase", "redact"):
-            how = self.random.choice(("done",) * 8 + ("refused", "withheld", "silent", "accepted"))
+            how = self.random.choice(("done",) * 8 + ("refused", "withheld", "silent", "accepted", "late"))
+            if how == "late":
+                self.later.append((day + timedelta(days=self.random.choice((1, 5, 40))), item, answer("done")))
+                return how, []
             if how == "withheld":
                 return how, [answer(how, until=until)]
             return how, [] if how == "silent" else [answer(how)]
@@ -179,6 +209,10 @@ class System:
         for name in names[: max(1, round(len(names) * share))]:
             if (kind, name) not in REQUIRED:
                 row[name] = None
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def snapshot(rows: Rows, source: str) -> Rows:
