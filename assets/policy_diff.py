@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assets.ingest.contracts import Contract
-from assets.policy import Policy, Purpose, months_and_days
+from assets.policy import Policy
+from assets.purpose_register import Purpose, months_and_days
 
 _SAID = {"longer": "longer", "shorter": "shorter", "same": "the same", "different": "longer or shorter by the month"}
 

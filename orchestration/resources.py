@@ -24,7 +24,8 @@ from assets.delivery.assets import Door
 from assets.erasure.periods import Periods
 from assets.ingest.limits import Limits
 from assets.manifests.signatures import Signer
-from assets.policy import Policy, months_and_days
+from assets.policy import Policy
+from assets.purpose_register import months_and_days
 from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.history import forget_runs

@@ -39,8 +39,9 @@ from assets.warehouse import Warehouse
 #: The share of all records from which on building everything is cheaper than taking a part out and putting it back.
 LARGEST_PART = 0.25
 _PROGRAM = (
-    "models.py", "warehouse.py", "policy.py", "vocabulary.py", "ingest/contracts.py", "ingest/date_patterns.py",
-    "ingest/declarations.py", "ingest/odcs.py", "core", "retention/evaluation.py", "retention/incremental.py",
+    "models.py", "warehouse.py", "policy.py", "purpose_register.py", "vocabulary.py", "ingest/contracts.py",
+    "ingest/date_patterns.py", "ingest/declarations.py", "ingest/odcs.py", "core", "retention/evaluation.py",
+    "retention/incremental.py",
 )  # fmt: skip
 _CORE = "fingerprint varchar, key_check uuid, sequence bigint, deliveries bigint, rewrites bigint, fiscal_years varchar"
 _TABLES = {

@@ -21,7 +21,7 @@ from assets.ingest.projecting import LARGEST_DIGEST, LOCAL_ZONE
 from assets.ingest.recognising import mark_when_ordered
 from assets.ingest.tables import HasContracts
 from assets.manifests import changes, gate, told
-from assets.policy import months_and_days
+from assets.purpose_register import months_and_days
 from assets.vocabulary import RECORD_TYPES, TOLD_STATES, enum_of
 from assets.warehouse import Warehouse, identifier, literal
 

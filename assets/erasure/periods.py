@@ -8,7 +8,7 @@ from functools import cache
 
 import isodate
 
-from assets.policy import months_and_days
+from assets.purpose_register import months_and_days
 
 
 @dataclass(frozen=True)

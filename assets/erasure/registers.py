@@ -16,7 +16,7 @@ from datetime import date
 from assets.delivery.states import among_items, ask_of_items
 from assets.ingest.contracts import Contract, Contracts
 from assets.ingest.merging import stored_while_open
-from assets.policy import months_and_days
+from assets.purpose_register import months_and_days
 from assets.rights.registers import KEYS, NAMED
 from assets.warehouse import Warehouse, identifier, literal
 

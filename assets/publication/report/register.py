@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assets.policy import EEA
 from assets.publication.report.asking import Answers
+from assets.purpose_register import EEA
 
 CSV_NAME = "register.csv"
 JSON_LD_NAME = "register.jsonld"
