@@ -48,6 +48,7 @@ class Demo:
     folder: Path
     made: Answer
     sealed: Any
+    ordered: dict[Path, bytes]
     again: Answer
 
     def ask(self, *arguments: str) -> Answer:
@@ -64,7 +65,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     made = say("demo", str(folder))
     assert made.code == 0, made.err
     sealed = say("manifest", "list", "--json", "--site", str(folder)).data
-    return Demo(folder, made, sealed, say("run", "--as-of", "2026-11-22", "--json", "--site", str(folder)))
+    ordered = files_of(folder / "outbox")
+    return Demo(folder, made, sealed, ordered, say("run", "--as-of", "2026-11-22", "--json", "--site", str(folder)))
+
+
+def files_of(folder: Path) -> dict[Path, bytes]:
+    """Every file below a folder."""
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def items_of(demo: Demo) -> list[dict[str, Any]]:
@@ -144,7 +151,10 @@ def test_every_purpose_both_holds_and_has_let_go(demo: Demo) -> None:
 
 def test_a_second_run_of_the_same_day_seals_nothing_more(demo: Demo) -> None:
     assert demo.again.code == 0
+    assert demo.again.data["outcome"]["success"]
     assert demo.ask("manifest", "list", "--json").data == demo.sealed
+    assert len(demo.ordered) > 10
+    assert files_of(demo.folder / "outbox") == demo.ordered
 
 
 def test_every_row_is_accounted_for(demo: Demo) -> None:

@@ -48,8 +48,11 @@ class Followed:
 
 
 @pytest.fixture(scope="session")
-def followed(gallring: Path, tmp_path_factory: pytest.TempPathFactory) -> Followed:
-    """The tutorial, followed literally in an empty folder; it leaves the sites `demo` and `site`."""
+def followed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Followed:
+    """The tutorial, followed literally in an empty folder; it leaves the sites `demo` and `site`.
+
+    Only the worker that follows it needs the command, which reads all the code.
+    """
     shared = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         shared = shared.parent  # one for all workers
@@ -58,7 +61,9 @@ def followed(gallring: Path, tmp_path_factory: pytest.TempPathFactory) -> Follow
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not said.exists():
             folder.mkdir()
-            done = run_as_a_reader(gallring, folder, "\n".join(blocks("tutorial.md", "bash")))
+            done = run_as_a_reader(
+                request.getfixturevalue("gallring"), folder, "\n".join(blocks("tutorial.md", "bash"))
+            )
             assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
             said.write_text(done.stdout, encoding="utf-8")
     return Followed(folder, said.read_text(encoding="utf-8"))

@@ -98,13 +98,6 @@ def test_own_copies_are_erased_within_the_run(ran: tuple[Site, CycleOutcome]) ->
     assert list(site.path.glob("*.rewriting*")) == []
 
 
-def test_a_second_run_of_the_day_seals_nothing_more(ran: tuple[Site, CycleOutcome]) -> None:
-    site, _ = ran
-    before = manifests_of(site)
-    assert run_cycle(site, DAY).success
-    assert manifests_of(site) == before
-
-
 def test_nothing_is_printed(ran: tuple[Site, CycleOutcome], capfd: pytest.CaptureFixture[str]) -> None:
     site, _ = ran
     run_cycle(site, DAY, job="publish_analytics")
