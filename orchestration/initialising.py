@@ -15,7 +15,7 @@ from assets.manifests.signatures import make_key, write_public_key
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.site import FOLDERS, Site
 from assets.writing import discard_half_written, write_whole
-from orchestration.opening import PSEUDONYM_KEY, PUBLIC_KEY, SIGNING_KEY, WAREHOUSE_KEY
+from orchestration.opening import PSEUDONYM_KEY, PUBLIC_KEY, SIGNING_KEY, WAREHOUSE_KEY, require_usable_path
 from orchestration.settings import Settings, default_settings
 
 DAGSTER = """\
@@ -48,9 +48,10 @@ def make_site(path: Path) -> Site:
     """Make (or complete) the site at `path`.
 
     Raises:
-        BadInput: the folder holds something else, or its warehouse is there without its keys.
+        BadInput: its path cannot be used, the folder holds something else, or its warehouse is there without its keys.
     """
     site = Site(path.absolute())
+    require_usable_path(site)
     _refuse_foreign(site)
     settings = Settings.load(site)
     _refuse_lost_keys(site, settings)

@@ -47,13 +47,24 @@ def require_site(site: Site) -> Site:
     """`site`, if a site has been made there.
 
     Raises:
-        BadInput: it has not.
+        BadInput: it has not, or its path cannot be used.
     """
+    require_usable_path(site)
     if not site.settings.is_file():
         raise BadInput(
             f"{site.path} is not a site: no {site.settings.name} there. Make one with `gallring init {site.argument}`."
         )
     return site
+
+
+def require_usable_path(site: Site) -> None:
+    """Refuse a path in which the databases would look elsewhere than the rest of the program.
+
+    Raises:
+        BadInput: it holds a question mark: to DuckDB and SQLite a file's name ends there.
+    """
+    if "?" in str(site.path):
+        raise BadInput(f"{site.path} holds a question mark, at which databases end a path: name a folder without one.")
 
 
 def load_policy(settings: Settings) -> Policy:

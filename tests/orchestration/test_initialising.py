@@ -12,7 +12,7 @@ import yaml
 from assets.errors import BadInput
 from assets.ingest.tables import prepare
 from assets.policy import Policy
-from assets.site import FOLDERS
+from assets.site import FOLDERS, Site
 from assets.warehouse import Warehouse
 from orchestration.initialising import make_site
 from orchestration.opening import load_policy, load_signer, open_warehouse
@@ -187,3 +187,14 @@ def test_dagster_tells_nobody_and_asks_nothing(tmp_path: Path) -> None:
     assert home["concurrency"]["pools"] == {"granularity": "run", "default_limit": 1}
     assert home["freshness"] == {"enabled": True}
     assert home["run_retries"] == {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False}
+
+
+def test_a_path_that_databases_cut_off_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "what?" / "site"
+    with pytest.raises(BadInput, match="holds a question mark"):
+        make_site(path)
+    assert not path.exists()
+    path.mkdir(parents=True)
+    (path / "gallring.toml").touch()
+    with pytest.raises(BadInput, match="holds a question mark"):
+        open_warehouse(Site(path), Settings())
