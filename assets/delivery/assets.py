@@ -87,8 +87,8 @@ def _rechecking() -> AssetsDefinition:
     recalled = table_spec(
         "manifest.recalled_orders",
         group=MANIFESTS,
-        description="Orders that were cancelled after their delivery was cut off: their system may have them, and what "
-        "is to be kept of them is lifted. Grain: a manifest item.",
+        description="Orders that were cancelled after their delivery was cut off, or whose lift was: their system may "
+        "have them or not, so that what is to be kept is lifted, and the rest ordered anew. Grain: a manifest item.",
         deps=["manifest.verifications"],
     )
 

@@ -119,12 +119,19 @@ def recall(
     return Recheck(as_of, fallen)
 
 
-#: Orders that were cancelled after their delivery was cut off. Their word stands, for their system may carry them out;
-#: the proposal orders anew what is still to go.
+#: Orders that were cancelled after their delivery was cut off, and orders whose lift or restriction was. Their word
+#: stands, for their system may carry them out; as it may not, the proposal orders anew what is still to go.
 _RECALLED = f"""
-{ledger.MAY_HAVE_ARRIVED} and manifest_id in (
-    select manifest_id from manifest.events where state = 'cancelled' and item_id is null
+with cancelled as (
+    select distinct manifest_id from manifest.events
+    where state = 'cancelled' and item_id is null and manifest_id in (select manifest_id from manifest.sending)
 )
+{ledger.MAY_HAVE_ARRIVED} and manifest_id in (from cancelled)
+union
+select replaced.told_by
+from manifest.items as items
+inner join manifest.replaced_fields as replaced on replaced.item_id = items.item_id
+where items.manifest_id in (from cancelled) and items.action in ('restrict', 'lift') and replaced.state = 'erase'
 """
 
 

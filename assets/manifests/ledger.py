@@ -9,7 +9,8 @@ Tables are made here and filled by `sealing` and by `assets.delivery`. Nothing h
 - `manifest.intended` holds manifests whose files are being put in place: a crash there is undone at the next start.
 - `manifest.sending` holds manifests that may have reached their system, which nothing says yet: a delivery that was cut
   off, or failed after the last byte, leaves its manifest there until it is recorded.
-- `manifest.recalled_orders` holds orders that were cancelled after that, as of the last recall: their word stands.
+- `manifest.recalled_orders` holds orders that were cancelled after that, or whose lift was, as of the last recall:
+  their word stands, and is told anew where it is to stand.
 """
 
 from __future__ import annotations

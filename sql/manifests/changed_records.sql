@@ -4,7 +4,8 @@
 -- `erase`. was_ordered_whole: an item about the whole record still stands. What no manifest named counts as `retain`.
 -- What was told is no table of its own: stored numbers of its width are dear to read.
 -- An order that is to be told anew on the day counts as not told. One that was taken back after its delivery was cut
--- off counts as not told where it is still to go, and as told where it is not: its source may have it.
+-- off, or whose lift was, counts as not told where it is still to go, and as told where it is not: its source may have
+-- it.
 with decided as (
     select
         dispositions.record_type,

@@ -275,6 +275,24 @@ def test_what_fell_and_may_have_arrived_is_remembered_of_the_whole_manifest(comp
     assert {(key, action) for _, _, key, action, _ in news} == {("C0", "lift"), ("C1", "lift")}
 
 
+def test_an_order_whose_lift_may_have_arrived_is_given_anew(company: Company) -> None:
+    """Its system may have let go of the order by a lift that was taken back: it is told again what is to go."""
+    company.night(DAY, erase("C0", "C1"))
+    deliver(company, sealed(company.warehouse)[0])
+    company.night(NEXT, erase("C1"))
+    lift = sealed(company.warehouse)[1]
+    approve(company.warehouse, lift, by="A. Prover", reason="x", on_day=NEXT, at=NOW)
+    company.warehouse.run("insert into manifest.sending values ($id)", {"id": lift})
+    later = NEXT + timedelta(days=1)
+    company.evaluate(later, erase("C0", "C1"))
+    recall(company.warehouse, POLICY, later, at=NOW)
+    assert states(company.warehouse, lift) == {"cancelled"}
+    news = company.night(later, erase("C0", "C1"))
+    assert {(key, action) for _, _, key, action, _ in news} == {("C0", "erase")}
+    recall(company.warehouse, POLICY, later, at=NOW)
+    assert company.night(later, erase("C0", "C1")) == set(), "once"
+
+
 def test_a_lift_that_is_refused_is_told_anew_for_the_order_stands(company: Company) -> None:
     company.night(DAY, erase("C0"))
     (first,) = sealed(company.warehouse)

@@ -204,7 +204,11 @@ class Model:
             whole = any(each.stands and each.action == "erase" and not each.returned and each.sequence < item.sequence
                         for each in self.items.values() if each.record == item.record)  # fmt: skip
             last = self.last_items(item.record, before=item.sequence)
-            news = {name for name in item.fields if self._is_news(last.get(name), name, WORDS[item.action])}
+            news = {
+                name
+                for name in item.fields
+                if self._is_news(last.get(name), name, WORDS[item.action]) or self._may_be_lifted(last.get(name))
+            }
             if not (news if item.action == "erase" else news == item.fields) and not (
                 item.action == "erase" and not whole
             ):
@@ -217,6 +221,16 @@ class Model:
             return word != "retain"
         return not last.stands or last.says_of(name) != word
 
+    def _may_be_lifted(self, last: Item | None) -> bool:
+        """Whether what an order told may have been let go of: a lift of it was cut off, and taken back."""
+        return last is not None and WORDS[last.action] == "erase" and any(
+            each.action in ("lift", "restrict") and each.state == "cancelled" and each.may_have_arrived
+            and each.record == last.record and each.sequence > last.sequence
+            and any(before.get(name) is last for name in each.fields)
+            for each in self.items.values()
+            for before in (self.last_items(last.record, before=each.sequence),)
+        )  # fmt: skip
+
     def amiss_in_words(self) -> Iterator[str]:
         """After an unblocked night: what each source was told is what the rules say, of every field with a value."""
         for record, row in self.there():
@@ -228,6 +242,8 @@ class Model:
                 closed = name in last and not last[name].stands
                 if closed and told == decided and (last[name].is_recalled or not self._is_otherwise(last[name])):
                     yield f"{record} {name}: its order was closed to be told anew, and is not"
+                if decided == told == "erase" and self._may_be_lifted(last.get(name)):
+                    yield f"{record} {name}: a lift of its order may have come, and it is not told anew"
 
     def _is_otherwise(self, closed: Item) -> bool:
         """Whether something else is decided of a closed item's record, or is said of it and not yet acknowledged."""
