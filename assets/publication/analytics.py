@@ -21,6 +21,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.attaching import attached
 from assets.errors import CheckFailed
 from assets.models import SQL, Model
 from assets.retention.explaining import require_evaluation
@@ -37,8 +38,6 @@ MACROS = SQL / "published_macros.sql"
 CATALOG = "published"
 #: The file is without direct identifiers, but still personal data: readable by the site's own account alone.
 FILE_MODE = 0o600
-#: The oldest DuckDB that opens the file. Its way to pack words that repeat costs a third less to write.
-READABLE_SINCE = "v1.3.0"
 #: A group of fewer customers than this stands for one of them, unless the site says otherwise.
 SMALLEST_GROUP = 10
 #: How many dispositions make a site whose publication is worth sharing out among threads.
@@ -215,23 +214,6 @@ def publish(warehouse: Warehouse, policy: Policy, site: Site, *, smallest_group:
     finally:
         _discard(building)
     return Publication(site.analytics, as_of, rows, size)
-
-
-@contextmanager
-def attached(
-    warehouse: Warehouse, path: Path, catalog: str, *, read_only: bool = False, is_new: bool = False
-) -> Iterator[None]:
-    """The unencrypted database file at `path` as `catalog`, for as long as the block runs.
-
-    A new one has no write-ahead log: whoever makes it checkpoints it in the end, or throws it away.
-    """
-    made = f" (storage_version {literal(READABLE_SINCE)}, recovery_mode no_wal_writes)"
-    option = " (read_only)" if read_only else made if is_new else ""
-    warehouse.run(f"attach {literal(str(path))} as {identifier(catalog)}{option}")
-    try:
-        yield
-    finally:
-        warehouse.run(f"detach {identifier(catalog)}")
 
 
 def as_many_threads_as_pay(warehouse: Warehouse) -> AbstractContextManager[None]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from assets.attaching import attached
 from assets.ingest.deliveries import told_name
-from assets.publication.analytics import attached
 from assets.rights.clocks import Clock, standing
 from assets.site import Site
 from assets.warehouse import Warehouse

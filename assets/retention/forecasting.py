@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from assets.attaching import attached
 from assets.errors import BadUsage, CheckFailed
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -70,8 +71,6 @@ def forecast(site: Site, months: int = DEFAULT_MONTHS) -> Forecast:
         raise BadUsage(f"--months {months} is no number of months: give 1 to {MOST_MONTHS}.")
     if not site.analytics.exists():
         raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.argument}` does it.")
-    from assets.publication.analytics import attached
-
     with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=True):
         return read_forecast(reader, months)
 

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 import isodate
 
+from assets.attaching import attached
 from assets.errors import BadInput, BadUsage, CheckFailed
 from assets.models import SQL, Model
 from assets.rights.registers import HOLDS, Entry, amend, enter, next_id
@@ -149,8 +150,6 @@ def chosen_by(site: Site, query: str) -> list[Record]:
         CheckFailed: nothing has been published yet.
         BadInput: the query does not run, lacks a column, or names nothing or too much.
     """
-    from assets.publication.analytics import attached
-
     if not site.analytics.exists():
         raise CheckFailed("Nothing has been published yet: `gallring run` does it.")
     with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=True):

@@ -57,7 +57,7 @@ def delivered(site: Site, source: str, at: datetime) -> None:
 
 
 def dispositions(site: Site, record_type: str, key: str, field: str) -> Any:
-    from assets.publication.analytics import attached
+    from assets.attaching import attached
     from assets.warehouse import Warehouse
 
     with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=True):

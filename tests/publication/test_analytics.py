@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from assets.attaching import attached
 from assets.errors import CheckFailed
 from assets.manifests import ledger
-from assets.publication.analytics import attached, publish, published_tables
+from assets.publication.analytics import publish, published_tables
 from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.publication.house import CANARY, ENDS, StubPolicy, hand_made

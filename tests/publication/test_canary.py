@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from assets.attaching import attached
 from assets.core.building import build
 from assets.ingest.contracts import Contract
 from assets.ingest.tables import prepare, raw_columns
 from assets.manifests import ledger
 from assets.policy import Policy
-from assets.publication.analytics import attached, publish
+from assets.publication.analytics import publish
 from assets.retention.evaluation import evaluate
 from assets.retention.explaining import explain, render
 from assets.site import Site

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from assets.attaching import attached
 from assets.catalogue.verdicts import record_verdicts
-from assets.publication.analytics import attached, publish
+from assets.publication.analytics import publish
 from assets.site import Site
 from assets.warehouse import Warehouse
 from expectations.validation import Verdict

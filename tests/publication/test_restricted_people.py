@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from assets.attaching import attached
 from assets.core.building import build
 from assets.ingest.loading import load_rows
 from assets.manifests import ledger
 from assets.policy import Policy
-from assets.publication.analytics import attached, publish
+from assets.publication.analytics import publish
 from assets.retention.evaluation import evaluate
 from assets.site import Site
 from assets.warehouse import Warehouse

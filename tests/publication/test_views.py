@@ -10,8 +10,9 @@ from datetime import date
 
 import pytest
 
+from assets.attaching import attached
 from assets.policy import Policy
-from assets.publication.analytics import VIEW_ROWS, attached, publish, published_tables
+from assets.publication.analytics import VIEW_ROWS, publish, published_tables
 from assets.retention.evaluation import evaluate
 from assets.site import Site
 from assets.warehouse import Warehouse

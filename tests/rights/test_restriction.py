@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.publication.analytics import attached, publish
+from assets.attaching import attached
+from assets.publication.analytics import publish
 from assets.publication.report.asking import questions
 from assets.rights import requests
 from assets.site import Site

@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from assets.attaching import attached
 from assets.errors import CheckFailed
-from assets.publication.analytics import attached, standing_in
+from assets.publication.analytics import standing_in
 from assets.site import Site
 from assets.warehouse import Warehouse
 from assets.yaml_files import read_own_yaml
