@@ -23,7 +23,7 @@ LONGEST = (
     "orchestration/test_running.py", "orchestration/test_jobs.py", "integration/test_thirty_nights.py",
     "oracle/test_agreement.py", "integration/test_properties.py", "erasure/test_erasing.py", "cli/test_demo.py",
     "delivery/test_commands.py", "erasure/test_restoring.py", "cli/test_rights.py", "delivery/test_sending.py",
-    "manifests/test_sealing.py", "erasure/test_guard.py", "integration/test_tryton.py", "cli/test_ui.py",
+    "manifests/test_sealing.py", "erasure/test_guard.py", "integration/test_tryton.py",
     "ingest/test_loading.py", "integration/test_memory.py", "retention/test_incremental.py",
     "faults/test_hostile_input.py", "integration/test_trampbolaget.py", "expectations/test_validation.py",
     "orchestration/test_definitions.py",

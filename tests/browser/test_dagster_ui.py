@@ -1,6 +1,7 @@
 """What the data engineer does in Dagster's web UI: run the cycle, look at what came of it, approve, meet a red check.
 
-One server for all of it, on a site that no cycle has run on yet; the tests go in their order, as a morning does.
+One `gallring ui` for all of it, on a site that no cycle has run on yet; the tests go in their order, as a morning does,
+and the last one stops it.
 """
 
 from __future__ import annotations
@@ -21,13 +22,12 @@ from orchestration.settings import Settings
 from tests.browser.conftest import ARTIFACTS
 from tests.orchestration.conftest import DAY
 from tests.orchestration.conftest import cycled as cycled
-from tests.orchestration.serving import PATIENCE, Served, serving
+from tests.orchestration.serving import Served, serving, still_there
 from tests.orchestration.test_definitions import FLOW
 from tests.orchestration.test_running import manifests_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 DRAWN = 60_000
-ENDED = int(PATIENCE * 1000)
 JOBS = "locations/gallring/jobs"
 
 
@@ -39,7 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 
 @pytest.fixture(scope="module")
-def served(cycled: object, browser: object, site: Site) -> Iterator[Served]:
+def served(cycled: object, site: Site) -> Iterator[Served]:
     """The server. The command line's run comes before the browser: Playwright's event loop would be in its way."""
     with serving(site, site.path.parent / "server.log") as running:
         running.ask("mutation { setNuxSeen }")
@@ -67,12 +67,27 @@ def fill_in(page: Page, served: Served, job: str, config: str) -> None:
     expect(page.get_by_text("No errors")).to_be_visible(timeout=DRAWN)
 
 
-def launch(page: Page, outcome: str) -> str:
-    """Press the launchpad's button and follow the run to its end; its id."""
+def launch(page: Page, served: Served, outcome: str) -> str:
+    """Press the launchpad's button and come back to the run's page at its end; its id.
+
+    Who stays has the server tell each of a thousand events as it comes, for longer than the run itself takes.
+    """
     page.get_by_role("button", name="Launch Run").click(timeout=DRAWN)
     page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}"), timeout=DRAWN)
-    expect(shown(page, outcome).first).to_be_visible(timeout=ENDED)
-    return page.url.split("/runs/")[1][:36]
+    run_page = page.url
+    run_id = run_page.split("/runs/")[1][:36]
+    page.goto("about:blank")
+    served.finished(run_id)
+    page.goto(run_page)
+    expect(shown(page, outcome).first).to_be_visible(timeout=DRAWN)
+    return run_id
+
+
+def test_what_is_served_has_the_jobs_and_opens_no_warehouse(served: Served, site: Site) -> None:
+    answer = served.ask("{ repositoriesOrError { ... on RepositoryConnection { nodes { jobs { name } } } } }")
+    assert "run_cycle" in str(answer)
+    assert site.path.is_dir()
+    assert not site.warehouse.exists()
 
 
 def test_the_cycle_is_launched_as_of_a_day_and_seals_what_the_command_line_does(
@@ -81,7 +96,7 @@ def test_the_cycle_is_launched_as_of_a_day_and_seals_what_the_command_line_does(
     fill_in(page, served, "run_cycle", f"as_of: '{DAY}'\n")
     expect(page.get_by_text("The day of evaluation, YYYY-MM-DD").first).to_be_visible(timeout=DRAWN)
     shot(page, "ui-launchpad")
-    run_id = launch(page, "Success")
+    run_id = launch(page, served, "Success")
     shot(page, "ui-run")
     tags = served.finished(run_id)["tags"]
     assert {"key": "gallring/as_of", "value": DAY.isoformat()} in tags
@@ -94,7 +109,7 @@ def test_a_manifest_is_approved_from_the_launchpad(served: Served, page: Page, s
     manifest_id = min(path.name for path in (site.outbox / "crm").iterdir())
     fill_in(page, served, "approve_manifest", f"manifest_id: {manifest_id}\nby: Astrid Testsson\nreason: looked at\n")
     shot(page, "ui-approval")
-    launch(page, "Success")
+    launch(page, served, "Success")
     with open_warehouse(site, Settings.load(site)) as warehouse:
         states = warehouse.rows(
             "select distinct state, by_whom from manifest.events where manifest_id = $id", {"id": manifest_id}
@@ -146,7 +161,7 @@ def test_a_blocked_check_is_red_with_its_reason(served: Served, page: Page, site
     purpose.write_text(kept.replace(ends, "cast(null as date) as ends_on"), encoding="utf-8")
     try:
         fill_in(page, served, "run_cycle", f"as_of: '{DAY}'\n")
-        launch(page, "Failure")
+        launch(page, served, "Failure")
     finally:
         purpose.write_text(kept, encoding="utf-8")
     shot(page, "ui-run-blocked")
@@ -168,3 +183,10 @@ def test_the_history_of_runs_tells_them_apart(served: Served, page: Page) -> Non
     expect(page.get_by_text("At 04:30 AM").first).to_be_visible(timeout=DRAWN)
     page.wait_for_timeout(500)
     shot(page, "ui-automation")
+
+
+def test_nothing_is_left_running_when_it_is_stopped(served: Served) -> None:
+    sessions = served.notice()
+    served.stop()
+    assert sessions
+    assert [still_there(session) for session in sessions] == [[] for _ in sessions]

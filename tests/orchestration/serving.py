@@ -1,4 +1,4 @@
-"""A site served by `dagster dev`, as `gallring ui` serves it, and the little GraphQL that tests speak to it."""
+"""A site served by `gallring ui`, and the little GraphQL that tests speak to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -20,6 +20,8 @@ from assets.site import Site
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 240.0
+#: Names in the environment of the tests that who serves a site does not have.
+OURS = ("GALLRING_", "DAGSTER_", "COV", "PYTEST")
 
 LAUNCH = """
 mutation Launch($params: ExecutionParams!) {
@@ -37,8 +39,21 @@ STATUS = "query Status($id: ID!) { runOrError(runId: $id) { ... on Run { status 
 class Served:
     """The web UI of a site, while it runs."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, command: subprocess.Popen[bytes]) -> None:
         self.url = url
+        self.command = command
+        self.sessions: list[int] = []
+
+    def notice(self) -> list[int]:
+        """The sessions of what the command has started, each one of its own."""
+        children = Path("/proc") / str(self.command.pid) / "task" / str(self.command.pid) / "children"
+        self.sessions = [int(child) for child in children.read_text().split()]
+        return self.sessions
+
+    def stop(self) -> None:
+        """Stop the command as its user does."""
+        self.command.send_signal(signal.SIGTERM)
+        self.command.wait(timeout=60)
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": variables}).encode()
@@ -76,25 +91,40 @@ class Served:
 def serving(site: Site, log: Path) -> Iterator[Served]:
     """Serve `site` on a free port of this machine until the block ends; what the server prints goes to `log`."""
     port = _free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("GALLRING_", "DAGSTER_"))}
-    environment |= {"GALLRING_SITE": str(site.path), "DAGSTER_HOME": str(site.dagster)}
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(ROOT / "workspace.yaml"), "-h", "127.0.0.1"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    code = "import sys; from orchestration.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "ui", "--site", str(site.path), "--port", str(port)]
     with log.open("wb") as output:
-        server = subprocess.Popen(
-            [*command, "-p", str(port)], cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
-        )
+        started = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+        served = Served(f"http://127.0.0.1:{port}", started)
         try:
-            served = Served(f"http://127.0.0.1:{port}")
-            _wait_for(served, server, log)
+            _wait_for(served, log)
             yield served
         finally:
-            os.killpg(server.pid, signal.SIGKILL)  # `dagster dev` may outlive anything gentler
-            server.wait()
+            if started.poll() is None:
+                served.notice()
+                served.stop()
+            for session in served.sessions:  # should the command have left them
+                with suppress(ProcessLookupError):
+                    os.killpg(session, signal.SIGKILL)
 
 
-def _wait_for(served: Served, server: subprocess.Popen[bytes], log: Path) -> None:
+def still_there(session: int) -> list[str]:
+    """The processes of a session that run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, its_session = stat.read_text().rpartition(")")[2].split()[:4]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(its_session) == session and state != "Z":
+            found.append(stat.parent.name)
+    return found
+
+
+def _wait_for(served: Served, log: Path) -> None:
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and server.poll() is None:
+    while time.monotonic() < deadline and served.command.poll() is None:
         try:
             if (
                 served.ask("{ repositoriesOrError { __typename } }")["repositoriesOrError"]["__typename"]
