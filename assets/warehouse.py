@@ -322,8 +322,9 @@ class Warehouse:
                     beside.execute(_set(name, value))
                 yield
             finally:
-                for name, value in before.items():
-                    beside.execute(_set(name, value))
+                with suppress(duckdb.FatalException):  # given up on: there is nothing left to set
+                    for name, value in before.items():
+                        beside.execute(_set(name, value))
 
     def exists(self, schema: str, table: str) -> bool:
         """Whether a table or view is there."""
@@ -349,18 +350,25 @@ class Warehouse:
         """All or nothing: commits at the end, rolls back on any exception. Nested uses join the outer one."""
         with self._lock:
             if self._depth == 0:
-                self._connection.begin()
+                self._begin()
             self._depth += 1
             try:
                 yield self
             except BaseException:
                 self._depth -= 1
                 if self._depth == 0:
-                    self._connection.rollback()
+                    with suppress(duckdb.FatalException):  # given up on: nothing of it stays, and why is told already
+                        self._connection.rollback()
                 raise
             self._depth -= 1
             if self._depth == 0:
                 self._commit()
+
+    def _begin(self) -> None:
+        try:
+            self._connection.begin()
+        except duckdb.Error as error:
+            raise _failure("begin", error) from None
 
     def _commit(self) -> None:
         """End the transaction well; one that the machine has no room for is taken back whole."""
@@ -720,6 +728,7 @@ _OF_VALUES = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.O
 
 
 _WITHOUT_ROOM = "Make room for a second copy of the warehouse, then run again."
+_WITHOUT_ANSWER = "The disk does not answer as it should: look at it, then run again."
 _WITHOUT_RIGHTS = "This account may not write there: check the owner and the mode."
 
 
@@ -732,7 +741,8 @@ def _lacks_rights(error: Exception) -> bool:
 _REMEDIES = (
     ("no space left", "The disk is full: make room, then run again."),
     ("quota exceeded", "The disk is full: make room, then run again."),
-    ("input/output error", "The disk does not answer as it should: look at it, then run again."),
+    ("input/output error", _WITHOUT_ANSWER),
+    ("fsync failed", _WITHOUT_ANSWER),
     ("could not write", "The disk may be full: make room, then run again."),
     ("read-only file system", "The disk is mounted read-only."),
     ("permission denied", _WITHOUT_RIGHTS),

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from assets.errors import STOPPED, GallringError
 from assets.site import Site
+from assets.warehouse import MachineLacks
 from expectations.validation import imported_meanwhile
 from orchestration.opening import load_policy, open_warehouse, require_site
 from orchestration.settings import Settings
@@ -250,6 +251,14 @@ def _innermost(event: DagsterEvent) -> str:
 
 
 def _blocks(warehouse: Warehouse) -> tuple[Block, ...]:
+    """What blocks; nothing of a warehouse that the machine gave up on: the step in which it did says why."""
+    try:
+        return _read_blocks(warehouse)
+    except MachineLacks:
+        return ()
+
+
+def _read_blocks(warehouse: Warehouse) -> tuple[Block, ...]:
     if not warehouse.exists("intake", "blocks"):
         return ()
     rows = warehouse.rows("select source, table_name, reason, detail from intake.blocks order by all")

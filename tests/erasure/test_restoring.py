@@ -39,6 +39,7 @@ from assets.warehouse import (
     WarehouseKeyError,
     WarehouseLocked,
 )
+from orchestration import running
 from orchestration.cli import main
 from orchestration.initialising import make_site
 from orchestration.opening import open_warehouse, require_private_inbox
@@ -188,6 +189,21 @@ def test_a_damaged_page_is_no_fault_of_a_value() -> None:
 def test_a_disk_that_does_not_answer_is_not_told_to_be_full() -> None:
     told = duckdb.IOException('IO Error: Could not write file "a.wal": Input/output error')
     assert "The disk does not answer as it should" in warehouse._failure("select 1", told).message
+
+
+def test_a_database_that_the_engine_gave_up_on_tells_of_the_disk_at_every_statement() -> None:
+    class GivenUp:
+        said = 'FATAL Error: Failed: database has been invalidated […] Original error: "fsync failed!"'
+
+        def begin(self) -> None:
+            raise duckdb.FatalException(self.said)
+
+        execute = commit = rollback = lambda self, *_: self.begin()
+
+    given_up = Warehouse(GivenUp(), "memory")  # type: ignore[arg-type]
+    with pytest.raises(MachineLacks, match="The disk does not answer as it should"), given_up.transaction():
+        pass
+    assert running._blocks(given_up) == ()
 
 
 def test_a_commit_without_room_tells_of_the_disk() -> None:
