@@ -325,14 +325,16 @@ def approve_automatically(warehouse: Warehouse, rules: Rules, *, on_day: date, a
     found_of = _concerns(warehouse, rules, [manifest_id for manifest_id, _, _ in waiting])
     approvers = {system: (old, by) for system, old, by in warehouse.rows(_RECALLED, {"day": on_day})}
     decisions = []
+    approved = []
     for manifest_id, system, items in waiting:
         found = tuple(found_of[manifest_id])
         by, reason = (None if found else AUTOMATIC), "within_limits"
         if found and system in approvers and _is_remainder(warehouse, manifest_id, approvers[system][0]):
             by, reason, found = approvers[system][1], "carried_over", ()
         if by is not None:
-            record(warehouse, [Event(manifest_id, "approved", on_day, "approve", at=at, by_whom=by, reason=reason)])
+            approved.append(Event(manifest_id, "approved", on_day, "approve", at=at, by_whom=by, reason=reason))
         decisions.append(Decision(manifest_id, system, items, "approved" if by else "waits", by, found))
+    record(warehouse, approved)
     return decisions
 
 

@@ -51,7 +51,9 @@ def fall_due(warehouse: Warehouse, as_of: date) -> int:
     """
     ledger.prepare(warehouse)
     with warehouse.transaction():
-        ask_of_items(warehouse, _POSTPONED)
+        if not ask_of_items(warehouse, _POSTPONED):
+            warehouse.run("delete from manifest.fallen_due")
+            return 0
         warehouse.run(_FALLEN_DUE.format(standing=among_items()), {"as_of": as_of, "reason": ledger.TOLD_ANEW})
         if not warehouse.value("select count(*) from manifest.fallen_due"):
             return 0

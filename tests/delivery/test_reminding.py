@@ -85,6 +85,14 @@ def test_an_overdue_item_can_still_be_answered(company: Company) -> None:
     assert states(company)["C0"] == "done"
 
 
+def test_what_fell_due_the_day_before_does_so_no_more_where_nothing_is_postponed(company: Company) -> None:
+    company.warehouse.run(
+        "insert into manifest.fallen_due select manifest_id, item_id, as_of, true from manifest.items"
+    )
+    assert fall_due(company.warehouse, DAY + timedelta(days=1)) == 0
+    assert company.warehouse.value("select count(*) from manifest.fallen_due") == 0
+
+
 def test_a_withheld_item_is_told_anew_on_its_day_and_not_before(company: Company) -> None:
     until = date(2025, 8, 1)
     answer(company, "C0", "withheld", reason="order_open", until=until)
