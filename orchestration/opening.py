@@ -126,7 +126,8 @@ def open_reader(site: Site, settings: Settings) -> Warehouse:
 def open_file(site: Site, settings: Settings, path: Path) -> Warehouse:
     """Open a warehouse file of the site (its own, or a backup laid out beside it) with the site's keys.
 
-    A rotation that was cut off after the file was swapped is finished here: the next key fits, and becomes the key.
+    A rotation that was cut off after the file was swapped is finished here: the next key fits, and becomes the key. One
+    that another process finished while this one waited has left another key: the file is opened with that one.
 
     Raises:
         BadInput: a key is missing, malformed or open to others, or the pseudonym key is another than before.
@@ -137,6 +138,8 @@ def open_file(site: Site, settings: Settings, path: Path) -> Warehouse:
     try:
         return _with_its_pseudonyms(open_with(site, settings, path, key))
     except WarehouseKeyError:
+        if read_key(site, WAREHOUSE_KEY, settings.warehouse_key) != key:
+            return open_file(site, settings, path)
         following = next_key(site, settings)
         if following is None or not path.exists():
             raise

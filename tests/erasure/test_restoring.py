@@ -39,7 +39,7 @@ from assets.warehouse import (
     WarehouseKeyError,
     WarehouseLocked,
 )
-from orchestration import running
+from orchestration import opening, running
 from orchestration.cli import main
 from orchestration.initialising import make_site
 from orchestration.opening import open_warehouse, require_private_inbox
@@ -316,6 +316,21 @@ def test_a_rotation_cut_off_after_the_swap_is_finished_at_the_next_opening(
     with opened(site) as warehouse:
         assert warehouse.value("select count(*) from raw.crm_customers") == 2
     assert not (site.keys / "warehouse.key.next").exists()
+
+
+def test_who_waits_for_a_rotation_opens_the_warehouse_with_the_key_that_it_leaves(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(site).close()
+    open_with = opening.open_with
+
+    def waiting(*given: Any) -> Warehouse:
+        monkeypatch.setattr(opening, "open_with", open_with)
+        rotate_key(site, settings(site))
+        return open_with(*given)
+
+    monkeypatch.setattr(opening, "open_with", waiting)
+    opened(site).close()
 
 
 def test_a_rotation_cut_off_before_the_swap_goes_on_with_the_same_next_key(
