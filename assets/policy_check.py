@@ -1,4 +1,4 @@
-"""Checks a policy before anyone runs it: coverage, SQL, scenarios, periods and legal bases.
+"""Checks a policy before anyone runs it: coverage, SQL, scenarios, periods, legal bases, and words that are published.
 
 Reads the policy alone, no warehouse. A finding is an `error` (the policy cannot be trusted to run) or a `warning`
 (it runs, and a person should look).
@@ -17,11 +17,14 @@ import yaml
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from assets.errors import BadInput
 from assets.models import Model, Models
 from assets.policy import HOLD, SHARED_CLOCKS, Policy, is_copy
 from assets.yaml_files import read_yaml
 
 CLAIM_COLUMNS = ("record_type", "row_id", "clock", "starts_on", "ends_on", "ended_by", "missing")
+#: The columns of claims that are text; analysts see them.
+_CLAIM_WORDS = ("clock", "ended_by", "missing")
 _PERIOD = re.compile(r"purpose\s*=\s*'([^']+)'\s+and\s+\w+\.clock\s*(?:=\s*'([^']+)'|in\s*\(([^)]*)\))")
 _GROUNDS = {"use": ("eu-gdpr:A6-1-a", "eu-gdpr:A6-1-b", "eu-gdpr:A6-1-f"), "duty": ("eu-gdpr:A6-1-c", "eu-gdpr:A6-1-f")}
 
@@ -48,6 +51,7 @@ def check(policy: Policy) -> list[Finding]:
     """Everything that is to be said about a policy, errors first."""
     checks = (
         _uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds, _words, _holds, _record,
+        _published_words,
     )  # fmt: skip
     return sorted(finding for one in checks for finding in one(policy))
 
@@ -221,6 +225,44 @@ def _words(policy: Policy) -> Iterator[Finding]:
                 f"{path.name}: {name} is a use that rests on consent or balance, and goes on after an objection or an "
                 "erasure request. Join triggers.customer_words or the like, or state an erasure_exception.",
             )
+
+
+def _published_words(policy: Policy) -> Iterator[Finding]:
+    """What a company's own SQL calls its claims by is published: codes, and nothing that could name somebody."""
+    own = [name for name in policy.register.purposes if _is_own(policy.purpose_path(name), policy)]
+    if not own:
+        return
+    from assets.catalogue.lineage import LineageUnknown
+    from assets.publication.lineage import column_lineage
+
+    try:
+        traced = column_lineage(policy)
+        policy.purpose_models  # noqa: B018 - raises where a file is none, which is told elsewhere
+    except BadInput:
+        return
+    for name in own:
+        try:
+            leaks = traced.leaks_of(f"purposes.{name}", _CLAIM_WORDS)
+        except (LineageUnknown, SqlglotError):
+            yield Finding(
+                "warning",
+                "claims_untraced",
+                f"{name}.sql: what its {', '.join(_CLAIM_WORDS)} are made of cannot be traced, so that nobody can say "
+                "that they name no one. Join instead of asking within a column.",
+            )
+            continue
+        for leak in leaks:
+            yield Finding(
+                "error",
+                "claims_name_somebody",
+                f"{name}.sql: {leak.column} carries {leak.origin.table}.{leak.origin.column}, which could name "
+                "somebody, and is published. Give a word of your own instead.",
+            )
+
+
+def _is_own(path: Path | None, policy: Policy) -> bool:
+    """Whether a purpose's SQL is the policy's own, and not a copy of the shipped one."""
+    return path is not None and path.parent == policy.purpose_folder and not is_copy(Model("purposes", path))
 
 
 def _holds(policy: Policy) -> Iterator[Finding]:

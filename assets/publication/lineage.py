@@ -7,7 +7,7 @@ test keeps it empty. What cannot be traced counts as a leak: the tracer raises r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,6 +77,19 @@ class PublishedLineage:
             for table, columns in self.columns().items()
             for column, origins in columns.items()
             for origin in origins
+            if not origin.masking and self._is_identifying(origin)
+        )
+
+    def leaks_of(self, table: str, columns: Iterable[str]) -> list[Leak]:
+        """The same of columns of one table on the way, such as the words of a purpose's claims.
+
+        Raises:
+            LineageUnknown: a column cannot be traced.
+        """
+        return sorted(
+            Leak(table, column, origin)
+            for column in columns
+            for origin in self.lineage.origins(table, column)
             if not origin.masking and self._is_identifying(origin)
         )
 

@@ -52,10 +52,20 @@ def in_register(old: str, new: str) -> Callable[[Path], None]:
     return lambda policy: rewritten(policy / "register.yaml", old, new)
 
 
+#: The claims of a purpose whose word is to be filled in.
+EVENTS = (
+    "select 'web_event' as record_type, e.row_id, 'log' as clock, e.occurred_at as starts_on, "
+    "e.occurred_at as ends_on, {} as ended_by, cast(null as varchar) as missing from raw.web_events as e"
+)
+
 BREAKS: dict[str, Callable[[Path], None]] = {
     "purpose_without_scenario": lambda policy: (policy / "scenarios" / "newsletter.yaml").unlink(),
     "claims_shape": lambda policy: rewritten(policy / "purposes" / "customer_care.sql", "as ended_by", "as ended"),
     "sql_not_readable": lambda policy: (policy / "purposes" / "newsletter.sql").write_text("delete from core.people"),
+    "claims_name_somebody": lambda policy: (policy / "purposes" / "web_security.sql").write_text(EVENTS.format("e.ip")),
+    "claims_untraced": lambda policy: (policy / "purposes" / "web_security.sql").write_text(
+        EVENTS.format("(select max(o.ip) from raw.web_events as o)")
+    ),
     "legal_basis": in_register("legal_basis: [eu-gdpr:A6-1-c]", "legal_basis: [eu-gdpr:A6-1-a-consent]"),
     "erasure_exception": in_register("erasure_exception: Art 17(3)(e)", ""),
     "period_missing": in_register("periods: {archive: P7Y}", "periods: {vault: P7Y}"),
