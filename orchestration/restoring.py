@@ -5,9 +5,11 @@ Finds keys, policy and files; what is replayed and erased is `assets.erasure`'s.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from assets.erasure.erasing import Erasure, erase_own_copies
 from assets.erasure.restoring import (
@@ -21,6 +23,7 @@ from assets.erasure.restoring import (
 )
 from assets.ingest.tables import prepare
 from assets.manifests.signatures import PublicKey
+from assets.rights.registers import journal
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseError, WarehouseLocked
 from orchestration.opening import PUBLIC_KEY, load_policy, open_file
@@ -44,10 +47,11 @@ def _restored(site: Site, settings: Settings, file: Path, as_of: date) -> tuple[
     was_there = site.warehouse.exists()
     current = _held(site, settings)
     try:
+        entered = _entered(current)
         target = lay_out(file, site)
         try:
             with open_file(site, settings, target) as warehouse:
-                outcome = _replayed(warehouse, site, settings, as_of)
+                outcome = _replayed(warehouse, site, settings, as_of, entered)
             if current is not None:
                 with suppress(WarehouseError):  # a damaged one makes way as it is
                     current.checkpoint()  # its log goes first, and a kill may come right after
@@ -67,10 +71,22 @@ def replay_here(site: Site, settings: Settings, as_of: date) -> tuple[Replayed, 
         return _replayed(warehouse, site, settings, as_of)
 
 
-def _replayed(warehouse: Warehouse, site: Site, settings: Settings, as_of: date) -> tuple[Replayed, Erasure]:
+def _entered(current: Warehouse | None) -> list[dict[str, Any]]:
+    """What people have entered in the warehouse that makes way, as far as it can be read."""
+    if current is None:
+        return []
+    try:
+        return journal(current)
+    except WarehouseError:
+        return []
+
+
+def _replayed(
+    warehouse: Warehouse, site: Site, settings: Settings, as_of: date, entered: Sequence[Mapping[str, Any]] = ()
+) -> tuple[Replayed, Erasure]:
     policy = load_policy(settings)
     prepare(warehouse, policy)
-    recorded = replay(warehouse, policy, site, PublicKey.load(site.keys / PUBLIC_KEY))
+    recorded = replay(warehouse, policy, site, PublicKey.load(site.keys / PUBLIC_KEY), entered)
     keeping = settings.keeping
     erased = erase_own_copies(
         warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue,

@@ -203,7 +203,9 @@ def require_replayed(warehouse: Warehouse, site: Site) -> None:
         )
 
 
-def replay(warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey) -> Replayed:
+def replay(
+    warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey, journal: Sequence[Mapping[str, Any]] = ()
+) -> Replayed:
     """Record every manifest of the outbox that the ledger does not know, oldest first, as if sealed here.
 
     All or nothing. What an order about a whole record named field by field is not in the manifest: all its fields
@@ -223,8 +225,9 @@ def replay(warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey) -> 
         items = sum(_record(warehouse, folder, document) for folder, document in chained)
         entries = read_chain(site, key).entries
         _follow_log(warehouse, entries)
-        journal = {entry["subject"]: entry["facts"] for entry in entries if entry["kind"] == "office"}
-        forgotten = go_on_from(warehouse, list(journal.values()))
+        logged = [entry["facts"] for entry in entries if entry["kind"] == "office"]
+        lines = {line["sequence"]: line for line in (*logged, *journal)}
+        forgotten = go_on_from(warehouse, list(lines.values()))
     return Replayed(len(chained), items, tuple(forgotten))
 
 

@@ -21,6 +21,7 @@ from assets.evidence.entries import facts_fit
 from assets.evidence.verify_bundle import canonical
 from assets.manifests import ledger
 from assets.manifests.signatures import Signer
+from assets.rights.registers import journal
 from assets.site import Site
 from assets.warehouse import Warehouse
 
@@ -221,12 +222,5 @@ def _office(warehouse: Warehouse) -> Iterator[Told]:
 
     An entry of the site's own is named by its number; a delivered one is not: the office may write anything there.
     """
-    if not warehouse.exists("office", "events"):
-        return
-    rows = warehouse.records(
-        "select sequence, strftime(happened_at, '%Y-%m-%dT%H:%M:%SZ') as happened_at, register, event, code, "
-        "case when regexp_full_match(entry_id, 'site-[hr][0-9]+([.][0-9]+)?') then entry_id end as entry "
-        "from office.events order by sequence"
-    )
-    for row in rows:
+    for row in journal(warehouse):
         yield "office", f"office/{row['sequence']}", row

@@ -165,8 +165,19 @@ class Forgotten:
     happened_at: str
 
 
+def journal(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """The journal's lines, in the form in which the evidence tells them; an entry of the site's own by its number."""
+    if not warehouse.exists("office", "events"):
+        return []
+    return warehouse.records(
+        "select sequence, strftime(happened_at, '%Y-%m-%dT%H:%M:%SZ') as happened_at, register, event, code, "
+        "case when regexp_full_match(entry_id, 'site-[hr][0-9]+([.][0-9]+)?') then entry_id end as entry "
+        "from office.events order by sequence"
+    )
+
+
 def go_on_from(warehouse: Warehouse, known: Sequence[Mapping[str, Any]]) -> list[Forgotten]:
-    """Take lines up into the journal that come after its last one, as the evidence tells them; what was lost with them.
+    """Take lines that come after its last one up into the journal, as `journal` has them; what was lost with them.
 
     No number of an entry that was lost is given again. Lines about readings are whole by themselves.
     """

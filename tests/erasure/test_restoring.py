@@ -489,7 +489,11 @@ def test_what_was_entered_since_the_backup_is_named_and_its_number_not_given_aga
         assert warehouse.rows(query) == journal
         assert registers.next_id(warehouse, "holds") == "site-h2"
         assert record(warehouse, site, signer, AT.astimezone(UTC)).written.get("office") is None
+        registers.enter(warehouse, "holds", [{"hold_id": "site-h2", **at}], AT, "placed")  # and no run tells the log
     assert main(["restore", "--replay", "--as-of", str(DAY), "--site", str(site.path)]) == 0
+    capsys.readouterr()
+    assert main(["restore", str(file), "--as-of", str(DAY), "--site", str(site.path)]) == 4
+    assert "hold site-h1 (placed 2026-11-25), hold site-h2 (placed 2026-11-25). Enter" in capsys.readouterr().err
 
 
 def test_backups_may_lie_on_another_disk(site: Site, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
