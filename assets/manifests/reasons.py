@@ -23,14 +23,15 @@ from assets.warehouse import Warehouse
 
 def prepare(warehouse: Warehouse, as_of: date) -> None:
     """Make what `because` and `kept` are looked up from, for the items of `manifest.changed_items`."""
+    words = _words_of_claims(warehouse)
     warehouse.run(_PURPOSES)
-    warehouse.run(_as_claims_say(warehouse, _SLOTS))
+    warehouse.run(_comparing(words, _SLOTS))
     slots = _numbers(warehouse, "claim_slots", "slot")
     starts = "".join(f", max(case when slot = {slot} then start end) as start_{slot}" for slot in slots)
     warehouse.run(_STARTS.replace("$starts", starts))
     days = "".join(f", max(case when slot = {slot} then ended_on end) as ended_{slot}" for slot in slots)
-    warehouse.run(_as_claims_say(warehouse, _ENDED.replace("$days", days)), {"as_of": as_of})
-    warehouse.run(_as_claims_say(warehouse, _KEPT))
+    warehouse.run(_comparing(words, _ENDED.replace("$days", days)), {"as_of": as_of})
+    warehouse.run(_comparing(words, _KEPT))
     warehouse.run(_KEPT_TEXTS)
     warehouse.run(_KEPT_ENTRIES)
     columns = "".join(f", max(case when nth = {nth} then entry end) as entry_{nth}" for nth in _entries(warehouse))
@@ -74,11 +75,16 @@ def kept(warehouse: Warehouse) -> tuple[str, str]:
     )
 
 
-def _as_claims_say(warehouse: Warehouse, statement: str) -> str:
-    """The statement, comparing words with those of the claims as what they are there: millions do not become text."""
+def _words_of_claims(warehouse: Warehouse) -> dict[str, str]:
+    """What the claims' words are there, by their place in a statement."""
     described = warehouse.rows("describe select record_type, purpose from manifest.claim_bits")
-    for name, (_, kind, *_) in zip(("$record_type", "$purpose"), described, strict=True):
-        statement = statement.replace(name, kind)
+    return {place: kind for place, (_, kind, *_) in zip(("$record_type", "$purpose"), described, strict=True)}
+
+
+def _comparing(words: dict[str, str], statement: str) -> str:
+    """The statement, comparing words with those of the claims as what they are there: millions do not become text."""
+    for place, kind in words.items():
+        statement = statement.replace(place, kind)
     return statement
 
 
