@@ -22,16 +22,28 @@ from tests.delivery.sealed import Sealed
 SFTP_SERVER = Path("/usr/lib/openssh/sftp-server")
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site of sealed manifests, closed: to be copied."""
+    made = Sealed.kept_in(tmp_path_factory.mktemp("kept") / "site")
+    made.warehouse.close()
+    return made.site.path
+
+
 @pytest.fixture(scope="module")
-def parcels(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
+def parcels(kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sealed]:
     """Sealed manifests that no test changes."""
-    return Sealed(tmp_path_factory.mktemp("parcels") / "site")
+    copied = Sealed.copied(kept, tmp_path_factory.mktemp("parcels") / "site")
+    yield copied
+    copied.warehouse.close()
 
 
 @pytest.fixture
-def sealed(tmp_path: Path) -> Sealed:
+def sealed(kept: Path, tmp_path: Path) -> Iterator[Sealed]:
     """Sealed manifests of a test's own."""
-    return Sealed(tmp_path / "site")
+    copied = Sealed.copied(kept, tmp_path / "site")
+    yield copied
+    copied.warehouse.close()
 
 
 @dataclass(frozen=True)

@@ -71,9 +71,12 @@ class Company:
 
     @classmethod
     def opened(cls, warehouse: Warehouse) -> Company:
-        """The company of a warehouse that another process filled."""
+        """The company of a warehouse that was filled before."""
         company = cls.__new__(cls)
         company.warehouse = warehouse
+        rows = warehouse.rows("select record_type, record_key, row_id from core.records order by row_id")
+        company._rows = {(record_type, key): row_id for record_type, key, row_id in rows}
+        company._random, company._shuffled = random.Random(0), False
         return company
 
     def add(self, record_type: str, key: str, **values: Any) -> None:
