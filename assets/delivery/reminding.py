@@ -166,13 +166,26 @@ select item_id from manifest.items
 where manifest_id in (select manifest_id from postponed where item_id is null)
 """
 
-#: What is to be answered by a day, but for what has come to its end.
+#: What is to be answered by a day, but for what has come to its end, and what was acknowledged: only an export that
+#: contradicts it leads on from there. Else a night went on looking at every item that was ever answered.
 _TO_BE_ANSWERED = """
-select items.item_id from manifest.items as items
-where items.respond_by <= $until and not exists (
-    select 1 from manifest.events as events
-    where events.item_id = items.item_id and events.state in ('verified', 'cancelled')
+with settled as (
+    select item_id from manifest.events
+    where item_id is not null and (
+        state in ('verified', 'cancelled')
+        or (
+            state in ('done', 'already_absent')
+            and item_id not in (
+                select item_id from manifest.events where state = 'discrepancy' and item_id is not null
+            )
+            and manifest_id not in (
+                select manifest_id from manifest.events where state = 'discrepancy' and item_id is null
+            )
+        )
+    )
 )
+select items.item_id from manifest.items as items
+where items.respond_by <= $until and not exists (select 1 from settled where settled.item_id = items.item_id)
 """
 
 
@@ -183,18 +196,18 @@ def remind(warehouse: Warehouse, as_of: date) -> list[Reminder]:
     """
     ledger.prepare(warehouse)
     with warehouse.transaction():
-        ask_of_items(warehouse, _TO_BE_ANSWERED, {"until": as_of})
-        record_selected(
-            warehouse,
-            "select manifest_id, item_id, 'overdue' as state, cast($as_of as date) as on_day, 'clock' as origin "
-            f"from ({among_items()}) where state in ('delivered', 'accepted', 'queued') and respond_by < $as_of",
-            {"as_of": as_of},
-        )
-        ask_of_items(
-            warehouse,
-            f"{_TO_BE_ANSWERED} union all from ({_POSTPONED})",
-            {"until": as_of + timedelta(days=NEARING_DAYS)},
-        )
+        if _is_any_to_be_answered(warehouse, as_of) and ask_of_items(warehouse, _TO_BE_ANSWERED, {"until": as_of}):
+            record_selected(
+                warehouse,
+                "select manifest_id, item_id, 'overdue' as state, cast($as_of as date) as on_day, 'clock' as origin "
+                f"from ({among_items()}) where state in ('delivered', 'accepted', 'queued') and respond_by < $as_of",
+                {"as_of": as_of},
+            )
+        near = as_of + timedelta(days=NEARING_DAYS)
+        if _is_any_to_be_answered(warehouse, near):
+            ask_of_items(warehouse, f"from ({_TO_BE_ANSWERED}) union all from ({_POSTPONED})", {"until": near})
+        else:
+            ask_of_items(warehouse, _POSTPONED)
         warehouse.run(
             f"create or replace table manifest.reminders as {_REMINDERS.over({'manifest.item_states': among_items()})}",
             {"as_of": as_of, "near": NEARING_DAYS, "long": LONG_LATE_DAYS},
@@ -204,3 +217,8 @@ def remind(warehouse: Warehouse, as_of: date) -> list[Reminder]:
         "order by due_on, system, manifest_id, owner"
     )
     return [Reminder(*row) for row in rows]
+
+
+def _is_any_to_be_answered(warehouse: Warehouse, until: date) -> bool:
+    """Whether any item, answered or not, is to be answered by a day: asked of the items' days alone."""
+    return bool(warehouse.value("select count(*) from manifest.items where respond_by <= $until", {"until": until}))

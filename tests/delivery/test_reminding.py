@@ -9,7 +9,7 @@ import pytest
 
 from assets.delivery.approving import cancel
 from assets.delivery.reminding import Reminder, fall_due, remind
-from assets.delivery.states import STATES, Event, record
+from assets.delivery.states import BY_NAME, STATES, Event, record
 from assets.manifests import ledger
 from assets.models import SQL, Model
 from assets.warehouse import Warehouse
@@ -200,6 +200,19 @@ def test_a_lie_is_told_anew_too(company: Company) -> None:
     answer(company, "C1", "discrepancy", DAY + timedelta(days=3), reason="still_there")
     assert fall_due(company.warehouse, DAY + timedelta(days=33)) == 1
     assert len(company.propose(DAY + timedelta(days=33), OUTCOME)) == 1
+
+
+def test_what_was_acknowledged_is_waited_for_no_more_unless_it_was_contradicted(company: Company) -> None:
+    for state in ("done", "discrepancy", "refused", "accepted"):
+        answer(company, "C1", state)
+    answer(company, "C2", "done")
+    remind(company.warehouse, RESPOND_BY + timedelta(days=1))
+    assert states(company) == {"C0": "overdue", "C1": "overdue", "C2": "done"}
+
+
+def test_only_a_contradiction_leads_on_from_what_was_acknowledged() -> None:
+    """Who is to be reminded is looked for among what was not, or was contradicted since."""
+    assert {step for name in ("done", "already_absent") for step in BY_NAME[name].steps} == {"verified", "discrepancy"}
 
 
 def test_who_starts_from_what_is_near_reminds_of_what_a_look_at_every_item_would() -> None:
