@@ -52,6 +52,8 @@ from tests.oracle.companies import random_company
 from tests.oracle.evaluator import TABLES
 
 RESPOND_WITHIN = 10
+#: How often a day has one more run, as of a day that is past.
+AS_OF_THE_PAST = 0.06
 REQUEST_KINDS = ("objection", "erasure", "termination", "restriction", "withdrawal", "rectification")
 
 
@@ -97,7 +99,7 @@ class Life:
                         for each in self.policy.contracts.values()}  # fmt: skip
         self._found()
         self.number = 0
-        self.run_of_day = 0
+        self.run_of_day, self.days_back = 0, 0
         self.lots: dict[str, Random] = {}
         self.proofs_seen = 0
         self.kept: list[Kept] = []
@@ -159,6 +161,16 @@ class Life:
             self._happen()
             self._export()
             self._night()
+        if self.random.random() < AS_OF_THE_PAST:
+            self.days_back = self.random.choice((1, 30, 400))
+            self.tell(f"--- {self.day}, as of {self.as_of}")
+            self._night()
+            self.days_back = 0
+
+    @property
+    def as_of(self) -> date:
+        """The day as of which a night is: the day itself, or one that is past."""
+        return self.day - timedelta(days=self.days_back)
 
     def _at(self, hour: int) -> datetime:
         """An instant of the day, by the hours of its first run."""
@@ -367,7 +379,7 @@ class Life:
         self._night()
 
     def _steps(self, out: dict[str, Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
-        warehouse, policy, day = self.warehouse, self.policy, self.day
+        warehouse, policy, day = self.warehouse, self.policy, self.as_of
         rules = Rules(self.random.choice(("automatic", "automatic", "required")))
         yield "publish", lambda: policy.publish(warehouse)
         yield "ingest", lambda: ingest(warehouse, policy, self.site, as_of=day)
@@ -390,18 +402,18 @@ class Life:
 
     def _seal(self) -> Any:
         return seal(
-            self.warehouse, self.policy, self.site, self.signer, as_of=self.day, issued_at=self._at(3),
+            self.warehouse, self.policy, self.site, self.signer, as_of=self.as_of, issued_at=self._at(3),
             respond_within_days=RESPOND_WITHIN,
         )  # fmt: skip
 
     def _seal_again(self) -> Any:
         """The day's proposal and seal once more: nothing is told twice."""
-        propose(self.warehouse, self.policy, self.day)
+        propose(self.warehouse, self.policy, self.as_of)
         return self._seal()
 
     def _approve(self, rules: Rules) -> None:
         """What may go by itself; of what waits, a person approves some, cancels some and leaves some."""
-        day = self.day
+        day = self.as_of
         approve_automatically(self.warehouse, rules, on_day=day, at=self._at(3))
         for manifest_id, state, may_have_arrived in self._waiting():
             roll = self.random.random()
@@ -417,7 +429,7 @@ class Life:
         lines = Lines(self.seed, self._transports(), self.lots)
         try:
             return deliver_checked(
-                self.warehouse, self.policy, self.site, lines, door, as_of=self.day, clock=lambda: self._at(4),
+                self.warehouse, self.policy, self.site, lines, door, as_of=self.as_of, clock=lambda: self._at(4),
             )  # fmt: skip
         finally:
             self.story += sorted(lines.broken)
@@ -464,7 +476,7 @@ class Life:
                 ))  # fmt: skip
         self._look()
         with periods(self.periods):
-            self.model.decide(self.day)
+            self.model.decide(self.as_of)
         self._check(out, before)
 
     # -- what is looked at ------------------------------------------------------------------------------------------
