@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import isodate
-from dagster import ConfigurableResource, Failure, InitResourceContext, resource
+from dagster import ConfigurableResource, DagsterInstance, Failure, InitResourceContext, resource
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 from pydantic import Field
 from sqlalchemy.exc import DBAPIError
@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from assets.catalogue.assets import clear_failures
 from assets.delivery.assets import Door
 from assets.erasure.periods import Periods
+from assets.errors import BadInput
 from assets.ingest.limits import Limits
 from assets.manifests.signatures import Signer
 from assets.policy import Policy
@@ -108,6 +109,9 @@ class DayResource(ConfigurableResource[date]):
             zone = Settings.load(Site(Path(self.path))).zone
         tagged = run.tags.get(AS_OF_TAG, "")
         given = self.day or (tagged if run.root_run_id else "")
+        if not given and not tagged and context.instance is not None and run.job_name not in _DECISIONS:
+            with _mended_or_retried(context):
+                require_clock_that_goes_on(context.instance, run.run_id, created_at(context))
         day = parsed_day(given) if given else created_at(context).astimezone(zone).date()
         if tagged != day.isoformat() and context.instance is not None:
             context.instance.add_run_tags(run.run_id, {AS_OF_TAG: day.isoformat()})
@@ -293,6 +297,39 @@ def created_at(context: InitResourceContext) -> datetime:
     if record is None:
         raise Failure("The run is not in the run history, so it has no day of its own: give as_of.")
     return record.create_timestamp.astimezone(UTC)
+
+
+#: Jobs that note what a person decided: for them the day is a record.
+_DECISIONS = ("approve_manifest", "cancel_manifest")
+#: How far apart the clocks of two machines that run the same site may be.
+_CLOCKS_DIFFER = timedelta(hours=1)
+#: Among how many of the last runs the last one that had a day is looked for.
+_LAST_RUNS = 50
+
+
+def require_clock_that_goes_on(history: DagsterInstance, run_id: str, now: datetime) -> None:
+    """Refuse to take the day from a clock that has been set back: holds and objections of late would not count.
+
+    Args:
+        history: of the site.
+        run_id: the run that would take its day from it.
+        now: when that run is created.
+
+    Raises:
+        BadInput: a run before this one was created later than it.
+    """
+    for record in history.get_run_records(limit=_LAST_RUNS):
+        earlier = record.dagster_run
+        if earlier.run_id == run_id or AS_OF_TAG not in earlier.tags:
+            continue
+        began = record.create_timestamp.astimezone(UTC)
+        if began > now + _CLOCKS_DIFFER:
+            raise BadInput(
+                f"The clock says {now:%Y-%m-%d %H:%M} UTC, and the run before it began at {began:%Y-%m-%d %H:%M}: it "
+                "was set back, or was ahead. Set it, then run; where it is right now, run once with --as-of and the "
+                "day (as_of in the web UI)."
+            )
+        return
 
 
 @contextmanager

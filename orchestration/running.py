@@ -10,7 +10,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -107,11 +107,13 @@ def _run(
 ) -> CycleOutcome:  # fmt: skip
     from orchestration.definitions import build_definitions
     from orchestration.history import run_history
-    from orchestration.resources import BY_TAG
+    from orchestration.resources import BY_TAG, require_clock_that_goes_on
 
     settings = Settings.load(require_site(site))
     policy = load_policy(settings)
     with open_warehouse(site, settings) as warehouse, run_history(site) as instance:
+        if config.get("as_of") == "":
+            require_clock_that_goes_on(instance, "", datetime.now(UTC))
         opened = {"warehouse": warehouse, "policy": policy}
         definitions = build_definitions(site=site.path, policy=policy, resource_overrides=opened)
         chosen = definitions.resolve_job_def(job)
