@@ -7,6 +7,7 @@ with a dot is never a system.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -290,5 +291,10 @@ def _disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        mend = _ON_ONE_DISK if error.errno == errno.EXDEV else "Make room or mend the folder's rights"
         raise SealingFailed(f"The outbox cannot be written ({error.strerror}): nothing of this manifest was sealed. "
-                            "Make room or mend the folder's rights, then run again.") from error  # fmt: skip
+                            f"{mend}, then run again.") from error  # fmt: skip
+
+
+#: A folder of the outbox that is mounted by itself cannot be renamed into.
+_ON_ONE_DISK = "Mount outbox/ as a whole, not one system's folder in it; a transport delivers to another disk"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,8 @@ def export(
     from orchestration.opening import PUBLIC_KEY, load_policy, load_signer
 
     written = write(chosen, load_policy(settings), load_signer(chosen), chosen.keys / PUBLIC_KEY, target)
-    say(f"{written} holds the evidence. Check it with `gallring evidence verify {written}`, or, without Gallring, with "
+    quoted = shlex.quote(str(written))
+    say(f"{written} holds the evidence. Check it with `gallring evidence verify {quoted}`, or, without Gallring, with "
         "the verify_bundle.py in it.")  # fmt: skip
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -439,3 +441,15 @@ def test_a_site_and_a_signer_come_together(office: Office) -> None:
         seal(company.warehouse, POLICY, office.site, None, as_of=DAY, issued_at=ISSUED_AT)
     with pytest.raises(ValueError, match="time zone"):
         seal(company.warehouse, POLICY, office.site, office.signer, as_of=DAY, issued_at=datetime(2025, 2, 1))
+
+
+def test_a_folder_of_the_outbox_on_another_disk_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    (tmp_path / ".sealing").mkdir()
+    monkeypatch.setattr(os, "rename", refused)
+    with pytest.raises(SealingFailed, match="Mount outbox/ as a whole"):
+        folders.put_in_place(tmp_path / ".sealing", tmp_path / "crm" / "M1")
