@@ -107,12 +107,16 @@ def make_history(site: Site) -> None:
             shutil.rmtree(left)
         made = Path(tempfile.mkdtemp(dir=folder, prefix=_HALF_MADE))
         try:
-            DagsterSqliteStorage(str(made)).dispose()
+            _make_files(made)
             for name in _FOLDERS:
                 _name(made / name, folder / name)
         finally:
             shutil.rmtree(made)
         flush(folder)
+
+
+def _make_files(folder: Path) -> None:
+    DagsterSqliteStorage(str(folder)).dispose()
 
 
 def _is_made(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The order of the test files, how many threads DuckDB has here, and when garbage is looked for.
+"""The order of the test files, and what is other here than outside: threads, garbage, and the making of a history.
 
 Those that take longest go first, so that no worker is left alone with one at the end: `make tests` hands files to its
 workers in this order. Those that wait for a fixture of another file (the tutorial's sites, a cycled site) stand apart
@@ -8,7 +8,11 @@ from it. Within a file tests keep their order.
 from __future__ import annotations
 
 import gc
+import shutil
+import sys
+import threading
 from collections.abc import Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +72,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first. The others stay as they were collected."""
     places = {ROOT / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _history_is_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The empty files of Dagster's history, made once in this process, and copied for each site.
+
+    Where no test is about sites, nothing of Dagster is imported for it. `tests.orchestration.test_history` makes them
+    each time, and so does every process of its own.
+    """
+    history = sys.modules.get("orchestration.history")
+    if history is None:
+        yield
+        return
+    make, template, alone = history._make_files, tmp_path_factory.getbasetemp() / "history-made", threading.Lock()
+
+    @wraps(make)
+    def copy(folder: Path) -> None:
+        with alone:
+            if not template.exists():
+                begun = tmp_path_factory.mktemp("history")
+                make(begun)
+                begun.rename(template)
+        shutil.copytree(template, folder, dirs_exist_ok=True)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(history, "_make_files", copy)
+        yield

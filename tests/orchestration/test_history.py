@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -54,6 +55,11 @@ def a_step() -> None:
 @job
 def short_job() -> None:
     a_step()
+
+
+@pytest.fixture(autouse=True)
+def _made_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history_module, "_make_files", unwrap(history_module._make_files))
 
 
 def _site(folder: Path) -> Site:
