@@ -92,6 +92,7 @@ def seal(
         raise ValueError("issued_at needs an instant with its time zone.")
     refusals = _refusals(warehouse, policy, as_of)
     if site is not None and not any(refusal.rule == gate.UNREADABLE for refusal in refusals):
+        ledger.prepare(warehouse)  # the proposal may be an earlier version's, where a run goes on from here
         folders.restore(warehouse, site)
     withheld = {refusal.system for refusal in refusals if refusal.withholds_system_only}
     if any(not refusal.withholds_system_only for refusal in refusals):

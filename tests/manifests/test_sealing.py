@@ -86,6 +86,14 @@ def test_nothing_about_a_person_leaves_but_the_key(office: Office) -> None:
     assert not [value for value in VALUES.values() if value in everything]
 
 
+def test_what_an_earlier_version_proposed_is_sealed(office: Office) -> None:
+    company = made()
+    company.propose(DAY, OUTCOMES)
+    company.warehouse.run("alter table manifest.manifests drop column table_sha256")
+    assert company.seal(DAY, office).refusals == ()
+    assert company.warehouse.value("select count(*) from manifest.manifests where table_sha256 is null") == 0
+
+
 def test_a_second_sealing_finds_nothing_to_do(office: Office) -> None:
     company = made()
     company.night(DAY, OUTCOMES, office)
