@@ -145,7 +145,7 @@ def _delivering() -> AssetsDefinition:
         group=GROUP,
         description="Approved manifests that reached their system today, and those that did not, with a code. "
         "Grain: a manifest.",
-        deps=["manifest.approvals", "retention.dispositions", "triggers.restricted_records"],
+        deps=["intake.blocks", "manifest.approvals", "retention.dispositions", "triggers.restricted_records"],
     )
 
     @multi_asset(

@@ -10,6 +10,7 @@ source of web events alone holds back itself and the partners that are told abou
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -239,20 +240,32 @@ def _broken(warehouse: Warehouse, rule: str, day: object) -> list[Refusal]:
 
 def _blocked(warehouse: Warehouse) -> list[Refusal]:
     """One refusal per system with news that depends on a source whose delivery is blocked."""
-    blocks = warehouse.rows("select source, table_name, reason from intake.blocks order by all")
     news = warehouse.rows(
         "select proposed.system, list_sort(list(distinct coalesce(records.source, proposed.system))) "
         "from manifest.proposed as proposed left join policy.records as records "
         "on records.record_type = proposed.record_type group by proposed.system order by proposed.system"
     )
+    held = held_by_blocks(warehouse, dict(news))
+    return [Refusal(BLOCKED, system, len(blocks), blocks[0]) for system, blocks in held.items()]
+
+
+def held_by_blocks(warehouse: Warehouse, sources: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+    """The systems that are held back by a delivery that is blocked, each with what is blocked: `source/table: reason`.
+
+    Args:
+        warehouse: with `intake.blocks` as of the day.
+        sources: of each system in question the sources whose records its items are about.
+    """
+    blocks = warehouse.rows("select source, table_name, reason from intake.blocks order by all")
+    if not blocks:
+        return {}
     by_themselves = _sources_that_decide_about_themselves(warehouse)
-    found = []
-    for system, sources in news:
-        holding = [block for block in blocks if block[0] not in by_themselves or block[0] in sources]
-        if holding:
-            source, table_name, reason = holding[0]
-            found.append(Refusal(BLOCKED, system, len(holding), f"{source}/{table_name}: {reason}"))
-    return found
+    held = {
+        system: [f"{source}/{table_name}: {reason}" for source, table_name, reason in blocks
+                 if source not in by_themselves or source in about]
+        for system, about in sources.items()
+    }  # fmt: skip
+    return {system: found for system, found in held.items() if found}
 
 
 def _sources_that_decide_about_themselves(warehouse: Warehouse) -> set[str]:

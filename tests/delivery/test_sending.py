@@ -75,6 +75,45 @@ def test_a_cancelled_one_in_between_is_told_so_that_the_chain_has_no_hole(sealed
     assert set(sealed.states(first)) == {"cancelled"}
 
 
+def test_an_order_waits_while_a_source_that_it_depends_on_is_blocked(sealed: Sealed) -> None:
+    """What the silent source would have said of it is not known, however long ago it was approved."""
+    sealed.step("approved")
+    block(sealed, "web", "events")
+    crm, web = Counting(), Counting()
+    report = send(sealed, crm=crm, web=web)
+    assert (crm.got, web.tries) == (sealed.manifests("crm"), 0)  # web events decide about nothing but themselves
+    assert [(each.system, each.code, each.passes) for each in report.waiting] == [("web", "blocked_delivery", True)]
+    assert "web/events: stale" in report.waiting[0].message
+    sealed.warehouse.run("delete from intake.blocks")
+    assert [each.system for each in send(sealed, crm=crm, web=web).delivered] == ["web"]
+
+
+def test_a_block_of_what_decides_about_others_keeps_every_order(sealed: Sealed) -> None:
+    sealed.step("approved")
+    block(sealed, "orders", "holds")
+    crm, web = Counting(), Counting()
+    report = send(sealed, crm=crm, web=web)
+    assert (crm.tries, web.tries, report.delivered) == (0, 0, ())
+    assert {each.manifest_id for each in report.waiting} == {*sealed.manifests("crm"), *sealed.manifests("web")}
+
+
+@pytest.mark.parametrize("action", ["lift", "restrict"])
+def test_what_keeps_data_does_not_wait_for_a_source_that_is_blocked(sealed: Sealed, action: str) -> None:
+    sealed.step("approved")
+    block(sealed, "orders", "holds")
+    second = sealed.manifests("crm")[1]
+    sealed.warehouse.run("update manifest.items set action = $action where manifest_id = $id",
+                         {"action": action, "id": second})  # fmt: skip
+    crm, web = Counting(), Counting()
+    report = send(sealed, crm=crm, web=web)
+    assert (crm.got, web.tries) == (sealed.manifests("crm"), 0)
+    assert [each.system for each in report.waiting] == ["web"]
+
+
+def block(sealed: Sealed, source: str, table: str) -> None:
+    sealed.warehouse.insert("intake.blocks", ("source", "table_name", "reason"), [(source, table, "stale")])
+
+
 @pytest.mark.parametrize(
     ("name", "how"),
     [
