@@ -5,11 +5,9 @@ Finds keys, policy and files; what is replayed and erased is `assets.erasure`'s.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from assets.erasure.erasing import Erasure, erase_own_copies
 from assets.erasure.restoring import (
@@ -23,7 +21,7 @@ from assets.erasure.restoring import (
 )
 from assets.ingest.tables import prepare
 from assets.manifests.signatures import PublicKey
-from assets.rights.registers import journal
+from assets.rights.registers import Entered, entered
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseError, WarehouseLocked
 from orchestration.opening import PUBLIC_KEY, load_policy, open_file
@@ -47,11 +45,11 @@ def _restored(site: Site, settings: Settings, file: Path, as_of: date) -> tuple[
     was_there = site.warehouse.exists()
     current = _held(site, settings)
     try:
-        entered = _entered(current)
+        since = _entered(current)
         target = lay_out(file, site)
         try:
             with open_file(site, settings, target) as warehouse:
-                outcome = _replayed(warehouse, site, settings, as_of, entered)
+                outcome = _replayed(warehouse, site, settings, as_of, since)
             if current is not None:
                 with suppress(WarehouseError):  # a damaged one makes way as it is
                     current.checkpoint()  # its log goes first, and a kill may come right after
@@ -71,22 +69,22 @@ def replay_here(site: Site, settings: Settings, as_of: date) -> tuple[Replayed, 
         return _replayed(warehouse, site, settings, as_of)
 
 
-def _entered(current: Warehouse | None) -> list[dict[str, Any]]:
-    """What people have entered in the warehouse that makes way, as far as it can be read."""
+def _entered(current: Warehouse | None) -> Entered:
+    """What people have entered in the warehouse that makes way; nothing where it cannot be read."""
     if current is None:
-        return []
+        return Entered()
     try:
-        return journal(current)
+        return entered(current)
     except WarehouseError:
-        return []
+        return Entered()
 
 
 def _replayed(
-    warehouse: Warehouse, site: Site, settings: Settings, as_of: date, entered: Sequence[Mapping[str, Any]] = ()
+    warehouse: Warehouse, site: Site, settings: Settings, as_of: date, since: Entered | None = None
 ) -> tuple[Replayed, Erasure]:
     policy = load_policy(settings)
     prepare(warehouse, policy)
-    recorded = replay(warehouse, policy, site, PublicKey.load(site.keys / PUBLIC_KEY), entered)
+    recorded = replay(warehouse, policy, site, PublicKey.load(site.keys / PUBLIC_KEY), since or Entered())
     keeping = settings.keeping
     erased = erase_own_copies(
         warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue,

@@ -30,7 +30,7 @@ from assets.manifests import documents, fields, ledger, told
 from assets.manifests.signatures import PublicKey
 from assets.manifests.verifying import verify
 from assets.policy import Policy
-from assets.rights.registers import Forgotten, go_on_from
+from assets.rights.registers import Entered, Forgotten, go_on_from, take_over
 from assets.site import Site
 from assets.warehouse import REWRITING, Warehouse, WarehouseLocked, WrittenCopy, discard_database, literal
 from assets.writing import discard_half_written, flush
@@ -38,6 +38,7 @@ from assets.writing import put_in_place as give_name
 
 RESTORING = ".restoring"
 _SHOWN = 12
+_NOTHING_ENTERED = Entered()
 
 
 class NotReplayed(GallringError):
@@ -48,13 +49,18 @@ class NotReplayed(GallringError):
 class Replayed:
     """What a replay recorded again: manifests that the outbox held and the ledger did not, and their items.
 
-    `forgotten`: what people entered at the site since the backup, as far as the evidence log tells that they did; what
-    it was nobody knows here any more.
+    Attributes:
+        manifests: how many.
+        items: theirs.
+        forgotten: what people entered at the site since the backup, as far as the evidence log tells that they did;
+            what it was nobody knows here any more.
+        taken_over: how many such steps came along from the warehouse that made way.
     """
 
     manifests: int = 0
     items: int = 0
     forgotten: tuple[Forgotten, ...] = ()
+    taken_over: int = 0
 
 
 # -- backups -----------------------------------------------------------------------------------------------------------
@@ -204,14 +210,15 @@ def require_replayed(warehouse: Warehouse, site: Site) -> None:
 
 
 def replay(
-    warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey, journal: Sequence[Mapping[str, Any]] = ()
+    warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey, entered: Entered = _NOTHING_ENTERED
 ) -> Replayed:
     """Record every manifest of the outbox that the ledger does not know, oldest first, as if sealed here.
 
     All or nothing. What an order about a whole record named field by field is not in the manifest: all its fields
     count as ordered. What the evidence log tells of whole manifests (approved, delivered, cancelled) is recorded again
-    too; what it does not tell is as it was in the backup, or issued, and may have left all the same. Of holds and
-    requests that were entered since, the log tells that there were some: they are for a person to enter again.
+    too; what it does not tell is as it was in the backup, or issued, and may have left all the same. Holds, requests
+    and decisions on matches that were `entered` since come along; of others the log tells that there were some, and
+    they are for a person to enter again.
 
     Raises:
         BadInput: a manifest does not verify, or its chain does not join on to the ledger's.
@@ -225,10 +232,11 @@ def replay(
         items = sum(_record(warehouse, folder, document) for folder, document in chained)
         entries = read_chain(site, key).entries
         _follow_log(warehouse, entries)
+        taken_over = take_over(warehouse, entered)
         logged = [entry["facts"] for entry in entries if entry["kind"] == "office"]
-        lines = {line["sequence"]: line for line in (*logged, *journal)}
+        lines = {line["sequence"]: line for line in (*logged, *entered.journal)}
         forgotten = go_on_from(warehouse, list(lines.values()))
-    return Replayed(len(chained), items, tuple(forgotten))
+    return Replayed(len(chained), items, tuple(forgotten), taken_over)
 
 
 def _in_order(warehouse: Warehouse, folders: list[Path], key: PublicKey) -> list[tuple[Path, dict[str, Any]]]:

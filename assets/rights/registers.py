@@ -12,7 +12,7 @@ days and instants come in as arguments.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -174,6 +174,52 @@ def journal(warehouse: Warehouse) -> list[dict[str, Any]]:
         "case when regexp_full_match(entry_id, 'site-[hr][0-9]+([.][0-9]+)?') then entry_id end as entry "
         "from office.events order by sequence"
     )
+
+
+@dataclass(frozen=True)
+class Entered:
+    """Everything that a site keeps itself: the journal's lines, as `journal` has them, and each table whole.
+
+    Attributes:
+        journal: the lines, oldest first.
+        tables: of each table of `office.*` its columns and its rows.
+    """
+
+    journal: Sequence[Mapping[str, Any]] = ()
+    tables: Mapping[str, tuple[Sequence[str], Sequence[tuple[Any, ...]]]] = field(default_factory=dict)
+
+
+def entered(warehouse: Warehouse) -> Entered:
+    """What is kept here, for a warehouse of the same site that takes this one's place."""
+    tables = {}
+    for name in _TABLES:
+        if columns := warehouse.columns("office", name):
+            listed = ", ".join(identifier(column) for column in columns)
+            tables[name] = (columns, warehouse.rows(f"select {listed} from office.{name} order by all"))
+    return Entered(journal(warehouse), tables)
+
+
+def take_over(warehouse: Warehouse, later: Entered) -> int:
+    """Put what another warehouse of the site keeps in the place of what this one does, where it went on from here.
+
+    It did where its journal begins with this one's, step for step. Returns how many steps came since; 0 where there
+    were none, or the other has a history of its own: then nothing is changed.
+    """
+    prepare(warehouse)
+    here, there = _steps(journal(warehouse)), _steps(later.journal)
+    if there[: len(here)] != here or len(there) == len(here):
+        return 0
+    with warehouse.transaction():
+        for name, (columns, rows) in later.tables.items():
+            warehouse.run(f"delete from office.{name}")
+            warehouse.insert(f"office.{name}", columns, rows)
+        merge(warehouse)
+    return len(there) - len(here)
+
+
+def _steps(lines: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    """The journal's lines without whom they are about: one place may have forgotten them, and the other not yet."""
+    return [tuple(line[name] for name in ("sequence", "happened_at", "register", "event", "code")) for line in lines]
 
 
 def go_on_from(warehouse: Warehouse, known: Sequence[Mapping[str, Any]]) -> list[Forgotten]:

@@ -57,8 +57,8 @@ def restore(
     Everything that was sealed since is recorded again, and what it ordered erased leaves the warehouse, before the
     backup takes the warehouse's place.
 
-    Exit code 4: holds, requests or decisions on matches that were entered since are lost, and have to be entered again
-    before the next run.
+    Holds, requests and decisions on matches that were entered since come along from the warehouse that makes way. Exit
+    code 4: it cannot be read; they are lost, and have to be entered again before the next run.
     """
     if (file is None) != replay:
         raise BadUsage("Name the backup to bring back, or give --replay for the warehouse that is there; not both.")
@@ -82,6 +82,8 @@ def restore(
 def _tell_restored(replayed: Replayed, erased: Erasure) -> None:
     say(f"Replayed {replayed.manifests} manifests sealed since, with {replayed.items} items.")
     say(f"Erased {erased.fields_erased} values of {erased.records} records that they ordered erased.")
+    if replayed.taken_over:
+        say(f"Took over {replayed.taken_over} steps of holds, requests and matches that were entered since.")
     say("Approvals and cancellations since the backup are not in the outbox: give them again. Next: gallring run.")
 
 
