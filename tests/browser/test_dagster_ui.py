@@ -7,6 +7,7 @@ and the last one stops it.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -189,4 +190,7 @@ def test_nothing_is_left_running_when_it_is_stopped(served: Served) -> None:
     sessions = served.notice()
     served.stop()
     assert sessions
+    deadline = time.monotonic() + 10  # what was killed takes a moment to end
+    while any(still_there(session) for session in sessions) and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert [still_there(session) for session in sessions] == [[] for _ in sessions]
