@@ -44,10 +44,10 @@ class Parts:
             count: answers a SELECT of one number.
         """
         last = count(f"select coalesce(max({self.column}), 0) from {self.tables[0]}")
-        at_once = max(AT_ONCE, min(MOST_AT_ONCE, count(_MEMORY) // BYTES_EACH))
         if last < FEW:
             yield select
             return
+        at_once = max(AT_ONCE, min(MOST_AT_ONCE, count(_MEMORY) // BYTES_EACH))
         for first in range(0, last + 1, at_once):
             inside = f"{self.column} between {first} and {first + at_once - 1}"
             rows = inside if first else f"{inside} or {self.column} is null"
