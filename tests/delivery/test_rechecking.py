@@ -216,19 +216,6 @@ def test_a_person_cancels_what_may_have_arrived(company: Company) -> None:
     assert company.night(later, erase("C1")) == set()
 
 
-def test_a_cancelled_lift_of_what_may_have_arrived_is_told_again(company: Company) -> None:
-    company.night(DAY, erase("C0"))
-    (first,) = sealed(company.warehouse)
-    approve(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
-    company.warehouse.run("insert into manifest.sending values ($id)", {"id": first})
-    cancel(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
-    for day in (NEXT, NEXT + timedelta(days=1)):
-        company.evaluate(day, {})
-        recall(company.warehouse, POLICY, day, at=NOW)
-        assert {(key, action) for _, _, key, action, _ in company.night(day, {})} == {("C0", "lift")}
-        cancel(company.warehouse, sealed(company.warehouse)[-1], by="A. Prover", reason="x", on_day=day, at=NOW)
-
-
 def cut_off_and_cancelled(company: Company) -> None:
     """An order about C0 that a person cancelled after its delivery was cut off: its system may have it."""
     company.night(DAY, erase("C0"))
@@ -236,6 +223,15 @@ def cut_off_and_cancelled(company: Company) -> None:
     approve(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
     company.warehouse.run("insert into manifest.sending values ($id)", {"id": first})
     cancel(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+
+
+def test_a_cancelled_lift_of_what_may_have_arrived_is_told_again(company: Company) -> None:
+    cut_off_and_cancelled(company)
+    for day in (NEXT, NEXT + timedelta(days=1)):
+        company.evaluate(day, {})
+        recall(company.warehouse, POLICY, day, at=NOW)
+        assert {(key, action) for _, _, key, action, _ in company.night(day, {})} == {("C0", "lift")}
+        cancel(company.warehouse, sealed(company.warehouse)[-1], by="A. Prover", reason="x", on_day=day, at=NOW)
 
 
 def test_what_may_have_arrived_is_lifted_on_a_later_day_too(company: Company) -> None:
