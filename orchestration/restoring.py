@@ -21,7 +21,7 @@ from assets.erasure.restoring import (
 )
 from assets.ingest.tables import prepare
 from assets.manifests.signatures import PublicKey
-from assets.rights.registers import Entered, entered
+from assets.rights.registers import NOTHING_ENTERED, Entered, entered
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseError, WarehouseLocked
 from orchestration.opening import PUBLIC_KEY, load_policy, open_file
@@ -72,19 +72,19 @@ def replay_here(site: Site, settings: Settings, as_of: date) -> tuple[Replayed, 
 def _entered(current: Warehouse | None) -> Entered:
     """What people have entered in the warehouse that makes way; nothing where it cannot be read."""
     if current is None:
-        return Entered()
+        return NOTHING_ENTERED
     try:
         return entered(current)
     except WarehouseError:
-        return Entered()
+        return NOTHING_ENTERED
 
 
 def _replayed(
-    warehouse: Warehouse, site: Site, settings: Settings, as_of: date, since: Entered | None = None
+    warehouse: Warehouse, site: Site, settings: Settings, as_of: date, since: Entered = NOTHING_ENTERED
 ) -> tuple[Replayed, Erasure]:
     policy = load_policy(settings)
     prepare(warehouse, policy)
-    recorded = replay(warehouse, policy, site, PublicKey.load(site.keys / PUBLIC_KEY), since or Entered())
+    recorded = replay(warehouse, policy, site, PublicKey.load(site.keys / PUBLIC_KEY), since)
     keeping = settings.keeping
     erased = erase_own_copies(
         warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue,

@@ -30,7 +30,7 @@ from assets.manifests import documents, fields, ledger, told
 from assets.manifests.signatures import PublicKey
 from assets.manifests.verifying import verify
 from assets.policy import Policy
-from assets.rights.registers import Entered, Forgotten, go_on_from, take_over
+from assets.rights.registers import NOTHING_ENTERED, Entered, Forgotten, go_on_from, take_over
 from assets.site import Site
 from assets.warehouse import REWRITING, Warehouse, WarehouseLocked, WrittenCopy, discard_database, literal
 from assets.writing import discard_half_written, flush
@@ -38,7 +38,6 @@ from assets.writing import put_in_place as give_name
 
 RESTORING = ".restoring"
 _SHOWN = 12
-_NOTHING_ENTERED = Entered()
 
 
 class NotReplayed(GallringError):
@@ -210,7 +209,7 @@ def require_replayed(warehouse: Warehouse, site: Site) -> None:
 
 
 def replay(
-    warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey, entered: Entered = _NOTHING_ENTERED
+    warehouse: Warehouse, policy: Policy, site: Site, key: PublicKey, entered: Entered = NOTHING_ENTERED
 ) -> Replayed:
     """Record every manifest of the outbox that the ledger does not know, oldest first, as if sealed here.
 

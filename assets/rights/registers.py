@@ -189,6 +189,10 @@ class Entered:
     tables: Mapping[str, tuple[Sequence[str], Sequence[tuple[Any, ...]]]] = field(default_factory=dict)
 
 
+#: Of a warehouse that nobody has, or that cannot be read.
+NOTHING_ENTERED = Entered()
+
+
 def entered(warehouse: Warehouse) -> Entered:
     """What is kept here, for a warehouse of the same site that takes this one's place."""
     tables = {}

@@ -83,8 +83,8 @@ def _tell_restored(replayed: Replayed, erased: Erasure) -> None:
     say(f"Replayed {replayed.manifests} manifests sealed since, with {replayed.items} items.")
     say(f"Erased {erased.fields_erased} values of {erased.records} records that they ordered erased.")
     if replayed.taken_over:
-        say(f"Took over {replayed.taken_over} steps of holds, requests and matches that were entered since.")
-    say("Approvals and cancellations since the backup are not in the outbox: give them again. Next: gallring run.")
+        say(f"Holds, requests and decisions on matches entered since came along; steps: {replayed.taken_over}.")
+    say("What evidence/ does not tell of approvals and cancellations since has to be given again. Next: gallring run.")
 
 
 #: How a line of the journal is told, by its register.

@@ -489,7 +489,7 @@ def test_what_was_entered_since_the_backup_comes_along(
         kept, journal = warehouse.rows(KEPT_HERE), warehouse.rows(JOURNAL)
     assert restored(site, file) == 0
     told = capsys.readouterr()
-    assert "Took over 2 steps of holds, requests and matches that were entered since." in told.out
+    assert "Holds, requests and decisions on matches entered since came along; steps: 2." in told.out
     assert "K1" not in told.out + told.err
     with opened(site) as warehouse:
         assert (warehouse.rows(KEPT_HERE), warehouse.rows(JOURNAL)) == (kept, journal)
@@ -499,7 +499,7 @@ def test_what_was_entered_since_the_backup_comes_along(
         later = back_up(warehouse, site, made_at=datetime(2026, 11, 26, 3), period="P35D")[0].path
         registers.enter(warehouse, "holds", [{"hold_id": "site-h2", **HELD}], AT, "placed")
     assert restored(site, later) == 0
-    assert "Took over 1 steps" in capsys.readouterr().out
+    assert "came along; steps: 1." in capsys.readouterr().out
     assert restored(site, later) == 0
     with opened(site) as warehouse:
         assert len(warehouse.rows(KEPT_HERE)) == 2
