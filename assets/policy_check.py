@@ -1,7 +1,8 @@
 """Checks a policy before anyone runs it: coverage, SQL, scenarios, periods, legal bases, and words that are published.
 
 Reads the policy alone, no warehouse. A finding is an `error` (the policy cannot be trusted to run) or a `warning`
-(it runs, and a person should look).
+(it runs, and a person should look). What would be published of claims a run looks at anew
+(`require_words_that_name_nobody`): a policy may have changed since somebody checked it.
 """
 
 from __future__ import annotations
@@ -229,9 +230,36 @@ def _words(policy: Policy) -> Iterator[Finding]:
             )
 
 
+def require_words_that_name_nobody(policy: Policy) -> None:
+    """Refuse a policy whose own claims' words could name somebody, or cannot be traced: they are published.
+
+    Costs nothing where every purpose is the shipped one; what was found of a policy is known for as long as the
+    process lives, by the policy's digest.
+
+    Raises:
+        BadInput: the words of a purpose could name somebody; the message is that of `check`.
+    """
+    if not _own_purposes(policy):
+        return
+    if policy.sha256 not in _judged:
+        _judged[policy.sha256] = tuple(_published_words(policy))
+    found = _judged[policy.sha256]
+    if found:
+        more = f" So with {len(found) - 1} more: `gallring policy check` tells them all." if len(found) > 1 else ""
+        raise BadInput(found[0].message + more)
+
+
+#: What was found of the words of a policy's claims, by the digest of everything that they are made of.
+_judged: dict[str, tuple[Finding, ...]] = {}
+
+
+def _own_purposes(policy: Policy) -> list[str]:
+    return [name for name in policy.register.purposes if _is_own(policy.purpose_path(name), policy)]
+
+
 def _published_words(policy: Policy) -> Iterator[Finding]:
     """What a company's own SQL calls its claims by is published: codes, and nothing that could name somebody."""
-    own = [name for name in policy.register.purposes if _is_own(policy.purpose_path(name), policy)]
+    own = _own_purposes(policy)
     if not own:
         return
     from assets.catalogue.lineage import LineageUnknown
@@ -245,12 +273,13 @@ def _published_words(policy: Policy) -> Iterator[Finding]:
     for name in own:
         try:
             leaks = traced.leaks_of(f"purposes.{name}", _CLAIM_WORDS)
-        except (LineageUnknown, SqlglotError):
+        except (LineageUnknown, SqlglotError, RecursionError):
             yield Finding(
-                "warning",
+                "error",
                 "claims_untraced",
                 f"{name}.sql: what its {', '.join(_CLAIM_WORDS)} are made of cannot be traced, so that nobody can say "
-                "that they name no one. Join instead of asking within a column.",
+                "that they name no one, and they are published. Say of each column which table it is of, and join "
+                "instead of asking within a column.",
             )
             continue
         for leak in leaks:

@@ -24,6 +24,7 @@ from assets.ingest.contracts import Column, Contract
 from assets.ingest.limits import Limits
 from assets.ingest.loading import DeliveryOutcome, ingest
 from assets.policy import Policy
+from assets.policy_check import require_words_that_name_nobody
 from assets.site import Site
 from assets.warehouse import Warehouse
 
@@ -60,6 +61,7 @@ def policy_assets() -> list[AssetsDefinition]:
         warehouse: ResourceParam[Warehouse], policy: ResourceParam[Policy]
     ) -> Iterator[MaterializeResult[Any]]:
         with clear_failures():
+            require_words_that_name_nobody(policy)
             policy.publish(warehouse)
         yield from told_of(warehouse, specs)
 

@@ -195,8 +195,12 @@ def publish(warehouse: Warehouse, policy: Policy, site: Site, *, smallest_group:
 
     Raises:
         CheckFailed: the warehouse was not evaluated under this policy, or a record's field would be left out.
+        BadInput: what the policy calls its claims by could name somebody.
     """
+    from assets.policy_check import require_words_that_name_nobody
+
     as_of = require_evaluation(warehouse, policy)
+    require_words_that_name_nobody(policy)
     building = site.temporary / site.analytics.name
     site.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
     _discard(building)

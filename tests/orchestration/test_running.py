@@ -19,6 +19,7 @@ from assets.manifests.verifying import verify
 from assets.sample.generating import telling_cases
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseLocked
+from orchestration.cli import main
 from orchestration.opening import PUBLIC_KEY, open_warehouse
 from orchestration.running import CycleOutcome, run_cycle
 from orchestration.settings import Settings
@@ -181,6 +182,24 @@ with open_warehouse(site, Settings.load(site)):
     print("open", flush=True)
     sys.stdin.read()
 """
+
+
+def test_claims_whose_words_could_name_somebody_stop_the_run_before_they_are_evaluated(
+    evaluated: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = Site(shutil.copytree(evaluated.path, tmp_path / "site"))
+    (site.path / "policy" / "purposes" / "web_security.sql").write_text(
+        "select 'web_event' as record_type, e.row_id, 'log' as clock, e.occurred_at as starts_on, e.occurred_at "
+        "as ends_on, e.ip as ended_by, cast(null as varchar) as missing from raw.web_events as e",
+        encoding="utf-8",
+    )
+    outcome = run_cycle(site, DAY)
+    assert [(failure.step, failure.exit_code) for failure in outcome.failures] == [("policy", 3)]
+    with open_warehouse(site, Settings.load(site)) as warehouse:
+        assert not warehouse.value("select count(*) from purposes.web_security where ended_by like '%.%.%'")
+    assert not site.analytics.exists()
+    assert main(["policy", "check", "--site", str(site.path)]) == 1
+    assert outcome.failures[0].message in capsys.readouterr().out
 
 
 def test_a_locked_warehouse_is_waited_for_and_then_told(sample_site: Make, monkeypatch: pytest.MonkeyPatch) -> None:

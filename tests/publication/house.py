@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 from assets.warehouse import Warehouse
@@ -18,10 +19,11 @@ KEY = b"k" * 32
 
 @dataclass(frozen=True)
 class StubPolicy:
-    """The two words of a policy that publication asks for."""
+    """What publication asks of a policy: two words, and which purposes are the company's own (none)."""
 
     sha256: str = "0" * 64
     version: str = "test"
+    register: Any = field(default_factory=lambda: SimpleNamespace(purposes={}))
 
 
 FIELDS = [
