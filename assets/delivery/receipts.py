@@ -46,6 +46,7 @@ LARGEST_FILE = 1_000_000_000
 #: The most answers to one item that one file may hold.
 MOST_ANSWERS = 20
 _BATCH = 10_000
+_UNREAD = "system varchar, code varchar, message varchar, times bigint"
 
 _TELLING_NAME = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9a-f]{32}(?:-[0-9]{1,4})?\.jsonl$")
 
@@ -102,7 +103,12 @@ class ReceiptReport:
 
 
 def prepare(warehouse: Warehouse) -> None:
-    """Make `manifest.receipts` (grain: an answer) and `manifest.receipt_files` (a file of answers) if not there."""
+    """Make the tables of answers that are not there yet, such as `manifest.receipts`. Grain: an answer.
+
+    `manifest.receipt_files` tells which files were taken. Grain: a file of answers.
+
+    `manifest.unread_receipts` tells what the last reading could not read. Grain: a system, and why not.
+    """
     warehouse.run("create schema if not exists manifest")
     warehouse.run(
         "create table if not exists manifest.receipts (manifest_id varchar, item_id varchar, status varchar, "
@@ -116,6 +122,7 @@ def prepare(warehouse: Warehouse) -> None:
     warehouse.run(
         "create table if not exists manifest.fetched_receipts (system varchar, name varchar, version varchar)"
     )
+    warehouse.run(f"create table if not exists manifest.unread_receipts ({_UNREAD})")
     circuit.prepare(warehouse)
 
 
@@ -146,7 +153,18 @@ def read_receipts(
         *_read_folders(reading, site, systems, unread),
         *_read_transports(reading, transports, systems, half_open_after, unread),
     ]
+    _note_unread(warehouse, unread)
     return ReceiptReport(tuple(files), tuple(unread))
+
+
+def _note_unread(warehouse: Warehouse, unread: Sequence[UnreadReceipts]) -> None:
+    """Keep what could not be read now, in the place of what could not be read before: a run tells of it at its end."""
+    counted = Counter(unread)
+    with warehouse.transaction():
+        warehouse.run("delete from manifest.unread_receipts")
+        warehouse.insert("manifest.unread_receipts", [column.split()[0] for column in _UNREAD.split(", ")], [
+            (each.system, each.code, each.message, times) for each, times in counted.items()
+        ])  # fmt: skip
 
 
 def _taken(warehouse: Warehouse) -> dict[tuple[str, str], int]:
@@ -172,7 +190,10 @@ def _read_folders(
             ))  # fmt: skip
             continue
         if folder.is_symlink() or not folder.is_dir():
-            unread.append(UnreadReceipts(folders[folder.name], "no_folder", f"receipts/{folder.name} is no folder."))
+            unread.append(UnreadReceipts(
+                folders[folder.name], "no_folder",
+                f"receipts/{folder.name} is no folder: make it one, and put the system's answers into it.",
+            ))  # fmt: skip
             continue
         for path in sorted(path for path in folder.iterdir() if is_receipt(path.name)):
             report = _read_path(reading, folders[folder.name], path, unread)
@@ -193,7 +214,8 @@ def _read_path(reading: _Reading, system: str, path: Path, unread: list[UnreadRe
         os.close(handle)  # a folder makes no file object
         unread.append(UnreadReceipts(
             system, "unreadable",
-            f"A file in receipts/{folder_name(system)} is no plain file, or larger than any answers should be.",
+            f"A file in receipts/{folder_name(system)} is no plain file, or larger than any answers should be: move it "
+            "away.",
         ))  # fmt: skip
         return None
     with os.fdopen(handle, "rb") as file:
@@ -228,10 +250,14 @@ def _read_transports(
 ) -> Iterator[FileReport]:  # fmt: skip
     """All systems are asked at the same time, so that one that is down delays none; what came is read here."""
     warehouse, now = reading.warehouse, reading.now
-    asked = [
-        (system, _seen(warehouse, system)) for system in systems
-        if circuit.position(warehouse, system, now, half_open_after) != "open"
+    left_alone = {system for system in systems if circuit.position(warehouse, system, now, half_open_after) == "open"}
+    unread += [
+        UnreadReceipts(
+            system, "circuit_open", f"{system}: It did not answer lately, and is left alone for now: its answers are "
+            "fetched by a later run."
+        ) for system in systems if system in left_alone
     ]  # fmt: skip
+    asked = [(system, _seen(warehouse, system)) for system in systems if system not in left_alone]
     if not asked:
         return
     with ThreadPoolExecutor(min(8, len(asked)), thread_name_prefix="receipts") as pool:

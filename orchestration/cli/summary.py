@@ -75,6 +75,16 @@ class UndeliveredLine:
 
 
 @dataclass(frozen=True)
+class UnreadLine:
+    """Answers that could not be fetched or read when that was last tried: of which system, why, in how many places."""
+
+    system: str | None
+    code: str
+    message: str
+    times: int
+
+
+@dataclass(frozen=True)
 class Summary:
     """A site at a glance. `as_of` is None before the first evaluation."""
 
@@ -85,6 +95,7 @@ class Summary:
     purposes: tuple[PurposeLine, ...]
     manifests: tuple[ManifestSummary, ...]
     undelivered: tuple[UndeliveredLine, ...]
+    unread: tuple[UnreadLine, ...]
 
 
 _LATEST = "select source, max(sequence) as sequence from intake.deliveries group by source"
@@ -163,6 +174,8 @@ _UNDELIVERED = """
     select manifest_id, system, code, message from manifest.dispatches where outcome <> 'delivered' order by all
 """
 
+_UNREAD = "select system, code, message, times from manifest.unread_receipts order by all"
+
 
 def read_summary(warehouse: Warehouse) -> Summary:
     """The summary of an open warehouse; what has not been made yet is empty."""
@@ -171,6 +184,7 @@ def read_summary(warehouse: Warehouse) -> Summary:
     taken_in = warehouse.exists("intake", "deliveries")
     evaluated = warehouse.exists("retention", "dispositions") and warehouse.exists("retention", "evaluation")
     dispatched = warehouse.exists("manifest", "dispatches")
+    answered = warehouse.exists("manifest", "unread_receipts")
     return Summary(
         as_of=warehouse.value("select as_of from retention.evaluation") if evaluated else None,
         deliveries=tuple(DeliveryLine(*row) for row in warehouse.rows(_DELIVERIES)) if taken_in else (),
@@ -179,4 +193,5 @@ def read_summary(warehouse: Warehouse) -> Summary:
         purposes=tuple(PurposeLine(*row) for row in warehouse.rows(_PURPOSES)) if evaluated else (),
         manifests=tuple(ledger.manifests(warehouse)),
         undelivered=tuple(UndeliveredLine(*row) for row in warehouse.rows(_UNDELIVERED)) if dispatched else (),
+        unread=tuple(UnreadLine(*row) for row in warehouse.rows(_UNREAD)) if answered else (),
     )

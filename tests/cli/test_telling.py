@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
+from assets.delivery.receipts import read_receipts
+from assets.delivery.transports.contract import RetryableTransportError
 from assets.manifests import ledger
+from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.cli.cycle import tell_outcome, tell_summary
 from orchestration.cli.summary import read_summary
 from orchestration.running import Block, CycleOutcome, FailedCheck
+from tests.delivery.sealed import Counting, Ways
 
 
 def told(
@@ -66,4 +71,24 @@ def test_an_approved_manifest_that_did_not_reach_its_system_is_told_with_what_to
     assert capsys.readouterr().err == (
         "gallring: manifest 2026-11-22-bbbbb is approved and was not delivered (unreachable): "
         "crm: The folder is not there (not mounted?).\n"
+    )
+
+
+def test_answers_that_could_not_be_read_are_told_with_their_system_and_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, site = "Anna Testsson", Site(tmp_path)
+    site.make()
+    for number in range(2):
+        (site.receipts / "crm" / f"{name} {number}.jsonl").mkdir(parents=True)
+    with Warehouse.in_memory() as warehouse:
+        ledger.prepare(warehouse)
+        warehouse.run("insert into manifest.manifests (manifest_id, system) values ('m', 'crm'), ('w', 'web')")
+        web = Counting(RetryableTransportError("unreachable", "The folder is not there (not mounted?)."))
+        read_receipts(warehouse, site, Ways(crm=Counting(), web=web), now=datetime(2026, 11, 25, tzinfo=UTC))
+        tell_summary(read_summary(warehouse))
+    assert capsys.readouterr().err == (
+        "gallring: answers of crm could not be read (unreadable, 2 times): A file in receipts/crm is no plain file, or "
+        "larger than any answers should be: move it away.\n"
+        "gallring: answers of web could not be read (unreachable): web: The folder is not there (not mounted?).\n"
     )

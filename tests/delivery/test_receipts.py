@@ -324,6 +324,18 @@ def test_folders_links_and_pipes_that_belong_to_nobody_are_told(told: Sealed, tm
     assert report.files == ()
     assert sorted(each.code for each in report.unread) == ["unknown_system", *["unreadable"] * 3]
     assert NAME not in str(report)
+    kept = "select system, code, times from manifest.unread_receipts order by all"
+    assert told.warehouse.rows(kept) == [
+        ("crm", "unreadable", 1),
+        ("crm", "unreadable", 2),
+        (None, "unknown_system", 1),
+    ]
+    assert NAME not in str(told.warehouse.rows("from manifest.unread_receipts"))
+    for path in (told.site.receipts / "crm").iterdir():
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+    (told.site.receipts / NAME).rmdir()
+    assert read(told).unread == ()
+    assert told.warehouse.rows(kept) == [], "what was mended is told no more"
 
 
 def test_answers_come_over_the_transports_too_and_once(told: Sealed) -> None:
@@ -353,8 +365,9 @@ def test_a_system_that_is_down_keeps_no_other_from_being_read(told: Sealed) -> N
     report = read(told, crm=crm, web=web)
     assert only(report).recorded == 1
     assert [(each.system, each.code) for each in report.unread] == [("crm", "unreachable")]
-    read(told, crm=crm, web=web)
+    alone = read(told, crm=crm, web=web)
     assert crm.tries == 1  # its circuit is open
+    assert [(each.system, each.code) for each in alone.unread] == [("crm", "circuit_open")], "nor are its answers read"
     read(told, now=LATER + timedelta(hours=2), crm=crm, web=web)
     assert crm.tries == 2
 
