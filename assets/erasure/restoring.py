@@ -222,6 +222,7 @@ def replay(
     Raises:
         BadInput: a manifest does not verify, or its chain does not join on to the ledger's.
         EvidenceBroken: the evidence log is not what was signed.
+        NeedsPerson: something was `entered` of which this warehouse does not know the column.
     """
     with warehouse.transaction():
         ledger.prepare(warehouse)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from assets.errors import BadInput
+from assets.errors import BadInput, NeedsPerson
 from assets.warehouse import Warehouse, identifier
 
 HOLDS = "holds"
@@ -196,10 +196,13 @@ NOTHING_ENTERED = Entered()
 def entered(warehouse: Warehouse) -> Entered:
     """What is kept here, for a warehouse of the same site that takes this one's place."""
     tables = {}
-    for name in _TABLES:
-        if columns := warehouse.columns("office", name):
-            listed = ", ".join(identifier(column) for column in columns)
-            tables[name] = (columns, warehouse.rows(f"select {listed} from office.{name} order by all"))
+    for (name,) in warehouse.rows(
+        "select table_name from duckdb_tables() where database_name = $catalog and schema_name = 'office' order by all",
+        {"catalog": warehouse.catalog},
+    ):
+        columns = warehouse.columns("office", name)
+        listed = ", ".join(identifier(column) for column in columns)
+        tables[name] = (columns, warehouse.rows(f"select {listed} from office.{identifier(name)} order by all"))
     return Entered(journal(warehouse), tables)
 
 
@@ -207,18 +210,45 @@ def take_over(warehouse: Warehouse, later: Entered) -> int:
     """Put what another warehouse of the site keeps in the place of what this one does, where it went on from here.
 
     It did where its journal begins with this one's, step for step. Returns how many steps came since; 0 where there
-    were none, or the other has a history of its own: then nothing is changed.
+    were none, or the other has a history of its own: then nothing is changed. Of each table come the columns that both
+    know: another version may have had others, in which nothing stands.
+
+    Raises:
+        NeedsPerson: something stands in a column, or a table, that only one of the two knows; the message names it.
     """
     prepare(warehouse)
     here, there = _steps(journal(warehouse)), _steps(later.journal)
     if there[: len(here)] != here or len(there) == len(here):
         return 0
+    kept = entered(warehouse)
+    _require_known(later, kept)
     with warehouse.transaction():
         for name, (columns, rows) in later.tables.items():
-            warehouse.run(f"delete from office.{name}")
-            warehouse.insert(f"office.{name}", columns, rows)
+            known, _ = kept.tables.get(name, ((), ()))
+            places = [place for place, column in enumerate(columns) if column in known]
+            if places:
+                warehouse.run(f"delete from office.{identifier(name)}")
+                warehouse.insert(f"office.{identifier(name)}", [columns[place] for place in places],
+                                 [[row[place] for place in places] for row in rows])  # fmt: skip
         merge(warehouse)
     return len(there) - len(here)
+
+
+def _require_known(later: Entered, kept: Entered) -> None:
+    """Refuse to leave behind what stands where only one of two warehouses has a place for it."""
+    for holder, other, who in ((later, kept, "warehouse that makes way"), (kept, later, "backup")):
+        lost = [
+            f"office.{name}.{column}"
+            for name, (columns, rows) in holder.tables.items()
+            for place, column in enumerate(columns)
+            if column not in other.tables.get(name, ((), ()))[0] and any(row[place] is not None for row in rows)
+        ]
+        if lost:
+            raise NeedsPerson(
+                f"The {who} holds values in {', '.join(lost)}, which the other does not know, and they would be lost: "
+                "nothing was restored. Restore a backup that the same version of Gallring has written; or, where there "
+                "is none, move warehouse.duckdb away first, and enter again what is then named."
+            )
 
 
 def _steps(lines: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:

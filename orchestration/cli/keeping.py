@@ -58,7 +58,8 @@ def restore(
     backup takes the warehouse's place.
 
     Holds, requests and decisions on matches that were entered since come along from the warehouse that makes way. Exit
-    code 4: it cannot be read; they are lost, and have to be entered again before the next run.
+    code 4: it cannot be read; they are lost, and have to be entered again before the next run. Or another version has
+    left something in them that the backup has no place for; nothing is restored then.
     """
     if (file is None) != replay:
         raise BadUsage("Name the backup to bring back, or give --replay for the warehouse that is there; not both.")

@@ -505,6 +505,78 @@ def test_what_was_entered_since_the_backup_comes_along(
         assert len(warehouse.rows(KEPT_HERE)) == 2
 
 
+def backup_with_an_entry(site: Site) -> Path:
+    """A backup that holds a hold of the site's own, and another hold entered since."""
+    with opened(site) as warehouse:
+        registers.prepare(warehouse)
+        registers.enter(warehouse, "holds", [{"hold_id": "site-h1", **HELD}], AT, "placed")
+        made = back_up(warehouse, site, made_at=datetime(2026, 11, 26, 3), period="P35D")[0].path
+        registers.enter(warehouse, "holds", [{"hold_id": "site-h2", **HELD}], AT, "placed")
+    return made
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize("change", ["add column seen_by varchar", "drop column review_on"])
+def test_what_was_entered_comes_along_by_the_columns_that_both_warehouses_know(change: str, site: Site) -> None:
+    made = backup_with_an_entry(site)
+    with opened(site) as warehouse:
+        warehouse.run(f"alter table office.holds {change}")
+        kept = warehouse.rows(KEPT_HERE)
+    assert restored(site, made) == 0
+    with opened(site) as warehouse:
+        assert warehouse.rows(KEPT_HERE) == kept
+        assert [hold for hold, *_ in kept] == ["site-h1", "site-h2"]
+        assert "review_on" in warehouse.columns("office", "holds")
+
+
+@pytest.mark.usefixtures("file")
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            ["alter table office.holds add column seen_by varchar", "update office.holds set seen_by = 'Anna'"],
+            "The warehouse that makes way holds values in office.holds.seen_by,",
+        ),
+        (
+            [
+                "create table office.notes (note_id varchar, about varchar)",
+                "insert into office.notes values ('1', 'Anna')",
+            ],
+            "The warehouse that makes way holds values in office.notes.note_id, office.notes.about,",
+        ),
+    ],
+)
+def test_what_was_entered_where_the_backup_knows_no_place_for_it_stops_the_restore(
+    changes: list[str], said: str, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = backup_with_an_entry(site)
+    with opened(site) as warehouse:
+        for change in changes:
+            warehouse.run(change)
+    before = site.warehouse.read_bytes()
+    assert restored(site, made) == 4
+    told = capsys.readouterr().err
+    assert said in told
+    assert "nothing was restored" in told
+    assert "Anna" not in told
+    assert site.warehouse.read_bytes() == before
+    assert not restoring_path(site).exists()
+
+
+@pytest.mark.usefixtures("file")
+def test_what_the_backup_holds_and_the_other_does_not_know_stops_the_restore(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with opened(site) as warehouse:
+        registers.prepare(warehouse)
+        registers.enter(warehouse, "holds", [{"hold_id": "site-h1", **HELD, "reviewer": "Anna"}], AT, "placed")
+        made = back_up(warehouse, site, made_at=datetime(2026, 11, 26, 3), period="P35D")[0].path
+        registers.amend(warehouse, registers.Entry("holds", "site-h1"), {"released_at": "2026-11-30"}, AT, "released")
+        warehouse.run("alter table office.holds drop column reviewer")
+    assert restored(site, made) == 4
+    assert "The backup holds values in office.holds.reviewer," in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("file")
 def test_what_a_warehouse_of_another_history_holds_is_not_taken_over(site: Site) -> None:
     with opened(site) as warehouse:
