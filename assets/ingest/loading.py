@@ -28,6 +28,7 @@ from assets.ingest.deliveries import (
     prove_files,
 )
 from assets.ingest.limits import NO_MORE_THAN, Limits
+from assets.ingest.projecting import ODD_BYTES
 from assets.ingest.reading import JSON_LINE, FileRefused, Reading, json_scan
 from assets.ingest.staging import FileOutcome, Input, load_table
 from assets.ingest.tables import HasContracts, prepare
@@ -434,7 +435,8 @@ def _load_source(
         text = json.dumps(rows, ensure_ascii=False, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()
         names = (*(column.name for column in contract.columns), DELETED)
-        scan = json_scan(f"(select unnest(cast($rows as json[])) as {JSON_LINE})", {"rows": text}, names, names)
+        lines = f"(select unnest(cast($rows as json[])) as {JSON_LINE})"
+        scan = json_scan(lines, {"rows": text}, names, names, oddly_blank=_may_be_oddly_blank(text))
         file = DeliveredFile(f"{contract.raw_table}.jsonl", contract.table, len(rows), digest)
         outcomes += load_table(
             warehouse, contract, [Input(file, scan)], source_delivery=delivery_id, full=mode == "full"
@@ -443,6 +445,11 @@ def _load_source(
     delivery = Delivery(source, delivery_id, Path(), digest, mode)
     _record(warehouse, delivery, "loaded", None, outcomes)
     return DeliveryOutcome(source, delivery_id, "loaded", None, tuple(outcomes))
+
+
+def _may_be_oddly_blank(text: str) -> bool:
+    """Whether rows in JSON may hold other blanks than spaces: as they stand, or escaped."""
+    return "\\" in text or any(byte in text.encode() for byte in ODD_BYTES)
 
 
 def _contract_named(contracts: Contracts, name: str) -> Contract:

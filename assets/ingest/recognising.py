@@ -166,11 +166,13 @@ def _rows(contract: Contract, scan: Scan, number: int, ordered: bool) -> str:
 
 
 def _unknown(contract: Contract, scan: Scan, number: int) -> Scan:
+    texts = {name: identifier(f"text {name}") for name in contract.reads}
+    taken = "".join(f", _texts[{place}] as {as_}" for place, as_ in enumerate(texts.values(), start=1))
     return replace(
         scan,
-        relation=f"(select * from {SEEN} where _known is null and _file = {number})",
+        relation=f"(select *{taken} from {SEEN} where _known is null and _file = {number})",
         params={},
-        columns={name: f"_texts[{number}]" for number, name in enumerate(contract.reads, start=1)},
+        columns=texts,
         malformed="_malformed",
         line_text="_text",
         place="_place",

@@ -758,6 +758,15 @@ def test_rows_of_a_scenario_go_through_the_same_judgements(company: Any) -> None
     assert company.rows("select line, rule from intake.quarantined") == [(2, "not_true_or_false")]
 
 
+@pytest.mark.parametrize("blank", [" ", "\n", "\r", "\t", "\v", "\f", "\xa0", "\ufeff"])
+def test_rows_as_scenarios_state_them_are_taken_in_without_any_kind_of_blank_around_them(
+    company: Company, blank: str
+) -> None:
+    rows = [{"event_id": f"{blank}E1{blank}", "url": f"{blank}{blank}"}, {"event_id": "E2", "url": f"/om oss{blank}"}]
+    load_rows(company.warehouse, company.policy, {"web/events": rows})
+    assert company.rows("select event_id, url from raw.web_events order by 1") == [("E1", None), ("E2", "/om oss")]
+
+
 @pytest.mark.parametrize(
     ("exports", "said"),
     [
