@@ -87,8 +87,9 @@ def _rechecking() -> AssetsDefinition:
     recalled = table_spec(
         "manifest.recalled_orders",
         group=MANIFESTS,
-        description="Orders that were cancelled after their delivery was cut off, or whose lift was: their system may "
-        "have them or not, so that what is to be kept is lifted, and the rest ordered anew. Grain: a manifest item.",
+        description="Orders and restrictions that were cancelled after their delivery was cut off, or whose lift was: "
+        "their system may have them or not, so that what is to be kept is lifted, and the rest told anew. "
+        "Grain: a manifest item.",
         deps=["manifest.verifications"],
     )
 

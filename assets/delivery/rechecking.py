@@ -119,8 +119,9 @@ def recall(
     return Recheck(as_of, fallen)
 
 
-#: Orders that were cancelled after their delivery was cut off, and orders whose lift or restriction was. Their word
-#: stands, for their system may carry them out; as it may not, the proposal orders anew what is still to go.
+#: Orders and restrictions that were cancelled after their delivery was cut off, orders whose lift or restriction was,
+#: and restrictions whose lift was. Their word stands, for their system may go by it; as it may not, the proposal tells
+#: anew what is still to go or to be restricted.
 _RECALLED = f"""
 with cancelled as (
     select distinct manifest_id from manifest.events
@@ -131,7 +132,10 @@ union
 select replaced.told_by
 from manifest.items as items
 inner join manifest.replaced_fields as replaced on replaced.item_id = items.item_id
-where items.manifest_id in (from cancelled) and items.action in ('restrict', 'lift') and replaced.state = 'erase'
+where items.manifest_id in (from cancelled) and (
+    (items.action in ('restrict', 'lift') and replaced.state = 'erase')
+    or (items.action = 'lift' and replaced.state = 'restrict')
+)
 """
 
 

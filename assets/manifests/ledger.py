@@ -9,8 +9,8 @@ Tables are made here and filled by `sealing` and by `assets.delivery`. Nothing h
 - `manifest.intended` holds manifests whose files are being put in place: a crash there is undone at the next start.
 - `manifest.sending` holds manifests that may have reached their system, which nothing says yet: a delivery that was cut
   off, or failed after the last byte, leaves its manifest there until it is recorded.
-- `manifest.recalled_orders` holds orders that were cancelled after that, or whose lift was, as of the last recall:
-  their word stands, and is told anew where it is to stand.
+- `manifest.recalled_orders` holds orders and restrictions that were cancelled after that, or whose lift was, as of the
+  last recall: their word stands, and is told anew where it is to stand.
 """
 
 from __future__ import annotations
@@ -50,10 +50,11 @@ _TABLES = {
     "sending": "manifest_id varchar",
     "recalled_orders": "item_id varchar",
 }
-#: Orders that their system may have, though no delivery of them was recorded: what is cancelled of them keeps its word.
+#: Orders and restrictions that their system may have, though no delivery of them was recorded: what is cancelled of
+#: them keeps its word.
 MAY_HAVE_ARRIVED = """
 select item_id from manifest.items
-where action in ('erase', 'redact') and manifest_id in (select manifest_id from manifest.sending)
+where action in ('erase', 'redact', 'restrict') and manifest_id in (select manifest_id from manifest.sending)
 """
 #: Why an item was closed that was told anew: the reason of its last event.
 TOLD_ANEW = "told_anew"

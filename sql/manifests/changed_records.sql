@@ -5,7 +5,7 @@
 -- What was told is no table of its own: stored numbers of its width are dear to read.
 -- An order that is to be told anew on the day counts as not told. One that was taken back after its delivery was cut
 -- off, or whose lift was, counts as not told where it is still to go, and as told where it is not: its source may have
--- it.
+-- it. So does a restriction.
 with decided as (
     select
         dispositions.record_type,
@@ -43,7 +43,9 @@ told as (
     select
         words.record_type,
         words.record_key,
-        bit_or(case when words.state = 'restrict' then words.named & known.bits else 0 end) as restricted,
+        bit_or(
+            case when words.state = 'restrict' and recalled.item_id is null then words.named & known.bits else 0 end
+        ) as restricted,
         bit_or(case when words.state = 'erase' and recalled.item_id is null then words.named & known.bits else 0 end)
             as erased,
         bit_or(
@@ -55,7 +57,10 @@ told as (
         ) as erased_whole,
         bit_or(
             case when words.state = 'erase' and recalled.item_id is not null then words.named & known.bits else 0 end
-        ) as recalled
+        ) as recalled,
+        bit_or(
+            case when words.state = 'restrict' and recalled.item_id is not null then words.named & known.bits else 0 end
+        ) as recalled_restricted
     from manifest.told as words
     inner join known on words.record_type = known.record_type
     left join due
@@ -81,7 +86,10 @@ compared as (
         decided.retain,
         coalesce(told.erased, 0)
         | (coalesce(told.recalled, 0) - (coalesce(told.recalled, 0) & decided.erase)) as told_erase,
-        coalesce(told.restricted, 0) as told_restrict
+        coalesce(told.restricted, 0)
+        | (
+            coalesce(told.recalled_restricted, 0) - (coalesce(told.recalled_restricted, 0) & decided.restrict)
+        ) as told_restrict
     from decided
     inner join retention.records
         on

@@ -271,6 +271,90 @@ def test_what_fell_and_may_have_arrived_is_remembered_of_the_whole_manifest(comp
     assert {(key, action) for _, _, key, action, _ in news} == {("C0", "lift"), ("C1", "lift")}
 
 
+def restricted(*keys: str) -> dict[tuple[str, str], dict[str, str]]:
+    return {("customer", key): full("customer", "restrict") for key in keys}
+
+
+def restriction_cut_off_and_cancelled(company: Company) -> None:
+    """A restriction of C0 that a person cancelled after its delivery was cut off: its system may have it."""
+    company.night(DAY, restricted("C0"))
+    (first,) = sealed(company.warehouse)
+    approve(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    company.warehouse.run("insert into manifest.sending values ($id)", {"id": first})
+    cancel(company.warehouse, first, by="A. Prover", reason="x", on_day=DAY, at=NOW)
+
+
+def nights(company: Company, *decided: str, first: int = 1) -> list[set[str]]:
+    """What is told of C0 in a night each, as it is decided of then; from the night `first` on."""
+    found = []
+    for number, each in enumerate(decided, first):
+        day = DAY + timedelta(days=number)
+        company.evaluate(day, {("customer", "C0"): full("customer", each)})
+        recall(company.warehouse, POLICY, day, at=NOW)
+        news = company.night(day, {("customer", "C0"): full("customer", each)})
+        found.append({action for _, _, key, action, _ in news if key == "C0"})
+    return found
+
+
+def test_a_restriction_that_may_have_arrived_is_lifted_where_the_use_is_back(company: Company) -> None:
+    restriction_cut_off_and_cancelled(company)
+    assert nights(company, "retain", "retain") == [{"lift"}, set()]
+
+
+def test_a_restriction_that_fell_and_may_have_arrived_is_lifted_the_same_night(company: Company) -> None:
+    company.night(DAY, restricted("C0"))
+    (first,) = sealed(company.warehouse)
+    company.warehouse.run("insert into manifest.sending values ($id)", {"id": first})
+    assert nights(company, "retain", "retain") == [{"lift"}, set()]
+    assert states(company.warehouse, first) == {"cancelled"}
+
+
+def test_a_restriction_that_may_have_arrived_is_remembered_for_good(company: Company) -> None:
+    """In doubt on the day after, nothing is told; the restriction is remembered all the same."""
+    restriction_cut_off_and_cancelled(company)
+    assert nights(company, "review", "retain") == [set(), {"lift"}]
+
+
+def test_a_restriction_that_may_have_arrived_is_given_anew_where_it_still_stands(company: Company) -> None:
+    restriction_cut_off_and_cancelled(company)
+    assert nights(company, "restrict", "restrict", "retain") == [{"restrict"}, set(), {"lift"}]
+
+
+def test_a_restriction_that_may_have_arrived_keeps_no_erasure_back(company: Company) -> None:
+    restriction_cut_off_and_cancelled(company)
+    assert nights(company, "erase", "erase") == [{"erase"}, set()]
+
+
+def test_a_restriction_that_may_have_arrived_is_remembered_where_it_is_taken_back_anew(company: Company) -> None:
+    restriction_cut_off_and_cancelled(company)
+    assert nights(company, "restrict") == [{"restrict"}]
+    cancel(company.warehouse, sealed(company.warehouse)[-1], by="A. Prover", reason="x", on_day=NEXT, at=NOW)
+    assert nights(company, "review", "retain", first=2) == [set(), {"lift"}], "the first one may be gone by"
+
+
+def test_an_order_that_was_restricted_and_may_not_be_is_given_anew(company: Company) -> None:
+    """The system may have let go of the order by a restriction that was cut off, and may have it still."""
+    company.night(DAY, erase("C0"))
+    deliver(company, sealed(company.warehouse)[0])
+    company.night(NEXT, restricted("C0"))
+    second = sealed(company.warehouse)[1]
+    company.warehouse.run("insert into manifest.sending values ($id)", {"id": second})
+    cancel(company.warehouse, second, by="A. Prover", reason="x", on_day=NEXT, at=NOW)
+    assert nights(company, "erase", "erase", "retain", "retain", first=2) == [{"erase"}, set(), {"lift"}, set()]
+
+
+def test_a_restriction_whose_lift_may_have_arrived_is_given_anew(company: Company) -> None:
+    """The system may use again what a lift that was taken back had allowed: it is told again to restrict it."""
+    company.night(DAY, restricted("C0"))
+    deliver(company, sealed(company.warehouse)[0])
+    company.night(NEXT, {})
+    lift = sealed(company.warehouse)[1]
+    company.warehouse.run("insert into manifest.sending values ($id)", {"id": lift})
+    cancel(company.warehouse, lift, by="A. Prover", reason="x", on_day=NEXT, at=NOW)
+    decided = ("restrict", "restrict", "retain", "retain")
+    assert nights(company, *decided, first=2) == [{"restrict"}, set(), {"lift"}, set()]
+
+
 def test_an_order_whose_lift_may_have_arrived_is_given_anew(company: Company) -> None:
     """Its system may have let go of the order by a lift that was taken back: it is told again what is to go."""
     company.night(DAY, erase("C0", "C1"))

@@ -59,8 +59,8 @@ class Item:
 
     @property
     def is_recalled(self) -> bool:
-        """Whether it is an order that was taken back and that its system may have."""
-        return self.state == "cancelled" and self.may_have_arrived and self.action in ("erase", "redact")
+        """Whether it is an order or a restriction that was taken back and that its system may have."""
+        return self.state == "cancelled" and self.may_have_arrived and self.action in ("erase", "redact", "restrict")
 
     def says_of(self, name: str) -> str:
         """What its source was told of a field: nothing where that came back after it was verified."""
@@ -222,9 +222,13 @@ class Model:
         return not last.stands or last.says_of(name) != word
 
     def _may_be_lifted(self, last: Item | None) -> bool:
-        """Whether what an order told may have been let go of: a lift of it was cut off, and taken back."""
-        return last is not None and WORDS[last.action] == "erase" and any(
-            each.action in ("lift", "restrict") and each.state == "cancelled" and each.may_have_arrived
+        """Whether what an item told may have been let go of: a lift of it was cut off, and taken back.
+
+        An order may have been so by a restriction too.
+        """
+        lifts = {"erase": ("lift", "restrict"), "restrict": ("lift",)}
+        return last is not None and any(
+            each.action in lifts.get(WORDS[last.action], ()) and each.state == "cancelled" and each.may_have_arrived
             and each.record == last.record and each.sequence > last.sequence
             and any(before.get(name) is last for name in each.fields)
             for each in self.items.values()
@@ -242,8 +246,8 @@ class Model:
                 closed = name in last and not last[name].stands
                 if closed and told == decided and (last[name].is_recalled or not self._is_otherwise(last[name])):
                     yield f"{record} {name}: its order was closed to be told anew, and is not"
-                if decided == told == "erase" and self._may_be_lifted(last.get(name)):
-                    yield f"{record} {name}: a lift of its order may have come, and it is not told anew"
+                if decided == told and told in ("erase", "restrict") and self._may_be_lifted(last.get(name)):
+                    yield f"{record} {name}: a lift of what was told may have come, and it is not told anew"
 
     def _is_otherwise(self, closed: Item) -> bool:
         """Whether something else is decided of a closed item's record, or is said of it and not yet acknowledged."""
