@@ -35,7 +35,7 @@ PERSON = "K9001"
 @pytest.fixture(scope="module")
 def folders(browser: object, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """Where the report stands, the draft of the answer, and the timeline."""
-    site, warehouse = decided_site(tmp_path_factory.mktemp("access") / "site")
+    site, warehouse = decided_site(tmp_path_factory, "access")
     policy = Policy.load()
     expires_on = SAMPLE_DAY + timedelta(days=30)
     report = gather(warehouse, policy, find_person(warehouse, customer=PERSON), made_at=ISSUED, expires_on=expires_on)

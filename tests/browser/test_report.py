@@ -24,7 +24,7 @@ Open = Callable[..., Page]
 @pytest.fixture(scope="module")
 def reports(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     site: Site
-    site, warehouse = decided_site(tmp_path_factory.mktemp("report") / "site", customers=40)
+    site, warehouse = decided_site(tmp_path_factory, "report", customers=40)
     warehouse.close()
     return build_report(site).page.parent
 

@@ -26,7 +26,7 @@ QUERIES = blocks("analysts.md", "sql")
 
 @pytest.fixture(scope="module")
 def decided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Warehouse]]:
-    site, warehouse = decided_site(tmp_path_factory.mktemp("analysts") / "site", customers=40)
+    site, warehouse = decided_site(tmp_path_factory, "analysts", customers=40)
     with warehouse:
         yield site, warehouse
 

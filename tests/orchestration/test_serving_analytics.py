@@ -98,7 +98,7 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    site, warehouse = decided_site(tmp_path_factory.mktemp("served") / "site")
+    site, warehouse = decided_site(tmp_path_factory, "served")
     site.settings.write_text("", encoding="utf-8")
     port = free_port()
     command = [str(Path(sys.executable).with_name("gallring")), "serve-analytics", "--site", str(site.path)]

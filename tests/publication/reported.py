@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+
+import pytest
 
 from assets.core.building import build
 from assets.ingest.loading import ingest
@@ -27,25 +32,46 @@ ISSUED = datetime(2026, 11, 22, 3, tzinfo=UTC)
 _VOID = frozenset({"meta", "link", "br", "img", "hr", "input"})
 
 
-def decided_site(folder: Path, customers: int = 12) -> tuple[Site, Warehouse]:
-    """The site, and its warehouse in memory, still open."""
-    site = Site(folder)
+def decided_site(tmp_path_factory: pytest.TempPathFactory, name: str, customers: int = 12) -> tuple[Site, Warehouse]:
+    """A site of the caller's own in a new folder `name`, and its warehouse in a file beside it, open.
+
+    Copied from one that is made once for all workers and closed: to make one takes fifteen times as long.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    kept = shared / f"decided-{customers}"
+    with (shared / f"{kept.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        if not kept.exists():
+            begun = tmp_path_factory.mktemp("decided")
+            _make(begun, customers)
+            begun.rename(kept)
+    folder = tmp_path_factory.mktemp(name) / "decided"
+    shutil.copytree(kept, folder)
+    return Site(folder / "site"), _opened(folder)
+
+
+def _make(folder: Path, customers: int) -> None:
+    site = Site(folder / "site")
     site.make()
     generate(site.inbox, customers=customers, seed=5, cases=telling_cases())
-    warehouse = Warehouse.in_memory(pseudonym_key=b"k" * 32)
     policy = Policy.load()
-    policy.publish(warehouse)
-    prepare(warehouse, policy)
-    ledger.prepare(warehouse)
-    ingest(warehouse, policy, site, as_of=SAMPLE_DAY)
-    build(warehouse)
-    evaluate(warehouse, policy, SAMPLE_DAY)
-    scan(warehouse)
-    propose(warehouse, policy, SAMPLE_DAY)
-    seal(warehouse, policy, None, None, as_of=SAMPLE_DAY, issued_at=ISSUED)
-    remember_standing(warehouse)
-    publish(warehouse, policy, site)
-    return site, warehouse
+    with _opened(folder) as warehouse:
+        policy.publish(warehouse)
+        prepare(warehouse, policy)
+        ledger.prepare(warehouse)
+        ingest(warehouse, policy, site, as_of=SAMPLE_DAY)
+        build(warehouse)
+        evaluate(warehouse, policy, SAMPLE_DAY)
+        scan(warehouse)
+        propose(warehouse, policy, SAMPLE_DAY)
+        seal(warehouse, policy, None, None, as_of=SAMPLE_DAY, issued_at=ISSUED)
+        remember_standing(warehouse)
+        publish(warehouse, policy, site)
+
+
+def _opened(folder: Path) -> Warehouse:
+    return Warehouse.open(folder / "warehouse.duckdb", key=None, pseudonym_key=b"k" * 32)
 
 
 @dataclass

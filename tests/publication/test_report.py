@@ -33,7 +33,7 @@ LANGUAGES: tuple[Language, Language] = ("en", "sv")
 
 @pytest.fixture(scope="module")
 def decided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Warehouse]]:
-    site, warehouse = decided_site(tmp_path_factory.mktemp("reported") / "site")
+    site, warehouse = decided_site(tmp_path_factory, "reported")
     with warehouse:
         yield site, warehouse
 

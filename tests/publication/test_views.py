@@ -110,7 +110,7 @@ STEPS = (
 
 @pytest.fixture(scope="module")
 def decided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Warehouse]]:
-    site, warehouse = decided_site(tmp_path_factory.mktemp("views"), customers=6)
+    site, warehouse = decided_site(tmp_path_factory, "views")
     with warehouse:
         yield site, warehouse
 

@@ -20,7 +20,7 @@ from tests.publication.reported import decided_site
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    _, warehouse = decided_site(tmp_path_factory.mktemp("simulated") / "site")
+    _, warehouse = decided_site(tmp_path_factory, "simulated")
     with warehouse:
         yield warehouse
 
