@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from assets.delivery.circuit import open_circuits
 from assets.erasure.copies import copy_register
-from assets.errors import GallringError
+from assets.errors import GallringError, told_by_the_system
 from assets.manifests.signatures import PublicKey
 from assets.policy import Policy
 from assets.policy_check import check as policy_findings
@@ -80,8 +80,16 @@ def examine(site: Site, now: datetime) -> list[Examined]:
         _notifications,
     )  # fmt: skip
     for part in parts:
-        found += part(case)
+        found += [each for each in _allowed(part(case)) if each not in found]
     return found
+
+
+def _allowed(part: Iterator[Examined]) -> Iterator[Examined]:
+    """A part of the examination, up to the first file that this account may not look at, which is told."""
+    try:
+        yield from part
+    except OSError as error:
+        yield Examined("access", "error", f"{error.filename or 'a file'} cannot be read", told_by_the_system(error))
 
 
 def _versions() -> Iterator[Examined]:

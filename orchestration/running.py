@@ -7,7 +7,7 @@ command line's.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -23,12 +23,16 @@ from orchestration.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterEvent, DagsterInstance, EventLogEntry, ExecuteInProcessResult, JobDefinition
+    from dagster_shared.error import SerializableErrorInfo
 
     from assets.warehouse import Warehouse
 
 #: As the web UI calls the code that `workspace.yaml` loads, so that a run is listed under its job there.
 _REPOSITORY = "__repository__@gallring"
 _INTERRUPTED = "DagsterExecutionInterruptedError"
+_FAILURE = "Failure"
+#: Where a run failed that came to no step.
+_BEGINNING = "beginning"
 #: How many objects more than before make Python look for garbage in circles while a run lasts; by default 700.
 _YOUNG = 20_000
 
@@ -201,7 +205,7 @@ def _outcome(result: ExecuteInProcessResult, job: str, as_of: date, warehouse: W
         as_of=as_of,
         success=result.success,
         failed_checks=tuple(_failed_check(event) for event in events if _is_failed_check(event)),
-        failures=tuple(_failure(event) for event in events if event.is_step_failure and not _is_block(event)),
+        failures=_failures(events),
         blocks=_blocks(warehouse),
     )
 
@@ -232,24 +236,44 @@ def _is_block(event: DagsterEvent) -> bool:
     return error is not None and error.cls_name == "DagsterAssetCheckFailedError"
 
 
+def _failures(events: Sequence[DagsterEvent]) -> tuple[StepFailure, ...]:
+    """The steps that failed; where none had begun, what kept the run from it."""
+    steps = [event for event in events if event.is_step_failure]
+    if steps:
+        return tuple(_failure(event) for event in steps if not _is_block(event))
+    return tuple(_no_beginning(event) for event in events if event.is_job_failure and event.job_failure_data.error)
+
+
 def _failure(event: DagsterEvent) -> StepFailure:
     step = event.step_key or ""
     told = event.step_failure_data.user_failure_data
     if told is not None:
         code = told.metadata.get("exit_code")
         return StepFailure(step, told.description or "", int(str(code.value)) if code is not None else None)
-    kind = _innermost(event)
+    return _unforeseen(step, _innermost(event.step_failure_data.error))
+
+
+def _no_beginning(event: DagsterEvent) -> StepFailure:
+    """A run whose signing key, settings or day could not be had: the sentence is `clear_failures`'s own."""
+    error = _innermost(event.job_failure_data.error)
+    if error is not None and error.cls_name == _FAILURE:
+        return StepFailure(_BEGINNING, error.message.partition(": ")[2].strip(), GallringError.exit_code)
+    return _unforeseen(_BEGINNING, error)
+
+
+def _unforeseen(step: str, error: SerializableErrorInfo | None) -> StepFailure:
+    """Told by its kind alone. Its text stays in the history: nobody knows what it quotes."""
+    kind = (error.cls_name if error is not None else None) or "Error"
     if kind == _INTERRUPTED:
         return StepFailure(step, "stopped from outside.", STOPPED)
     return StepFailure(step, f"{kind}: a defect of the program; the run in the web UI shows where.", None)
 
 
-def _innermost(event: DagsterEvent) -> str:
-    """The kind of the exception that began it. Its text stays in the history: nobody knows what it quotes."""
-    error = event.step_failure_data.error
+def _innermost(error: SerializableErrorInfo | None) -> SerializableErrorInfo | None:
+    """The exception that began it."""
     while error is not None and error.cause is not None:
         error = error.cause
-    return error.cls_name or "Error" if error is not None else "Error"
+    return error
 
 
 def _blocks(warehouse: Warehouse) -> tuple[Block, ...]:

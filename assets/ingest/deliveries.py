@@ -26,6 +26,11 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _LARGEST_DESCRIPTION = 16 << 20
+#: A source that writes as an account of its own, and lets nobody in, holds up no other source.
+DENIED = (
+    "this account may not read the folder, or a file in it: check the owner and the mode, and let this account in; "
+    "the next run tries the delivery again"
+)
 
 
 class DeliveryRefused(Exception):
@@ -67,8 +72,15 @@ def prove_files(delivery: Delivery) -> Mapping[str, tuple[int, ...]]:
     """Check that the folder holds exactly the files that were sent, byte for byte; how they stood just before that.
 
     Raises:
-        DeliveryRefused: a file is missing, surplus, a link, or has another digest.
+        DeliveryRefused: a file is missing, surplus, a link, not to be read, or has another digest.
     """
+    try:
+        return _proved(delivery)
+    except PermissionError:
+        raise DeliveryRefused(DENIED) from None
+
+
+def _proved(delivery: Delivery) -> Mapping[str, tuple[int, ...]]:
     names = {file.name for file in delivery.files}
     for path in sorted(delivery.folder.iterdir()):
         if path.is_symlink() or not path.is_file():
@@ -148,19 +160,21 @@ def told_name(name: str) -> str:
 def _read(source_folder: str, folder: Path) -> Delivery | None:
     source = told_name(source_folder)
     path = folder / DESCRIPTION
-    if not path.exists() and not path.is_symlink():
-        return None
     content = b""
     try:
+        if not path.exists() and not path.is_symlink():
+            return None
         if folder.is_symlink() or path.is_symlink() or not path.is_file():
             raise DeliveryRefused("the folder or its delivery.json is a link")
         if path.stat().st_size > _LARGEST_DESCRIPTION:
             raise DeliveryRefused("delivery.json is too large")
         content = path.read_bytes()
         return _parsed(source, folder, content)
+    except PermissionError:
+        refused = DENIED
     except DeliveryRefused as refusal:
-        digest = hashlib.sha256(content).hexdigest()
-        return Delivery(source, told_name(folder.name), folder, digest, refused=str(refusal))
+        refused = str(refusal)
+    return Delivery(source, told_name(folder.name), folder, hashlib.sha256(content).hexdigest(), refused=refused)
 
 
 def _parsed(source: str, folder: Path, content: bytes) -> Delivery:

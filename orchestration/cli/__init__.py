@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:  # while the verbs were imported: from there on typer has it
         code = STOPPED
-    if code == STOPPED:
+    if code == STOPPED and sys.stderr is not None:  # which the shell may have closed
         sys.stderr.write(_STOPPED)
     return code
 

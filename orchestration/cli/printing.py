@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -35,9 +35,14 @@ def harmless(text: str) -> str:
     return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person sees it; Python has no stream where the shell closed it (`>&-`)."""
+    return stream is not None and stream.isatty()
+
+
 def heading(text: str) -> None:
     """A line above a table: bold on a terminal, underlined by nothing when piped."""
-    if sys.stdout.isatty():
+    if is_terminal(sys.stdout):
         from rich.console import Console
 
         Console().print(f"\n[bold]{text}[/bold]")
@@ -49,7 +54,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Rows under their columns; numbers to the right, nothing for None, sequences with commas."""
     cells = [[harmless(_cell(value)) for value in row] for row in rows]
     numeric = [bool(rows) and all(isinstance(row[at], int | None) for row in rows) for at in range(len(columns))]
-    if sys.stdout.isatty():
+    if is_terminal(sys.stdout):
         _rich_table(columns, cells, numeric)
     else:
         _plain_table(columns, cells, numeric)

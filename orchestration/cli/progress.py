@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from orchestration.cli.printing import is_terminal
+
 #: Nothing is shown for what is done before.
 SHOWN_AFTER = 2.0
 _REDRAWN_EVERY = 0.25
@@ -65,7 +67,7 @@ def progress(
 ) -> Iterator[Doing]:
     """Show how `what` gets on while the block runs; `measure` is asked how much is done, where nobody tells."""
     doing = Doing(what, unit)
-    if quiet or not sys.stderr.isatty():
+    if quiet or not is_terminal(sys.stderr):
         yield doing
         return
     over = threading.Event()

@@ -1,0 +1,164 @@
+"""What an account may not read, or a shell has closed: it is told with what to do, and holds up nothing else."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.errors import STOPPED
+from assets.ingest.deliveries import DENIED
+from assets.site import Site
+from orchestration.cli import main
+from orchestration.cli.printing import complain, heading, table
+from orchestration.cli.progress import progress
+from orchestration.doctor import examine
+from orchestration.initialising import make_site
+from orchestration.opening import SIGNING_KEY
+from orchestration.running import run_cycle
+from tests.faults.test_hostile_input import HEADER, row
+from tests.ingest.company import AS_OF, Company
+
+Deny = Callable[[Path], None]
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[Company]:
+    made = Company(tmp_path)
+    yield made
+    made.warehouse.close()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return make_site(tmp_path_factory.mktemp("denied") / "site")
+
+
+@pytest.fixture
+def site(made: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    for name in ("GALLRING_SITE", "GALLRING_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    return Site(shutil.copytree(made.path, tmp_path / "site"))
+
+
+@pytest.fixture
+def deny(monkeypatch: pytest.MonkeyPatch) -> Deny:
+    """What the system answers an account that may not look below a folder, or read a file; tests may run as root."""
+    denied: list[Path] = []
+
+    def guarded(name: str, module: Any, *, looked_at: bool) -> None:
+        allowed = getattr(module, name)
+
+        def guard(path: Any, *given: Any, **named: Any) -> Any:
+            if isinstance(path, str | os.PathLike):
+                asked = Path(path)
+                if any(each in asked.parents or (asked == each and not looked_at) for each in denied):
+                    raise PermissionError(13, "Permission denied", str(path))
+            return allowed(path, *given, **named)
+
+        monkeypatch.setattr(module, name, guard)
+
+    for name in ("stat", "lstat"):
+        guarded(name, os, looked_at=True)
+    for module, name in ((os, "listdir"), (os, "scandir"), (io, "open")):
+        guarded(name, module, looked_at=False)
+    return denied.append
+
+
+@pytest.mark.parametrize("part", ["", "delivery.json", "events.csv"])
+def test_a_delivery_that_this_account_may_not_read_holds_up_no_other(company: Company, deny: Deny, part: str) -> None:
+    barred = company.send("web", {"events": HEADER + row("E1")})
+    company.send("office", {"fiscal_years": "starts_on,ends_on\n2026-01-01,2026-12-31\n"})
+    deny(barred / part if part else barred)
+    report = company.ingest()
+    assert [each.source for each in report.loaded] == ["office"]
+    assert [(each.source, each.delivery_id, each.reason) for each in report.rejected] == [("web", barred.name, DENIED)]
+    assert company.rows("select distinct source from intake.blocks where reason = 'rejected'") == [("web",)]
+
+
+def test_once_it_may_be_read_it_is_taken_in(company: Company) -> None:
+    barred = company.send("web", {"events": HEADER + row("E1")})
+    with pytest.MonkeyPatch.context() as patched:
+        original = Path.read_bytes
+
+        def denied(path: Path) -> bytes:
+            if path.parent == barred:
+                raise PermissionError(13, "Permission denied", str(path))
+            return original(path)
+
+        patched.setattr(Path, "read_bytes", denied)
+        assert [each.reason for each in company.ingest(AS_OF).rejected] == [DENIED]
+    assert [each.delivery_id for each in company.ingest(AS_OF).loaded] == [barred.name]
+    assert company.rows("select * from intake.blocks where source = 'web' and reason = 'rejected'") == []
+
+
+@pytest.mark.parametrize("part", ["keys/warehouse.key", "inbox/crm/D1"])
+def test_the_doctor_tells_what_this_account_may_not_look_at_and_goes_on(site: Site, deny: Deny, part: str) -> None:
+    (site.inbox / "crm" / "D1").mkdir(parents=True)
+    deny(site.path / part)
+    found = examine(site, datetime(2026, 11, 25, 12, tzinfo=UTC))
+    barred = [each for each in found if each.subject == "access"]
+    assert [(each.verdict, str(site.path / part) in each.found) for each in barred] == [("error", True)]
+    assert "check the owner and the mode" in barred[0].mend
+    assert {"clock", "disk"} <= {each.subject for each in found}
+
+
+def missing(key: Path) -> None:
+    key.unlink()
+
+
+def open_to_others(key: Path) -> None:
+    key.chmod(0o644)
+
+
+def another_file(key: Path) -> None:
+    key.write_text("no key")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "told"), [(missing, "signing.pem"), (open_to_others, "chmod 600"), (another_file, "no Ed25519 key")]
+)
+def test_a_run_that_comes_to_no_step_says_why(
+    site: Site, break_it: Callable[[Path], None], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    break_it(site.keys / SIGNING_KEY)
+    assert main(["run", "--as-of", "2026-11-25", "--site", str(site.path)]) == 3
+    printed = capsys.readouterr()
+    assert "stopped" in printed.out
+    assert told in printed.err
+    assert "defect" not in printed.err
+
+
+def test_a_defect_before_the_first_step_is_told_by_its_kind_and_never_by_its_text(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_: object) -> None:
+        raise KeyError("Sven Svensson")
+
+    monkeypatch.setattr("orchestration.resources.load_signer", failing)
+    (failure,) = run_cycle(site, AS_OF, job="verify_everything").failures
+    assert failure.exit_code is None
+    assert "KeyError" in failure.message
+    assert "Sven" not in failure.message
+
+
+def test_a_stream_that_the_shell_closed_is_not_asked_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdout", None)  # as Python has it after `>&- 2>&-`
+    monkeypatch.setattr(sys, "stderr", None)
+    heading("Manifests")
+    table(["system", "items"], [["crm", 1]])
+    complain("nobody reads it")
+    with progress("run") as doing:
+        doing.told("core", 1)
+    monkeypatch.setattr("orchestration.initialising.make_site", stopped)
+    assert main(["init", "site"]) == STOPPED
