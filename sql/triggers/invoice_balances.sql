@@ -1,5 +1,6 @@
 -- What is left to pay at the end of each day on which something moved. Grain: an invoice and a day.
 -- next_on: the next day on which something moves.
+-- By parts: invoice_id of core.invoices, triggers.invoice_movements.
 select
     movement.invoice_id,
     movement.on_day,

@@ -1,6 +1,7 @@
 -- Whether an order is open or closed as of the day, or whether that cannot be known. Grain: an order.
 -- state: open, closed (closed_on is its day) or missing (reason says why the closing day is a missing trigger).
 -- still_open_on: the last day on which nobody wonders why it is not closed.
+-- By parts: order_id of core.orders, triggers.order_deliveries, triggers.invoicing_ends.
 with invoicing as (
     select
         invoicing_end.order_id,

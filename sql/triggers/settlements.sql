@@ -1,5 +1,6 @@
 -- The day from which the balance of an invoice stays at or below zero. Grain: a settled invoice.
 -- An invoice on which nothing was ever owed is settled on its own day; without a day, from the beginning of time.
+-- By parts: invoice_id of core.invoices, triggers.invoice_balances.
 with summaries as (
     select
         balance.invoice_id,
