@@ -10,8 +10,10 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -21,7 +23,7 @@ import yaml
 
 from assets.errors import BadInput
 from assets.sample.drawing import Drawn, Mode, Night, drawn, tables
-from assets.writing import write_whole
+from assets.writing import flush, write_whole
 
 #: The day that the sample company is told as of, and the hour at which its exports were taken.
 SAMPLE_DAY = date(2026, 11, 22)
@@ -29,6 +31,8 @@ EXPORTED_AT = time(2, 0, tzinfo=UTC)
 
 CASES = Path(__file__).resolve().parent / "cases.yaml"
 _BLOCK = 1 << 20
+#: Folders of parts that are being drawn.
+_PARTS = ".generating-"
 
 Cases = Mapping[str, Sequence[Mapping[str, str]]]
 
@@ -79,29 +83,47 @@ def generate_next_night(
 
 def _write(inbox: Path, night: Night, on_day: date, cases: Cases) -> list[Written]:
     extracted_at = datetime.combine(on_day, EXPORTED_AT)
-    folders = {source: inbox / source / extracted_at.strftime("%Y-%m-%dT%H-%M") for source, _ in tables()}
+    folders = {source: inbox / source / _delivery_id(extracted_at) for source, _ in tables()}
     for folder in folders.values():
         if folder.exists():
             raise BadInput(
                 f"{folder} is there already: a delivery is never rewritten. "
                 f"Generate into a new site, or remove that folder first."
             )
-    for folder in folders.values():
-        folder.mkdir(mode=0o700, parents=True)
-    exports = {table: _Export(table[1], folders[table[0]] / f"{table[1]}.csv") for table in tables()}
-    with tempfile.TemporaryDirectory(prefix=".generating-", dir=inbox) as parts:
-        for part in drawn(night, Path(parts)):
-            for table, rows in part.items():
-                exports[table].append(rows)
-    for (source, name), export in exports.items():
-        export.finish(cases.get(f"{source}/{name}", ()))
-    return [
-        written
-        for source, folder in folders.items()
-        for written in _describe(
-            folder, source, extracted_at, night.mode, [each for table, each in exports.items() if table[0] == source]
-        )
-    ]
+    with _put_in_place_once_whole(inbox, folders) as halves:
+        exports = {table: _Export(table[1], halves[table[0]] / f"{table[1]}.csv") for table in tables()}
+        with tempfile.TemporaryDirectory(prefix=_PARTS, dir=inbox) as parts:
+            for part in drawn(night, Path(parts)):
+                for table, rows in part.items():
+                    exports[table].append(rows)
+        for (source, name), export in exports.items():
+            export.finish(cases.get(f"{source}/{name}", ()))
+        return [
+            written
+            for source, half in halves.items()
+            for written in _describe(
+                half, source, extracted_at, night.mode, [each for table, each in exports.items() if table[0] == source]
+            )
+        ]
+
+
+@contextmanager
+def _put_in_place_once_whole(inbox: Path, folders: Mapping[str, Path]) -> Iterator[Mapping[str, Path]]:
+    """A folder a source to write into, which gets its name at the end; cut short, nothing is left, or for the next."""
+    halves = {source: folder.with_name(f".{folder.name}.partial") for source, folder in folders.items()}
+    for left in [*inbox.glob(f"{_PARTS}*"), *halves.values()]:
+        shutil.rmtree(left, ignore_errors=True)
+    try:
+        for half in halves.values():
+            half.mkdir(mode=0o700, parents=True)
+        yield halves
+        for source, half in halves.items():
+            if half.exists():  # a source without news delivers nothing
+                half.rename(folders[source])
+                flush(half.parent)
+    finally:
+        for half in halves.values():
+            shutil.rmtree(half, ignore_errors=True)
 
 
 class _Export:
@@ -146,6 +168,10 @@ class _Export:
         self.bytes += len(block)
 
 
+def _delivery_id(extracted_at: datetime) -> str:
+    return extracted_at.strftime("%Y-%m-%dT%H-%M")
+
+
 def _describe(
     folder: Path, source: str, extracted_at: datetime, mode: Mode, exports: Sequence[_Export]
 ) -> list[Written]:
@@ -162,7 +188,7 @@ def _describe(
         return []
     content: dict[str, Any] = {
         "source": source,
-        "delivery_id": folder.name,
+        "delivery_id": _delivery_id(extracted_at),
         "extracted_at": extracted_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "mode": mode,
         "files": [
