@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.vocabulary import CLOSED_WORDS, enum_of
-from assets.warehouse import Warehouse
+from assets.warehouse import Warehouse, WarehouseError
 from expectations.parts import Parts
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
@@ -32,12 +32,20 @@ _COMMENT = re.compile(r"--[^\n]*")
 
 
 def make_view(warehouse: Warehouse, name: str, statement: str) -> None:
-    """(Re)make the view `schema.name`; a table that an earlier version kept under the name makes way."""
-    schema, _, relation = name.partition(".")
-    tables = "select count(*) from duckdb_tables() where database_name = ? and schema_name = ? and table_name = ?"
-    if warehouse.value(tables, [warehouse.catalog, schema, relation]):
+    """(Re)make the view `schema.name`; a table that an earlier version kept under the name makes way.
+
+    To ask first costs more than to make the view, and there is none but once.
+    """
+    made = f"create or replace view {name} as {statement}"
+    try:
+        warehouse.run(made)
+    except WarehouseError:
+        schema, _, relation = name.partition(".")
+        tables = "select count(*) from duckdb_tables() where database_name = ? and schema_name = ? and table_name = ?"
+        if not warehouse.value(tables, [warehouse.catalog, schema, relation]):
+            raise
         warehouse.run(f"drop table {name}")
-    warehouse.run(f"create or replace view {name} as {statement}")
+        warehouse.run(made)
 
 
 @dataclass(frozen=True)
