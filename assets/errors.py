@@ -29,6 +29,8 @@ _LACKS = {
 _OF_THE_MACHINE = frozenset({
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE,
 })  # fmt: skip
+#: Those that somebody mends at the very file: of that name there may be one below every folder of a site.
+_OF_RIGHTS = frozenset({errno.EACCES, errno.EPERM})
 
 #: The exit code of what was stopped with Ctrl+C, as shells have it.
 STOPPED = 130
@@ -76,7 +78,8 @@ class NeedsPerson(GallringError):
 def told_by_the_system(error: OSError) -> str:
     """An error of the operating system as a sentence: where, and what to do. Names of files are no values."""
     where = PurePath(str(error.filename)).name if error.filename else "The machine"
-    return f"{where}: {_LACKS.get(error.errno or 0, 'the system refuses it')}."
+    of = f" of {error.filename}" if error.filename and error.errno in _OF_RIGHTS else ""
+    return f"{where}: {_LACKS.get(error.errno or 0, 'the system refuses it')}{of}."
 
 
 def is_of_the_machine(error: OSError) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from assets.errors import STOPPED
+from assets.errors import STOPPED, told_by_the_system
 from assets.ingest.deliveries import DENIED
 from assets.site import Site
 from orchestration.cli import main
@@ -108,6 +108,14 @@ def test_the_doctor_tells_what_this_account_may_not_look_at_and_goes_on(site: Si
     assert [(each.verdict, str(site.path / part) in each.found) for each in barred] == [("error", True)]
     assert "check the owner and the mode" in barred[0].mend
     assert {"clock", "disk"} <= {each.subject for each in found}
+
+
+def test_what_is_denied_is_told_with_the_folder_that_it_lies_in() -> None:
+    told = told_by_the_system(PermissionError(13, "Permission denied", "/site/receipts/crm"))
+    assert told == (
+        "crm: this account may not read or write there: check the owner and the mode of /site/receipts/crm."
+    )
+    assert told_by_the_system(PermissionError(13, "Permission denied")).endswith("the mode.")
 
 
 def missing(key: Path) -> None:
