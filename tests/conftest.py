@@ -30,7 +30,7 @@ LONGEST = (
     "manifests/test_sealing.py", "erasure/test_guard.py", "integration/test_tryton.py",
     "ingest/test_loading.py", "integration/test_memory.py", "retention/test_incremental.py",
     "faults/test_hostile_input.py", "integration/test_trampbolaget.py", "expectations/test_validation.py",
-    "orchestration/test_definitions.py",
+    "orchestration/test_definitions.py", "lifecycle/test_life.py",
 )  # fmt: skip
 
 
