@@ -1,10 +1,13 @@
 -- The last day of invoicing. Grain: an invoice (credit notes have none).
 -- ends_on is null when the invoice is not settled and neither falls due nor was issued on a known day.
+-- customer_id and voucher_on are the invoice's, for whoever claims it.
 with limits as (
     select
         invoice.invoice_id,
         invoice.order_id,
+        invoice.customer_id,
         invoice.issued_on,
+        invoice.voucher_on,
         add_months(
             coalesce(invoice.due_on, add_months(invoice.issued_on, term.months) + term.days), overdue.months
         ) + overdue.days as limit_on,
@@ -22,7 +25,9 @@ with limits as (
 select
     limits.invoice_id,
     limits.order_id,
+    limits.customer_id,
     limits.issued_on,
+    limits.voucher_on,
     case
         when limits.settled_on is null then limits.limit_on
         when limits.limit_on is null then limits.settled_on
