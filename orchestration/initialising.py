@@ -44,17 +44,20 @@ freshness:
 """
 
 
-def make_site(path: Path) -> Site:
-    """Make (or complete) the site at `path`.
+def make_site(path: Path, *, mark: str = "") -> Site:
+    """Make (or complete) the site at `path`; where a `mark` is given, an empty file of that name comes first of all.
 
     Raises:
         BadInput: its path cannot be used, the folder holds something else, or its warehouse is there without its keys.
     """
     site = Site(path.absolute())
     require_usable_path(site)
-    _refuse_foreign(site)
+    _refuse_foreign(site, mark)
     settings = Settings.load(site)
     _refuse_lost_keys(site, settings)
+    if mark:
+        site.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (site.path / mark).touch()
     site.make()
     _make_keys(site, settings)
     if not site.settings.exists():
@@ -64,13 +67,13 @@ def make_site(path: Path) -> Site:
     return site
 
 
-def _refuse_foreign(site: Site) -> None:
+def _refuse_foreign(site: Site, mark: str) -> None:
     if site.path.exists() and not site.path.is_dir():
         raise BadInput(f"{site.path} is a file: name a folder that is empty or not there yet.")
     if site.settings.exists() or not site.path.exists():
         return
     half_written = f".{site.settings.name}-"
-    there = {path.name for path in site.path.iterdir() if not path.name.startswith(half_written)}
+    there = {path.name for path in site.path.iterdir() if not path.name.startswith(half_written)} - {mark}
     if there != set(FOLDERS[: len(there)]):  # else it is empty, or a site that was cut off while it was made
         raise BadInput(f"{site.path} is not empty and not a site: name a folder that is empty or not there yet.")
 

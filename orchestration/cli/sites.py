@@ -64,8 +64,7 @@ def demo(
     from orchestration.running import run_cycle
 
     _clear_demo(folder)
-    site = make_site(folder)
-    (site.path / DEMO_MARK).touch()
+    site = make_site(folder, mark=DEMO_MARK)
     written = write_exports(site.inbox, customers=DEMO_CUSTOMERS, seed=DEMO_SEED, cases=telling_cases())
     with progress("run", quiet=json) as doing:
         outcome = run_cycle(site, SAMPLE_DAY, watch=doing.told)
@@ -186,9 +185,15 @@ def _instant(text: str | None, files: list[Path]) -> datetime:
 
 
 def _clear_demo(folder: Path) -> None:
-    """Remove an earlier demo's site; nothing else is ever removed."""
-    if (folder / DEMO_MARK).is_file():
-        shutil.rmtree(folder)
+    """Empty an earlier demo's site, its mark last; nothing else is ever removed."""
+    mark = folder / DEMO_MARK
+    if mark.is_file():
+        for each in folder.iterdir():
+            if each.is_dir() and not each.is_symlink():
+                shutil.rmtree(each)
+            elif each != mark:
+                each.unlink()
+        mark.unlink()
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} is there and no earlier demo: name another folder, or remove it yourself.")
 
