@@ -27,6 +27,8 @@ CLAIM_COLUMNS = ("record_type", "row_id", "clock", "starts_on", "ends_on", "ende
 #: The columns of claims that are text; analysts see them.
 _CLAIM_WORDS = ("clock", "ended_by", "missing")
 _PERIOD = re.compile(r"purpose\s*=\s*'([^']+)'\s+and\s+\w+\.clock\s*(?:=\s*'([^']+)'|in\s*\(([^)]*)\))")
+#: A purpose that takes its period by what a row says, so that no clock stands in its SQL.
+_CHOSEN = re.compile(r"purpose\s*=\s*'([^']+)'\s+and\s+\w+\.clock\s*=(?!\s*')")
 _GROUNDS = {"use": ("eu-gdpr:A6-1-a", "eu-gdpr:A6-1-b", "eu-gdpr:A6-1-f"), "duty": ("eu-gdpr:A6-1-c", "eu-gdpr:A6-1-f")}
 
 #: Grounds that a person's word takes away.
@@ -156,7 +158,8 @@ def _periods(policy: Policy) -> Iterator[Finding]:
             if purpose == SHARED_CLOCKS or purpose in policy.register.purposes:
                 where = "clocks" if purpose == SHARED_CLOCKS else f"purposes → {purpose} → periods"
                 yield Finding("error", "period_missing", f"register: {where}: add {clock}; {model.path.name} reads it.")
-    for purpose, clock in sorted(available - read):
+    chosen = {name for model in models for name in _CHOSEN.findall(model.statement)}
+    for purpose, clock in sorted((purpose, clock) for purpose, clock in available - read if purpose not in chosen):
         yield Finding("warning", "period_unused", f"register: {purpose} → {clock}: no SQL reads this period.")
 
 

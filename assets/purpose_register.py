@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from assets.errors import BadInput
-from assets.yaml_files import read_yaml
+from assets.yaml_files import UNQUOTED, read_yaml
 
 #: The EU's member states, Iceland, Liechtenstein and Norway: anything else is a third country (Chapter V).
 EEA = frozenset({
@@ -36,6 +36,11 @@ def months_and_days(period: str) -> tuple[int, int]:
     except (isodate.ISO8601Error, TypeError) as error:
         raise ValueError(f"{period!r} is not an ISO 8601 period such as P1Y or P30D") from error
     months = parsed.years * 12 + parsed.months
+    if "T" in period:
+        raise ValueError(
+            f"{period!r} must be whole days and no hours. A day counts through its end: what may be kept for 72 hours "
+            "at most is kept for P2D"
+        )
     if months != int(months) or parsed.tdelta.seconds or parsed.tdelta.microseconds or period.startswith("-"):
         raise ValueError(f"{period!r} must be whole years, months and days")
     return int(months), parsed.tdelta.days
@@ -119,6 +124,13 @@ class Recipient(_Strict):
     country: str = Field(default="SE", pattern=r"^[A-Z]{2}$")
     safeguard: str = ""
 
+    @field_validator("country", mode="before")
+    @classmethod
+    def _is_no_truth(cls, country: object) -> object:
+        if isinstance(country, bool):
+            raise ValueError(UNQUOTED)
+        return country
+
     @model_validator(mode="after")
     def _third_country_has_a_safeguard(self) -> Recipient:
         if self.country not in EEA and not self.safeguard:
@@ -173,4 +185,4 @@ def read_register(path: Path) -> Register:
     except ValidationError as error:
         first = error.errors()[0]
         where = " → ".join(str(part) for part in first["loc"]) or "the whole file"
-        raise BadInput(f"{path}: {where}: {first['msg']}.") from None
+        raise BadInput(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}.") from None

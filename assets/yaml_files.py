@@ -14,6 +14,9 @@ import yaml
 LARGEST = 8 << 20
 DEEPEST = 50
 
+#: What to tell of a word that YAML 1.1 took for a truth: Norway's code, above all.
+UNQUOTED = 'YAML reads NO, no, off, yes and on as true or false: put the word in quotes, such as "NO"'
+
 #: The parser written in C, several times as fast, where there is one.
 PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -37,7 +37,7 @@ from assets.ingest.contracts import (
 )
 from assets.ingest.date_patterns import strptime_pattern
 from assets.ingest.expressions import ROW, Expression, checked_expression
-from assets.yaml_files import read_yaml
+from assets.yaml_files import UNQUOTED, read_yaml
 
 _TYPES: dict[str, ColumnType] = {
     "string": "text", "date": "date", "timestamp": "instant", "number": "decimal", "boolean": "boolean",
@@ -189,7 +189,10 @@ def _read_format(path: Path, server: Server, options: Mapping[str, Any]) -> Form
         raise BadInput(f"{path}: the server's format must be one of {', '.join(_KINDS)}.")
     settings = _custom(path, "servers", server.customProperties, _FORMAT_PROPERTIES)
     settings |= {name: value for name, value in options.items() if name in _FORMAT_PROPERTIES}
-    tokens = settings.get("nullTokens") or []
+    tokens = settings.get("nullTokens")
+    listed = [] if tokens is None else tokens if isinstance(tokens, list) else [tokens]
+    if any(isinstance(token, bool) for token in listed):
+        raise BadInput(f"{path}: nullTokens: {UNQUOTED}.")
     found = Format(
         kind=kind,
         delimiter=str(settings.get("delimiter", ",")),
@@ -199,7 +202,7 @@ def _read_format(path: Path, server: Server, options: Mapping[str, Any]) -> Form
         decimal_mark=str(settings.get("decimalMark", ".")),
         thousands=str(settings.get("thousands", "")),
         time_zone=_time_zone(path, str(settings.get("timeZone", "Europe/Stockholm"))),
-        null_tokens=tuple(str(token) for token in ([tokens] if isinstance(tokens, str) else tokens)),
+        null_tokens=tuple(str(token) for token in listed),
         sheet=settings.get("sheet"),
     )
     _check_format(path, found)
@@ -334,8 +337,8 @@ def _read_column(path: Path, prop: SchemaProperty, model: Column | None, lookups
         category=_category(path, name, options.get("dataCategory"), model),
         required=bool(prop.required) if model is None else model.required or bool(prop.required),
         enum=_enum(path, prop, model),
-        remembered=bool(options.get("remembered")) if model is None else model.remembered,
-        pseudonymised=bool(options.get("pseudonymised")) if model is None else model.pseudonymised,
+        remembered=_switch(path, name, "remembered", options, model),
+        pseudonymised=_switch(path, name, "pseudonymised", options, model),
         physical=None if transform is not None else prop.physicalName or name,
         transform=transform,
         date_format=pattern,
@@ -365,7 +368,25 @@ def _category(path: Path, name: str, stated: str | None, model: Column | None) -
     return model.category
 
 
+def _switch(path: Path, name: str, switch: str, options: Mapping[str, Any], model: Column | None) -> bool:
+    """Whether a column is remembered or pseudonymised: the canonical model says it of its own columns."""
+    stated = options.get(switch)
+    if stated not in (None, True, False):
+        raise BadInput(f"{path}: {name}: {switch} must be true or false.")
+    if model is None:
+        return bool(stated)
+    canonical = bool(getattr(model, switch))
+    if stated not in (None, canonical):
+        raise BadInput(
+            f"{path}: {name}: {switch} is {str(canonical).lower()} of the canonical column, whatever a contract says. "
+            "Leave it out, or deliver the value in a column of your own as well."
+        )
+    return canonical
+
+
 def _enum(path: Path, prop: SchemaProperty, model: Column | None) -> tuple[str, ...]:
+    if any(isinstance(entry.value, bool) for entry in prop.enum or []):
+        raise BadInput(f"{path}: {prop.name}: enum: {UNQUOTED}.")
     stated = tuple(str(entry.value) for entry in prop.enum or [])
     if model is None or not model.enum:
         return stated

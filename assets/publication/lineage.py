@@ -134,7 +134,9 @@ def _is_identifying(contract: Contract, column: Column) -> bool:
 
 
 def _statements(policy: Policy) -> dict[str, str]:
-    models = [*Models.of("core", "triggers", "retention").ordered, *policy.purpose_models]
+    # a purpose as its file has it: summing claims to one row a clock compares their days, and lets none into a word
+    purposes = [Model(model.schema, model.path) for model in policy.purpose_models]
+    models = [*Models.of("core", "triggers", "retention").ordered, *purposes]
     models += [Model("manifest", path) for path in sorted((SQL / "delivery").glob("*.sql"))]
     statements = {model.table: model.statement for model in models}
     statements |= {f"{ANALYTICS}.{table.name}": table.model.statement for table in published_tables()}

@@ -161,13 +161,24 @@ def _disposition_differences(warehouse: Warehouse, as_of: date, expected: Expect
         [expected.record_type, expected.record_key, expected.field, expected.field],
     )
     if len(rows) != 1:
-        yield f"{as_of} {expected}: expected {expected.disposition}, found no such record or field"
+        why = _set_aside(warehouse, expected.record_key)
+        yield f"{as_of} {expected}: expected {expected.disposition}, found no such record or field{why}"
         return
     disposition, keep_until = rows[0]
     if disposition != expected.disposition:
         yield f"{as_of} {expected}: expected {expected.disposition}, is {disposition} ({keep_until or 'no end'})"
     elif expected.keep_until != ANY_END and keep_until != expected.keep_until:
         yield f"{as_of} {expected}: expected to keep until {expected.keep_until}, is {keep_until}"
+
+
+def _set_aside(warehouse: Warehouse, record_key: str) -> str:
+    """What kept rows of that key out, such as `; a row of orders/invoices was set aside: not_in_enum (country)`."""
+    rows = warehouse.rows(
+        "select distinct source || '/' || table_name, rule || coalesce(' (' || column_name || ')', '') "
+        "from intake.quarantined where record_key = ? order by all",
+        [record_key],
+    )
+    return "".join(f"; a row of {table} was set aside: {rule}" for table, rule in rows)
 
 
 def _item_differences(warehouse: Warehouse, as_of: date, system: str, items: tuple[ExpectedItem, ...]) -> Iterator[str]:

@@ -97,6 +97,52 @@ def test_a_register_that_is_no_register_exits_with_3(site: Path, capsys: pytest.
     assert "accounting" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "{archive: P7Y}",
+            "{archive: PT72H}",
+            "purposes → accounting → periods: 'PT72H' must be whole days and no hours",
+        ),
+        (
+            "      role: processor\n",
+            "      role: processor\n      country: NO\n",
+            'country: YAML reads NO, no, off, yes and on as true or false: put the word in quotes, such as "NO".\n',
+        ),
+    ],
+)
+def test_what_the_register_cannot_mean_is_told_with_what_to_write(
+    old: str, new: str, said: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewritten(site / "policy" / "register.yaml", old, new)
+    assert main(["policy", "check", "--policy", "site/policy"]) == 3
+    assert said in capsys.readouterr().err
+
+
+#: Claims whose day is made of a birth, or whose period is that of the row's own country.
+OF_A_ROW = (
+    "select 'web_event' as record_type, e.row_id, 'security' as clock, e.occurred_at as starts_on, "
+    "add_months(c.birth_date, p.months) + p.days as ends_on, cast(null as varchar) as ended_by, "
+    "cast(null as varchar) as missing from raw.web_events as e "
+    "inner join raw.crm_customers as c on e.customer_id = c.customer_id "
+    "inner join policy.periods as p on p.purpose = 'web_security' and p.clock = {}"
+)
+
+
+@pytest.mark.parametrize(
+    ("clock", "unused"), [("case c.country when 'NO' then 'norway' else 'security' end", False), ("'security'", True)]
+)
+def test_a_claim_may_end_by_a_birth_and_take_the_period_that_its_row_says(
+    clock: str, unused: bool, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewritten(site / "policy" / "register.yaml", "periods: {security: P90D}", "periods: {security: P90D, norway: P30D}")
+    (site / "policy" / "purposes" / "web_security.sql").write_text(OF_A_ROW.format(clock))
+    capsys.readouterr()
+    assert main(["policy", "check", "--site", str(site)]) == 0
+    assert ("web_security → norway: no SQL reads this period" in capsys.readouterr().out) is unused
+
+
 def test_a_register_without_contacts_recipients_and_measures_is_a_finding(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

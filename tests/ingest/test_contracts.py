@@ -98,6 +98,10 @@ def test_a_table_without_a_contract_is_optional_and_empty(tmp_path: Path) -> Non
         ("property: header, value: true", "property: header, value: false", None),
         ("logicalType: string\n", "logicalType: string\n        colour: red\n", "colour"),
         ("apiVersion: v3.2.0", "apiVersion: [", "not YAML"),
+        ("      - name: customer_id\n", "      - name: customer_id\n        enum: [{value: NO}]\n", 'such as "NO"'),
+        ("property: delimiter, value: ','", "property: nullTokens, value: [NO]", 'such as "NO"'),
+        ("dataCategory, value: phone}", "remembered, value: true}", "remembered is false of the canonical column"),
+        ("pseudonymised, value: true", "pseudonymised, value: maybe", "pseudonymised must be true or false"),
     ],
 )
 def test_a_contract_that_cannot_be_right_is_refused_by_name(

@@ -82,6 +82,19 @@ def test_a_wrong_expectation_is_a_difference_that_names_day_record_and_field(tmp
     ]
 
 
+def test_a_record_whose_row_was_set_aside_is_missing_for_that_reason(tmp_path: Path, policy: Policy) -> None:
+    path = written(
+        tmp_path,
+        "exports: {orders/orders: [{order_id: O1, status: lost, buyer_name: Test Person}]}\n"
+        "expect: [{as_of: 2024-06-10, dispositions: [[order, O1, buyer_name, erase], [order, O2, buyer_name, erase]]}]",
+    )
+    assert scenarios.run(path, policy).differences == [
+        "2024-06-10 order O1 buyer_name: expected erase, found no such record or field; "
+        "a row of orders/orders was set aside: not_in_enum (status)",
+        "2024-06-10 order O2 buyer_name: expected erase, found no such record or field",
+    ]
+
+
 @pytest.mark.parametrize(
     ("as_of", "items", "said"),
     [
