@@ -24,6 +24,7 @@ SAID = {
     "add-a-source.md": "holds the delivery. Next: gallring run",
     "answer-a-request.md": "site-r1 is answered: answered (due 2026-12-28)",
     "approve-a-manifest.md": "26 approved",
+    "decide-by-a-column.md": "ok      demo/policy/scenarios/minors.yaml",
     "place-a-hold.md": "Released: 1 hold(s), last day 2026-11-25.",
     "rehearse-a-policy.md": "Purpose customer_care, clock care: P1Y becomes P6M, which is shorter.",
     "restore-a-backup.md": "entries, all hold",
