@@ -33,8 +33,9 @@ Exports = Mapping[str, Sequence[Mapping[str, Any]]]
 class House:
     """A warehouse, with or without a site around it."""
 
-    def __init__(self, warehouse: Warehouse, site: Site | None = None) -> None:
+    def __init__(self, warehouse: Warehouse, site: Site | None = None, *, policy: Policy = POLICY) -> None:
         self.warehouse = warehouse
+        self.policy = policy
         self.site = site
         self.signer: Signer | None = None
         if site is not None:
@@ -42,21 +43,21 @@ class House:
             if not (site.keys / "signing.pem").exists():
                 make_key(site.keys / "signing.pem", site.keys / "signing.pub.pem")
             self.signer = Signer.load(site.keys / "signing.pem")
-        POLICY.publish(warehouse)
+        policy.publish(warehouse)
         ledger.prepare(warehouse)
 
     def evaluate(self, day: date, exports: Exports, mode: str = "full") -> None:
         """Take in the exports and decide."""
-        load_rows(self.warehouse, POLICY, exports, mode=mode)
+        load_rows(self.warehouse, self.policy, exports, mode=mode)
         build(self.warehouse)
-        evaluate(self.warehouse, POLICY, day)
+        evaluate(self.warehouse, self.policy, day)
 
     def seal(self, day: date, exports: Exports) -> SealReport:
         """Take in, decide and tell the systems."""
         self.evaluate(day, exports)
-        propose(self.warehouse, POLICY, day)
+        propose(self.warehouse, self.policy, day)
         issued_at = datetime.combine(day, time(3), UTC)
-        report = seal(self.warehouse, POLICY, self.site, self.signer, as_of=day, issued_at=issued_at)
+        report = seal(self.warehouse, self.policy, self.site, self.signer, as_of=day, issued_at=issued_at)
         assert not report.refusals, report.refusals
         return report
 
@@ -67,7 +68,7 @@ class House:
 
     def erase(self, day: date, **options: Any) -> Erasure:
         """Erase own copies as of a day."""
-        return erase_own_copies(self.warehouse, POLICY, as_of=day, **options)
+        return erase_own_copies(self.warehouse, self.policy, as_of=day, **options)
 
     def dispositions(self) -> list[tuple[Any, ...]]:
         """What was decided."""
