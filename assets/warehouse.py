@@ -433,7 +433,7 @@ class Warehouse:
         self,
         path: Path,
         *,
-        selections: Mapping[str, str] | None = None,
+        selections: Mapping[str, Sequence[str]] | None = None,
         emptied: Collection[str] = (),
         key: str | None = None,
         encrypted: bool = True,
@@ -442,8 +442,8 @@ class Warehouse:
 
         Args:
             path: the new file; what is there makes way.
-            selections: `schema.table` to the SELECT that gives its rows in the copy, with its columns in their order;
-                all rows where there is none.
+            selections: `schema.table` to the SELECTs that together give its rows in the copy, with its columns in their
+                order, each in the memory that it takes; all rows where there is none.
             emptied: each `schema.table` of which the copy holds no row.
             key: encrypts the copy; None: the warehouse's own key.
             encrypted: False writes it in the clear, for tests that look for bytes in it.
@@ -470,17 +470,16 @@ class Warehouse:
             raise RewriteFailed(f"{path.name} could not be written ({kind}): nothing was changed. {mend}") from None
         return WrittenCopy(path, len(expected), found, path.stat().st_size)
 
-    def _sources(self, selections: Mapping[str, str], emptied: Collection[str]) -> dict[str, str | None]:
-        """Every table by its name in a file, with the SELECT that gives its rows in a copy; None: it has none there."""
-        sources: dict[str, str | None] = {}
+    def _sources(self, selections: Mapping[str, Sequence[str]], emptied: Collection[str]) -> dict[str, Sequence[str]]:
+        """Every table by its name in a file, with the SELECTs that give its rows in a copy; none: it has none there."""
+        sources: dict[str, Sequence[str]] = {}
         for schema, table, _ in self._tables():
             name, full = f"{identifier(schema)}.{identifier(table)}", f"{schema}.{table}"
-            sources[name] = (
-                selections.get(full, f"select * from {self.catalog}.{name}") if full not in emptied else None
-            )
+            whole = [f"select * from {self.catalog}.{name}"]
+            sources[name] = selections.get(full, whole) if full not in emptied else ()
         return sources
 
-    def _fill(self, path: Path, key: str | None, sources: Mapping[str, str | None]) -> dict[str, tuple[int, int]]:
+    def _fill(self, path: Path, key: str | None, sources: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
         """Write the copy; what each of its tables must hold: rows, and a checksum that no order changes.
 
         The copy needs no write-ahead log: one that is not finished is thrown away.
@@ -489,24 +488,33 @@ class Warehouse:
         execute(_attachment(path, "copied", key, option="recovery_mode no_wal_writes"))
         try:
             execute(f"copy from database {self.catalog} to copied (schema)")
-            filled = {name: select for name, select in sources.items() if select is not None}
-            self._insert(filled)
-            expected = self._checksums({name: f"({select})" for name, select in filled.items()})
+            self._insert(sources)
+            expected = self._expected(sources)
             with self.one_thread():  # by now what is left to pack is a row group a table, at most
                 execute("checkpoint copied")
         finally:
             execute("detach copied")
         return {name: expected.get(name, (0, 0)) for name in sources}
 
-    def _insert(self, selects: Mapping[str, str]) -> None:
+    def _expected(self, sources: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
+        """What tables of the copy must hold: those of one SELECT asked at once, of several one after another."""
+        expected = self._checksums({name: f"({selects[0]})" for name, selects in sources.items() if len(selects) == 1})
+        for name, selects in sources.items():
+            if len(selects) > 1:
+                parts = [self._checksums({name: f"({select})"})[name] for select in selects]
+                expected[name] = (sum(rows for rows, _ in parts), sum(total for _, total in parts))
+        return expected
+
+    def _insert(self, sources: Mapping[str, Sequence[str]]) -> None:
         """Fill tables of the copy: the large ones by all threads, the others by one, which is less work."""
         rows = {f"{identifier(schema)}.{identifier(table)}": count for schema, table, count in self._tables()}
-        large = [name for name in selects if rows[name] >= _WORTH_SHARING]
-        for name in large:
-            self._connection.execute(f"insert into copied.{name} by name {selects[name]}")
+        large = [name for name in sources if rows[name] >= _WORTH_SHARING]
+        for select in (f"insert into copied.{name} by name {select}" for name in large for select in sources[name]):
+            self._connection.execute(select)
         with self.one_thread():
-            for name in (name for name in selects if name not in large):
-                self._connection.execute(f"insert into copied.{name} by name {selects[name]}")
+            for name in (name for name in sources if name not in large):
+                for select in sources[name]:
+                    self._connection.execute(f"insert into copied.{name} by name {select}")
 
     def _read_back(self, path: Path, key: str | None, expected: Mapping[str, tuple[int, int]]) -> int:
         """Open the finished file anew and compare; how many rows it holds."""

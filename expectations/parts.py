@@ -16,8 +16,25 @@ FEW, AT_ONCE = 4_000_000, 500_000
 #: How many at most at once, and the bytes of the memory limit that each may take, its rows in every table counted.
 #: Parts of nine million took 24 GB, where the limit was 19: DuckDB takes more than it counts where it spills.
 MOST_AT_ONCE, BYTES_EACH = 2_500_000, 3_072
+#: Of `at_once`: bytes that are always there, so that the memory is not asked for, and that a statement takes beside its
+#: rows (a join takes a block for each thread and sixteenth of its rows), and how many rows at least are read at once.
+ALWAYS_THERE, FEWEST_AT_ONCE = 64 << 20, 10_000
 _MEMORY = "select parse_formatted_bytes(current_setting('memory_limit'))"
 _BY_PARTS = re.compile(r"By parts: ([a-z_]+) of ([a-z_., ]+[a-z_])\.$", re.MULTILINE)
+
+
+def at_once(rows: int, bytes_each: int, count: Callable[[str], int]) -> int:
+    """How many of some rows a statement takes that holds so many bytes of each: all of them where there is the memory.
+
+    Args:
+        rows: how many there are.
+        bytes_each: of the memory limit; what the statement holds beside and what DuckDB does not count are to be in it.
+        count: answers a SELECT of one number.
+    """
+    if rows * bytes_each <= ALWAYS_THERE:
+        return max(rows, 1)
+    most = max(FEWEST_AT_ONCE, (count(_MEMORY) - ALWAYS_THERE) // bytes_each)
+    return -(-rows // -(-rows // most))  # parts of one size
 
 
 @dataclass(frozen=True)
@@ -36,24 +53,28 @@ class Parts:
         said = _BY_PARTS.search(header)
         return cls(said.group(1), tuple(said.group(2).split(", "))) if said else None
 
-    def selects(self, select: str, count: Callable[[str], int]) -> Iterator[str]:
+    def selects(self, select: str, count: Callable[[str], int], bytes_each: int = 0) -> Iterator[str]:
         """The SELECT, or as many as there are ranges: together they return its rows, each row once.
 
         Args:
             select: what reads the tables, each by its whole name.
             count: answers a SELECT of one number.
+            bytes_each: what it holds of each number (`at_once`); 0: a large SELECT of many tables, by `BYTES_EACH`.
         """
         last = count(f"select coalesce(max({self.column}), 0) from {self.tables[0]}")
-        if last < FEW:
+        if bytes_each:
+            size = at_once(last + 1, bytes_each, count)
+        else:
+            size = last + 1 if last < FEW else max(AT_ONCE, min(MOST_AT_ONCE, count(_MEMORY) // BYTES_EACH))
+        if size > last:
             yield select
             return
-        at_once = max(AT_ONCE, min(MOST_AT_ONCE, count(_MEMORY) // BYTES_EACH))
-        for first in range(0, last + 1, at_once):
-            inside = f"{self.column} between {first} and {first + at_once - 1}"
+        for first in range(0, last + 1, size):
+            inside = f"{self.column} between {first} and {first + size - 1}"
             rows = inside if first else f"{inside} or {self.column} is null"
             part = select
             for table in self.tables:
                 part = re.sub(
-                    rf"\b(from|join)\s+{re.escape(table)}\b", rf"\1 (select * from {table} where {rows})", part
+                    rf"\b(from|join)\s+{re.escape(table)}(?!\w)", rf"\1 (select * from {table} where {rows})", part
                 )
             yield part

@@ -24,6 +24,7 @@ from assets.manifests import changes, gate, told
 from assets.purpose_register import months_and_days
 from assets.vocabulary import RECORD_TYPES, TOLD_STATES, enum_of
 from assets.warehouse import Warehouse, identifier, literal
+from expectations.parts import ALWAYS_THERE, Parts
 
 _REWRITES = (
     "sequence bigint, as_of date, reason varchar, fields_erased bigint, records bigint, quarantined_erased bigint, "
@@ -33,6 +34,8 @@ _REWRITES = (
 _REMADE = (*changes.WORKING_TABLES, *gate.WORKING_TABLES, *settling.WORKING_TABLES)
 #: Rows of a raw table from which on what is due is looked for by all threads (`Warehouse.one_thread`).
 _WORTH_SHARING = 1_000_000
+#: The bytes of memory that are counted for each row of a raw table while rows are met with what is ordered of them.
+_BYTES_EACH = 400
 _LOCAL_DAY = f"cast(timezone('{LOCAL_ZONE}', timezone('UTC', deliveries.extracted_at)) as date)"
 
 
@@ -66,9 +69,9 @@ class Erasure:
 
 @dataclass(frozen=True)
 class _Due:
-    """What must go: counts, and the SELECT that gives each affected table without it."""
+    """What must go: counts, and the SELECTs that give each affected table without it."""
 
-    selections: Mapping[str, str]
+    selections: Mapping[str, Sequence[str]]
     reasons: tuple[str, ...]
     fields: int
     records: int
@@ -109,8 +112,9 @@ def erase_own_copies(
     """
     prepare(warehouse)
     entries = registers.find_due(warehouse, policy.contracts, as_of, closed)
-    with nullcontext() if _is_worth_sharing(warehouse) else warehouse.one_thread():
-        due = _find_due(warehouse, policy.contracts, as_of, quarantine, residue, entries)
+    largest = _largest(warehouse)
+    with nullcontext() if largest >= _WORTH_SHARING else warehouse.one_thread():
+        due = _find_due(warehouse, policy.contracts, as_of, quarantine, residue, entries, largest)
     erasure = _rewrite(warehouse, due, as_of) if due.reasons else Erasure(as_of)
     for contract in policy.contracts.values():
         warehouse.run(f"drop table if exists temp.{_losing(contract)}")
@@ -120,7 +124,7 @@ def erase_own_copies(
 
 def _rewrite(warehouse: Warehouse, due: _Due, as_of: date) -> Erasure:
     """Write the warehouse anew without what is due, put it in place, and tell what it was."""
-    selections = {**due.selections, "erasure.rewrites": _remembering(warehouse, due, as_of)}
+    selections = {**due.selections, "erasure.rewrites": [_remembering(warehouse, due, as_of)]}
     if warehouse.path is None:
         return _emptied_in_place(warehouse, due, as_of, selections)
     warehouse.checkpoint()
@@ -132,11 +136,12 @@ def _rewrite(warehouse: Warehouse, due: _Due, as_of: date) -> Erasure:
     )
 
 
-def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: Mapping[str, str]) -> Erasure:
+def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: Mapping[str, Sequence[str]]) -> Erasure:
     with warehouse.transaction():
-        for table, select in selections.items():
+        for table, selects in selections.items():
             schema, name = table.split(".")
-            warehouse.run(f"create or replace table {schema}.{identifier(name)} as {select}")
+            together = " union all ".join(f"({select})" for select in selects)
+            warehouse.run(f"create or replace table {schema}.{identifier(name)} as {together}")
         for table in _REMADE:
             if warehouse.exists(*table.split(".")):
                 warehouse.run(f"delete from {table}")
@@ -146,15 +151,14 @@ def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: 
 # -- what must go ------------------------------------------------------------------------------------------------------
 
 
-def _is_worth_sharing(warehouse: Warehouse) -> bool:
-    """Whether a raw table is so large that all threads look through it together in less work than one does."""
-    return bool(
+def _largest(warehouse: Warehouse) -> int:
+    """How many rows the largest raw table has, about."""
+    return int(
         warehouse.value(
             "select coalesce(max(estimated_size), 0) from duckdb_tables() "
             "where database_name = $catalog and schema_name = 'raw'",
             {"catalog": warehouse.catalog},
         )
-        >= _WORTH_SHARING
     )
 
 
@@ -165,21 +169,23 @@ def _find_due(
     quarantine: str,
     residue: str,
     entries: registers.DueEntries,
+    largest: int,
 ) -> _Due:
-    selections = dict(entries.selections)
+    selections: dict[str, Sequence[str]] = {name: [select] for name, select in entries.selections.items()}
     fields = records = 0
     numbers = told.halves(warehouse)
     ordered_types = {name for (name,) in warehouse.rows("select distinct record_type from manifest.ordered_records")}
     for contract in contracts.values():
         if contract.record_type is not None and contract.record_type in ordered_types:
             bits = numbers.get(contract.record_type, {})
-            held, of_records = _count_ordered(warehouse, contract, bits)
+            held, of_records = _count_ordered(warehouse, contract, bits, largest)
             fields, records = fields + held, records + of_records
             if held:
-                selections[f"raw.{contract.raw_table}"] = _without_ordered(warehouse, contract, bits)
+                without = _without_ordered(warehouse, contract, bits)
+                selections[f"raw.{contract.raw_table}"] = _by_rows(warehouse, contract, without, largest)
     quarantined = _count_quarantined(warehouse, as_of, quarantine)
     if quarantined:
-        selections["intake.quarantined"] = _staying_quarantined(as_of, quarantine)
+        selections["intake.quarantined"] = [_staying_quarantined(as_of, quarantine)]
     found = {
         "ordered": fields,
         "answered": entries.answered,
@@ -197,33 +203,50 @@ def _losing(contract: Contract) -> str:
     return identifier(f"losing_{contract.raw_table}")
 
 
-def _find_losing(warehouse: Warehouse, contract: Contract, bits: told.Halves) -> None:
+def _find_losing(warehouse: Warehouse, contract: Contract, bits: told.Halves, largest: int) -> None:
     """Pick the rows that hold a value that was ordered erased, or do not say of such values what is to be said.
 
     A row says it when its digest is not that of values that went, and `withheld` is null or names fields that the
     source has. What is ordered is looked up and compared here alone, by bits, and what such a row says from now on is
-    worked out here alone, the names once a set of fields: the rewriting reads every row twice.
+    worked out here alone, the names once a set of fields: the rewriting reads every row twice. A range of rows at a
+    time where there are too many for the memory.
     """
+    into = f"create or replace temp table {_losing(contract)} as"
+    for select in _by_rows(warehouse, contract, _losing_rows(contract, bits), largest):
+        warehouse.run(f"{into} {select}", {"record_type": contract.record_type})
+        into = f"insert into {_losing(contract)}"
+
+
+def _by_rows(warehouse: Warehouse, contract: Contract, select: str, largest: int) -> list[str]:
+    """A SELECT over a raw table and its losing rows, as many as the memory asks for; one where all tables are small."""
+    if largest * _BYTES_EACH <= ALWAYS_THERE:
+        return [select]
+    tables = (f"raw.{identifier(contract.raw_table)}", _losing(contract))
+    return list(Parts("row_id", tables).selects(select, warehouse.value, _BYTES_EACH))
+
+
+def _losing_rows(contract: Contract, bits: told.Halves) -> str:
+    """The losing rows of a raw table: what is ordered meets them by their keys, and everything after that by number."""
     names = [name for name in _personal(contract) if name in bits]
     held = _sums({f"source_row.{identifier(name)} is not null": bits[name] for name in names}, "held_{}")
     kept_out = _sums({f"list_contains(withheld, {literal(name)})": bits[name] for name in names}, "kept_out_{}")
     new_digest = mark_when_ordered(
         "losing.row_digest", "signatures.signature", "said.withheld is not distinct from losing.withheld"
     )
-    warehouse.run(
-        f"""
-        create or replace temp table {_losing(contract)} as
-        with orders as ({_ORDERS}),
+    raw_table = f"raw.{identifier(contract.raw_table)}"
+    orders = _ORDERS.format(raw_table=raw_table, key=identifier(contract.key))
+    return f"""
+        with orders as ({orders}),
         losing as (
             select source_row.row_id, orders.low, orders.high, {_counted("held_{0} & {0}")} as held, withheld,
                 row_digest, {_kept_out_from_now()}
             from (
-                select row_id, cast({identifier(contract.key)} as varchar) as record_key, in_source, {held}, {kept_out},
+                select row_id, in_source, {held}, {kept_out},
                     withheld, len(withheld) as names, row_digest,
                     coalesce(row_digest <= {LARGEST_DIGEST}, false) as is_of_values
-                from raw.{identifier(contract.raw_table)} as source_row
+                from {raw_table} as source_row
             ) as source_row
-            inner join orders on orders.record_key = source_row.record_key
+            inner join orders on orders.row_id = source_row.row_id
             where source_row.is_of_values or {_either("held_{0} & {0} <> 0")}
                 or (names is not null and (not in_source or names = 0 or names <> {_counted("kept_out_{0}")}))
         ),
@@ -232,9 +255,7 @@ def _find_losing(warehouse: Warehouse, contract: Contract, bits: told.Halves) ->
         from losing
         inner join ({_SIGNATURES}) as signatures on signatures.low = losing.low and signatures.high = losing.high
         inner join said on said.kept_low = losing.kept_low and said.kept_high = losing.kept_high
-        """,
-        {"record_type": contract.record_type},
-    )
+        """
 
 
 def _kept_out_from_now() -> str:
@@ -259,13 +280,15 @@ def _named(names: Sequence[str], bits: told.Halves) -> str:
     )
 
 
-#: What is ordered of each record of a type. Words become numbers, not all of the ledger's numbers words.
+#: What is ordered of each row of a raw table. Words become numbers, not all of the ledger's numbers words.
 _ORDERS = f"""
-    select record_key, bit_or(low) as low, bit_or(high) as high
-    from manifest.told_bits
-    where record_type = cast($record_type as {enum_of(RECORD_TYPES)})
-        and state = cast('erase' as {enum_of(TOLD_STATES)})
-    group by record_key
+    select keyed.row_id, bit_or(told.low) as low, bit_or(told.high) as high
+    from manifest.told_bits as told
+    inner join (select row_id, cast({{key}} as varchar) as record_key from {{raw_table}} as source_row) as keyed
+        on keyed.record_key = told.record_key
+    where told.record_type = cast($record_type as {enum_of(RECORD_TYPES)})
+        and told.state = cast('erase' as {enum_of(TOLD_STATES)})
+    group by keyed.row_id
 """
 
 #: As `recognising.ordered_of` has it, of every set of fields that is ordered of `losing` rows.
@@ -308,9 +331,9 @@ def _personal(contract: Contract) -> list[str]:
     return [column.name for column in contract.columns if column.category is not None]
 
 
-def _count_ordered(warehouse: Warehouse, contract: Contract, bits: told.Halves) -> tuple[int, int]:
+def _count_ordered(warehouse: Warehouse, contract: Contract, bits: told.Halves, largest: int) -> tuple[int, int]:
     """How many values that were ordered erased a raw table still holds, and of how many records."""
-    _find_losing(warehouse, contract, bits)
+    _find_losing(warehouse, contract, bits, largest)
     held_values, of_records = warehouse.rows(
         f"select coalesce(cast(sum(held) as bigint), 0), count(*) filter (where held > 0) from {_losing(contract)}"
     )[0]

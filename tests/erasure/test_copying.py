@@ -30,7 +30,9 @@ def test_a_copy_holds_every_table_and_view_but_what_it_is_told_to_leave_out(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
     path = tmp_path / "copy.duckdb"
-    selections = {"raw.pairs": "select a, b, c from raw.pairs where a > 6"}
+    selections = {
+        "raw.pairs": ["select a, b, c from raw.pairs where a = 8", "select a, b, c from raw.pairs where a = 7"]
+    }
     written = warehouse.copy_to(path, selections=selections, emptied=["raw.working", "raw.never"])
     assert (written.tables, written.rows) == (3, 6)
     assert read(path, "from raw.pairs order by a") == [(7, 1, [7]), (8, 2, [8])]
@@ -75,7 +77,7 @@ def test_large_tables_are_written_by_all_threads_and_the_others_by_one(
     monkeypatch.setattr("assets.warehouse._WORTH_SHARING", 9)
     warehouse.run("set threads = 2")
     selections = {
-        f"raw.{table}": f"select * replace (current_setting('threads') as {column}) from raw.{table}"
+        f"raw.{table}": [f"select * replace (current_setting('threads') as {column}) from raw.{table}"]
         for table, column in (("pairs", "b"), ("twins", "word"), ("working", "number"))
     }
     monkeypatch.setattr(Warehouse, "_read_back", lambda *_: 0)  # what is asked there is answered otherwise by then

@@ -107,8 +107,13 @@ def test_erasing_decides_nothing_anew(tmp_path: Path) -> None:
     assert report.sealed == (), "what is kept out counts as told, and as held"
 
 
-def test_a_look_by_bits_gives_what_a_look_at_every_field_gives(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_parts", [False, True])
+def test_a_look_by_bits_gives_what_a_look_at_every_field_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_parts: bool
+) -> None:
     """Row for row, whatever is held, withheld and ordered: by one order about a record or by several."""
+    if by_parts:
+        three_rows_at_once(monkeypatch)
     house = House(opened(tmp_path / "house"))
     house.seal(DAY, company())
     warehouse, ordered, changed = house.warehouse, 0, 0
@@ -129,11 +134,20 @@ def test_a_look_by_bits_gives_what_a_look_at_every_field_gives(tmp_path: Path) -
     assert 0 < changed < ordered, "some rows must change, and some need not"
 
 
+def three_rows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raw tables are looked through three rows at a time, as if there were no memory for more."""
+    monkeypatch.setattr("expectations.parts.ALWAYS_THERE", 0)
+    monkeypatch.setattr("expectations.parts.FEWEST_AT_ONCE", 3)
+    monkeypatch.setattr(erasing, "ALWAYS_THERE", 0)
+    monkeypatch.setattr(erasing, "_BYTES_EACH", 2**50)
+
+
 def compare(warehouse: Warehouse, contract: Contract) -> tuple[int, int]:
     """How many rows are ordered something, and how many of them are found to have to change: exactly those that do."""
     bits = told.halves(warehouse)[contract.record_type or ""]
-    found = erasing._count_ordered(warehouse, contract, bits)
-    by_bits, every = erasing._without_ordered(warehouse, contract, bits), field_by_field(warehouse, contract)
+    found = erasing._count_ordered(warehouse, contract, bits, 1)
+    selects = erasing._by_rows(warehouse, contract, erasing._without_ordered(warehouse, contract, bits), 1)
+    by_bits, every = " union all ".join(selects), field_by_field(warehouse, contract)
     assert warehouse.rows(f"({by_bits}) except all ({every})") == []
     assert warehouse.rows(f"({every}) except all ({by_bits})") == []
     changed = warehouse.value(f"select count(*) from (from raw.{contract.raw_table} except all ({every}))")
