@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from assets.errors import BadInput
 from assets.manifests import told
+from assets.manifests.ranges import EVERY, Range
 from assets.manifests.told import MOST_FIELDS
 from assets.warehouse import Warehouse, identifier, literal
 
@@ -57,24 +58,32 @@ def width(warehouse: Warehouse) -> str:
     return str(warehouse.value("select typeof(bit_or(bit)) from manifest.field_bits")).lower()
 
 
-def find_held(warehouse: Warehouse, records: str, into: str) -> None:
+def find_held(warehouse: Warehouse, records: str, into: str, those: Range = EVERY) -> None:
     """Write to table `into` (record_type, row_id, held) which classified fields the records in `records` hold.
 
     A field holds a value when its column is not null in a row that its source delivers now, or when intake keeps out
     what the source still delivers there (`withheld`). Records that hold nothing have no row. Needs `number_fields`.
+
+    Args:
+        warehouse: where the tables are.
+        records: a table with columns record_type and row_id.
+        into: the table to write; made anew for the first range.
+        those: of which records.
     """
-    warehouse.run(
-        f"create or replace table {into} as "
-        f"select record_type, row_id, cast(0 as {width(warehouse)}) as held from {records} where false"
-    )
-    present = {record_type for (record_type,) in warehouse.rows(f"select distinct record_type from {records}")}
+    if those.is_first:
+        warehouse.run(
+            f"create or replace table {into} as "
+            f"select record_type, row_id, cast(0 as {width(warehouse)}) as held from {records} where false"
+        )
+    found = warehouse.rows(f"select distinct record_type from {records} where {those.holds()}")
+    present = {record_type for (record_type,) in found}
     tables = warehouse.rows("select record_type, source, table_name from policy.records order by record_type")
     for record_type, source, table_name in tables:
         if record_type in present:
-            _add_held(warehouse, records, into, record_type, f"{source}_{table_name}")
+            _add_held(warehouse, records, into, record_type, f"{source}_{table_name}", those)
 
 
-def _add_held(warehouse: Warehouse, records: str, into: str, record_type: str, raw_table: str) -> None:
+def _add_held(warehouse: Warehouse, records: str, into: str, record_type: str, raw_table: str, those: Range) -> None:
     """One pass over a raw table: a number per record that holds anything."""
     held = held_bits(warehouse, record_type)
     if held is None:
@@ -86,8 +95,10 @@ def _add_held(warehouse: Warehouse, records: str, into: str, record_type: str, r
         from (
             select source_row.row_id, {held} as held
             from raw.{identifier(raw_table)} as source_row
-            where source_row.in_source
-                and source_row.row_id in (select row_id from {records} where record_type = {literal(record_type)})
+            where source_row.in_source and {those.holds("source_row.row_id")}
+                and source_row.row_id in (
+                    select row_id from {records} where record_type = {literal(record_type)} and {those.holds()}
+                )
         ) as found
         where found.held > 0
         """

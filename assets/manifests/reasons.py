@@ -18,20 +18,31 @@ from __future__ import annotations
 
 from datetime import date
 
+from assets.manifests.ranges import Range
 from assets.warehouse import Warehouse
 
+#: The tables that say what a range's records keep.
+_HELD = ("held_records", "changed_records")
 
-def prepare(warehouse: Warehouse, as_of: date) -> None:
-    """Make what `because` and `kept` are looked up from, for the items of `manifest.changed_items`."""
+
+def prepare(warehouse: Warehouse) -> range:
+    """Make what is looked up for every item, and number the slots that a record type has at most."""
     words = _words_of_claims(warehouse)
     warehouse.run(_PURPOSES)
     warehouse.run(_comparing(words, _SLOTS))
     slots = _numbers(warehouse, "claim_slots", "slot")
     starts = "".join(f", max(case when slot = {slot} then start end) as start_{slot}" for slot in slots)
     warehouse.run(_STARTS.replace("$starts", starts))
+    return slots
+
+
+def find(warehouse: Warehouse, as_of: date, slots: range, those: Range) -> None:
+    """Make what `because` and `kept` are looked up from, for a range's items of `manifest.changed_items`."""
+    words = _words_of_claims(warehouse)
+    within = {f"${name}": those.of(f"manifest.{name}") for name in ("claim_bits", "changed_items", *_HELD)}
     days = "".join(f", max(case when slot = {slot} then ended_on end) as ended_{slot}" for slot in slots)
-    warehouse.run(_comparing(words, _ENDED.replace("$days", days)), {"as_of": as_of})
-    warehouse.run(_comparing(words, _KEPT))
+    warehouse.run(_comparing(words | within, _ENDED.replace("$days", days)), {"as_of": as_of})
+    warehouse.run(_comparing(words | within, _KEPT))
     warehouse.run(_KEPT_TEXTS)
     warehouse.run(_KEPT_ENTRIES)
     columns = "".join(f", max(case when nth = {nth} then entry end) as entry_{nth}" for nth in _entries(warehouse))
@@ -42,18 +53,18 @@ def prepare(warehouse: Warehouse, as_of: date) -> None:
 
 
 def discard(warehouse: Warehouse) -> None:
-    """Let go of what `prepare` made."""
+    """Let go of what `prepare` and `find` made."""
     for table in ("claim_purposes", "claim_slots", "claim_starts", "ended_purposes",
                   "kept", "kept_texts", "kept_entries", "kept_records"):  # fmt: skip
         warehouse.run(f"drop table if exists temp.{table}")
 
 
-def because(warehouse: Warehouse) -> tuple[str, str]:
+def because(slots: range) -> tuple[str, str]:
     """The text of `because` over a row of `items`, and the joins that it needs."""
     parts = [
         f"case when ended.ended_{slot} is not null "
         f"then starts.start_{slot} || cast(ended.ended_{slot} as varchar) || {_ENDED_REASON} end"
-        for slot in _numbers(warehouse, "claim_slots", "slot")
+        for slot in slots
     ]
     text = f"concat('[', concat_ws(',', {', '.join([*parts, *_UNCOVERED])}), ']')"
     return text, (
@@ -115,13 +126,13 @@ _ENDED = """
 create or replace temp table ended_purposes as
 with items as (
     select try_cast(record_type as $record_type) as record_type, row_id, action, named
-    from manifest.changed_items
+    from ($changed_items) as changed
     where action <> 'lift'
 ),
 matched as (
     select items.record_type, items.row_id, items.action, claims.bits, slots.slot, slots.class,
         claims.is_active, case when not claims.is_active then claims.keep_until end as ended_on
-    from manifest.claim_bits as claims
+    from ($claim_bits) as claims
     inner join items
         on items.record_type = claims.record_type and items.row_id = claims.row_id
         and (claims.bits & items.named) <> 0
@@ -168,15 +179,15 @@ create or replace temp table kept as
 with keeping as (
     select items.record_type, try_cast(items.record_type as $record_type) as kind, items.row_id,
         held.held & (changed.retain | changed.restrict) as kept
-    from (select distinct record_type, row_id from manifest.changed_items where action <> 'erase') as items
-    inner join manifest.held_records as held
+    from (select distinct record_type, row_id from ($changed_items) as changed where action <> 'erase') as items
+    inner join ($held_records) as held
         on held.record_type = items.record_type and held.row_id = items.row_id
-    inner join manifest.changed_records as changed
+    inner join ($changed_records) as changed
         on changed.record_type = items.record_type and changed.row_id = items.row_id
 )
 select keeping.record_type, keeping.row_id, slots.number, claims.keep_until,
     bit_or(claims.bits & keeping.kept) as fields
-from manifest.claim_bits as claims
+from ($claim_bits) as claims
 inner join keeping
     on keeping.kind = claims.record_type and keeping.row_id = claims.row_id and (claims.bits & keeping.kept) <> 0
 inner join claim_slots as slots on slots.record_type = claims.record_type and slots.purpose = claims.purpose
