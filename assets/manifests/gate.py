@@ -3,6 +3,9 @@
 Rules are the SELECT files of `sql/manifests/gate/`: each gives the rows that break it. What a rule cannot read it
 refuses. Sealing runs this itself, every time; a check that a run of Dagster made earlier opens no gate.
 
+Where the memory does not hold all records at once, they are looked at by ranges of `row_id`, and what each range has to
+say is added up. A record stands in one range in everything that is read about it.
+
 A source whose delivery is blocked holds back every system whose records it could decide about: all of them, because
 people, words, holds and orders are read across the sources. Only web events decide about nothing but themselves, so a
 source of web events alone holds back itself and the partners that are told about its records.
@@ -10,13 +13,15 @@ source of web events alone holds back itself and the partners that are told abou
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from assets.manifests import fields
+from assets.manifests.ranges import Range, ranges
 from assets.models import SQL, Model
-from assets.warehouse import Warehouse, WarehouseError
+from assets.warehouse import Warehouse, WarehouseError, literal
+from expectations.parts import at_once
 
 GATE = SQL / "manifests" / "gate"
 #: The claims as numbers: the gate makes this view itself, from what the purposes say.
@@ -33,6 +38,19 @@ HELD = "manifest.gate_held"
 
 #: What the gate makes anew every time: nothing that has to be kept.
 WORKING_TABLES = (HELD,)
+
+#: The bytes of the memory limit that a record is counted with: what the largest statement holds of it, and what DuckDB
+#: takes and does not count.
+BYTES_EACH = 384
+
+#: What has a row per record, category or item: read by ranges where there is more than one.
+_OF_RECORDS = frozenset({
+    "retention.dispositions", "retention.records", "manifest.claim_bits", "manifest.proposed", "manifest.changed_items",
+    HELD,
+})  # fmt: skip
+
+#: The temporary tables of a range.
+_OF_A_RANGE = ("gate_decisions", "gate_named", "gate_uncovered", "gate_looked_up", "gate_claims", "gate_items")
 
 #: What the gate of an earlier version left in the warehouse's file.
 _FORMER_TABLES = tuple(f"manifest.gate_{name}" for name in ("decisions", "erasable", "items", "claims"))
@@ -69,39 +87,103 @@ def refusals(warehouse: Warehouse) -> list[Refusal]:
         proposed_for = warehouse.value("select as_of from manifest.proposal")
         if day is None or day != proposed_for:
             return [Refusal(OTHER_DAY, None, 1, None)]
-        _look_again(warehouse, day)
-        broken = [refusal for path in sorted(GATE.glob("*.sql")) for refusal in _broken(warehouse, path.stem, day)]
-        return broken + _blocked(warehouse)
+        return _added_up(_broken_rules(warehouse, day)) + _blocked(warehouse)
     except WarehouseError as error:
         return [Refusal(UNREADABLE, None, 1, str(error))]
 
 
-def _look_again(warehouse: Warehouse, day: date) -> None:
+def _broken_rules(warehouse: Warehouse, day: date) -> list[Refusal]:
+    """What each rule has to say, once or for each range."""
+    fields.number_fields(warehouse)
+    for table in _FORMER_TABLES:
+        warehouse.run(f"drop table if exists {table}")
+    CLAIMS.build(warehouse, {})
+    found: list[Refusal] = []
+    words = _words(warehouse)
+    for those in _ranges(warehouse):
+        _look_again(warehouse, day, words, those)
+        found += [
+            refusal for path in sorted(GATE.glob("*.sql")) for refusal in _broken(warehouse, path.stem, day, those)
+        ]
+        if not those.is_all:
+            for table in _OF_A_RANGE:
+                warehouse.run(f"drop table {table}")
+    return found
+
+
+def _ranges(warehouse: Warehouse) -> list[Range]:
+    """As few ranges of records as the memory allows; one where a record's key stands in the proposal at two numbers.
+
+    What a system is told twice is seen where all of it is in one range.
+    """
+    highest = warehouse.rows("select coalesce(max(row_id), 0) from retention.dispositions group by record_type")
+    last = [number for (number,) in highest]
+    found = ranges(last, at_once(sum(last), BYTES_EACH, warehouse.value))
+    return [Range()] if len(found) > 1 and _is_scattered(warehouse) else found
+
+
+def _is_scattered(warehouse: Warehouse) -> bool:
+    """Whether a system is told about one record at two numbers; two records may be taken for one, never one for two."""
+    for (record_type,) in warehouse.rows("select distinct record_type from manifest.proposed"):
+        of_type = "record_type is null" if record_type is None else f"record_type = {literal(record_type)}"
+        if warehouse.value(
+            f"""
+            select count(*) from (
+                select hash(system, record_key) as number
+                from manifest.proposed
+                where {of_type}
+                group by number
+                having min(coalesce(row_id, -1)) <> max(coalesce(row_id, -1))
+            )
+            """
+        ):
+            return True
+    return False
+
+
+def _holds(those: Range) -> str:
+    """The condition of a range; what has no number is in the first."""
+    return f"({those.holds()} or row_id is null)" if those.is_first and not those.is_all else those.holds()
+
+
+def _read(tables: Iterable[str], those: Range) -> dict[str, str]:
+    """For each table that has a row per record, category or item: the rows of it that are in the range, as a SELECT."""
+    return {table: f"select * from {table} where {_holds(those)}" for table in tables if table in _OF_RECORDS}
+
+
+def _look_again(warehouse: Warehouse, day: date, words: Mapping[str, str], those: Range) -> None:
     """Read what was decided and what the records hold, once more and from where it stands: numbers, a bit per field.
 
     Decisions are read whole. What follows is about the records of the proposal, and about those of which something is
     to go that neither an item nor an earlier order covers: on most nights few.
     """
-    fields.number_fields(warehouse)
-    for table in _FORMER_TABLES:
-        warehouse.run(f"drop table if exists {table}")
-    for statement in (_DECISIONS, _NAMED):
-        warehouse.run(statement)
-    CLAIMS.build(warehouse, {})
-    decided, claimed = _words(warehouse, "retention.dispositions"), _words(warehouse, CLAIMS.table)
-    warehouse.run(_UNCOVERED.replace("$decided", decided))
-    warehouse.run(_LOOKED_UP)
-    fields.find_held(warehouse, "gate_looked_up", HELD)
-    warehouse.run(_CLAIMS.replace("$claimed", claimed), {"as_of": day})
-    warehouse.run(_ITEMS.replace("$claimed", claimed).replace("$decided", decided))
+    for statement in (_DECISIONS, _NAMED, _UNCOVERED, _LOOKED_UP):
+        warehouse.run(_of(statement, words, those))
+    fields.find_held(warehouse, "gate_looked_up", HELD, those)
+    warehouse.run(_of(_CLAIMS, words, those), {"as_of": day})
+    warehouse.run(_of(_ITEMS, words, those))
 
 
-def _words(warehouse: Warehouse, table: str) -> str:
-    """The type of a table's record types: what is compared with closed words becomes one first.
+def _of(statement: str, words: Mapping[str, str], those: Range) -> str:
+    """A statement about the records of a range; tables stand in it as `$schema.table`."""
+    for name, kind in words.items():
+        statement = statement.replace(name, kind)
+    for table in _OF_RECORDS:
+        rows = table if those.is_all else f"(select * from {table} where {_holds(those)})"
+        statement = statement.replace(f"${table}", rows)
+    return statement
+
+
+def _words(warehouse: Warehouse) -> dict[str, str]:
+    """The types of the record types of what was decided and of what is claimed: what is compared becomes one first.
 
     The other way round, every one of millions of words becomes a text.
     """
-    return str(warehouse.rows(f"describe select record_type from {table}")[0][1])
+    described = warehouse.rows(
+        "describe select decided.record_type as decided, claimed.record_type as claimed "
+        f"from retention.dispositions as decided cross join {CLAIMS.table} as claimed"
+    )
+    return {f"${name}": str(kind) for name, kind, *_ in described}
 
 
 #: Which fields are to be erased; is_whole: all of them are.
@@ -110,7 +192,7 @@ create or replace temp table gate_decisions as
 select dispositions.record_type, dispositions.row_id,
     bit_or(case when dispositions.disposition = 'erase' then categories.bits else 0 end) as due,
     bool_and(dispositions.disposition = 'erase') as is_whole
-from retention.dispositions as dispositions
+from $retention.dispositions as dispositions
 left join manifest.category_bits as categories
     on categories.record_type = dispositions.record_type and categories.data_category = dispositions.data_category
 group by dispositions.record_type, dispositions.row_id
@@ -122,7 +204,7 @@ _NAMED = """
 create or replace temp table gate_named as
 with listed as (
     select record_type, fields, unnest(fields) as field
-    from (select distinct record_type, fields from manifest.proposed where action <> 'erase')
+    from (select distinct record_type, fields from $manifest.proposed as items where action <> 'erase')
 ),
 named as (
     select listed.record_type, listed.fields, coalesce(bit_or(bits.bit), 0) as named,
@@ -133,12 +215,12 @@ named as (
 )
 select proposed.system, proposed.record_type, proposed.row_id, proposed.record_key, proposed.action,
     coalesce(named.named, 0) as named, coalesce(named.unknown, 0) as unknown, coalesce(named.repeated, 0) as repeated
-from manifest.proposed as proposed
+from $manifest.proposed as proposed
 left join named on named.record_type = proposed.record_type and named.fields = proposed.fields
 where proposed.action <> 'erase'
 union all
 select proposed.system, proposed.record_type, proposed.row_id, proposed.record_key, proposed.action, 0, 0, 0
-from manifest.proposed as proposed
+from $manifest.proposed as proposed
 where proposed.action = 'erase'
 """
 
@@ -167,7 +249,7 @@ doubted as materialized (
     select due.record_type, due.row_id, due.due, due.missing, due.is_repeated,
         records.source, records.record_type as told_type, records.record_key
     from due
-    inner join retention.records as records
+    inner join $retention.records as records
         on try_cast(records.record_type as $decided) = due.record_type and records.row_id = due.row_id
     where due.missing <> 0 or due.is_repeated
 ),
@@ -205,7 +287,7 @@ select claims.record_type, claims.row_id,
     bit_or(case when claims.is_active then claims.bits else 0 end) as active,
     bit_or(case when claims.keep_until < $as_of then claims.bits else 0 end) as ended,
     bit_or(case when claims.missing is not null then claims.bits else 0 end) as doubtful
-from manifest.claim_bits as claims
+from $manifest.claim_bits as claims
 inner join going on going.record_type = claims.record_type and going.row_id = claims.row_id
 group by claims.record_type, claims.row_id
 """
@@ -220,7 +302,7 @@ select items.system, items.record_type, items.row_id, items.record_key, items.ac
     coalesce(claims.claimed, 0) as claimed, coalesce(claims.active, 0) as active, coalesce(claims.ended, 0) as ended,
     coalesce(claims.doubtful, 0) as doubtful
 from gate_named as items
-left join manifest.gate_held as held on held.record_type = items.record_type and held.row_id = items.row_id
+left join $manifest.gate_held as held on held.record_type = items.record_type and held.row_id = items.row_id
 left join gate_decisions as decisions
     on decisions.record_type = try_cast(items.record_type as $decided) and decisions.row_id = items.row_id
 left join gate_claims as claims
@@ -228,14 +310,26 @@ left join gate_claims as claims
 """
 
 
-def _broken(warehouse: Warehouse, rule: str, day: object) -> list[Refusal]:
+def _broken(warehouse: Warehouse, rule: str, day: object, those: Range) -> list[Refusal]:
     model = Model(schema="gate", path=GATE / f"{rule}.sql")
+    statement = model.statement if those.is_all else model.over(_read(model.references, those))
     params = {"as_of": day} if "as_of" in model.parameters else None
     rows = warehouse.rows(
-        f"select system, count(*), min(record_key) from ({model.statement}) as bad group by system order by system",
-        params,
+        f"select system, count(*), min(record_key) from ({statement}) as bad group by system order by system", params
     )
     return [Refusal(rule, system, count, example) for system, count, example in rows]
+
+
+def _added_up(found: Iterable[Refusal]) -> list[Refusal]:
+    """What the ranges say, as one: in the order of the rules and systems, with the example that comes first."""
+    together: dict[tuple[str, str | None], Refusal] = {}
+    for each in found:
+        other = together.get((each.rule, each.system), Refusal(each.rule, each.system, 0, None))
+        examples = [example for example in (other.example, each.example) if example is not None]
+        together[each.rule, each.system] = Refusal(
+            each.rule, each.system, other.count + each.count, min(examples, default=None)
+        )
+    return sorted(together.values(), key=lambda refusal: (refusal.rule, refusal.system is None, refusal.system or ""))
 
 
 def _blocked(warehouse: Warehouse) -> list[Refusal]:

@@ -10,6 +10,7 @@ Decides nothing: what is told comes from `changes`, whether it may leave from `g
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.delivery.states import record_selected
-from assets.manifests import documents, folders, gate, ledger, told
+from assets.manifests import documents, folders, gate, ledger, lines, told
 from assets.manifests.gate import Refusal
 from assets.manifests.signatures import Signer
 from assets.policy import Policy
@@ -99,14 +100,10 @@ def seal(
         return SealReport(as_of, (), tuple(refusals))
     respond_by = as_of + timedelta(days=respond_within_days)
     run = _Run(warehouse, policy, site, signer, as_of, issued_at, respond_by, launched_by)
-    systems = [
-        (system, items)
-        for system, items in warehouse.rows("select system, count(*) from manifest.proposed group by all order by all")
-        if system not in withheld
-    ]
-    large = max((items for _, items in systems), default=0) >= _WORTH_SHARING
+    systems = {system: types for system, types in lines.proposed(warehouse).items() if system not in withheld}
+    large = max((sum(types.values()) for types in systems.values()), default=0) >= _WORTH_SHARING
     with nullcontext() if large else warehouse.one_thread():
-        sealed = tuple(run.seal_system(system) for system, _ in systems)
+        sealed = tuple(run.seal_system(system, types) for system, types in systems.items())
     return SealReport(as_of, sealed, tuple(refusals))
 
 
@@ -136,10 +133,10 @@ class _Run:
     respond_by: date
     launched_by: str | None = None
 
-    def seal_system(self, system: str) -> SealedManifest:
-        """Seal one system's manifest, files first and ledger last."""
+    def seal_system(self, system: str, types: Mapping[str | None, int]) -> SealedManifest:
+        """Seal one system's manifest, files first and ledger last; `types`: its items of each record type."""
         sequence, previous = self._head(system)
-        self._number_items(system, previous)
+        self._number_items(system, previous, types)
         counts = self._counts(system)
         folder = None if self.site is None else folders.new_work_folder(self.site, system)
         written = folders.write_items(self.warehouse, "being_sealed", None, folder)
@@ -168,42 +165,10 @@ class _Run:
         )
         return (rows[0][0] + 1, rows[0][1]) if rows else (1, None)
 
-    def _number_items(self, system: str, previous: str | None) -> None:
-        """`being_sealed`: the system's items with their ids, in the order of their lines.
-
-        Besides the columns of `manifest.items`: `named`, with a bit per field of the record that is told about.
-        """
-        self.warehouse.run(
-            f"""
-            create or replace temp table being_sealed as
-            with items as (
-                select proposed.record_type, proposed.record_key, proposed.action, proposed.fields, proposed.because,
-                    proposed.kept, changed.named
-                from manifest.proposed as proposed
-                left join (
-                    select cast(record_type as varchar) as record_type, row_id, action, named
-                    from manifest.changed_items
-                    where source = $system
-                ) as changed
-                    on changed.record_type = proposed.record_type and changed.row_id = proposed.row_id
-                    and changed.action = proposed.action
-                where proposed.system = $system
-            ),
-            described as (
-                select items.*, records.key_field, records.place, cast($respond_by as date) as respond_by
-                from items
-                inner join (
-                    select *, cast(dense_rank() over (order by record_type) as integer) as place from policy.records
-                ) as records on records.record_type = items.record_type
-            ),
-            bodies as (select *, {documents.SQL_BODY} as body from described)
-            select {documents.SQL_ITEM_ID} as item_id, cast($system as varchar) as system, record_type, record_key,
-                action, fields, because, kept, cast($as_of as date) as as_of, respond_by, key_field, named
-            from bodies
-            order by place, record_key, {_PLACE_OF_ACTION}
-            """,
-            {"system": system, "previous": previous, "as_of": self.as_of, "respond_by": self.respond_by},
-        )
+    def _number_items(self, system: str, previous: str | None, types: Mapping[str | None, int]) -> None:
+        """`being_sealed`: the system's items with their ids, in the order of their lines."""
+        values = {"system": system, "previous": previous, "as_of": self.as_of, "respond_by": self.respond_by}
+        lines.put_in_order(self.warehouse, types, values)
 
     def _counts(self, system: str) -> dict[str, int]:
         """How many items of each action the manifest will hold; every one whole, and with an id of its own.
@@ -218,11 +183,10 @@ class _Run:
                 f"{system}: {lacking} of {items} items to be sealed as of {self.as_of} lack {self._lacking()}: nothing "
                 "was sealed. Run again, which proposes anew; what stays so is an error of this program's."
             )
-        proposed, ids = self.warehouse.rows(
-            "select (select count(*) from manifest.proposed where system = $system), "
-            "(select count(distinct item_id) from being_sealed)",
-            {"system": system},
-        )[0]
+        proposed = self.warehouse.value(
+            "select count(*) from manifest.proposed where system = $system", {"system": system}
+        )
+        ids = lines.different_ids(self.warehouse, items)
         if not proposed == ids == items:
             raise folders.SealingFailed(
                 f"{system}: {proposed} items were proposed, {items} made ready, {ids} of them with ids of their own: "
@@ -303,11 +267,6 @@ def _state_of_inputs(warehouse: Warehouse) -> list[dict[str, str]]:
     )
     return [{"source": source, "delivery_id": delivery_id, "digest": digest} for source, delivery_id, digest in rows]
 
-
-#: The order of `documents.LINE_ORDER` with small numbers instead of words: the key is what has to be compared.
-_PLACE_OF_ACTION = "case action {} end".format(
-    " ".join(f"when '{action}' then cast({place} as tinyint)" for place, action in enumerate(sorted(ledger.ACTIONS)))
-)
 
 #: What the records' own source has now been told: the last word replaces the one before.
 _WORDS = """

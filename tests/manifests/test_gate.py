@@ -8,12 +8,13 @@ import pytest
 
 from assets.manifests.gate import Refusal, refusals
 from tests.manifests.company import DAY, Company, full
+from tests.manifests.in_parts import in_small_parts
 
 C1 = ("customer", "C1")
 
 
-@pytest.fixture
-def company() -> Company:
+@pytest.fixture(params=[0, 1, 2], ids=["at once", "one by one", "by two"])
+def company(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Company:
     """A whole erasure, a redaction with a restriction, and one record that nothing is told about."""
     made = Company()
     for key in ("C1", "C2", "C3"):
@@ -28,6 +29,8 @@ def company() -> Company:
             ("web_event", "E1"): {"behaviour": "never"},
         },
     )
+    if request.param:
+        in_small_parts(monkeypatch, request.param)
     return made
 
 

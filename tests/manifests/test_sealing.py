@@ -189,7 +189,9 @@ def test_lines_stand_in_the_order_of_their_words() -> None:
         "from retention.records cross join (select unnest($actions) as action)",
         {"actions": list(ledger.ACTIONS)},
     )
-    sealing._Run(company.warehouse, POLICY, None, None, DAY, ISSUED_AT, DAY)._number_items("partner:P1", None)
+    sealing._Run(company.warehouse, POLICY, None, None, DAY, ISSUED_AT, DAY)._number_items(
+        "partner:P1", None, {"customer": 25, "delivery": 25, "web_event": 25}
+    )
     rows = company.warehouse.rows("select record_type, record_key, action from being_sealed order by rowid")
     assert len(rows) == 75
     assert rows == sorted(rows, key=lambda row: tuple(word.encode() for word in row))
