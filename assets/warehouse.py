@@ -71,6 +71,8 @@ REWRITING = ".rewriting"
 #: Rows from which on a table is copied by all threads. Of fewer row groups, one thread waits for another's last, and
 #: waiting costs as much as working: up to here the time that it saves is a second or two.
 _WORTH_SHARING = 10_000_000
+#: Rows from which on what a table must hold is asked by itself: a statement costs a millisecond or two.
+_WORTH_A_STATEMENT = 20_000
 #: How long a swap waits for a process that opened the new file in the instant before this one did.
 _REOPEN_SECONDS = 30.0
 
@@ -497,12 +499,16 @@ class Warehouse:
         return {name: expected.get(name, (0, 0)) for name in sources}
 
     def _expected(self, sources: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, int]]:
-        """What tables of the copy must hold: those of one SELECT asked at once, of several one after another."""
-        expected = self._checksums({name: f"({selects[0]})" for name, selects in sources.items() if len(selects) == 1})
-        for name, selects in sources.items():
-            if len(selects) > 1:
-                parts = [self._checksums({name: f"({select})"})[name] for select in selects]
-                expected[name] = (sum(rows for rows, _ in parts), sum(total for _, total in parts))
+        """What tables of the copy must hold: the small ones asked at once, of the others each SELECT by itself.
+
+        Joins of one statement share the memory.
+        """
+        rows = {f"{identifier(schema)}.{identifier(table)}": count for schema, table, count in self._tables()}
+        small = {name: selects for name, selects in sources.items() if rows[name] < _WORTH_A_STATEMENT}
+        expected = self._checksums({name: f"({selects[0]})" for name, selects in small.items() if len(selects) == 1})
+        for name in (name for name, selects in sources.items() if selects and name not in expected):
+            parts = [self._checksums({name: f"({select})"})[name] for select in sources[name]]
+            expected[name] = (sum(count for count, _ in parts), sum(total for _, total in parts))
         return expected
 
     def _insert(self, sources: Mapping[str, Sequence[str]]) -> None:

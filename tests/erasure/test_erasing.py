@@ -113,7 +113,7 @@ def test_a_look_by_bits_gives_what_a_look_at_every_field_gives(
 ) -> None:
     """Row for row, whatever is held, withheld and ordered: by one order about a record or by several."""
     if by_parts:
-        three_rows_at_once(monkeypatch)
+        few_rows_at_once(monkeypatch)
     house = House(opened(tmp_path / "house"))
     house.seal(DAY, company())
     warehouse, ordered, changed = house.warehouse, 0, 0
@@ -134,8 +134,8 @@ def test_a_look_by_bits_gives_what_a_look_at_every_field_gives(
     assert 0 < changed < ordered, "some rows must change, and some need not"
 
 
-def three_rows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Raw tables are looked through three rows at a time, as if there were no memory for more."""
+def few_rows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raw tables are looked through a few rows at a time, as if there were no memory for more."""
     monkeypatch.setattr("expectations.parts.ALWAYS_THERE", 0)
     monkeypatch.setattr("expectations.parts.FEWEST_AT_ONCE", 3)
     monkeypatch.setattr(erasing, "ALWAYS_THERE", 0)
