@@ -238,16 +238,36 @@ def _weigh(rules: Rules, items: int, shares: Sequence[_Share], median: float | N
                       f"of {median:g}", is_anomaly=True)  # fmt: skip
 
 
-#: Records that manifests name and erase of; a partner's copies are no source's records.
+#: Records that manifests name and erase of; a partner's copies are no source's records. An item about a whole record
+#: is the only one of that record, so that only of the others it is found out which are about the same one, under a
+#: number for the manifest: what is kept of each is a few bytes beside its key.
 _SHARES = """
-    with named as (
-        select manifest_id, record_type, record_key, bool_or(action in ('erase', 'redact')) as is_erased
-        from manifest.items
-        where action <> 'notify' and manifest_id in (select unnest(cast($ids as varchar[])))
-        group by manifest_id, record_type, record_key
+    with asked as (
+        select unnest(cast($ids as varchar[])) as manifest_id, unnest(range(len($ids))) as number
+    ),
+    counted as (
+        select asked.manifest_id, items.record_type, count(*) as named, count(*) as erased
+        from manifest.items as items
+        inner join asked on asked.manifest_id = items.manifest_id
+        where items.action = 'erase'
+        group by asked.manifest_id, items.record_type
+        union all
+        select asked.manifest_id, named.record_type, named.named, named.erased
+        from (
+            select number, record_type, count(*) as named, count(*) filter (where is_erased) as erased
+            from (
+                select asked.number, items.record_type, items.record_key, bool_or(items.action = 'redact') as is_erased
+                from manifest.items as items
+                inner join asked on asked.manifest_id = items.manifest_id
+                where items.action not in ('erase', 'notify')
+                group by asked.number, items.record_type, items.record_key
+            )
+            group by number, record_type
+        ) as named
+        inner join asked on asked.number = named.number
     )
-    select manifest_id, record_type, count(*), count(*) filter (where is_erased)
-    from named group by manifest_id, record_type order by manifest_id, record_type
+    select manifest_id, record_type, cast(sum(named) as bigint), cast(sum(erased) as bigint)
+    from counted group by manifest_id, record_type order by manifest_id, record_type
 """
 
 #: Manifests that may be cancelled as a whole: an event of theirs says so, or as many of items as they have items.
