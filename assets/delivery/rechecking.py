@@ -40,6 +40,8 @@ _SUPERSEDED = Model("manifest", SQL / "delivery" / "superseded_items.sql")
 #: Up to how many items of the manifests that are asked of those that wait are gathered before they are compared: the
 #: engine then knows how few there are, and goes from them to the dispositions instead of the other way round.
 _FEW = 100_000
+#: Many items stream past their records, and past what speaks against these: the tables are joined as they are written.
+_AS_WRITTEN = {"disabled_optimizers": "join_order,build_side_probe_side"}
 
 
 @dataclass(frozen=True)
@@ -76,28 +78,46 @@ def recheck(warehouse: Warehouse, policy: Policy, manifest: str | None, as_of: d
     require_day(warehouse, as_of)
     if not ask_of_manifests_in(warehouse, "issued", "approved"):
         return Recheck(as_of, ())
-    rows = warehouse.rows(
-        f"select manifest_id, system, reason, count(distinct item_id) from ({_fallen(warehouse)}) as fallen "
-        "where $id is null or manifest_id = $id group by all order by all",
-        {"id": manifest, "lifts": _is_any(warehouse, "action = 'lift' and state in ('issued', 'approved')")},
-    )
+    given = {"id": manifest, "lifts": _is_any(warehouse, "action = 'lift' and state in ('issued', 'approved')")}
+    select, settings = _fallen(warehouse)
+    with warehouse.settings(**settings):  # an item stands once for each reason
+        rows = warehouse.rows(
+            f"select manifest_id, system, reason, count(*) from ({select}) as fallen "
+            "where $id is null or manifest_id = $id group by all order by all",
+            given,
+        )
     return Recheck(as_of, tuple(Fallen(*row) for row in rows))
 
 
-def _fallen(warehouse: Warehouse) -> str:
-    """What fell of the manifests that are asked of; what is in none of them has left, and is not looked at."""
-    items = warehouse.value(
-        "select coalesce(sum(items), 0) from manifest.manifests "
-        "where manifest_id in (select manifest_id from asked_manifests)"
-    )
+def _fallen(warehouse: Warehouse) -> tuple[str, dict[str, str]]:
+    """What fell of the manifests that are asked of, and the settings to ask with.
+
+    What is in none of them has left, and is not looked at.
+    """
+    items, moved = warehouse.rows(
+        "select (select coalesce(sum(items), 0) from manifest.manifests where manifest_id in (from asked_manifests)), "
+        "(select count(*) from manifest.events where item_id is not null and state <> 'issued' "
+        "and manifest_id in (from asked_manifests))"
+    )[0]
     if items > _FEW:
-        return _FALLEN.over({"manifest.item_states": among("item_states")})
+        if moved:
+            return _FALLEN.over({"manifest.item_states": among("item_states")}), {}
+        return _FALLEN.over({"manifest.item_states": _STANDING.format(common=among("common_states"))}), _AS_WRITTEN
     warehouse.run(
         "create or replace temp table waiting_items as "
         "select manifest_id, item_id, system, record_type, record_key, action, fields, state "
         f"from ({among('item_states')}) where state in ('issued', 'approved')"
     )
-    return _FALLEN.over({"manifest.item_states": "from waiting_items"})
+    return _FALLEN.over({"manifest.item_states": "from waiting_items"}), {}
+
+
+#: Where items stand of manifests of which no item has an event of its own: nothing of them has to be kept to be met.
+_STANDING = """
+select items.manifest_id, items.item_id, items.system, items.record_type, items.record_key, items.action, items.fields,
+    standing.state
+from manifest.items as items
+inner join ({common}) as standing on standing.manifest_id = items.manifest_id
+"""
 
 
 def recall(

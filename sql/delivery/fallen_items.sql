@@ -105,4 +105,5 @@ inner join manifest.items
         and fallen.item_id = items.item_id
 where
     fallen.action not in ('erase', 'redact', 'restrict', 'lift')
+    and items.action not in ('erase', 'redact', 'restrict', 'lift')
     and contains(cast(items.because as varchar), 'eu-gdpr:A19')
