@@ -468,7 +468,7 @@ class Warehouse:
             if isinstance(error, RewriteFailed):
                 raise
             kind = _kind(error) if isinstance(error, duckdb.Error) else (error.strerror or "input/output error")
-            mend = _WITHOUT_RIGHTS if _lacks_rights(error) else _WITHOUT_ROOM
+            mend = _remedy_of_a_copy(error)
             raise RewriteFailed(f"{path.name} could not be written ({kind}): nothing was changed. {mend}") from None
         return WrittenCopy(path, len(expected), found, path.stat().st_size)
 
@@ -744,6 +744,7 @@ _OF_VALUES = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.O
 _WITHOUT_ROOM = "Make room for a second copy of the warehouse, then run again."
 _WITHOUT_ANSWER = "The disk does not answer as it should: look at it, then run again."
 _WITHOUT_RIGHTS = "This account may not write there: check the owner and the mode."
+_WITHOUT_MEMORY = "There is too little memory: raise [warehouse] memory_limit in gallring.toml."
 
 
 def _lacks_rights(error: Exception) -> bool:
@@ -760,9 +761,17 @@ _REMEDIES = (
     ("could not write", "The disk may be full: make room, then run again."),
     ("read-only file system", "The disk is mounted read-only."),
     ("permission denied", _WITHOUT_RIGHTS),
-    ("memory_limit", "There is too little memory: raise [warehouse] memory_limit in gallring.toml."),
+    ("memory_limit", _WITHOUT_MEMORY),
     ("max_temp_directory_size", "There is too little room for spill files: make room, then run again."),
 )
+
+
+def _remedy_of_a_copy(error: Exception) -> str:
+    """What to do where a second file of the warehouse could not be written: mostly the disk is full."""
+    if _lacks_rights(error):
+        return _WITHOUT_RIGHTS
+    short = isinstance(error, duckdb.OutOfMemoryException) and "memory_limit" in str(error).lower()
+    return _WITHOUT_MEMORY if short else _WITHOUT_ROOM
 
 
 def _remedy(error: duckdb.Error) -> str:

@@ -16,8 +16,8 @@ FEW, AT_ONCE = 4_000_000, 500_000
 #: How many at most at once, and the bytes of the memory limit that each may take, its rows in every table counted.
 #: Parts of nine million took 24 GB, where the limit was 19: DuckDB takes more than it counts where it spills.
 MOST_AT_ONCE, BYTES_EACH = 2_500_000, 3_072
-#: Of `at_once`: bytes that are always there, so that the memory is not asked for, and that a statement takes beside its
-#: rows (a join takes a block for each thread and sixteenth of its rows), and how many rows at least are read at once.
+#: Of `at_once`: bytes that are always there, so that the memory is not asked for, and that are kept free for what a
+#: statement takes beside its rows; and how many rows at least are read at once.
 ALWAYS_THERE, FEWEST_AT_ONCE = 64 << 20, 10_000
 _MEMORY = "select parse_formatted_bytes(current_setting('memory_limit'))"
 _BY_PARTS = re.compile(r"By parts: ([a-z_]+) of ([a-z_., ]+[a-z_])\.$", re.MULTILINE)

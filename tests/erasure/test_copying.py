@@ -86,3 +86,14 @@ def test_large_tables_are_written_by_all_threads_and_the_others_by_one(
     assert read(path, "select distinct b from raw.pairs") == [(2,)]
     assert read(path, "select distinct word, number from raw.twins, raw.working") == [("1", 1)]
     assert warehouse.value("select current_setting('threads')") == 2
+
+
+def test_a_copy_that_the_memory_is_too_little_for_says_so(warehouse: Warehouse, tmp_path: Path) -> None:
+    """Room on the disk would not help."""
+    glued = "select 0 as a, 0 as b, [length(string_agg(md5(range::varchar), ','))] as c from range(1000000)"
+    with (
+        warehouse.settings(memory_limit="16MB"),
+        pytest.raises(RewriteFailed, match=r"raise \[warehouse\] memory_limit"),
+    ):
+        warehouse.copy_to(tmp_path / "copy.duckdb", selections={"raw.pairs": [glued]})
+    assert list(tmp_path.glob("copy*")) == []
