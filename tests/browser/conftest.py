@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
+#: How long, in milliseconds, anything may take to be drawn: a machine that others use is slow, and nothing is timed.
+PATIENCE = 240_000
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -34,7 +36,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENCE)
         yield launched
         launched.close()
 
@@ -49,6 +51,7 @@ def outside_requests() -> list[str]:
 def page(browser: Browser, outside_requests: list[str]) -> Iterator[Page]:
     """A page of a common laptop's size."""
     opened = browser.new_page(viewport={"width": 1600, "height": 900})
+    opened.set_default_timeout(PATIENCE)
 
     def at_home_alone(route: Route) -> None:
         address = route.request.url

@@ -20,7 +20,7 @@ from orchestration.initialising import make_site
 from orchestration.opening import open_warehouse
 from orchestration.running import CycleOutcome
 from orchestration.settings import Settings
-from tests.browser.conftest import ARTIFACTS
+from tests.browser.conftest import ARTIFACTS, PATIENCE
 from tests.orchestration.conftest import DAY
 from tests.orchestration.conftest import cycled as cycled
 from tests.orchestration.serving import Served, serving, still_there
@@ -28,7 +28,6 @@ from tests.orchestration.test_definitions import FLOW
 from tests.orchestration.test_running import manifests_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-DRAWN = 60_000
 JOBS = "locations/gallring/jobs"
 
 
@@ -62,10 +61,10 @@ def fill_in(page: Page, served: Served, job: str, config: str) -> None:
     """Open a job's launchpad and write its config."""
     page.goto(f"{served.url}/{JOBS}/{job}/playground")
     editor = page.locator(".CodeMirror").first
-    editor.click(timeout=DRAWN)
+    editor.click()
     page.keyboard.press("Control+A")
     page.keyboard.insert_text(config)
-    expect(page.get_by_text("No errors")).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("No errors")).to_be_visible(timeout=PATIENCE)
 
 
 def launch(page: Page, served: Served, outcome: str) -> str:
@@ -73,14 +72,14 @@ def launch(page: Page, served: Served, outcome: str) -> str:
 
     Who stays has the server tell each of a thousand events as it comes, for longer than the run itself takes.
     """
-    page.get_by_role("button", name="Launch Run").click(timeout=DRAWN)
-    page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}"), timeout=DRAWN)
+    page.get_by_role("button", name="Launch Run").click()
+    page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}"))
     run_page = page.url
     run_id = run_page.split("/runs/")[1][:36]
     page.goto("about:blank")
     served.finished(run_id)
     page.goto(run_page)
-    expect(shown(page, outcome).first).to_be_visible(timeout=DRAWN)
+    expect(shown(page, outcome).first).to_be_visible(timeout=PATIENCE)
     return run_id
 
 
@@ -95,7 +94,7 @@ def test_the_cycle_is_launched_as_of_a_day_and_seals_what_the_command_line_does(
     served: Served, page: Page, site: Site, cycled: tuple[Site, CycleOutcome], outside_requests: list[str]
 ) -> None:
     fill_in(page, served, "run_cycle", f"as_of: '{DAY}'\n")
-    expect(page.get_by_text("The day of evaluation, YYYY-MM-DD").first).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("The day of evaluation, YYYY-MM-DD").first).to_be_visible(timeout=PATIENCE)
     shot(page, "ui-launchpad")
     run_id = launch(page, served, "Success")
     shot(page, "ui-run")
@@ -127,7 +126,7 @@ def left_of(page: Page, group: str) -> float:
 def test_the_asset_graph_reads_like_the_flow(served: Served, page: Page, outside_requests: list[str]) -> None:
     page.goto(f"{served.url}/asset-groups")
     for group in FLOW:  # in the list, and in the drawing
-        expect(shown(page, group)).to_have_count(2, timeout=DRAWN)
+        expect(shown(page, group)).to_have_count(2, timeout=PATIENCE)
     page.wait_for_timeout(1_000)  # the graph glides into place
     places = [left_of(page, group) for group in FLOW]
     assert shot(page, "ui-asset-graph").stat().st_size > 10_000
@@ -139,15 +138,17 @@ def test_a_table_shows_what_it_is_and_whose_data_it_holds(
     served: Served, page: Page, outside_requests: list[str]
 ) -> None:
     page.goto(f"{served.url}/assets/raw/crm_customers?view=overview")
-    expect(page.get_by_text("personal-data: national_id").first).to_be_visible(timeout=DRAWN)
-    expect(page.get_by_text("Freshness policy").first).to_be_visible(timeout=DRAWN)
-    expect(page.get_by_text("data-engineering").first).to_be_visible(timeout=DRAWN)
-    expect(page.get_by_text("as crm/customers delivers them").filter(visible=True).first).to_be_visible(timeout=DRAWN)
-    expect(page.get_by_text("Personnummer or samordningsnummer").first).to_be_visible(timeout=DRAWN)
-    page.wait_for_load_state("networkidle", timeout=DRAWN)  # the history and the icons
+    expect(page.get_by_text("personal-data: national_id").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("Freshness policy").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("data-engineering").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("as crm/customers delivers them").filter(visible=True).first).to_be_visible(
+        timeout=PATIENCE
+    )
+    expect(page.get_by_text("Personnummer or samordningsnummer").first).to_be_visible(timeout=PATIENCE)
+    page.wait_for_load_state("networkidle")  # the history and the icons
     shot(page, "ui-asset")
     page.goto(f"{served.url}/assets/retention/dispositions?view=checks")
-    expect(page.get_by_text("Blocking").first).to_be_visible(timeout=DRAWN)
+    expect(page.get_by_text("Blocking").first).to_be_visible(timeout=PATIENCE)
     shot(page, "ui-checks")
     assert outside_requests == []
 
@@ -168,20 +169,20 @@ def test_a_blocked_check_is_red_with_its_reason(served: Served, page: Page, site
     shot(page, "ui-run-blocked")
     assert manifests_of(site) == before
     page.goto(f"{served.url}/assets/retention/purpose_claims?view=checks&checkDetail=claims_have_an_end_or_a_reason")
-    expect(shown(page, "Failed").first).to_be_visible(timeout=DRAWN)
-    expect(page.get_by_text("unexpected").first).to_be_visible(timeout=DRAWN)
+    expect(shown(page, "Failed").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("unexpected").first).to_be_visible(timeout=PATIENCE)
     shot(page, "ui-check-blocked")
 
 
 def test_the_history_of_runs_tells_them_apart(served: Served, page: Page) -> None:
     page.goto(f"{served.url}/{JOBS}/run_cycle/runs")
     for outcome in ("Success", "Failure"):
-        expect(page.get_by_text(outcome).first).to_be_visible(timeout=DRAWN)
+        expect(page.get_by_text(outcome).first).to_be_visible(timeout=PATIENCE)
     shot(page, "ui-runs")
     page.goto(f"{served.url}/automation")
     for name in ("nightly_cycle", "weekly_verification", "monthly_register_review", "attention_needed"):
-        expect(page.get_by_text(name).first).to_be_visible(timeout=DRAWN)
-    expect(page.get_by_text("At 04:30 AM").first).to_be_visible(timeout=DRAWN)
+        expect(page.get_by_text(name).first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("At 04:30 AM").first).to_be_visible(timeout=PATIENCE)
     page.wait_for_timeout(500)
     shot(page, "ui-automation")
 

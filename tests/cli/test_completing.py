@@ -83,6 +83,6 @@ def test_bash_completes(site: Path) -> None:
     """
     path = os.pathsep.join([str(GALLRING.parent), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", "-c", typed], env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60
+        ["bash", "-c", typed], env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=180
     )
     assert done.stdout.strip() == "2026-11-22-bb"

@@ -53,14 +53,14 @@ class Served:
     def stop(self) -> None:
         """Stop the command as its user does."""
         self.command.send_signal(signal.SIGTERM)
-        self.command.wait(timeout=60)
+        self.command.wait(timeout=180)
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": variables}).encode()
         request = urllib.request.Request(
             f"{self.url}/graphql", body, {"Content-Type": "application/json", "Accept": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=120) as response:
             answer = json.load(response)
         assert "errors" not in answer, answer
         return dict(answer["data"])

@@ -111,10 +111,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         assert standing.told() == f"analytics.duckdb is served on quack:localhost:{port}.\n"
         yield standing
         process.send_signal(signal.SIGTERM)
-        rest, _ = process.communicate(timeout=60)
+        rest, _ = process.communicate(timeout=180)
         assert (process.returncode, rest) == (0, "Stopped.\n")
     for reader in standing.readers:
-        reader.process.communicate(timeout=30)
+        reader.process.communicate(timeout=120)
     with socket.socket() as trying:
         assert trying.connect_ex(("127.0.0.1", port)) != 0
 
