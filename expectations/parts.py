@@ -69,8 +69,10 @@ class Parts:
         if size > last:
             yield select
             return
-        for first in range(0, last + 1, size):
-            inside = f"{self.column} between {first} and {first + size - 1}"
+        for first in range(0, last + 1, size):  # open at both ends: whatever number a row has, it is in one of them
+            bounds = [f"{self.column} >= {first}"] if first else []
+            bounds += [f"{self.column} < {first + size}"] if first + size <= last else []
+            inside = " and ".join(bounds)
             rows = inside if first else f"{inside} or {self.column} is null"
             part = select
             for table in self.tables:

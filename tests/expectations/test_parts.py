@@ -27,7 +27,9 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         for side in ("left", "right"):
             warehouse.run(f"create table raw.{side}_rows (id bigint, word varchar)")
             rows = [(chance.choice((None, *range(40))), chance.choice("abc")) for _ in range(60)]
-            warehouse.insert(f"raw.{side}_rows", ["id", "word"], [*rows, (39, "last"), (None, "nothing")])
+            warehouse.insert(
+                f"raw.{side}_rows", ["id", "word"], [*rows, (39, "last"), (None, "nothing"), (-1, "before")]
+            )
         yield warehouse
 
 
