@@ -56,6 +56,8 @@ REVIEWS = (
     AssetCheckKey(key_of("raw.office_holds"), "holds_reviewed_in_time"),
 )
 VERIFICATIONS = tuple(AssetCheckKey(key_of(table), name) for name, (table, _) in CLAIMS.items())
+#: The one of them that reads no more than the copy register, and that every night shows.
+NO_COPY_OUTLIVED = AssetCheckKey(key_of("erasure.copies"), "no_copy_outlived_its_last_day")
 
 
 def verification_checks() -> list[AssetChecksDefinition]:

@@ -195,7 +195,16 @@ def _read_folders(
                 f"receipts/{folder.name} is no folder: make it one, and put the system's answers into it.",
             ))  # fmt: skip
             continue
-        for path in sorted(path for path in folder.iterdir() if is_receipt(path.name)):
+        try:
+            paths = sorted(path for path in folder.iterdir() if is_receipt(path.name))
+        except PermissionError:
+            unread.append(UnreadReceipts(
+                folders[folder.name], "denied",
+                f"this account may not look into receipts/{folder.name}: check the owner and the mode of the folder, "
+                "and let this account in; the next run reads what is there.",
+            ))  # fmt: skip
+            continue
+        for path in paths:
             report = _read_path(reading, folders[folder.name], path, unread)
             if report is not None:
                 yield report

@@ -4,7 +4,8 @@ Lists what is there, finds what is on no line of the register, and destroys file
 names, sizes and dates of files, and what intake and the ledger say of them; never what is in a file. Evidence, keys,
 policy and run history hold no personal data and are not walked.
 
-A link in the site is nobody's copy: it is never followed, and counts as a file that is not on the register.
+A link in the site is nobody's copy: it is never followed, and counts as a file that is not on the register. So does
+what this account may not look at.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -95,11 +97,11 @@ def copy_register(site: Site, warehouse: Warehouse, periods: Periods) -> CopyReg
     strangers = []
     for place, found in _walk(site.path):
         kind = _kind_of(place) if not found.is_symlink() else None
-        if kind is None:
+        size = _size_of(found)
+        if kind is None or size is None:
             strangers.append(Path(*place))
             continue
         unit = _unit(place, kind)
-        size = found.stat(follow_symlinks=False).st_size
         units[unit] = (kind, size + (units[unit][1] if unit in units else 0))
     dates = _Dates(site, warehouse, periods)
     copies = (
@@ -114,15 +116,22 @@ def expired(register: CopyRegister, as_of: date) -> list[Copy]:
     return [copy for copy in register.copies if copy.last_day is not None and copy.last_day < as_of]
 
 
-def destroy(site: Site, copies: Sequence[Copy]) -> None:
-    """Remove these copies, and the folders that they leave empty. What is gone already is no error."""
+def destroy(site: Site, copies: Sequence[Copy]) -> list[Copy]:
+    """Remove these copies, and the folders that they leave empty; those that are gone. Gone already is no error.
+
+    One that the disk does not let go of, because its source alone may write there, keeps no other.
+    """
+    gone = []
     for copy in copies:
         target = site.path / copy.path
-        if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target, ignore_errors=False)
-        else:
-            target.unlink(missing_ok=True)
-        _remove_empty(target.parent, site.path)
+        with suppress(OSError):  # it stays on the register, past its last day: a check tells of it until it is gone
+            if target.is_dir() and not target.is_symlink():
+                shutil.rmtree(target, ignore_errors=False)
+            else:
+                target.unlink(missing_ok=True)
+            gone.append(copy)
+            _remove_empty(target.parent, site.path)
+    return gone
 
 
 def forget_manifests(warehouse: Warehouse, copies: Sequence[Copy]) -> None:
@@ -145,8 +154,7 @@ def forget_manifests(warehouse: Warehouse, copies: Sequence[Copy]) -> None:
 def destroy_expired(warehouse: Warehouse, site: Site, periods: Periods, as_of: date) -> tuple[int, CopyRegister]:
     """Destroy every copy whose last day is before `as_of`; how many, and the register of those that are left."""
     register = copy_register(site, warehouse, periods)
-    gone = expired(register, as_of)
-    destroy(site, gone)
+    gone = destroy(site, expired(register, as_of))
     forget_manifests(warehouse, gone)
     past = {copy.path for copy in gone}
     left = tuple(copy for copy in register.copies if copy.path not in past)
@@ -184,6 +192,8 @@ def _remove_empty(folder: Path, top: Path) -> None:
 def _walk(top: Path) -> Iterator[tuple[tuple[str, ...], os.DirEntry[str]]]:
     """Every file and link below the site but in its impersonal folders, by its place; links are not followed.
 
+    A folder that this account may not look into stands for what is in it.
+
     Tens of thousands after some years, looked at every night: nothing is asked of the disk twice.
     """
     if not top.is_dir():
@@ -195,11 +205,23 @@ def _walk(top: Path) -> Iterator[tuple[tuple[str, ...], os.DirEntry[str]]]:
 
 def _below(folder: tuple[str, ...], found: os.DirEntry[str]) -> Iterator[tuple[tuple[str, ...], os.DirEntry[str]]]:
     place = (*folder, found.name)
-    if not found.is_dir(follow_symlinks=False):
+    listed = None
+    if found.is_dir(follow_symlinks=False):
+        with suppress(PermissionError):
+            listed = _listed(found.path)
+    if listed is None:
         yield place, found
         return
-    for each in _listed(found.path):
+    for each in listed:
         yield from _below(place, each)
+
+
+def _size_of(found: os.DirEntry[str]) -> int | None:
+    """A file's size; None of what this account may not look at, such as a whole folder."""
+    try:
+        return None if found.is_dir(follow_symlinks=False) else found.stat(follow_symlinks=False).st_size
+    except PermissionError:
+        return None
 
 
 def _listed(folder: Path | str) -> list[os.DirEntry[str]]:
@@ -208,7 +230,11 @@ def _listed(folder: Path | str) -> list[os.DirEntry[str]]:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
+    try:
+        found = sorted(folder.iterdir())
+    except PermissionError:
+        found = []
+    for path in found:
         if path.is_symlink() or not path.is_dir():
             yield path
         else:

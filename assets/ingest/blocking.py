@@ -1,4 +1,4 @@
-"""What keeps manifests from being sealed: tables that are missing, stale or shrunk, and deliveries that were rejected.
+"""What keeps manifests from being sealed: tables that are missing, stale, shrunk or barred, and rejected deliveries.
 
 Judged as of a given day from what was recorded; reads no clock and no inbox. A table that shrank stays blocked until it
 is as large again as it was before, or until a person says that it is right: that a second export is as short as the
@@ -69,7 +69,9 @@ class _Full:
 
 def refresh_blocks(warehouse: Warehouse, policy: HasContracts, as_of: date) -> None:
     """Rewrite `intake.blocks` as of a day."""
-    blocks = sorted({*_table_blocks(warehouse, policy, as_of), *_rejections(warehouse, policy)})
+    blocks = sorted({
+        *_table_blocks(warehouse, policy, as_of), *_rejections(warehouse, policy), *_barred(warehouse, policy)
+    })  # fmt: skip
     with warehouse.transaction():
         warehouse.run("delete from intake.blocks")
         warehouse.insert("intake.blocks", ("source", "table_name", "reason", "detail"), blocks)
@@ -158,3 +160,15 @@ def _rejections(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[st
         if not replaced or missed - set(replaced):
             for table in tables or [""]:
                 yield source, table, "rejected", f"delivery {delivery_id}: {reason}"
+
+
+def _barred(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[str, str, str, str]]:
+    """All tables of a source whose deliveries nobody could look at: a correction or a person's word may be in them.
+
+    A folder of no contract's source, such as a disk's `lost+found`, brings nothing that anything depends on.
+    """
+    if not warehouse.exists("intake", "barred"):  # a rehearsal on what an earlier version took in
+        return
+    for (source,) in warehouse.rows("select source from intake.barred order by source"):
+        for contract in policy.contracts.of_source(source):
+            yield source, contract.table, "barred", f"this account may not look into inbox/{source}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,10 +62,19 @@ class Delivery:
 
 
 def find_deliveries(site: Site) -> list[Delivery]:
-    """Every complete delivery of the inbox, oldest extract first; one still arriving (no description) is left alone."""
-    found = [delivery for folder in _folders(site) if (delivery := _read(*folder)) is not None]
+    """Every complete delivery of the inbox, oldest extract first; one still arriving (no description) is left alone.
+
+    Nothing is found of a source whose folder this account may not look into: `barred_sources` names it.
+    """
+    folders = ((source.name, folder) for source in _sources(site) for folder in _listed(source) or ())
+    found = [delivery for folder in folders if (delivery := _read(*folder)) is not None]
     start = datetime.min.replace(tzinfo=UTC)
     return sorted(found, key=lambda each: (each.extracted_at or start, each.source, each.delivery_id))
+
+
+def barred_sources(site: Site) -> list[str]:
+    """The sources whose folder of the inbox this account may not look into: what they delivered is not known."""
+    return [told_name(source.name) for source in _sources(site) if _listed(source) is None]
 
 
 def prove_files(delivery: Delivery) -> Mapping[str, tuple[int, ...]]:
@@ -141,14 +150,21 @@ def _file_digest(path: Path) -> str | None:
     return sha256_of(path) if path.is_file() and not path.is_symlink() else None
 
 
-def _folders(site: Site) -> Iterator[tuple[str, Path]]:
-    if not site.inbox.is_dir():
-        return
-    for source in sorted(path for path in site.inbox.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        if source.is_symlink():
-            continue
-        for folder in sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")):
-            yield source.name, folder
+def _sources(site: Site) -> list[Path]:
+    folders = _folders_in(site.inbox) if site.inbox.is_dir() else []
+    return [folder for folder in folders if not folder.is_symlink()]
+
+
+def _listed(source: Path) -> list[Path] | None:
+    """The folders of a source; None where this account may not look at them."""
+    try:
+        return _folders_in(source)
+    except PermissionError:
+        return None
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def told_name(name: str) -> str:

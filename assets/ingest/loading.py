@@ -23,6 +23,7 @@ from assets.ingest.deliveries import (
     DeliveredFile,
     Delivery,
     DeliveryRefused,
+    barred_sources,
     changed_file,
     find_deliveries,
     prove_files,
@@ -100,6 +101,7 @@ def ingest(
         What was loaded and what was rejected. Bad deliveries do not raise: they are recorded, quarantined and block.
     """
     prepare(warehouse, policy)
+    _note_barred(warehouse, site)
     outcomes = []
     found = find_deliveries(site)
     ahead = set() if now is None else _ahead(warehouse, found, max(now + _CLOCKS_DIFFER, _end_of(as_of)))
@@ -110,6 +112,14 @@ def ingest(
         outcomes += [outcome] if outcome else []
     refresh_blocks(warehouse, policy, as_of)
     return IngestReport(tuple(outcomes))
+
+
+def _note_barred(warehouse: Warehouse, site: Site) -> None:
+    """Keep which sources could not be looked at, in the place of those that could not be before."""
+    barred = [(source,) for source in barred_sources(site)]
+    with warehouse.transaction():
+        warehouse.run("delete from intake.barred")
+        warehouse.insert("intake.barred", ("source",), barred)
 
 
 # -- one delivery ------------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ _TABLES = {
     "intake.quarantined": "source varchar, delivery_id varchar, table_name varchar, file_name varchar, line bigint, "
     "rule varchar, column_name varchar, row_text varchar, record_key varchar",
     "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
+    "intake.barred": "source varchar",
     "intake.acceptances": "source varchar, table_name varchar, delivery_id varchar, by_whom varchar, reason varchar, "
     "accepted_at timestamp",
     "intake.keyed_with": "fingerprint uuid",

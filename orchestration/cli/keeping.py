@@ -140,4 +140,7 @@ def copies(site: SiteOption = None, json: JsonOption = False) -> None:
         for stranger in register.strangers:
             complain(f"{stranger} is not on the register.")
     if register.strangers:
-        raise CheckFailed(f"{len(register.strangers)} files are not on the register: move them away, or destroy them.")
+        raise CheckFailed(
+            f"{len(register.strangers)} files are not on the register: move them away, or destroy them. Where this "
+            "account may not look into a folder, let it in."
+        )

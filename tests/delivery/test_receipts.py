@@ -338,6 +338,32 @@ def test_folders_links_and_pipes_that_belong_to_nobody_are_told(told: Sealed, tm
     assert told.warehouse.rows(kept) == [], "what was mended is told no more"
 
 
+def test_a_folder_that_may_not_be_looked_into_holds_up_its_own_system_alone(
+    told: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    for system in ("crm", "web"):
+        manifest = told.manifests(system)[0]
+        post(told, answer(manifest, told.items(manifest)[0]), system=system)
+    listdir = os.listdir
+
+    def barred(path: Path) -> list[str]:
+        if Path(path).name == "crm":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listdir(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "listdir", barred)
+        for recorded in ([1], []):
+            report = read(told)
+            assert [file.recorded for file in report.files] == recorded
+            assert [(each.system, each.code) for each in report.unread] == [("crm", "denied")]
+            assert told.warehouse.rows("select system, code from manifest.unread_receipts") == [("crm", "denied")]
+    report = read(told)
+    assert ([file.system for file in report.files], report.recorded, report.unread) == (["crm"], 1, ())
+
+
 def test_answers_come_over_the_transports_too_and_once(told: Sealed) -> None:
     manifest = told.manifests("crm")[0]
     one, two, _ = told.items(manifest)

@@ -7,14 +7,19 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assets.assurance.verification import copies
+from assets.erasure.copies import copy_register, destroy_expired, expired
+from assets.erasure.periods import Periods
 from assets.errors import STOPPED, told_by_the_system
+from assets.ingest.blocking import refresh_blocks
 from assets.ingest.deliveries import DENIED
+from assets.rights.arrivals import arrived
 from assets.site import Site
 from orchestration.cli import main
 from orchestration.cli.printing import complain, heading, table
@@ -23,10 +28,22 @@ from orchestration.doctor import examine
 from orchestration.initialising import make_site
 from orchestration.opening import SIGNING_KEY
 from orchestration.running import run_cycle
+from orchestration.sensors import arrived_receipts
 from tests.faults.test_hostile_input import HEADER, row
 from tests.ingest.company import AS_OF, Company
 
-Deny = Callable[[Path], None]
+
+class Deny:
+    """The places that an account may not look at, for as long as they are not lifted."""
+
+    def __init__(self) -> None:
+        self.denied: list[Path] = []
+
+    def __call__(self, place: Path) -> None:
+        self.denied.append(place)
+
+    def lift(self) -> None:
+        self.denied.clear()
 
 
 @pytest.fixture
@@ -51,7 +68,7 @@ def site(made: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 @pytest.fixture
 def deny(monkeypatch: pytest.MonkeyPatch) -> Deny:
     """What the system answers an account that may not look below a folder, or read a file; tests may run as root."""
-    denied: list[Path] = []
+    made = Deny()
 
     def guarded(name: str, module: Any, *, looked_at: bool) -> None:
         allowed = getattr(module, name)
@@ -59,7 +76,7 @@ def deny(monkeypatch: pytest.MonkeyPatch) -> Deny:
         def guard(path: Any, *given: Any, **named: Any) -> Any:
             if isinstance(path, str | os.PathLike):
                 asked = Path(path)
-                if any(each in asked.parents or (asked == each and not looked_at) for each in denied):
+                if any(each in asked.parents or (asked == each and not looked_at) for each in made.denied):
                     raise PermissionError(13, "Permission denied", str(path))
             return allowed(path, *given, **named)
 
@@ -69,7 +86,7 @@ def deny(monkeypatch: pytest.MonkeyPatch) -> Deny:
         guarded(name, os, looked_at=True)
     for module, name in ((os, "listdir"), (os, "scandir"), (io, "open")):
         guarded(name, module, looked_at=False)
-    return denied.append
+    return made
 
 
 @pytest.mark.parametrize("part", ["", "delivery.json", "events.csv"])
@@ -97,6 +114,76 @@ def test_once_it_may_be_read_it_is_taken_in(company: Company) -> None:
         assert [each.reason for each in company.ingest(AS_OF).rejected] == [DENIED]
     assert [each.delivery_id for each in company.ingest(AS_OF).loaded] == [barred.name]
     assert company.rows("select * from intake.blocks where source = 'web' and reason = 'rejected'") == []
+
+
+def test_a_source_whose_folder_is_barred_is_held_alone_and_told_every_night(company: Company, deny: Deny) -> None:
+    sent = company.send("web", {"events": HEADER + row("E1")})
+    company.send("office", {"fiscal_years": "starts_on,ends_on\n2026-01-01,2026-12-31\n"})
+    (company.site.inbox / "lost+found").mkdir()
+    barred = "select distinct source, table_name, detail from intake.blocks where reason = 'barred'"
+    deny(sent.parent)
+    deny(company.site.inbox / "lost+found")
+    assert [each.source for each in company.ingest().loaded] == ["office"]
+    for _ in range(2):
+        assert company.ingest().deliveries == ()
+        assert company.rows(barred) == [("web", "events", "this account may not look into inbox/web")]
+    assert list(arrived(company.site)) == []
+    deny.lift()
+    assert [each.delivery_id for each in company.ingest().loaded] == [sent.name]
+    assert company.rows(barred) == []
+
+
+def test_what_an_earlier_version_took_in_is_judged_as_before(company: Company) -> None:
+    company.ingest()
+    before = company.rows("from intake.blocks order by all")
+    company.warehouse.run("drop table intake.barred")
+    refresh_blocks(company.warehouse, company.policy, AS_OF)
+    assert company.rows("from intake.blocks order by all") == before
+
+
+def test_answers_in_a_barred_folder_keep_no_other_from_being_seen(site: Site, deny: Deny) -> None:
+    for system in ("crm", "orders"):
+        (site.receipts / system).mkdir()
+        (site.receipts / system / "answers.jsonl").write_bytes(b"{}\n")
+    both = arrived_receipts(site)
+    deny(site.receipts / "crm")
+    one = arrived_receipts(site)
+    assert None not in (one, both)
+    assert one != both
+
+
+def test_what_may_not_be_looked_at_is_on_no_line_of_the_copy_register(company: Company, deny: Deny) -> None:
+    sent = company.send("web", {"events": HEADER + row("E1")})
+    whole = copy_register(company.site, company.warehouse, Periods())
+    assert whole.strangers == ()
+    deny(sent.parent)
+    register = copy_register(company.site, company.warehouse, Periods())
+    assert register.strangers == (Path("inbox/web"),)
+    assert {*whole.copies} - {*register.copies} == {each for each in whole.copies if each.kind == "delivery"}
+
+
+def test_a_copy_that_the_disk_does_not_let_go_of_keeps_no_other_past_its_last_day(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = company.send("web", {"events": HEADER + row("E1")})
+    goes = company.send("office", {"fiscal_years": "starts_on,ends_on\n2026-01-01,2026-12-31\n"})
+    company.ingest()
+    remove = shutil.rmtree
+
+    def removed(path: Path, **named: Any) -> None:
+        if path == kept:
+            raise PermissionError(13, "Permission denied", "events.csv")
+        remove(path, **named)
+
+    monkeypatch.setattr(shutil, "rmtree", removed)
+    day = date(2026, 12, 31)
+    gone, register = destroy_expired(company.warehouse, company.site, Periods(), day)
+    assert (gone, kept.is_dir(), goes.exists()) == (1, True, False)
+    assert [each.kind for each in expired(register, day)] == ["delivery"]
+    assert copies(company.warehouse, company.site, Periods(), day).unexpected == ("delivery, last day 2026-12-02",)
+    monkeypatch.undo()
+    assert destroy_expired(company.warehouse, company.site, Periods(), day)[0] == 1
+    assert not kept.exists()
 
 
 @pytest.mark.parametrize("part", ["keys/warehouse.key", "inbox/crm/D1"])
