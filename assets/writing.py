@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -69,6 +72,18 @@ def discard_half_written(path: Path) -> None:
     """Remove what processes that died left of writing `path`, where nobody else can be at it now."""
     for half in path.parent.glob(f".{path.name}-*"):
         half.unlink(missing_ok=True)
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Until the block ends, whoever else asks for the same folder waits. One that dies lets go."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # a disk that knows no locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def flush(path: Path) -> None:

@@ -23,7 +23,7 @@ from assets.ingest.reading import FileRefused, Reading
 from assets.ingest.tables import HasContracts
 from assets.site import Site
 from assets.warehouse import Warehouse
-from assets.writing import flush, write_whole
+from assets.writing import flush, one_at_a_time, write_whole
 
 
 def deliver(
@@ -68,9 +68,8 @@ def deliver(
     final = site.inbox / source / name
     if not is_safe_delivery_id(name):
         raise BadUsage("a delivery id may hold letters, digits and . : + - _ alone")
-    if final.exists():
-        raise BadInput(f"The delivery {source}/{name} exists already: give this one another id.")
-    with _nothing_left_of(final.parent / f".{name}.partial") as partial:
+    final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with one_at_a_time(final.parent), _not_there_yet(final) as partial:
         for path in files:
             _copy(path, partial / path.name)
         described = _describe(partial, targets, site, limits, deletions=mode == "delta")
@@ -85,8 +84,15 @@ def deliver(
 
 
 @contextmanager
-def _nothing_left_of(partial: Path) -> Iterator[Path]:
-    """An empty folder to fill; what is in it goes when the block does not end well, since it is people's data."""
+def _not_there_yet(final: Path) -> Iterator[Path]:
+    """An empty folder to fill; what is in it goes when the block does not end well, since it is people's data.
+
+    Raises:
+        BadInput: the delivery that it is to become is there.
+    """
+    if final.exists():
+        raise BadInput(f"The delivery {final.parent.name}/{final.name} exists already: give this one another id.")
+    partial = final.parent / f".{final.name}.partial"
     try:
         yield _empty_folder(partial)
     except BaseException:
@@ -149,7 +155,6 @@ def _check_layouts(contracts: Contracts, source: str, targets: Sequence[tuple[Pa
 
 
 def _empty_folder(path: Path) -> Path:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir(mode=0o700)
     return path

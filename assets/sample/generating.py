@@ -23,7 +23,7 @@ import yaml
 
 from assets.errors import BadInput
 from assets.sample.drawing import Drawn, Mode, Night, drawn, tables
-from assets.writing import flush, write_whole
+from assets.writing import flush, one_at_a_time, write_whole
 
 #: The day that the sample company is told as of, and the hour at which its exports were taken.
 SAMPLE_DAY = date(2026, 11, 22)
@@ -82,6 +82,12 @@ def generate_next_night(
 
 
 def _write(inbox: Path, night: Night, on_day: date, cases: Cases) -> list[Written]:
+    inbox.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with one_at_a_time(inbox):
+        return _write_alone(inbox, night, on_day, cases)
+
+
+def _write_alone(inbox: Path, night: Night, on_day: date, cases: Cases) -> list[Written]:
     extracted_at = datetime.combine(on_day, EXPORTED_AT)
     folders = {source: inbox / source / _delivery_id(extracted_at) for source, _ in tables()}
     for folder in folders.values():
