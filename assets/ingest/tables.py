@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
-from assets.errors import CheckFailed
+from assets.errors import BadInput, CheckFailed
 from assets.ingest.contracts import ColumnType, Contract, Contracts
 from assets.manifests import told
 from assets.rights import registers
@@ -82,7 +83,7 @@ def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
         told.prepare(warehouse)
         there = _existing_columns(warehouse)
         for contract in policy.contracts.values():
-            _prepare_raw(warehouse, contract, there.get(contract.raw_table, set()))
+            _prepare_raw(warehouse, contract, there.get(contract.raw_table, {}))
 
 
 def require_intake(warehouse: Warehouse) -> None:
@@ -102,7 +103,7 @@ def is_keyed_as_before(warehouse: Warehouse) -> bool:
     return not warehouse.value(f"select count(*) from intake.keyed_with where fingerprint <> {_FINGERPRINT}")
 
 
-def _prepare_raw(warehouse: Warehouse, contract: Contract, there: set[str]) -> None:
+def _prepare_raw(warehouse: Warehouse, contract: Contract, there: Mapping[str, str]) -> None:
     table = f"raw.{identifier(contract.raw_table)}"
     keys = names_rows(contract)
     wanted = {
@@ -112,16 +113,41 @@ def _prepare_raw(warehouse: Warehouse, contract: Contract, there: set[str]) -> N
     if not there:
         warehouse.run(f"create table {table} ({', '.join(wanted.values())})")
         return
-    for name in wanted.keys() - there:
+    for name in wanted.keys() - there.keys():
         warehouse.run(f"alter table {table} add column {wanted[name]}")
+    for name, sql_type in raw_columns(contract).items():
+        if (before := there.get(name, sql_type)) != sql_type:
+            _convert(warehouse, contract, name, before, sql_type)
 
 
-def _existing_columns(warehouse: Warehouse) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for table, column in warehouse.rows(
-        "select table_name, column_name from information_schema.columns "
+def _convert(warehouse: Warehouse, contract: Contract, name: str, before: str, sql_type: str) -> None:
+    """Give a column the type that its contract declares now: where each of its values stays what it is, or not at all.
+
+    Raises:
+        BadInput: some would be lost, and with them what was decided by them.
+    """
+    table, column = f"raw.{identifier(contract.raw_table)}", identifier(name)
+    back = before if sql_type != SQL_TYPES["decimal"] else "decimal(38, 12)"  # 12.5 is 12.5000
+    lost = warehouse.value(
+        f"select count(*) from {table} where {column} is not null "
+        f"and try_cast(try_cast({column} as {sql_type}) as {back}) is distinct from try_cast({column} as {back})"
+    )
+    if lost:
+        raise BadInput(
+            f"contracts/{contract.raw_table}.yaml: {name} was taken in as another type, and {lost} of its values would "
+            f"be lost as {sql_type}: give the new column another name, or declare the type that it had."
+        )
+    # Rows that are deleted, and still in the file, are converted too: what they held may be anything.
+    warehouse.run(f"alter table {table} alter column {column} type {sql_type} using try_cast({column} as {sql_type})")
+
+
+def _existing_columns(warehouse: Warehouse) -> dict[str, dict[str, str]]:
+    """The columns of the raw tables, and their SQL types as `raw_columns` has them."""
+    found: dict[str, dict[str, str]] = {}
+    for table, column, sql_type in warehouse.rows(
+        "select table_name, column_name, lower(data_type) from information_schema.columns "
         "where table_catalog = ? and table_schema = 'raw'",
         [warehouse.catalog],
     ):
-        found.setdefault(table, set()).add(column)
+        found.setdefault(table, {})[column] = sql_type.replace(",", ", ")
     return found

@@ -46,7 +46,7 @@ def test_the_second_of_two_at_once_waits_and_leaves_the_firsts_half_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prepare: Callable[[Path], tuple[Make, ModuleType, Path]]
 ) -> None:
     make, module, held = prepare(tmp_path)
-    describe, barred = module._describe, []  # type: ignore[attr-defined]
+    describe, barred = module._describe, []
 
     def described(*given: Any, **named: Any) -> Any:
         handle = os.open(held, os.O_RDONLY)
