@@ -17,8 +17,11 @@ import sqlglot
 import yaml
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
+from sqlglot.optimizer.scope import traverse_scope
 
 from assets.errors import BadInput
+from assets.ingest.contracts import Column, Contract
+from assets.ingest.declarations import canonical
 from assets.models import Model, Models
 from assets.policy import HOLD, SHARED_CLOCKS, Policy, is_copy
 from assets.yaml_files import read_yaml
@@ -54,7 +57,7 @@ def check(policy: Policy) -> list[Finding]:
     """Everything that is to be said about a policy, errors first."""
     checks = (
         _uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds, _words, _holds, _record,
-        _published_words,
+        _published_words, _strays, _forgotten,
     )  # fmt: skip
     return sorted(finding for one in checks for finding in one(policy))
 
@@ -297,6 +300,64 @@ def _published_words(policy: Policy) -> Iterator[Finding]:
 def _is_own(path: Path | None, policy: Policy) -> bool:
     """Whether a purpose's SQL is the policy's own, and not a copy of the shipped one."""
     return path is not None and path.parent == policy.purpose_folder and not is_copy(Model("purposes", path))
+
+
+def _strays(policy: Policy) -> Iterator[Finding]:
+    """SQL of a purpose that the register does not name keeps nothing: an entry lost by mistake erases."""
+    for path in sorted(policy.purpose_folder.glob("*.sql")) if policy.purpose_folder else ():
+        if path.stem not in policy.register.purposes:
+            yield Finding(
+                "warning",
+                "sql_without_purpose",
+                f"purposes/{path.name}: the register has no purpose {path.stem}, so that nothing is kept by it. Add "
+                "the entry, or take the file away.",
+            )
+
+
+def _forgotten(policy: Policy) -> Iterator[Finding]:
+    """What a purpose reads of a row must not be gone the night after an ordered erasure: it would decide otherwise.
+
+    It cannot be while the purpose's own claim keeps it.
+    """
+    contracts = {contract.raw_table: contract for contract in policy.contracts.values()}
+    covered = {(entry.purpose, entry.record_type, entry.data_category) for entry in policy.coverage()}
+    for name in _own_purposes(policy):
+        path = policy.purpose_path(name)
+        for table, read in sorted(_raw_columns_read(path)) if path else ():
+            contract = contracts.get(table)
+            column = next((each for each in contract.columns if each.name == read), None) if contract else None
+            if contract is None or column is None or contract.record_type is None or column.category is None:
+                continue
+            if (name, contract.record_type, column.category) not in covered:
+                yield Finding("warning", "column_forgotten", _told_of_forgotten(name, contract, column))
+
+
+def _told_of_forgotten(name: str, contract: Contract, column: Column) -> str:
+    ours = all(column.name != each.name for each in canonical()[contract.source, contract.table].columns)
+    instead = f"read known_{column.name} instead, or " if column.remembered else (
+        f"say `remembered` of it in the contract and read known_{column.name} instead, or " if ours else ""
+    )  # fmt: skip
+    return (
+        f"{name}.sql reads raw.{contract.raw_table}.{column.name}, which is empty from the night after "
+        f"{column.category} of the {contract.record_type} was ordered erased, and may then decide otherwise. So "
+        f"{instead}cover that category too and claim nothing where it is empty."
+    )
+
+
+def _raw_columns_read(path: Path) -> set[tuple[str, str]]:
+    """The columns of `raw.*` that a SELECT names, as table and column; one without its table counts for each there."""
+    try:
+        scopes = traverse_scope(sqlglot.parse_one(Model("purposes", path).statement, dialect="duckdb"))
+    except (SqlglotError, RecursionError):
+        return set()  # told elsewhere
+    read = set()
+    for scope in scopes:
+        tables = {alias: source.name for alias, source in scope.sources.items()
+                  if isinstance(source, exp.Table) and source.db == "raw"}  # fmt: skip
+        for column in scope.columns:
+            of = [tables[column.table]] if column.table in tables else [] if column.table else tables.values()
+            read |= {(table, column.name) for table in of}
+    return read
 
 
 def _holds(policy: Policy) -> Iterator[Finding]:

@@ -38,13 +38,18 @@ def add_to(app: typer.Typer) -> None:
 def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty folder, or none yet.")]) -> None:
     """Make a site: settings, policy, keys.
 
-    The policy and its contracts are the shipped ones, copied to be changed.
+    The policy and its contracts are the sample company's, copied to be changed: before anything is delivered the
+    contracts have to say what your own exports look like.
     """
     from orchestration.initialising import make_site
 
     site = make_site(folder)
     say(f"{site.path} is a site. Its settings are in {site.settings.name}, its policy and contracts in policy/.")
     here = quote(str(folder))
+    say(
+        "They are those of the sample company: make the contracts say what your exports look like, and the register "
+        f"why you keep what (docs/how-to/add-a-source.md, add-a-purpose.md), and ask gallring policy check --site {here}."
+    )
     say(f"Next: gallring deliver SOURCE FILES… --site {here}, then gallring run --site {here}.")
 
 

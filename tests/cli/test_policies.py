@@ -143,6 +143,68 @@ def test_a_claim_may_end_by_a_birth_and_take_the_period_that_its_row_says(
     assert ("web_security → norway: no SQL reads this period" in capsys.readouterr().out) is unused
 
 
+def test_sql_whose_entry_was_lost_from_the_register_is_told(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    register = site / "policy" / "register.yaml"
+    text = register.read_text(encoding="utf-8")
+    start, end = text.index("  product_development:\n"), text.index("  web_security:\n")
+    register.write_text(text[:start] + text[end:], encoding="utf-8")
+    capsys.readouterr()
+    assert main(["policy", "check", "--policy", "site/policy"]) == 0
+    told = capsys.readouterr().out
+    assert "sql_without_purpose: purposes/product_development.sql: the register has no purpose" in told
+    (site / "policy" / "purposes" / "product_development.sql").unlink()
+    main(["policy", "check", "--policy", "site/policy"])
+    assert "sql_without_purpose" not in capsys.readouterr().out
+
+
+#: A company's own column of subscribers, and a purpose of web events that reads it.
+OWN_COLUMN = """      - name: unsubscribed_at
+        logicalType: timestamp
+      - name: tier
+        logicalType: string
+        enum: [{value: gold}, {value: tin}]
+        customProperties:
+          - {property: dataCategory, value: identity}
+"""
+REMEMBERED = "          - {property: remembered, value: true}\n"
+BY_TIER = (
+    "with tiers as (select s.customer_id, {} as tier from raw.mailing_subscribers as s) "
+    "select 'web_event' as record_type, e.row_id, 'security' as clock, e.occurred_at as starts_on, "
+    "add_months(e.occurred_at, p.months) + p.days as ends_on, cast(null as varchar) as ended_by, "
+    "cast(null as varchar) as missing from raw.web_events as e "
+    "inner join tiers on e.customer_id = tiers.customer_id "
+    "inner join policy.periods as p on p.purpose = 'web_security' and p.clock = 'security' where tiers.tier = 'gold'"
+)
+
+
+@pytest.mark.parametrize(
+    ("properties", "read", "covers", "told"),
+    [
+        ("", "s.tier", "", "say `remembered` of it in the contract and read known_tier instead, or cover that"),
+        ("", "tier", "", "say `remembered` of it in the contract and read known_tier instead, or cover that"),
+        (REMEMBERED, "s.tier", "", "So read known_tier instead, or cover that category"),
+        (REMEMBERED, "s.known_tier", "", None),
+        ("", "s.tier", ", subscriber: [identity]", None),
+        ("", "s.name", "", "raw.mailing_subscribers.name, which is empty from the night after identity of the "
+         "subscriber was ordered erased, and may then decide otherwise. So cover that category too"),
+        ("", "s.list", "", None),
+    ],
+)  # fmt: skip
+def test_a_purpose_that_reads_what_an_erasure_empties_is_told(
+    properties: str, read: str, covers: str, told: str | None, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = site / "policy"
+    old = "      - name: unsubscribed_at\n        logicalType: timestamp\n"
+    rewritten(policy / "contracts" / "mailing_subscribers.yaml", old, OWN_COLUMN + properties)
+    rewritten(policy / "register.yaml", "web_event: [device]", f"web_event: [device]{covers}")
+    (policy / "purposes" / "web_security.sql").write_text(BY_TIER.format(read))
+    capsys.readouterr()
+    assert main(["policy", "check", "--policy", "site/policy"]) == 0
+    out = capsys.readouterr().out
+    assert ("column_forgotten: web_security.sql reads raw.mailing_subscribers." in out) is (told is not None)
+    assert told is None or told in out
+
+
 def test_a_register_without_contacts_recipients_and_measures_is_a_finding(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -161,6 +161,12 @@ def test_what_nobody_has_run_yet_is_said_so(capsys: pytest.CaptureFixture[str]) 
     assert "gallring run" in capsys.readouterr().err
 
 
+def test_init_says_that_contracts_come_before_deliveries(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "site"]) == 0
+    told = capsys.readouterr().out
+    assert 0 < told.index("make the contracts say what your exports look like") < told.index("gallring deliver")
+
+
 def test_init_leaves_a_foreign_folder_alone(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (nowhere / "letters").mkdir()
     (nowhere / "letters" / "to-grandmother.txt").write_text("Dear")
