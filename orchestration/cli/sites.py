@@ -48,7 +48,8 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty fo
     here = quote(str(folder))
     say(
         "They are those of the sample company: make the contracts say what your exports look like, and the register "
-        f"why you keep what (docs/how-to/add-a-source.md, add-a-purpose.md), and ask gallring policy check --site {here}."
+        "why you keep what (docs/how-to/add-a-source.md, add-a-purpose.md), and ask gallring policy check "
+        f"--site {here}."
     )
     say(f"Next: gallring deliver SOURCE FILES… --site {here}, then gallring run --site {here}.")
 
