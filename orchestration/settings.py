@@ -125,6 +125,7 @@ class KeepingSettings(_Section):
     deliveries: str = Periods.deliveries
     quarantine: str = Periods.quarantine
     residue: str = Periods.residue
+    erased_bytes: str = Periods.erased_bytes
     backups: str = Periods.backups
     manifests: str = Periods.manifests
     registers: str = Periods.registers
@@ -443,6 +444,8 @@ policy = "policy"
 # deliveries = "P7D"       # export files that were taken in, after their extract
 # quarantine = "P30D"      # rows and deliveries that were kept out, after their extract
 # residue = "P30D"         # corrected values in the warehouse file, before it is rewritten
+# erased_bytes = "P0D"     # bytes of erased values in the warehouse file: it is rewritten the same night. With P7D they
+#                          # leave every table the same night, and the file within a week: for a large warehouse
 # backups = "P35D"
 # manifests = "P5Y"        # after the last of its items is settled; receipts too
 # registers = "P5Y"        # names in the office's registers, after a request was answered, a hold released, ...

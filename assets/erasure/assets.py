@@ -37,7 +37,7 @@ GROUP = "7_own_copies"
 EVERY_FILE_IS_ON_THE_REGISTER = AssetCheckKey(key_of("erasure.copies"), "every_file_is_on_the_register")
 
 _TABLES = {
-    "erasure.rewrites": "When the warehouse was rewritten without what had to go, and why. Grain: a rewriting.",
+    "erasure.rewrites": "When something had to go, why, and until when the file may hold its bytes. Grain: an erasure.",
     "erasure.copies": "The copy register as counts: files that can hold personal data. Grain: a kind of copy.",
 }
 
@@ -47,7 +47,7 @@ def erasure_assets(after: Iterable[str]) -> list[AssetsDefinition]:
     before = [*after, "intake.quarantined", "intake.deliveries"]
     specs = [table_spec(table, group=GROUP, description=text, deps=before) for table, text in _TABLES.items()]
 
-    @multi_asset(name="own_copies", specs=specs, description="Rewrites the warehouse, destroys old files.", pool=POOL)
+    @multi_asset(name="own_copies", specs=specs, description="Erases in the warehouse, destroys old files.", pool=POOL)
     def own_copies(
         warehouse: ResourceParam[Warehouse],
         policy: ResourceParam[Policy],
@@ -61,7 +61,7 @@ def erasure_assets(after: Iterable[str]) -> list[AssetsDefinition]:
             require_intake(warehouse)
             erasure = erase_own_copies(
                 warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue,
-                closed=keeping.registers,
+                closed=keeping.registers, erased_bytes=keeping.erased_bytes,
             )  # fmt: skip
             seconds = time.monotonic() - began
             destroyed, register = destroy_expired(warehouse, site, keeping, as_of)
@@ -114,4 +114,6 @@ def _told_of(erasure: Erasure) -> dict[str, Any]:
         "rows_kept": erasure.rows_kept,
         "bytes_before": erasure.bytes_before,
         "bytes_after": erasure.bytes_after,
+        "rows_changed_in_place": erasure.rows_changed,
+        "bytes_until": erasure.bytes_until.isoformat() if erasure.bytes_until else "no erased value is in the file",
     }

@@ -15,13 +15,14 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from assets.erasure.periods import Periods, last_day
+from assets.erasure.taking_out import Lingering, lingering
 from assets.ingest.deliveries import find_deliveries
 from assets.ingest.loading import AHEAD
 from assets.ingest.projecting import LOCAL_ZONE
@@ -85,10 +86,14 @@ class Copy:
 
 @dataclass(frozen=True)
 class CopyRegister:
-    """The copies of a site, and the files that are on no line."""
+    """The copies of a site, the files that are on no line, and since and until when the warehouse's bytes linger.
+
+    The warehouse has no end of its own: on the last day of its bytes it is not destroyed but written anew.
+    """
 
     copies: tuple[Copy, ...]
     strangers: tuple[Path, ...]
+    lingering: Lingering | None = None
 
 
 def copy_register(site: Site, warehouse: Warehouse, periods: Periods) -> CopyRegister:
@@ -108,7 +113,7 @@ def copy_register(site: Site, warehouse: Warehouse, periods: Periods) -> CopyReg
         Copy(path := Path(*unit), kind.name, kind.purpose, dates.of(path, kind.name), size)
         for unit, (kind, size) in sorted(units.items(), key=lambda each: each[0])
     )
-    return CopyRegister(tuple(copies), tuple(sorted(strangers)))
+    return CopyRegister(tuple(copies), tuple(sorted(strangers)), lingering(warehouse, periods.erased_bytes))
 
 
 def expired(register: CopyRegister, as_of: date) -> list[Copy]:
@@ -158,7 +163,7 @@ def destroy_expired(warehouse: Warehouse, site: Site, periods: Periods, as_of: d
     forget_manifests(warehouse, gone)
     past = {copy.path for copy in gone}
     left = tuple(copy for copy in register.copies if copy.path not in past)
-    return len(gone), CopyRegister(left, register.strangers)
+    return len(gone), replace(register, copies=left)
 
 
 def record_register(warehouse: Warehouse, register: CopyRegister) -> None:
@@ -168,6 +173,8 @@ def record_register(warehouse: Warehouse, register: CopyRegister) -> None:
         line = counts[copy.kind]
         line[2], line[3] = line[2] + 1, line[3] + copy.size_bytes
         line[4] = min(filter(None, (line[4], copy.last_day)), default=None)
+    if register.lingering is not None:
+        counts["warehouse"][4] = register.lingering.until
     with warehouse.transaction():
         warehouse.run("create schema if not exists erasure")
         warehouse.run(

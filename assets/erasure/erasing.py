@@ -1,21 +1,24 @@
 """Erasure in the warehouse: what sealed manifests order erased leaves the file itself, and not only its tables.
 
 Finds what must go and rewrites the file without it; only then, and at most once a call. The rewriting itself (copy,
-proof, swap) is the warehouse's. What stays is what `docs/architecture.md` says: dates, statuses, capacities, amounts
-and keys that the rules read, keyed hashes and `known_*`. Values of the same field that arrive again are kept out by
-`assets.ingest.merging`. Decides nothing about records: `manifest.told` does.
+proof, swap) is the warehouse's. A site may let the file wait some days: few rows then lose what must go in place
+(`assets.erasure.taking_out`), and the file is rewritten at the latest on the last of those days. What stays is what
+`docs/architecture.md` says: dates, statuses, capacities, amounts and keys that the rules read, keyed hashes and
+`known_*`. Values of the same field that arrive again are kept out by `assets.ingest.merging`. Decides nothing about
+records: `manifest.told` does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from assets.delivery import settling
 from assets.erasure import registers
 from assets.erasure.periods import last_day
+from assets.erasure.taking_out import Change, lingering, take_out
 from assets.ingest.contracts import Contract, Contracts
 from assets.ingest.projecting import LARGEST_DIGEST, LOCAL_ZONE
 from assets.ingest.recognising import mark_when_ordered
@@ -23,12 +26,12 @@ from assets.ingest.tables import HasContracts
 from assets.manifests import changes, gate, told
 from assets.purpose_register import months_and_days
 from assets.vocabulary import RECORD_TYPES, TOLD_STATES, enum_of
-from assets.warehouse import Warehouse, identifier, literal
+from assets.warehouse import RewriteFailed, Warehouse, identifier, literal
 from expectations.parts import ALWAYS_THERE, Parts
 
 _REWRITES = (
     "sequence bigint, as_of date, reason varchar, fields_erased bigint, records bigint, quarantined_erased bigint, "
-    "deliveries_loaded bigint"
+    "deliveries_loaded bigint, bytes_until date"
 )
 #: What its owners make anew before anybody reads it: not worth copying and proving.
 _REMADE = (*changes.WORKING_TABLES, *gate.WORKING_TABLES, *settling.WORKING_TABLES)
@@ -36,6 +39,10 @@ _REMADE = (*changes.WORKING_TABLES, *gate.WORKING_TABLES, *settling.WORKING_TABL
 _WORTH_SHARING = 1_000_000
 #: The bytes of memory that are counted for each row of a raw table while rows are met with what is ordered of them.
 _BYTES_EACH = 400
+#: What can leave the tables and the file apart from one another.
+_LEAVES_TABLES = frozenset({"ordered", "answered", "registers", "quarantine"})
+#: How many rows are changed in place at any rate, and the share of all rows from which on a rewriting costs less.
+_FEW_ROWS, _LARGEST_SHARE = 1_000, 0.02
 _LOCAL_DAY = f"cast(timezone('{LOCAL_ZONE}', timezone('UTC', deliveries.extracted_at)) as date)"
 
 
@@ -48,13 +55,15 @@ class Erasure:
         reasons: `ordered` (by a sealed manifest), `answered` (an address of an answered request, the
             reason of a released hold), `registers` (names in the office's entries that were closed longer ago than
             they are kept), `quarantine` (past its last day, or of an ordered record), `residue` (corrected
-            values that the file may still hold).
+            values that the file may still hold), `erased_bytes` (of values that left its tables on an earlier day).
         fields_erased: values of records that were erased.
         records: the records they belonged to.
         quarantined_erased: quarantined rows that were erased, or lost their text.
         rows_kept: rows of the new file, every one proved equal.
         bytes_before: size of the old file.
-        bytes_after: size of the new file.
+        bytes_after: size of the new file, or of the same after rows were changed in it.
+        rows_changed: rows that lost values in place, every one proved; the file was not written anew.
+        bytes_until: the last day on which the file may hold bytes of what has left its tables; None: it holds none.
     """
 
     as_of: date
@@ -65,23 +74,42 @@ class Erasure:
     rows_kept: int = 0
     bytes_before: int = 0
     bytes_after: int = 0
+    rows_changed: int = 0
+    bytes_until: date | None = None
 
 
 @dataclass(frozen=True)
 class _Due:
-    """What must go: counts, and the SELECTs that give each affected table without it."""
+    """What must go: counts, what each affected table loses, and the contracts of which something is ordered."""
 
-    selections: Mapping[str, Sequence[str]]
+    changes: Mapping[str, Change]
+    ordered: tuple[Contract, ...]
     reasons: tuple[str, ...]
     fields: int
     records: int
     quarantined: int
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """As of which day, and for how long what may be kept is kept: ISO 8601 periods."""
+
+    as_of: date
+    quarantine: str
+    residue: str
+    closed: str
+    erased_bytes: str
+
+
 def prepare(warehouse: Warehouse) -> None:
-    """Make `erasure.rewrites`, which remembers every rewriting: day, reasons and counts."""
+    """Make `erasure.rewrites`, which remembers every erasure: day, reasons, counts.
+
+    `bytes_until` is null where the file was rewritten, else the last day on which it may hold the bytes of what left.
+    """
     warehouse.run("create schema if not exists erasure")
     warehouse.run(f"create table if not exists erasure.rewrites ({_REWRITES})")
+    if "bytes_until" not in warehouse.columns("erasure", "rewrites"):  # an earlier version's
+        warehouse.run("alter table erasure.rewrites add column bytes_until date")
 
 
 def erase_own_copies(
@@ -92,10 +120,11 @@ def erase_own_copies(
     quarantine: str = "P30D",
     residue: str = "P30D",
     closed: str = "P5Y",
+    erased_bytes: str = "P0D",
 ) -> Erasure:
     """Rewrite the warehouse without what must not be in it any more; nothing is written when all of it may stay.
 
-    Must not be called inside a transaction. A crash at any point leaves the old file or the new one whole. A warehouse
+    Must not be called inside a transaction. A crash at any point leaves the old state or the new one whole. A warehouse
     in memory is emptied in place.
 
     Args:
@@ -106,25 +135,35 @@ def erase_own_copies(
         residue: after how long the file is rewritten though nothing was ordered, because deliveries have replaced
             values since.
         closed: how long an entry of the office's registers names a person after it was closed.
+        erased_bytes: how long the file may hold bytes of what has left its tables. Until the last of those days few
+            rows lose what must go in place, at once; on that day the file is rewritten.
 
     Raises:
-        RewriteFailed: the new file could not be written or proved; the old one is as it was.
+        RewriteFailed: the new file could not be written or proved, or not the rows in place; all is as it was.
     """
     prepare(warehouse)
+    kept = _Kept(as_of, quarantine, residue, closed, erased_bytes)
     entries = registers.find_due(warehouse, policy.contracts, as_of, closed)
     largest = _largest(warehouse)
     with nullcontext() if largest >= _WORTH_SHARING else warehouse.one_thread():
-        due = _find_due(warehouse, policy.contracts, as_of, quarantine, residue, entries, largest)
-    erasure = _rewrite(warehouse, due, as_of) if due.reasons else Erasure(as_of)
+        due = _find_due(warehouse, policy.contracts, kept, entries, largest)
+        in_place = _leaves_in_place(warehouse, due, kept)
+        if in_place:
+            erasure = _take_out(warehouse, policy.contracts, due, kept)
+    if not in_place:
+        erasure = _rewrite(warehouse, due, as_of) if due.reasons else Erasure(as_of)
     for contract in policy.contracts.values():
         warehouse.run(f"drop table if exists temp.{_losing(contract)}")
     registers.discard(warehouse, policy.contracts)
-    return erasure
+    still = lingering(warehouse, erased_bytes)
+    return replace(erasure, bytes_until=still.until if still else None)
 
 
 def _rewrite(warehouse: Warehouse, due: _Due, as_of: date) -> Erasure:
     """Write the warehouse anew without what is due, put it in place, and tell what it was."""
-    selections = {**due.selections, "erasure.rewrites": [_remembering(warehouse, due, as_of)]}
+    selections = {name: change.selects for name, change in due.changes.items()}
+    remembered = f"from erasure.rewrites union all by name {_remembering(warehouse, due, as_of, None)}"
+    selections["erasure.rewrites"] = [remembered]
     if warehouse.path is None:
         return _emptied_in_place(warehouse, due, as_of, selections)
     warehouse.checkpoint()
@@ -148,6 +187,63 @@ def _emptied_in_place(warehouse: Warehouse, due: _Due, as_of: date, selections: 
     return Erasure(as_of, due.reasons, due.fields, due.records, due.quarantined)
 
 
+# -- in place ----------------------------------------------------------------------------------------------------------
+
+
+def _leaves_in_place(warehouse: Warehouse, due: _Due, kept: _Kept) -> bool:
+    """Whether what is due leaves the tables alone today: the file may wait, has to wait for nothing else, rows are few.
+
+    A day that is the last one is not waited for: no night may come after it.
+    """
+    if (
+        not due.reasons
+        or not _LEAVES_TABLES.issuperset(due.reasons)
+        or last_day(kept.as_of, kept.erased_bytes) <= kept.as_of
+    ):
+        return False
+    rows = warehouse.value(
+        "select coalesce(sum(estimated_size), 0) from duckdb_tables() where database_name = $catalog",
+        {"catalog": warehouse.catalog},
+    )
+    return sum(change.count for change in due.changes.values()) <= max(_FEW_ROWS, _LARGEST_SHARE * int(rows))
+
+
+def _take_out(warehouse: Warehouse, contracts: Contracts, due: _Due, kept: _Kept) -> Erasure:
+    """Take what is due out of the tables, prove that it is gone and nothing else, and empty the write-ahead log.
+
+    Raises:
+        RewriteFailed: a table did not hold what was to stay, or still held what is due; all is as it was.
+    """
+    size = warehouse.path.stat().st_size if warehouse.path else 0
+    with warehouse.transaction():
+        changed = take_out(warehouse, due.changes)
+        _require_gone(warehouse, contracts, due, kept)
+        until = last_day(kept.as_of, kept.erased_bytes)
+        warehouse.run(f"insert into erasure.rewrites by name {_remembering(warehouse, due, kept.as_of, until)}")
+    warehouse.checkpoint()
+    return Erasure(
+        kept.as_of, due.reasons, due.fields, due.records, due.quarantined, bytes_before=size,
+        bytes_after=warehouse.path.stat().st_size if warehouse.path else 0, rows_changed=changed,
+    )  # fmt: skip
+
+
+def _require_gone(warehouse: Warehouse, contracts: Contracts, due: _Due, kept: _Kept) -> None:
+    """Look again for what was due: of the raw tables in the rows that changed, of all else everywhere.
+
+    Raises:
+        RewriteFailed: some of it is still there.
+    """
+    numbers = told.halves(warehouse)
+    left = _count_quarantined(warehouse, kept.as_of, kept.quarantine)
+    for contract in due.ordered:
+        among = f"(select * from raw.{identifier(contract.raw_table)} where {_is_losing(contract)})"
+        losing = _losing_rows(contract, numbers[str(contract.record_type)], among)
+        left += int(warehouse.value(f"select count(*) from ({losing})", {"record_type": contract.record_type}))
+    left += registers.find_due(warehouse, contracts, kept.as_of, kept.closed).entries
+    if left:
+        raise RewriteFailed(f"{left} rows would still hold what was to go: nothing was changed. Run again.")
+
+
 # -- what must go ------------------------------------------------------------------------------------------------------
 
 
@@ -163,15 +259,10 @@ def _largest(warehouse: Warehouse) -> int:
 
 
 def _find_due(
-    warehouse: Warehouse,
-    contracts: Contracts,
-    as_of: date,
-    quarantine: str,
-    residue: str,
-    entries: registers.DueEntries,
-    largest: int,
+    warehouse: Warehouse, contracts: Contracts, kept: _Kept, entries: registers.DueEntries, largest: int
 ) -> _Due:
-    selections: dict[str, Sequence[str]] = {name: [select] for name, select in entries.selections.items()}
+    changes = dict(entries.changes)
+    ordered = []
     fields = records = 0
     numbers = told.halves(warehouse)
     ordered_types = {name for (name,) in warehouse.rows("select distinct record_type from manifest.ordered_records")}
@@ -181,21 +272,23 @@ def _find_due(
             held, of_records = _count_ordered(warehouse, contract, bits, largest)
             fields, records = fields + held, records + of_records
             if held:
-                without = _without_ordered(warehouse, contract, bits)
-                selections[f"raw.{contract.raw_table}"] = _by_rows(warehouse, contract, without, largest)
-    quarantined = _count_quarantined(warehouse, as_of, quarantine)
+                changes[f"raw.{contract.raw_table}"] = _change_of_ordered(warehouse, contract, bits, largest)
+                ordered.append(contract)
+    quarantined = _count_quarantined(warehouse, kept.as_of, kept.quarantine)
     if quarantined:
-        selections["intake.quarantined"] = [_staying_quarantined(as_of, quarantine)]
+        changes["intake.quarantined"] = _change_of_quarantine(warehouse, kept.as_of, kept.quarantine)
+    still = lingering(warehouse, kept.erased_bytes)
     found = {
         "ordered": fields,
         "answered": entries.answered,
         "registers": entries.over,
         "quarantine": quarantined,
-        "residue": _has_residue(warehouse, as_of, residue),
+        "residue": _has_residue(warehouse, kept.as_of, kept.residue),
+        "erased_bytes": still is not None and still.until <= kept.as_of,
     }
     reasons = tuple(reason for reason, count in found.items() if count)
     fields += entries.answered + entries.over
-    return _Due(selections, reasons, fields, records + entries.entries, quarantined)
+    return _Due(changes, tuple(ordered), reasons, fields, records + entries.entries, quarantined)
 
 
 def _losing(contract: Contract) -> str:
@@ -225,15 +318,23 @@ def _by_rows(warehouse: Warehouse, contract: Contract, select: str, largest: int
     return list(Parts("row_id", tables).selects(select, warehouse.value, _BYTES_EACH))
 
 
-def _losing_rows(contract: Contract, bits: told.Halves) -> str:
-    """The losing rows of a raw table: what is ordered meets them by their keys, and everything after that by number."""
+def _is_losing(contract: Contract) -> str:
+    """The condition of the rows that must change, and of those that stand in their place."""
+    return f"row_id in (select row_id from temp.{_losing(contract)})"
+
+
+def _losing_rows(contract: Contract, bits: told.Halves, among: str | None = None) -> str:
+    """The losing rows of a raw table: what is ordered meets them by their keys, and everything after that by number.
+
+    Of all its rows, or of those that the bracketed SELECT `among` gives.
+    """
     names = [name for name in _personal(contract) if name in bits]
     held = _sums({f"source_row.{identifier(name)} is not null": bits[name] for name in names}, "held_{}")
     kept_out = _sums({f"list_contains(withheld, {literal(name)})": bits[name] for name in names}, "kept_out_{}")
     new_digest = mark_when_ordered(
         "losing.row_digest", "signatures.signature", "said.withheld is not distinct from losing.withheld"
     )
-    raw_table = f"raw.{identifier(contract.raw_table)}"
+    raw_table = among or f"raw.{identifier(contract.raw_table)}"
     orders = _ORDERS.format(raw_table=raw_table, key=identifier(contract.key))
     return f"""
         with orders as ({orders}),
@@ -327,6 +428,12 @@ def _either_bit(bit: tuple[int, int], halves: str) -> str:
     return asked[0] if asked else "false"
 
 
+def _columns(warehouse: Warehouse, contract: Contract) -> list[str]:
+    """The columns of a raw table in their order."""
+    table = f"raw.{identifier(contract.raw_table)}"
+    return [name for (name,) in warehouse.rows("select name from pragma_table_info(?)", [table])]
+
+
 def _personal(contract: Contract) -> list[str]:
     return [column.name for column in contract.columns if column.category is not None]
 
@@ -340,11 +447,27 @@ def _count_ordered(warehouse: Warehouse, contract: Contract, bits: told.Halves, 
     return int(held_values), int(of_records)
 
 
-def _without_ordered(warehouse: Warehouse, contract: Contract, bits: told.Halves) -> str:
-    """A raw table's rows without what was ordered erased; `withheld` names what the source has still."""
+def _change_of_ordered(warehouse: Warehouse, contract: Contract, bits: told.Halves, largest: int) -> Change:
+    """What a raw table loses: values, what its rows say of them, and the digests that were made of them."""
+    whole = _without_ordered(warehouse, contract, bits)
+    loses = {name for name in _personal(contract) if name in bits} | {"withheld", "row_digest"}
+    return Change(
+        selects=_by_rows(warehouse, contract, whole, largest),
+        instead=_without_ordered(warehouse, contract, bits, alone=True),
+        rows=_is_losing(contract),
+        stays=tuple(name for name in _columns(warehouse, contract) if name not in loses),
+        count=int(warehouse.value(f"select count(*) from temp.{_losing(contract)}")),
+    )
+
+
+def _without_ordered(warehouse: Warehouse, contract: Contract, bits: told.Halves, *, alone: bool = False) -> str:
+    """A raw table's rows without what was ordered erased; `withheld` names what the source has still.
+
+    All of its rows, or `alone` those that lose something.
+    """
     ordered = {name for name in _personal(contract) if name in bits}
     parts = []
-    for (name,) in warehouse.rows("select name from pragma_table_info(?)", [f"raw.{identifier(contract.raw_table)}"]):
+    for name in _columns(warehouse, contract):
         quoted = identifier(name)
         if name in ordered:
             goes = _either_bit(bits[name], "ordered.{}")
@@ -355,7 +478,7 @@ def _without_ordered(warehouse: Warehouse, contract: Contract, bits: told.Halves
             parts.append(f"source_row.{quoted}")
     return (
         f"select {', '.join(parts)} from raw.{identifier(contract.raw_table)} as source_row "
-        f"left join {_losing(contract)} as ordered on ordered.row_id = source_row.row_id"
+        f"{'inner' if alone else 'left'} join {_losing(contract)} as ordered on ordered.row_id = source_row.row_id"
     )
 
 
@@ -369,11 +492,11 @@ _ORDERED_RECORD = """exists (
 )"""
 
 
-def _expired(as_of: date, period: str) -> str:
+def _expired(as_of: date, period: str, quarantined: str = "quarantined") -> str:
     months, days = months_and_days(period)
     return f"""exists (
     select 1 from intake.deliveries as deliveries
-    where deliveries.source = quarantined.source and deliveries.delivery_id = quarantined.delivery_id
+    where deliveries.source = {quarantined}.source and deliveries.delivery_id = {quarantined}.delivery_id
         and deliveries.status = 'loaded'
         and add_months({_LOCAL_DAY}, {months}) + {days} < date '{as_of.isoformat()}'
 )"""
@@ -396,12 +519,27 @@ def _staying_quarantined(as_of: date, period: str) -> str:
     )
 
 
+def _change_of_quarantine(warehouse: Warehouse, as_of: date, period: str) -> Change:
+    """What the quarantine loses. Its rows have no number, and are few: all of them make way."""
+    staying = _staying_quarantined(as_of, period)
+    return Change(
+        selects=[staying],
+        instead=staying,
+        rows="true",
+        gone=_expired(as_of, period, "each_row"),
+        stays=tuple(name for name in warehouse.columns("intake", "quarantined") if name != "row_text"),
+        count=int(warehouse.value("select count(*) from intake.quarantined")),
+    )
+
+
 # -- residue, and what is remembered -----------------------------------------------------------------------------------
 
 
 def _has_residue(warehouse: Warehouse, as_of: date, period: str) -> bool:
     """Whether deliveries came after the last rewriting, and that was longer ago than the period allows."""
-    since, before = warehouse.rows("select max(as_of), coalesce(max(deliveries_loaded), 0) from erasure.rewrites")[0]
+    since, before = warehouse.rows(
+        "select max(as_of), coalesce(max(deliveries_loaded), 0) from erasure.rewrites where bytes_until is null"
+    )[0]
     loaded, first = warehouse.rows(
         f"select coalesce(max(sequence), 0), min({_LOCAL_DAY}) from intake.deliveries as deliveries "
         "where status = 'loaded'"
@@ -410,11 +548,17 @@ def _has_residue(warehouse: Warehouse, as_of: date, period: str) -> bool:
     return bool(loaded > before and since is not None and last_day(since, period) < as_of)
 
 
-def _remembering(warehouse: Warehouse, due: _Due, as_of: date) -> str:
-    """`erasure.rewrites` with this rewriting: it stands in the new file alone, so that a crash remembers nothing."""
+def _remembering(warehouse: Warehouse, due: _Due, as_of: date, until: date | None) -> str:
+    """The row of `erasure.rewrites` for this erasure.
+
+    It comes with what it tells of, into the new file alone or in one transaction: a crash remembers nothing.
+    """
     sequence = int(warehouse.value("select coalesce(max(sequence), 0) + 1 from erasure.rewrites"))
     loaded = int(warehouse.value("select coalesce(max(sequence), 0) from intake.deliveries where status = 'loaded'"))
+    last = f"date '{until.isoformat()}'" if until else "cast(null as date)"
     return (
-        f"select * from erasure.rewrites union all select {sequence}, date '{as_of.isoformat()}', "
-        f"{literal(' '.join(due.reasons))}, {due.fields}, {due.records}, {due.quarantined}, {loaded}"
+        f"select {sequence} as sequence, date '{as_of.isoformat()}' as as_of, "
+        f"{literal(' '.join(due.reasons))} as reason, {due.fields} as fields_erased, "
+        f"{due.records} as records, {due.quarantined} as quarantined_erased, "
+        f"{loaded} as deliveries_loaded, {last} as bytes_until"
     )

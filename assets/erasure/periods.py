@@ -19,6 +19,8 @@ class Periods:
         deliveries: export files that were taken in, counted from their extract.
         quarantine: rows and deliveries that were kept out, counted from their extract.
         residue: how long the warehouse file may hold values that a later delivery corrected, before it is rewritten.
+        erased_bytes: how long the warehouse file may hold the bytes of values that have left its tables, before it is
+            rewritten; none by default.
         backups: a backup of the warehouse.
         manifests: a sealed manifest, once every item of it is settled; receipts too.
         registers: what names a person in the office's registers, after the entry was closed.
@@ -31,6 +33,7 @@ class Periods:
     deliveries: str = "P7D"
     quarantine: str = "P30D"
     residue: str = "P30D"
+    erased_bytes: str = "P0D"
     backups: str = "P35D"
     manifests: str = "P5Y"
     registers: str = "P5Y"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from assets.delivery.states import among_items, ask_of_items
+from assets.erasure.taking_out import Change
 from assets.ingest.contracts import Contract, Contracts
 from assets.ingest.merging import stored_while_open
 from assets.purpose_register import months_and_days
@@ -83,13 +84,13 @@ class DueEntries:
     """What has to go of the office's registers.
 
     Attributes:
-        selections: the SELECT that gives each table concerned without it.
+        changes: what each table concerned loses.
         answered: addresses and reasons of entries that are closed.
         over: values that name a person in entries that were closed longer ago than the period.
         entries: how many entries are concerned.
     """
 
-    selections: Mapping[str, str]
+    changes: Mapping[str, Change]
     answered: int
     over: int
     entries: int
@@ -105,7 +106,7 @@ def find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, period: st
         period: how long an entry names a person after it was closed.
     """
     months, days = months_and_days(period)
-    selections: dict[str, str] = {}
+    changes: dict[str, Change] = {}
     answered = over = entries = 0
     for contract in contracts.values():
         if contract.raw_table not in _OVER:
@@ -116,8 +117,8 @@ def find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, period: st
         )[0]
         answered, over, entries = answered + int(found[0]), over + int(found[1]), entries + int(found[2])
         if found[2]:
-            selections |= _selections(warehouse, contract)
-    return DueEntries(selections, answered, over, entries)
+            changes |= _changes(warehouse, contract)
+    return DueEntries(changes, answered, over, entries)
 
 
 def discard(warehouse: Warehouse, contracts: Contracts) -> None:
@@ -195,8 +196,8 @@ def _pick(warehouse: Warehouse, contract: Contract, params: Mapping[str, object]
     )
 
 
-def _selections(warehouse: Warehouse, contract: Contract) -> dict[str, str]:
-    """The register, and what the site keeps of it itself, without what is due."""
+def _changes(warehouse: Warehouse, contract: Contract) -> dict[str, Change]:
+    """What the register loses, and what the site keeps of it itself."""
     register, named = _register(contract), NAMED[_register(contract)]
     due, open_alone = _due(contract), stored_while_open(contract)
     over = f"(select row_id from {due} where is_over)"
@@ -206,17 +207,27 @@ def _selections(warehouse: Warehouse, contract: Contract) -> dict[str, str]:
         parts[name] = f"case when row_id not in (select row_id from {due}) then {identifier(name)} end"
     names = f"[{', '.join(map(literal, named.names))}]"
     parts["withheld"] = f"case when row_id in {over} then cast({names} as varchar[]) else withheld end"
-    found = {f"raw.{contract.raw_table}": _select(warehouse, "raw", contract.raw_table, parts)}
+    is_due = f"row_id in (select row_id from {due})"
+    found = {f"raw.{contract.raw_table}": _change(warehouse, f"raw.{contract.raw_table}", parts, is_due)}
     if register in KEYS and warehouse.value(f"select exists {over}"):
         gone = f"{KEYS[register]} in (select entry_id from {due} where is_over)"
         kept = {name: f"case when not coalesce({gone}, false) then {name} end" for name in named.kept}
-        found[f"office.{register}"] = _select(warehouse, "office", register, kept)
+        found[f"office.{register}"] = _change(warehouse, f"office.{register}", kept, gone)
     return found
 
 
-def _select(warehouse: Warehouse, schema: str, table: str, parts: Mapping[str, str]) -> str:
-    columns = [
-        f"{parts[name]} as {identifier(name)}" if name in parts else identifier(name)
-        for name in warehouse.columns(schema, table)
-    ]
-    return f"select {', '.join(columns)} from {schema}.{identifier(table)}"
+def _change(warehouse: Warehouse, table: str, parts: Mapping[str, str], rows: str) -> Change:
+    """A table with other `parts` in the place of columns; of `rows`, all others are what they were."""
+    schema, name = table.split(".")
+    columns = warehouse.columns(schema, name)
+    selected = ", ".join(
+        f"{parts[each]} as {identifier(each)}" if each in parts else identifier(each) for each in columns
+    )
+    full = f"{schema}.{identifier(name)}"
+    return Change(
+        selects=[f"select {selected} from {full}"],
+        instead=f"select {selected} from {full} where {rows}",
+        rows=rows,
+        stays=tuple(each for each in columns if each not in parts),
+        count=int(warehouse.value(f"select count(*) from {full} where {rows}")),
+    )

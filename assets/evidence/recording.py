@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from assets.evidence.chain import Chain, EvidenceBroken, append, read_chain
@@ -205,16 +205,19 @@ order by counted.on_day, manifests.system, counted.manifest_id, counted.state, c
 
 
 def _erased(warehouse: Warehouse) -> Iterator[Told]:
-    """Every rewriting of the warehouse without what had to go: why, and how much went."""
+    """Every erasure in the warehouse: why, how much went, and until when the file may hold the bytes, where it may."""
     if not warehouse.exists("erasure", "rewrites"):
         return
+    until = ", bytes_until" if "bytes_until" in warehouse.columns("erasure", "rewrites") else ""
     rows = warehouse.records(
-        "select sequence, as_of, string_split(reason, ' ') as reasons, fields_erased, records, quarantined_erased "
-        "from erasure.rewrites order by sequence"
+        "select sequence, as_of, string_split(reason, ' ') as reasons, fields_erased, records, quarantined_erased"
+        f"{until} from erasure.rewrites order by sequence"
     )
     for row in rows:
-        as_of = str(row["as_of"])
-        yield "erased", f"{as_of}/{row['sequence']}", {**row, "as_of": as_of}
+        facts = {
+            name: str(value) if isinstance(value, date) else value for name, value in row.items() if value is not None
+        }
+        yield "erased", f"{facts['as_of']}/{row['sequence']}", facts
 
 
 def _office(warehouse: Warehouse) -> Iterator[Told]:

@@ -137,6 +137,11 @@ def copies(site: SiteOption = None, json: JsonOption = False) -> None:
             ["path", "kind", "last day", "bytes", "purpose"],
             [[str(copy.path), copy.kind, copy.last_day, copy.size_bytes, copy.purpose] for copy in register.copies],
         )
+        if register.lingering is not None:
+            say(
+                f"Since {register.lingering.since} erased values have left every table of warehouse.duckdb; their "
+                f"bytes leave the file when it is written anew, by {register.lingering.until}."
+            )
         for stranger in register.strangers:
             complain(f"{stranger} is not on the register.")
     if register.strangers:

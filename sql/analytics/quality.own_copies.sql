@@ -3,7 +3,7 @@
 -- - purpose varchar: what such copies are kept for
 -- - copies bigint: how many files, deliveries or manifests
 -- - bytes bigint: their size
--- - first_last_day date: the first day on which one of them is to be destroyed; null: none has a day of its own
+-- - first_last_day date: the first day on which one is to be destroyed, or the warehouse written anew; null: none
 select
     copies.kind,
     copies.purpose,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from assets.erasure.copies import (
     record_register,
 )
 from assets.erasure.periods import Periods, last_day
+from assets.erasure.taking_out import Lingering
 from assets.ingest.loading import ingest
 from assets.site import FOLDERS, Site
 from assets.warehouse import Warehouse
@@ -173,6 +175,27 @@ def test_what_is_written_down_is_counts(company: Company) -> None:
         ("report", 1, 1, date(2027, 11, 25))
     ]
     assert company.value("select count(*) from erasure.copies as each where cast(each as varchar) like '%Anna%'") == 0
+
+
+def test_until_when_the_warehouse_may_hold_bytes_is_told_and_is_no_day_to_destroy_it(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.make()
+    periods = replace(PERIODS, erased_bytes="P7D")
+    with Warehouse.open(tmp_path / "site" / "warehouse.duckdb", key=None, pseudonym_key=b"p") as warehouse:
+        house = House(warehouse, site)
+        house.seal(DAY, {"crm/customers": [customer("K1")]})
+        house.erase(DAY, erased_bytes="P7D")
+        gone, left = destroy_expired(warehouse, site, periods, date(2026, 12, 20))
+        assert (gone, site.warehouse.exists()) == (0, True)
+        assert left.lingering == Lingering(DAY, date(2026, 12, 2))
+        record_register(warehouse, left)
+        of_warehouse = "select first_last_day from erasure.copies where kind = 'warehouse'"
+        assert warehouse.value(of_warehouse) == date(2026, 12, 2)
+        house.erase(date(2026, 12, 2), erased_bytes="P7D")
+        left = copy_register(site, warehouse, periods)
+        assert left.lingering is None
+        record_register(warehouse, left)
+        assert warehouse.value(of_warehouse) is None
 
 
 def test_a_settled_manifest_goes_after_five_years_and_its_keys_with_it(tmp_path: Path) -> None:

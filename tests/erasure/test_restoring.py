@@ -129,6 +129,47 @@ def test_after_a_restore_nothing_that_was_ordered_erased_is_there(site: Site, fi
     assert not list(site.path.glob("*.restoring*"))
 
 
+def test_a_restore_writes_the_file_anew_whatever_the_sites_own_may_wait_for(site: Site, file: Path) -> None:
+    with site.settings.open("a", encoding="utf-8") as text:
+        text.write('\n[keeping]\nerased_bytes = "P7D"\n')
+    assert settings(site).keeping.erased_bytes == "P7D"
+    _, erased = restore_file(site, settings(site), file, DAY)
+    assert (erased.reasons, erased.rows_changed, erased.bytes_until) == (("ordered",), 0, None)
+    assert erased.rows_kept > 0
+
+
+def test_a_file_copied_by_hand_whose_bytes_linger_is_written_anew_by_a_replay(site: Site, lived_in: Site) -> None:
+    shutil.rmtree(site.path)
+    shutil.copytree(lived_in.path, site.path)
+    with opened(site) as warehouse:
+        house = House(warehouse, site)
+        house.seal(LATER, {"crm/customers": [customer("K8")]})
+        assert house.erase(LATER, erased_bytes="P7D").bytes_until == date(2026, 12, 4)
+    assert replay_here(site, settings(site), LATER)[1].reasons == ("erased_bytes",)
+
+
+def test_the_register_tells_until_when_the_file_may_hold_erased_bytes(
+    site: Site, lived_in: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(site.path)
+    shutil.copytree(lived_in.path, site.path)
+    with site.settings.open("a", encoding="utf-8") as text:
+        text.write('\n[keeping]\nerased_bytes = "P7D"\n')
+    told = "Since 2026-11-27 erased values have left every table of warehouse.duckdb"
+    main(["copies", "--site", str(site.path)])
+    assert told not in capsys.readouterr().out
+    with opened(site) as warehouse:
+        house = House(warehouse, site)
+        house.seal(LATER, {"crm/customers": [customer("K8")]})
+        house.erase(LATER, erased_bytes="P7D")
+    main(["copies", "--site", str(site.path)])
+    out = " ".join(capsys.readouterr().out.split())
+    assert told in out
+    assert "by 2026-12-04." in out
+    main(["copies", "--json", "--site", str(site.path)])
+    assert '"until": "2026-12-04"' in capsys.readouterr().out
+
+
 def test_the_ledger_is_replayed_byte_for_byte(site: Site, file: Path) -> None:
     bytes_before = {path: path.read_bytes() for path in site.outbox.rglob("*") if path.is_file()}
     restore_file(site, settings(site), file, DAY)

@@ -162,12 +162,20 @@ def test_what_was_erased_here_is_told(night: Night) -> None:
 
     night.record()
     prepare(night.warehouse)
-    night.warehouse.run("insert into erasure.rewrites values (1, date '2026-11-25', 'ordered quarantine', 7, 2, 1, 3)")
+    rewritten, in_place = "(1, date '2026-11-25', 'ordered quarantine', 7, 2, 1, 3, null)", \
+        "(2, date '2026-11-26', 'ordered', 5, 1, 0, 3, date '2026-12-03')"  # fmt: skip
+    night.warehouse.run(f"insert into erasure.rewrites values {rewritten}, {in_place}")
     try:
-        assert night.record(LATER) == {"erased": 1}
-        facts = night.entries()[-1]["facts"]
-        assert (facts["reasons"], facts["fields_erased"], facts["records"]) == (["ordered", "quarantine"], 7, 2)
+        assert night.record(LATER) == {"erased": 2}
+        assert night.entries()[-1]["facts"]["bytes_until"] == "2026-12-03", "where its bytes may linger in the file"
         assert entry_fits(night.entries()[-1])
+        facts = night.entries()[-2]["facts"]
+        assert "bytes_until" not in facts, "the file was written anew, and what was told before is told so still"
+        assert (facts["reasons"], facts["fields_erased"], facts["records"]) == (["ordered", "quarantine"], 7, 2)
+        assert entry_fits(night.entries()[-2])
+        night.warehouse.run("alter table erasure.rewrites drop column bytes_until")
+        night.warehouse.run("delete from erasure.rewrites where sequence = 2")
+        assert night.record(LATER) == {}, "a warehouse of an earlier version has the same to tell"
     finally:
         night.warehouse.run("drop table erasure.rewrites")
 
