@@ -46,6 +46,14 @@ LARGEST_FILE = 1_000_000_000
 #: The most answers to one item that one file may hold.
 MOST_ANSWERS = 20
 _BATCH = 10_000
+_WHY_NOT_TAKEN = {
+    "unknown": "they are about no item that this system was told",
+    "early": "they are about items that are not delivered yet; the file is read again",
+    "backward": "they lead back from where their item stands. What was said first holds until an export shows it",
+    "incomplete": "the last one is cut off, or still being written; the file is read again",
+}
+#: Codes of answers that were read, and not taken.
+NOT_TAKEN = frozenset({"malformed", *_WHY_NOT_TAKEN})
 _UNREAD = "system varchar, code varchar, message varchar, times bigint"
 
 _TELLING_NAME = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9a-f]{32}(?:-[0-9]{1,4})?\.jsonl$")
@@ -107,7 +115,7 @@ def prepare(warehouse: Warehouse) -> None:
 
     `manifest.receipt_files` tells which files were taken. Grain: a file of answers.
 
-    `manifest.unread_receipts` tells what the last reading could not read. Grain: a system, and why not.
+    `manifest.unread_receipts` tells what the last reading could not read or take. Grain: a system, and why not.
     """
     warehouse.run("create schema if not exists manifest")
     warehouse.run(
@@ -153,18 +161,32 @@ def read_receipts(
         *_read_folders(reading, site, systems, unread),
         *_read_transports(reading, transports, systems, half_open_after, unread),
     ]
-    _note_unread(warehouse, unread)
+    _note_unread(warehouse, unread, files)
     return ReceiptReport(tuple(files), tuple(unread))
 
 
-def _note_unread(warehouse: Warehouse, unread: Sequence[UnreadReceipts]) -> None:
-    """Keep what could not be read now, in the place of what could not be read before: a run tells of it at its end."""
+def _note_unread(warehouse: Warehouse, unread: Sequence[UnreadReceipts], files: Sequence[FileReport]) -> None:
+    """Keep what could not be read or taken now, in the place of what could not before: a run tells of it at its end."""
     counted = Counter(unread)
+    for file in files:
+        counted.update(dict(_not_taken(file)))
     with warehouse.transaction():
         warehouse.run("delete from manifest.unread_receipts")
         warehouse.insert("manifest.unread_receipts", [column.split()[0] for column in _UNREAD.split(", ")], [
             (each.system, each.code, each.message, times) for each, times in counted.items()
         ])  # fmt: skip
+
+
+def _not_taken(file: FileReport) -> Iterator[tuple[UnreadReceipts, int]]:
+    """What was wrong with lines of a file, and with how many. A file is taken once: nobody says it again."""
+    told = [
+        ("malformed", times, f"the first is line {first}, which {problem}. Ask the system to answer as the format says")
+        for problem, (times, first) in file.problems.items() if not (file.incomplete and first == file.lines)
+    ]  # fmt: skip
+    told += [(code, int(getattr(file, code)), why) for code, why in _WHY_NOT_TAKEN.items()]
+    for code, times, why in told:
+        if times:
+            yield UnreadReceipts(file.system, code, f"Lines of {file.file}: {why}."), times
 
 
 def _taken(warehouse: Warehouse) -> dict[tuple[str, str], int]:

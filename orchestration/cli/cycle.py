@@ -202,11 +202,14 @@ def tell_summary(summary: Summary) -> None:
     tell_manifests(summary)
     for each in summary.undelivered:
         complain(f"manifest {each.manifest_id[:16]} is approved and was not delivered ({each.code}): {each.message}")
+    if not summary.unread:
+        return
+    from assets.delivery.receipts import NOT_TAKEN
+
     for line in summary.unread:
         often = f", {line.times} times" if line.times > 1 else ""
-        complain(
-            f"answers of {line.system or 'no system known'} could not be read ({line.code}{often}): {line.message}"
-        )
+        what = "were not taken" if line.code in NOT_TAKEN else "could not be read"
+        complain(f"answers of {line.system or 'no system known'} {what} ({line.code}{often}): {line.message}")
 
 
 def tell_manifests(summary: Summary) -> None:

@@ -338,6 +338,34 @@ def test_folders_links_and_pipes_that_belong_to_nobody_are_told(told: Sealed, tm
     assert told.warehouse.rows(kept) == [], "what was mended is told no more"
 
 
+def test_what_was_wrong_with_lines_is_told_once_and_names_no_value(told: Sealed) -> None:
+    manifest, other = told.manifests("crm")[0], told.manifests("web")[0]
+    one, two, three = told.items(manifest)
+    post(told, b"".join([
+        answer(manifest, one), answer(manifest, one, "refused", at="2025-02-04T10:00:00Z"),
+        answer(other, told.items(other)[0]), answer(manifest, two, NAME), answer(manifest, two, NAME),
+    ]))  # fmt: skip
+    post(told, answer(manifest, three)[:-20], name="cut.jsonl")
+    read(told)
+    kept = "select code, times, message from manifest.unread_receipts order by all"
+    rows = told.warehouse.rows(kept)
+    assert [row[:2] for row in rows] == [("backward", 1), ("incomplete", 1), ("malformed", 2), ("unknown", 1)]
+    assert "the first is line 4, which has a status that is none" in rows[2][2]
+    assert NAME not in str(rows)
+    read(told)
+    assert [row[:2] for row in told.warehouse.rows(kept)] == [("incomplete", 1)]
+
+
+def test_answers_to_what_is_not_delivered_yet_are_told(sealed: Sealed) -> None:
+    manifest = sealed.manifests("crm")[0]
+    post(sealed, answer(manifest, sealed.items(manifest)[0]))
+    for _ in range(2):
+        read(sealed)
+        assert sealed.warehouse.rows("select system, code, times from manifest.unread_receipts") == [
+            ("crm", "early", 1)
+        ]
+
+
 def test_a_folder_that_may_not_be_looked_into_holds_up_its_own_system_alone(
     told: Sealed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
