@@ -92,8 +92,8 @@ def test_answers_that_could_not_be_read_are_told_with_their_system_and_what_to_d
     told = capsys.readouterr().err
     assert name not in told
     assert told == (
-        "gallring: answers of crm were not taken (malformed): Lines of sha256 ee9fe441e457…: the first is line 1, which "
-        "is no JSON object in UTF-8. Ask the system to answer as the format says.\n"
+        "gallring: answers of crm were not taken (malformed): Lines of sha256 ee9fe441e457…: the first is line 1, "
+        "which is no JSON object in UTF-8. Ask the system to answer as the format says.\n"
         "gallring: answers of crm could not be read (unreadable, 2 times): A file in receipts/crm is no plain file, or "
         "larger than any answers should be: move it away.\n"
         "gallring: answers of web could not be read (unreachable): web: The folder is not there (not mounted?).\n"
