@@ -3,9 +3,10 @@
 Dagster opens and closes its SQLite files anew for each of a run's many hundred events, works its statements out anew,
 and each time waits until everything is on the disk: on a busy disk that takes longer than the run. Here the files stay
 open for as long as a run of ours lasts, and SQLite's write-ahead log is synchronised at its checkpoints. What a run
-plans is written at once, and what a file's tables look like is asked once. A crash of the process loses nothing; a
-power cut can lose the last events of a run, never more, and nothing that is decided rests on them. The files are
-Dagster's in every other way, and the web UI reads them as its own.
+plans is written at once, the tables of its own file come in one piece, and what they look like is asked once. What is
+printed goes where the command prints, and not through files that four processes follow. A crash of the process loses
+nothing; a power cut can lose the last events of a run, never more, and nothing that is decided rests on them. The files
+are Dagster's in every other way, and the web UI reads them as its own.
 
 Where there are none yet, they are made beside and named last (`make_history`): a process that dies meanwhile, or two at
 once, leave no file that lacks a table. A run leaves six megabytes, and Dagster keeps them all: `forget_runs` lets go of
@@ -39,6 +40,7 @@ from dagster import (
 )
 from dagster._core.event_api import RunStatusChangeEventType
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.compute_log_manager import CapturedLogContext
 from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
@@ -46,13 +48,15 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from sqlalchemy import create_engine, event
+from dagster._utils import touch_file
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from assets.errors import BadInput
 from assets.site import Site
-from assets.writing import flush
+from assets.writing import flush, write_whole
 
 #: Dagster prints its events from this level on; the history holds them all.
 _QUIET = {"python_logs": {"python_log_level": "CRITICAL"}}
@@ -75,6 +79,10 @@ def run_history(site: Site) -> Iterator[DagsterInstance]:
         if stored is not None and stored.class_name == DagsterSqliteStorage.__name__:
             make_history(site)
             home = home._replace(storage_data=stored._replace(module_name=__name__, class_name=OpenStorage.__name__))
+        printed = home.compute_logs_data
+        if printed.class_name == LocalComputeLogManager.__name__:
+            passed_on = printed._replace(module_name=__name__, class_name=PassedOn.__name__)
+            home = home._replace(compute_logs_data=passed_on)
         with DagsterInstance.from_ref(home) as history:
             history._get_event_batch_size = lambda: _AT_ONCE  # type: ignore[method-assign]
             yield history
@@ -162,6 +170,21 @@ def _told(site: Site, error: DBAPIError) -> str:
     return f"The run history in {site.dagster} cannot be used: {mend}. What the run had finished by then stays."
 
 
+class PassedOn(LocalComputeLogManager):
+    """What steps print is left to go where the command prints; what other runs printed is let go of as ever."""
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> PassedOn:
+        """As Dagster makes it from the site's `dagster.yaml`."""
+        return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def capture_logs(self, log_key: Sequence[str]) -> Iterator[CapturedLogContext]:
+        """Nothing is kept, and the web UI waits for nothing."""
+        yield CapturedLogContext(log_key)
+        touch_file(self.complete_artifact_path(log_key))  # type: ignore[no-untyped-call]
+
+
 def _kept_open(address: str) -> Engine:
     """An engine whose connections, and whose statements once worked out, are kept until it is disposed of."""
     engine = create_engine(address, connect_args={"timeout": _BUSY_SECONDS})
@@ -189,6 +212,29 @@ class OpenRuns(SqliteRunStorage):
         super().dispose()
 
 
+#: A run's file before its first event, once it was made in this process; made by one thread at a time.
+_run_without_events: list[bytes] = []
+_making = threading.Lock()
+
+
+def _made_aside(make: Callable[[Engine], None]) -> bytes:
+    """The file that Dagster makes, of which nothing has to be on the disk before it is whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.db"
+        engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+        event.listen(engine, "connect", lambda connection, _: connection.execute("pragma synchronous = off"))
+        make(engine)
+        engine.dispose()
+        return path.read_bytes()
+
+
+def _has_revision(engine: Engine) -> bool:
+    """Whether a file says at which revision its tables are: that is all that Dagster looks for."""
+    with suppress(DBAPIError), engine.connect() as connection:
+        return bool(connection.execute(text("select count(*) from alembic_version")).scalar())
+    return False
+
+
 class OpenEvents(SqliteEventLogStorage):
     """The events, in a file a run and one for all, which stay open.
 
@@ -202,6 +248,21 @@ class OpenEvents(SqliteEventLogStorage):
         self._latest: dict[str, tuple[str, EventLogRecord]] = {}
         super().__init__(base_dir)
         self._db_lock = threading.RLock()  # type: ignore[assignment]
+
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        """Make a file's tables where they are not there: a run's in one piece, once Dagster has made them aside."""
+        path = Path(str(engine.url.database))
+        if path.exists():
+            if not _has_revision(engine):
+                super()._initdb(engine, for_index_shard)
+            return
+        if for_index_shard:
+            super()._initdb(engine, for_index_shard)
+            return
+        with _making:
+            if not _run_without_events:
+                _run_without_events.append(_made_aside(super()._initdb))
+        write_whole(path, _run_without_events[0], mode=0o644)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

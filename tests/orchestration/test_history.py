@@ -34,6 +34,7 @@ from dagster import (
     op,
 )
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from sqlalchemy import event
@@ -174,6 +175,63 @@ def test_every_row_is_as_dagster_writes_it(tmp_path: Path) -> None:
     kinds = [row[3] for name, rows in found.items() if name.endswith("index.db: event_logs") for row in rows]
     for kind in ("ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION", "ASSET_CHECK_EVALUATION_PLANNED", "RUN_FAILURE"):
         assert kinds.count(kind.replace("RUN_", "PIPELINE_")) >= 2, kind
+
+
+def _tables_of(path: Path) -> list[Any]:
+    """How a file's tables and indices are made, at which revision, and how it keeps its log."""
+    with sqlite3.connect(path) as file:
+        found = file.execute("select type, name, sql from sqlite_master order by type, name").fetchall()
+        found += file.execute("select * from alembic_version").fetchall()
+        found += file.execute("pragma journal_mode").fetchall()
+    file.close()
+    return found
+
+
+def test_a_runs_own_file_has_the_tables_that_dagster_makes(tmp_path: Path) -> None:
+    ours, theirs = OpenEvents(str(tmp_path / "ours")), SqliteEventLogStorage(str(tmp_path / "theirs"))
+    for storage, number in ((ours, 1), (ours, 2), (theirs, 1)):  # made, made again in the same process, and theirs
+        with storage.run_connection(f"run{number}"):
+            pass
+        storage.dispose()
+    expected = _tables_of(tmp_path / "theirs" / "run1.db")
+    assert len(expected) > 20
+    assert [_tables_of(tmp_path / "ours" / f"run{number}.db") == expected for number in (1, 2)] == [True, True]
+    assert _tables_of(tmp_path / "ours" / "index.db") == _tables_of(tmp_path / "theirs" / "index.db")
+
+
+def test_a_runs_file_that_a_process_left_without_tables_gets_them(tmp_path: Path) -> None:
+    storage = OpenEvents(str(tmp_path))
+    for name in ("left", "whole"):
+        if name == "left":
+            (tmp_path / "left.db").touch()
+        with storage.run_connection(name):
+            pass
+    storage.dispose()
+    assert _tables_of(tmp_path / "left.db") == _tables_of(tmp_path / "whole.db")
+
+
+def test_what_a_step_prints_goes_where_the_command_prints(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    @op
+    def talks() -> None:
+        print("said by a step")
+
+    @job
+    def talking() -> None:
+        talks()
+
+    site = _site(tmp_path)
+    with run_history(site) as history:
+        run_id = talking.execute_in_process(instance=history).run_id
+        captured = [
+            entry.dagster_event.logs_captured_data.file_key
+            for entry in history.all_logs(run_id)
+            if entry.dagster_event is not None and entry.dagster_event.event_type == DagsterEventType.LOGS_CAPTURED
+        ]
+    assert capfd.readouterr().out == "said by a step\n"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"said by a step" in path.read_bytes()]
+    with DagsterInstance.from_config(str(site.dagster)) as served:  # the web UI waits for nothing
+        assert captured
+        assert all(served.compute_log_manager.is_capture_complete([run_id, "compute_logs", key]) for key in captured)
 
 
 # -- letting go ----------------------------------------------------------------------------------------------------
