@@ -70,6 +70,9 @@ sql: setup ## sqlfluff, and the portable subset that the evaluation keeps to
 imports: setup ## import-linter: who may import whom
 	$(BIN)/lint-imports --no-cache > $(VENV)/imports.log || { cat $(VENV)/imports.log; exit 1; }
 
+# Code that is read is kept compiled, whatever the machine says: the suite's hundred processes would each compile it anew.
+tests coverage: export PYTHONDONTWRITEBYTECODE :=
+
 tests: setup ## the tests alone
 	$(BIN)/pytest --quiet --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=40
 

@@ -1,4 +1,4 @@
-"""The order of the test files, and what is other here than outside: threads, garbage, and the making of a history.
+"""The order of the test files, and what is other here than outside: DuckDB's settings, garbage, how a history is made.
 
 Those that take longest go first, so that no worker is left alone with one at the end: `make tests` hands files to its
 workers in this order. Those that wait for a fixture of another file (the tutorial's sites, a cycled site) stand apart
@@ -35,21 +35,22 @@ LONGEST = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let DuckDB work with one thread where nobody says how many.
+    """Let DuckDB work with one thread where nobody says how many, and take an extension's signature as read.
 
     A few rows give several threads nothing to do but wait, a quarter of a small evaluation's cost; the workers keep the
-    cores busy. What the number of threads could change is tested with several, and who runs `gallring` in a process of
-    its own, as the tutorial and the web UI do, has what the machine has.
+    cores busy. What the number of threads could change is tested with several. To check the signature of the extension
+    that encrypts takes longer than all else that opening a warehouse takes, each time. Who runs `gallring` in a process
+    of its own, as the tutorial and the web UI do, has what the machine has, and checks it.
     """
     connect = duckdb.connect
 
-    def with_one_thread(
+    def for_tests(
         database: str | Path = ":memory:", read_only: bool = False, config: dict[str, Any] | None = None
     ) -> duckdb.DuckDBPyConnection:
-        return connect(database, read_only, {"threads": 1, **(config or {})})
+        return connect(database, read_only, {"threads": 1, "allow_unsigned_extensions": True, **(config or {})})
 
     patched = pytest.MonkeyPatch()
-    patched.setattr(duckdb, "connect", with_one_thread)
+    patched.setattr(duckdb, "connect", for_tests)
     config.add_cleanup(patched.undo)
 
 
