@@ -12,7 +12,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterator
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first. The others stay as they were collected."""
     places = {ROOT / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _verbs_are_read_once() -> Iterator[None]:
+    """The command line's verbs with their options, worked out once in this process, and not for each of its calls.
+
+    A command in a process of its own works them out as ever.
+    """
+    if "orchestration.cli" not in sys.modules:
+        yield
+        return
+    from typer import main
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(main, "get_command", cache(main.get_command))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
