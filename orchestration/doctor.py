@@ -18,10 +18,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from assets.delivery.circuit import open_circuits
 from assets.erasure.copies import copy_register
 from assets.errors import GallringError, told_by_the_system
+from assets.ingest.projecting import LOCAL_ZONE
 from assets.manifests.signatures import PublicKey
 from assets.policy import Policy
 from assets.policy_check import check as policy_findings
@@ -76,7 +78,7 @@ def examine(site: Site, now: datetime) -> list[Examined]:
     found.append(Examined("settings", "ok", "readable"))
     case = _Case(site, settings, now)
     parts: tuple[Callable[[_Case], Iterator[Examined]], ...] = (
-        _keys, _modes, _policy, _disk, _warehouse, _leftovers, _arriving, _clock, _transports, _recipients_keys,
+        _keys, _modes, _policy, _disk, _warehouse, _leftovers, _arriving, _clock, _zone, _transports, _recipients_keys,
         _notifications,
     )  # fmt: skip
     for part in parts:
@@ -277,6 +279,22 @@ def _clock(case: _Case) -> Iterator[Examined]:
                        "The source's clock, or this machine's, is wrong: `timedatectl` shows this one.")  # fmt: skip
     else:
         yield Examined("clock", "ok", f"{today} in {case.settings.time_zone}")
+
+
+def _zone(case: _Case) -> Iterator[Examined]:
+    """A day begins elsewhere at another hour than where the days of exports are told."""
+    year = case.now.year
+    apart = {
+        at.astimezone(case.settings.zone).utcoffset() != at.astimezone(ZoneInfo(LOCAL_ZONE)).utcoffset()
+        for at in (datetime(year, 1, 15, tzinfo=UTC), datetime(year, 7, 15, tzinfo=UTC))
+    }
+    if True in apart:
+        yield Examined(
+            "time zone", "warning", f"today is told in {case.settings.time_zone}, the days in exports in {LOCAL_ZONE}",
+            "What happens between the two midnights counts to another day than there: see Limits in the documentation.",
+        )  # fmt: skip
+    else:
+        yield Examined("time zone", "ok", case.settings.time_zone)
 
 
 def _transports(case: _Case) -> Iterator[Examined]:

@@ -31,7 +31,7 @@ from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.history import forget_runs
 from orchestration.opening import load_policy, load_signer, open_warehouse, periods_of
-from orchestration.settings import Settings
+from orchestration.settings import FIRST_DAY, LAST_DAY, Settings
 from orchestration.transports import load_transports
 
 #: The tag under which a run keeps its day of evaluation; a re-execution inherits it.
@@ -282,9 +282,12 @@ def parsed_day(text: str) -> date:
         Failure: it is none.
     """
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise Failure(f"as_of is not a day such as 2026-11-25: {text[:20]!r}.", allow_retries=False) from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise Failure(f"as_of is not a day between {FIRST_DAY} and {LAST_DAY}: {day}.", allow_retries=False)
+    return day
 
 
 def created_at(context: InitResourceContext) -> datetime:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import urlsplit
@@ -36,6 +37,8 @@ from assets.purpose_register import months_and_days
 from assets.site import Site
 
 PREFIX = "GALLRING_"
+#: The days that may be told: periods are added to them, and taken from them, by the calendar.
+FIRST_DAY, LAST_DAY = date(1901, 1, 1), date(2999, 12, 31)
 DEFAULT_SITE = Path("site")
 SECRETS = ("warehouse_key", "next_warehouse_key", "pseudonym_key", "credentials")
 #: The schedules and sensors that start runs. None starts one before the site says so.
@@ -328,7 +331,7 @@ class Settings(BaseSettings):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone in which a day is a date."""
+        """The time zone in which today is a date."""
         return ZoneInfo(self.time_zone)
 
     @classmethod
@@ -408,7 +411,7 @@ _DEFAULT = """\
 # Secrets never stand here: they are files in keys/, or GALLRING_WAREHOUSE_KEY and GALLRING_PSEUDONYM_KEY in the
 # environment.
 
-# A day is a date in this time zone.
+# What today is, and when the schedules run. The instants in exports are days in Europe/Stockholm whatever stands here.
 # time_zone = "Europe/Stockholm"
 
 # Who is responsible, as manifests say it. Empty: the controller that the purpose register names.

@@ -34,14 +34,19 @@ def given_day(text: str | None, option: str = "--as-of") -> date | None:
     """A day that was given with an option as YYYY-MM-DD, or None.
 
     Raises:
-        BadUsage: it is no such day.
+        BadUsage: it is no such day, or of no year that anything here is about.
     """
     if text is None:
         return None
+    from orchestration.settings import FIRST_DAY, LAST_DAY
+
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise BadUsage(f"{option} {text!r} is not a day: write it as YYYY-MM-DD, such as 2026-11-22.") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise BadUsage(f"{option} {text!r} is not a day between {FIRST_DAY} and {LAST_DAY}: look at the year.")
+    return day
 
 
 def existing_site(path: Path | None, policy: Path | None = None) -> tuple[Site, Settings]:

@@ -11,12 +11,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from dagster import Failure
 from typer.main import get_command
 
 from assets.errors import STOPPED, BadInput, CheckFailed, NeedsPerson
 from orchestration.cli import main
 from orchestration.cli.examples import EXAMPLES
 from orchestration.cli.verbs import app
+from orchestration.resources import parsed_day
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = [
@@ -189,6 +191,18 @@ def test_a_site_that_is_no_demo_is_not_remade(nowhere: Path) -> None:
 def test_deliver_wants_an_instant_with_its_zone(text: str, expected: int, nowhere: Path) -> None:
     assert main(["init", "site"]) == 0
     assert main(["deliver", "crm", "missing.csv", "--extracted-at", text]) == expected
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "3000-01-01", "1900-12-31", "0001-01-01"])
+def test_a_day_of_no_year_that_anything_is_about_is_refused(
+    day: str, nowhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "site"]) == 0
+    for verb in (["run"], ["status"], ["explain", "customer", "K1"]):
+        assert main([*verb, "--as-of", day]) == 2
+        assert f"'{day}' is not a day between 1901-01-01 and 2999-12-31: look at the year." in capsys.readouterr().err
+    with pytest.raises(Failure, match="not a day between"):
+        parsed_day(day)
 
 
 def test_a_command_that_is_told_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,6 +120,10 @@ def name_a_key_that_is_none(site: Site) -> None:
         file.write('\n[transports.crm]\npublic_key = "crm.pub.pem"\n')
 
 
+def live_elsewhere(site: Site) -> None:
+    site.settings.write_text('time_zone = "Europe/Helsinki"\n')
+
+
 def fall_silent(site: Site) -> None:
     with open_warehouse(site, Settings.load(site)) as warehouse:
         circuit.prepare(warehouse)
@@ -143,6 +147,7 @@ def fall_silent(site: Site) -> None:
         (leave_a_rewriting, "leftovers", "error", "gallring restore"),
         (send_nowhere, "transport to crm", "error", "[transports.crm]"),
         (name_a_key_that_is_none, "public key of crm", "error", "[transports.crm]"),
+        (live_elsewhere, "time zone", "warning", "counts to another day"),
         (fall_silent, "deliveries to crm", "warning", "[transports.crm]"),
     ],
 )
@@ -153,6 +158,11 @@ def test_what_is_wrong_is_found_with_what_to_do(
     found = [each for each in complaints(site) if each.subject == subject]
     assert [each.verdict for each in found] == [verdict]
     assert mend in found[0].mend
+
+
+def test_a_zone_with_the_same_midnight_is_none_to_warn_of(site: Site) -> None:
+    site.settings.write_text('time_zone = "Europe/Oslo"\n')
+    assert "time zone" not in {each.subject for each in complaints(site)}
 
 
 def test_a_clock_that_runs_behind_is_found(site: Site) -> None:
