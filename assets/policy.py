@@ -189,13 +189,15 @@ class Policy:
         """Write the policy as `policy.*` tables, in one transaction."""
         with warehouse.transaction():
             warehouse.run("create schema if not exists policy")
-            for table, rows in self._rows().items():
+            for table, rows in self._rows.items():
                 columns = self._stored_columns(table)
                 described = ", ".join(f"{name} {kind}" for name, kind in columns.items())
                 warehouse.run(f"create or replace table policy.{table} ({described})")
                 warehouse.insert(f"policy.{table}", list(columns), rows)
 
+    @cached_property
     def _rows(self) -> dict[str, list[tuple[Any, ...]]]:
+        """What each table of `policy.*` holds."""
         purposes = self.register.purposes
         return {
             "about": [(self.register.policy, self.version, self.sha256, self.register.controller)],
@@ -247,7 +249,7 @@ class Policy:
         if table not in ("coverage", "categories"):
             return columns
         words = {"purpose": self.purpose_words} | CLOSED_WORDS
-        rows = [dict(zip(columns, row, strict=True)) for row in self._rows()[table]]
+        rows = [dict(zip(columns, row, strict=True)) for row in self._rows[table]]
         closed = [name for name in columns if name in words and {row[name] for row in rows} <= set(words[name])]
         return columns | {name: enum_of(words[name]) for name in closed}
 
