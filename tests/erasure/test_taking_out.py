@@ -138,6 +138,12 @@ def test_a_night_that_comes_late_writes_it_anew_first_thing(house: House) -> Non
     assert house.erase(on(30), erased_bytes=WEEK).reasons == ("erased_bytes",)
 
 
+def test_on_a_day_before_all_of_theirs_bytes_do_not_wait(house: House) -> None:
+    """A run as of a day to come would else let them wait until that day's period is over."""
+    assert house.erase(on(400), residue="P9Y", erased_bytes=WEEK).bytes_until == on(407)
+    assert house.erase(on(1), erased_bytes=WEEK).reasons == ("erased_bytes",)
+
+
 def test_a_shorter_period_counts_at_once_and_a_longer_one_breaks_no_promise(house: House) -> None:
     house.erase(DAY, erased_bytes=WEEK)
     assert lingering(house.warehouse, "P3D") == Lingering(DAY, on(3))

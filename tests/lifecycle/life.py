@@ -394,7 +394,8 @@ class Life:
             yield "seal again", lambda: out.update(again=self._seal_again())
         yield "approve", lambda: self._approve(rules)
         yield "deliver", lambda: out.update(sent=self._send(rules))
-        yield "erase", lambda: erase_own_copies(warehouse, policy, as_of=day)
+        waits = "P7D" if day.day % 2 else "P0D"  # every other day the file may wait
+        yield "erase", lambda: erase_own_copies(warehouse, policy, as_of=day, erased_bytes=waits)
         yield "systems", self._systems_act
         yield "receipts", lambda: read_receipts(warehouse, self.site, self._transports(), now=self._at(6))
         yield "remind", lambda: remind(warehouse, day)
