@@ -14,7 +14,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+
+import typer.main
 
 #: What most commands read.
 READ = (
@@ -71,14 +74,18 @@ def answer(address: str) -> None:
 
 
 def read_ahead() -> None:
-    """Read the code, and what every command makes of the code alone: the shipped contracts, what checks run on."""
+    """Read the code, and what every command makes of it alone: the verbs, shipped contracts, what checks run on."""
     for module in READ:
         importlib.import_module(module)
     from assets.catalogue.assets import lineage_of
     from assets.ingest.declarations import canonical
     from assets.models import Models
     from expectations.validation import imported_meanwhile
+    from orchestration.cli.verbs import app
 
+    verbs = cache(typer.main.get_command)
+    verbs(app)
+    typer.main.get_command = verbs
     canonical()
     for model in Models.of("core", "triggers", "purposes", "retention").ordered:
         lineage_of(model.table, model.statement)
