@@ -92,7 +92,6 @@ def _compare(warehouse: Warehouse, those: Range, width: str, alone: Callable[[],
     """What is decided of a range's records, what they hold and what was told, and what of it is news."""
     changed, items = _model("changed_records"), _model("changed_items")
     read = {table: those.of(table) for table in ("retention.dispositions", "retention.records")}
-    read["manifest.told"] = _TOLD.replace("$records", those.of("retention.records"))
     _write(warehouse, changed.table, changed.statement if those.is_all else changed.over(read), those, width)
     fields.find_held(warehouse, changed.table, "manifest.held_records", those)
     read = {table: those.of(table) for table in WORKING_TABLES}
@@ -116,14 +115,6 @@ def _items(warehouse: Warehouse, slots: range, those: Range) -> str:
     select = _ITEMS.replace("$because", because).replace("$kept", kept).replace("$joins", ends + keeps)
     return select.replace("$items", those.of("manifest.changed_items"))
 
-
-#: What was told about some records: the rows of others go before anything is summed up.
-_TOLD = """
-    select told.*
-    from manifest.told as told
-    inner join ($records) as known
-        on known.record_type = told.record_type and known.record_key = told.record_key
-"""
 
 #: The names of fields are looked up by the number that stands for them: few numbers differ.
 _ITEMS = """
