@@ -50,7 +50,9 @@ _OF_RECORDS = frozenset({
 })  # fmt: skip
 
 #: The temporary tables of a range.
-_OF_A_RANGE = ("gate_decisions", "gate_named", "gate_uncovered", "gate_looked_up", "gate_claims", "gate_items")
+_OF_A_RANGE = (
+    "gate_named", "gate_doubted", "gate_decisions", "gate_uncovered", "gate_looked_up", "gate_claims", "gate_items",
+)  # fmt: skip
 
 #: What the gate of an earlier version left in the warehouse's file.
 _FORMER_TABLES = tuple(f"manifest.gate_{name}" for name in ("decisions", "erasable", "items", "claims"))
@@ -154,10 +156,10 @@ def _read(tables: Iterable[str], those: Range) -> dict[str, str]:
 def _look_again(warehouse: Warehouse, day: date, words: Mapping[str, str], those: Range) -> None:
     """Read what was decided and what the records hold, once more and from where it stands: numbers, a bit per field.
 
-    Decisions are read whole. What follows is about the records of the proposal, and about those of which something is
-    to go that neither an item nor an earlier order covers: on most nights few.
+    Decisions are read whole, as sets of records. What follows is about the records of the proposal, and about those of
+    which something is to go that neither an item nor an earlier order covers: on most nights few.
     """
-    for statement in (_DECISIONS, _NAMED, _UNCOVERED, _LOOKED_UP):
+    for statement in (_NAMED, _DOUBTED, _DECISIONS, _UNCOVERED, _LOOKED_UP):
         warehouse.run(_of(statement, words, those))
     fields.find_held(warehouse, "gate_looked_up", HELD, those)
     warehouse.run(_of(_CLAIMS, words, those), {"as_of": day})
@@ -186,18 +188,6 @@ def _words(warehouse: Warehouse) -> dict[str, str]:
     return {f"${name}": str(kind) for name, kind, *_ in described}
 
 
-#: Which fields are to be erased; is_whole: all of them are.
-_DECISIONS = """
-create or replace temp table gate_decisions as
-select dispositions.record_type, dispositions.row_id,
-    bit_or(case when dispositions.disposition = 'erase' then categories.bits else 0 end) as due,
-    bool_and(dispositions.disposition = 'erase') as is_whole
-from $retention.dispositions as dispositions
-left join manifest.category_bits as categories
-    on categories.record_type = dispositions.record_type and categories.data_category = dispositions.data_category
-group by dispositions.record_type, dispositions.row_id
-"""
-
 #: The fields that each item names; an `erase` names none, for it is about all of them. Names that no contract knows,
 #: and names that an item repeats, are counted.
 _NAMED = """
@@ -222,6 +212,64 @@ union all
 select proposed.system, proposed.record_type, proposed.row_id, proposed.record_key, proposed.action, 0, 0, 0
 from $manifest.proposed as proposed
 where proposed.action = 'erase'
+"""
+
+#: Sets of the records that the rules are asked about: those of the items, and those with a category to be erased that
+#: no order that stands has named whole (more than something is missing of, never fewer). Thirty-two surrogates are the
+#: bits of one number.
+_DOUBTED = """
+create or replace temp table gate_doubted as
+with erased as (
+    select dispositions.record_type, dispositions.data_category, dispositions.row_id >> 5 as part,
+        bit_or(cast(1 as bigint) << (dispositions.row_id & 31)) as records
+    from $retention.dispositions as dispositions
+    where dispositions.disposition = 'erase'
+    group by dispositions.record_type, dispositions.data_category, dispositions.row_id >> 5
+),
+ordered as (
+    select try_cast(records.record_type as $decided) as record_type, told.named, records.row_id >> 5 as part,
+        bit_or(cast(1 as bigint) << (records.row_id & 31)) as records
+    from manifest.ordered_records as told
+    inner join $retention.records as records
+        on records.record_type = told.record_type and records.record_key = told.record_key
+    group by all
+),
+covered as (
+    select ordered.record_type, categories.data_category, ordered.part, bit_or(ordered.records) as records
+    from ordered
+    inner join manifest.category_bits as categories
+        on categories.record_type = ordered.record_type and (ordered.named & categories.bits) = categories.bits
+    group by ordered.record_type, categories.data_category, ordered.part
+),
+parts as (
+    select erased.record_type, erased.part, erased.records & ~coalesce(covered.records, 0) as records
+    from erased
+    left join covered
+        on covered.record_type = erased.record_type and covered.data_category = erased.data_category
+        and covered.part = erased.part
+    union all
+    select try_cast(record_type as $decided), row_id >> 5, cast(1 as bigint) << (row_id & 31)
+    from gate_named
+)
+select record_type, part, bit_or(records) as records
+from parts
+group by record_type, part
+having bit_or(records) <> 0
+"""
+
+#: Which fields of those are to be erased; is_whole: all of them are.
+_DECISIONS = """
+create or replace temp table gate_decisions as
+select dispositions.record_type, dispositions.row_id,
+    bit_or(case when dispositions.disposition = 'erase' then categories.bits else 0 end) as due,
+    bool_and(dispositions.disposition = 'erase') as is_whole
+from $retention.dispositions as dispositions
+left join manifest.category_bits as categories
+    on categories.record_type = dispositions.record_type and categories.data_category = dispositions.data_category
+inner join gate_doubted as doubted
+    on doubted.record_type = dispositions.record_type and doubted.part = dispositions.row_id >> 5
+    and (doubted.records & (cast(1 as bigint) << (dispositions.row_id & 31))) <> 0
+group by dispositions.record_type, dispositions.row_id
 """
 
 #: Records of which a field is to go that no item names and no order that stands has named, or that several items erase
