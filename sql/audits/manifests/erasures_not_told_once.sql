@@ -22,11 +22,10 @@ changed_parts as (
     group by changed.record_type, changed.row_id >> 5
 ),
 
--- what one earlier order told a source whole
-ordered_parts as (
+told_parts as (
     select
         records.record_type,
-        categories.data_category,
+        told.named,
         records.row_id >> 5 as part,
         bit_or(cast(1 as bigint) << (records.row_id & 31)) as records
     from manifest.ordered_records as told
@@ -34,11 +33,22 @@ ordered_parts as (
         on
             told.record_type = records.record_type
             and told.record_key = records.record_key
+    group by records.record_type, told.named, records.row_id >> 5
+),
+
+-- what one earlier order told a source whole
+ordered_parts as (
+    select
+        told_parts.record_type,
+        categories.data_category,
+        told_parts.part,
+        bit_or(told_parts.records) as records
+    from told_parts
     inner join manifest.category_bits as categories
         on
-            records.record_type = categories.record_type
-            and (told.named & categories.bits) = categories.bits
-    group by records.record_type, categories.data_category, records.row_id >> 5
+            told_parts.record_type = categories.record_type
+            and (told_parts.named & categories.bits) = categories.bits
+    group by told_parts.record_type, categories.data_category, told_parts.part
 ),
 
 missing_parts as (
