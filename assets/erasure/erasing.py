@@ -150,11 +150,10 @@ def erase_own_copies(
     largest = _largest(warehouse)
     with nullcontext() if largest >= _WORTH_SHARING else warehouse.one_thread():
         due = _find_due(warehouse, policy.contracts, kept, entries, largest)
-        in_place = _leaves_in_place(warehouse, due, kept)
-        if in_place:
-            erasure = _take_out(warehouse, policy.contracts, due, kept)
-    if not in_place:
-        erasure = _rewrite(warehouse, due, as_of) if due.reasons else Erasure(as_of)
+        may_wait = _leaves_in_place(warehouse, due, kept)
+        erasure = _take_out(warehouse, policy.contracts, due, kept) if may_wait else Erasure(as_of)
+    if due.reasons and not may_wait:
+        erasure = _rewrite(warehouse, due, as_of)
     for contract in policy.contracts.values():
         warehouse.run(f"drop table if exists temp.{_losing(contract)}")
     registers.discard(warehouse, policy.contracts)

@@ -16,7 +16,7 @@ from assets.erasure.periods import last_day
 from assets.warehouse import RewriteFailed, Warehouse, identifier
 
 #: The rows that take the place of others.
-_INSTEAD = "temp.rows_instead"
+_INSTEAD = "rows_instead"
 
 
 @dataclass(frozen=True)
@@ -65,18 +65,18 @@ def _replace(warehouse: Warehouse, table: str, change: Change) -> int:
     full = f"{schema}.{identifier(name)}"
     staying = f"coalesce(sum(hash({', '.join(identifier(column) for column in change.stays)})), 0)"
     everything = "coalesce(sum(hash(*columns(*))), 0)"
-    warehouse.run(f"create or replace {_INSTEAD.replace('.', ' table ')} as {change.instead}")
+    warehouse.run(f"create or replace temp table {_INSTEAD} as {change.instead}")
     rows = _asked(warehouse, f"select count(*) from {full}")[0]
     made_way, leaving = _asked(
         warehouse, f"select count(*), count(*) filter (where {change.gone}) from {full} as each_row where {change.rows}"
     )
     stayed = _asked(warehouse, f"select {staying} from {full} as each_row where {change.rows} and not ({change.gone})")
-    wanted = _asked(warehouse, f"select count(*), {everything} from {_INSTEAD} as each_row")
+    wanted = _asked(warehouse, f"select count(*), {everything} from temp.{_INSTEAD} as each_row")
     warehouse.run(f"delete from {full} as each_row where {change.rows}")
-    warehouse.run(f"insert into {full} by name from {_INSTEAD}")
+    warehouse.run(f"insert into {full} by name from temp.{_INSTEAD}")
     found = _asked(warehouse, f"select count(*), {everything}, {staying} from {full} as each_row where {change.rows}")
     left = _asked(warehouse, f"select count(*) from {full}")[0]
-    warehouse.run(f"drop table {_INSTEAD}")
+    warehouse.run(f"drop table temp.{_INSTEAD}")
     if found != (made_way - leaving, wanted[1], *stayed) or wanted[0] != found[0] or left != rows - leaving:
         raise RewriteFailed(
             f"Table {table} would not hold what was to stay: nothing was changed. Look for a failing disk; "
