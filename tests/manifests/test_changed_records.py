@@ -12,7 +12,7 @@ from assets.manifests import changes, gate
 from tests.manifests.company import DAY, POLICY, RECORDS, Company
 
 PLAINLY = Path(__file__).with_name("changed_records_plainly.sql").read_text(encoding="utf-8")
-OUTCOMES = ("retain", "restrict", "erase", "erase", "erase", "review", "never", "not_personal")
+OUTCOMES = ("retain", "restrict", "restrict", "restrict", "erase", "erase", "review", "never", "not_personal")
 #: Some of what was told fell due again on the day; some was taken back.
 FALLEN = "insert into manifest.fallen_due by name select item_id, cast(? as date) as as_of from manifest.told " \
     "where hash(item_id) % 7 = 0"  # fmt: skip
@@ -58,8 +58,8 @@ def _tell(chance: random.Random, company: Company, records: list[tuple[str, str]
     warehouse = company.warehouse
     whole = dict(warehouse.rows("select record_type, cast(sum(bit) as bigint) from manifest.field_bits group by all"))
     told = [
-        (record_type, key, chance.choice(("erase", "erase", "restrict")), chance.choice(("erase", "redact")),
-         whole[record_type] & chance.choice((-1, -1, chance.getrandbits(12))), 0, f"{day}-{record_type}-{key}-{nth}",
+        (record_type, key, chance.choice(("erase", "restrict")), chance.choice(("erase", "redact")),
+         whole[record_type] & chance.choice((-1, chance.getrandbits(12))), 0, f"{day}-{record_type}-{key}-{nth}",
          day)
         for record_type, key in records for nth in range(chance.choice((0, 1, 1, 2)))
     ]  # fmt: skip
