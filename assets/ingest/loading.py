@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.errors import BadInput
+from assets.ingest import readings
 from assets.ingest.blocking import refresh_blocks
 from assets.ingest.contracts import DELETED, Contract, Contracts
 from assets.ingest.deliveries import (
@@ -155,6 +156,8 @@ def _take_in(
             if delivery.source == "office":
                 merge_registers(warehouse)  # what the site keeps itself goes before an export
             _record(warehouse, delivery, "loaded", None, files)
+            read = {file.table for file in files if file.status == "loaded"}
+            readings.note(warehouse, contracts, delivery.source, delivery.delivery_id, read)
     except (DeliveryRefused, FileRefused) as refusal:
         return _reject(warehouse, site, delivery, str(refusal))
     except (MachineLacks, OSError):

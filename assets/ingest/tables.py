@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from assets.errors import BadInput, CheckFailed
+from assets.ingest import readings
 from assets.ingest.contracts import ColumnType, Contract, Contracts
 from assets.manifests import told
 from assets.rights import registers
@@ -36,6 +37,7 @@ _TABLES = {
     "rule varchar, column_name varchar, row_text varchar, record_key varchar",
     "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
     "intake.barred": "source varchar",
+    "intake.readings": readings.COLUMNS,
     "intake.acceptances": "source varchar, table_name varchar, delivery_id varchar, by_whom varchar, reason varchar, "
     "accepted_at timestamp",
     "intake.keyed_with": "fingerprint uuid",

@@ -1,7 +1,9 @@
 -- What the exports settle, and how. Grain: an item. Reads two working tables of the settlement: proving_exports, and
 -- settleable_items, with what their records hold of what was ordered.
 -- An export proves of an item when it was extracted after the item was delivered; a record that is there, when so was
--- the delivery that last said something about it.
+-- the delivery that last said something about it. What a contract leaves out since the item was sealed is no proof:
+-- where the key or an ordered field is read in another way, nothing is verified; where other rows are in scope, only
+-- what was seen among them.
 with delivered as (
     select
         events.manifest_id,
@@ -26,6 +28,41 @@ said as (
         deliveries.delivery_id
 ),
 
+read_otherwise as (
+    select distinct settleable_items.item_id
+    from settleable_items
+    inner join manifest.item_states as states on settleable_items.item_id = states.item_id
+    inner join manifest.manifests on states.manifest_id = manifests.manifest_id
+    inner join proving_exports as exports
+        on
+            settleable_items.record_type = exports.record_type
+            and states.system = exports.source
+    inner join intake.readings
+        on
+            exports.source = readings.source
+            and exports.table_name = readings.table_name
+            and manifests.sequence <= readings.sealed_before
+    left join said
+        on
+            exports.source = said.source
+            and settleable_items.said_in = said.delivery_id
+    left join manifest.field_numbers
+        on
+            settleable_items.record_type = field_numbers.record_type
+            and readings.what = field_numbers.field
+    where
+        settleable_items.held = 0
+        and (
+            readings.what = exports.key_field
+            or (settleable_items.in_source and (settleable_items.named & coalesce(field_numbers.bit, 0)) <> 0)
+            or (
+                readings.what = ''
+                and not settleable_items.in_source
+                and coalesce(said.extracted_at <= readings.extracted_at, true)
+            )
+        )
+),
+
 compared as (
     select
         states.manifest_id,
@@ -36,13 +73,15 @@ compared as (
         settleable_items.record_type,
         settleable_items.is_successor,
         settleable_items.named,
-        settleable_items.held
+        settleable_items.held,
+        read_otherwise.item_id is not null as is_unproven
     from settleable_items
     inner join manifest.item_states as states on settleable_items.item_id = states.item_id
     inner join proving_exports as exports
         on
             settleable_items.record_type = exports.record_type
             and states.system = exports.source
+    left join read_otherwise on settleable_items.item_id = read_otherwise.item_id
     left join delivered as own
         on
             states.manifest_id = own.manifest_id
@@ -66,7 +105,7 @@ judged as (
     select
         compared.*,
         case
-            when compared.held = 0 and compared.state <> 'verified' then 'verified'
+            when compared.held = 0 and compared.state <> 'verified' and not compared.is_unproven then 'verified'
             when compared.held <> 0 and compared.state = 'verified' and not compared.is_successor then 'returned'
             when compared.held <> 0 and compared.state in ('done', 'already_absent') then 'discrepancy'
             when compared.held = compared.named and compared.state = 'partly_retained' then 'discrepancy'

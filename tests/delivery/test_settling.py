@@ -147,21 +147,33 @@ def test_a_redaction_is_proven_by_its_fields_alone(made: Made) -> None:
     assert "discrepancy" in nights.states("L1")
 
 
+Reading = Callable[..., None]
+
+
 @pytest.fixture
-def following(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Policy:
+def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reading:
+    """Has the CRM's customers read by another contract from now on: the shipped one with texts replaced."""
+    made = iter(range(9))
+
+    def read(*replaced: tuple[str, str]) -> None:
+        folder = tmp_path / f"policy-{next(made)}"
+        shutil.copytree(CONTRACTS, folder / "contracts")
+        shutil.copy(SHIPPED_REGISTER, folder / "register.yaml")
+        contract = folder / "contracts" / "crm_customers.yaml"
+        text = contract.read_text(encoding="utf-8")
+        for old, new in replaced:
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        contract.write_text(text, encoding="utf-8")
+        monkeypatch.setattr("tests.delivery.nights.POLICY", Policy.load(folder))
+
+    return read
+
+
+@pytest.fixture
+def following(reading: Reading) -> None:
     """A company whose CRM says into which customer it merged another one."""
-    folder = tmp_path / "policy"
-    shutil.copytree(CONTRACTS, folder / "contracts")
-    shutil.copy(SHIPPED_REGISTER, folder / "register.yaml")
-    contract = folder / "contracts" / "crm_customers.yaml"
-    text = contract.read_text(encoding="utf-8")
-    contract.write_text(
-        text.replace("slaProperties:", "      - name: merged_into\n        logicalType: string\nslaProperties:"),
-        encoding="utf-8",
-    )
-    policy = Policy.load(folder)
-    monkeypatch.setattr("tests.delivery.nights.POLICY", policy)
-    return policy
+    reading(("slaProperties:", "      - name: merged_into\n        logicalType: string\nslaProperties:"))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +186,7 @@ def following(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Policy:
     ],
 )
 def test_a_record_that_was_merged_away_is_followed(
-    following: Policy, made: Made, chain: dict[str, str], left: str, state: str
+    following: None, made: Made, chain: dict[str, str], left: str, state: str
 ) -> None:
     nights = made("T1", "T2", kept=1)
     customers = nights.systems["crm"].tables["customers"]
@@ -186,3 +198,71 @@ def test_a_record_that_was_merged_away_is_followed(
     assert nights.states("T1") == [state]
     reasons = nights.warehouse.rows("select distinct reason from manifest.item_states where state = 'discrepancy'")
     assert reasons == ([("merged_into_another",)] if state == "discrepancy" else [])
+
+
+# -- a contract that changes meanwhile ---------------------------------------------------------------------------------
+
+TABLE = "      - {property: shrinkTolerance, value: 0.2}\n"
+KEY = "      - name: customer_id\n        logicalType: string\n"
+NAME = "      - name: name\n        logicalType: string\n"
+PHONE = "      - name: phone\n        logicalType: string\n"
+
+
+def filtered(condition: str) -> tuple[str, str]:
+    return TABLE, f'{TABLE}      - {{property: rowFilter, value: "{condition}"}}\n'
+
+
+def made_by(column: str, expression: str) -> tuple[str, str]:
+    return column, f'{column}        transformLogic: "{expression}"\n'
+
+
+@pytest.mark.parametrize(
+    ("change", "reached"),
+    [
+        (filtered("customer_id <> 'L1'"), ["done", "verified"]),
+        (made_by(KEY, "case when customer_id = 'L1' then 'X1' else customer_id end"), ["done", "discrepancy"]),
+        (made_by(NAME, "case when customer_id <> 'L1' then name end"), ["discrepancy", "verified"]),
+        (("name: crm_customers\nversion: 1.0.0", "name: crm_customers\nversion: 1.1.0"), ["discrepancy", "verified"]),
+    ],
+)
+def test_what_a_contract_leaves_out_is_no_proof_that_it_went(
+    reading: Reading, made: Made, change: tuple[str, str], reached: list[str]
+) -> None:
+    """L1 is said to be done and is delivered as ever; T1 goes after an export that was read the new way."""
+    nights = made("L1", "T1")
+    add_customer(nights.systems["crm"], "T1")  # from an old backup
+    reading(change)
+    nights.export("crm", day(1))
+    nights.take_in(day(1))
+    assert nights.states("L1") != ["verified"]
+    nights.systems["crm"].tables["customers"].pop("T1")
+    nights.export("crm", day(2))
+    nights.take_in(day(2))
+    assert [nights.states(key)[0] for key in ("L1", "T1")] == reached
+
+
+def test_a_field_that_is_read_no_more_is_not_proved_empty(reading: Reading, made: Made) -> None:
+    nights = made("L1")
+    nights.systems["crm"].tables["customers"]["L1"]["name"] = ""
+    nights.systems["crm"].tables["customers"]["L1"]["email"] = ""
+    reading(made_by(PHONE, "case when customer_id <> 'L1' then phone end"))
+    nights.export("crm", day(1))
+    nights.take_in(day(1))
+    assert nights.states("L1") == ["done"], "its phone is delivered, and left out by the contract alone"
+    assert "070-1740605" in nights.systems["crm"].tables["customers"]["L1"].values()
+
+
+def test_what_is_sealed_after_a_change_is_proved_by_what_is_read_the_same_way(reading: Reading, made: Made) -> None:
+    nights = made()
+    reading(made_by(KEY, "concat('', customer_id)"))
+    nights.export("crm", day(1))
+    nights.take_in(day(1))
+    add_customer(nights.systems["crm"], "T1")
+    nights.night(day(2), "crm")
+    assert nights.states("T1") == ["done"]
+    nights.night(day(3), "crm")
+    assert nights.states("T1") == ["verified"]
+    told = "select what, digest is not null, sealed_before is null from intake.readings order by sequence, what"
+    rows = nights.warehouse.rows(told)
+    assert ("customer_id", True, False) in rows
+    assert sum(not is_first for _, _, is_first in rows) == 1

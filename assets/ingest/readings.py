@@ -1,0 +1,106 @@
+"""How tables were read, and since when: what an export shows can be compared only with what was read the same way.
+
+A contract may change between nights: other rows are in scope, keys or values are made in another way, a column is read
+no more. What is missing then is missing from the reading, and no proof that the source let go of it. So the change is
+kept (`intake.readings`), with what had been sealed by then. Decides nothing: `sql/delivery/proofs.sql` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+
+from assets.ingest.contracts import SUCCESSOR, Column, Contract, Contracts
+from assets.warehouse import Warehouse
+
+#: What stands for the rows that are in scope, where a field's name stands for its values.
+ROWS = ""
+
+COLUMNS = (
+    "source varchar, table_name varchar, what varchar, digest varchar, delivery_id varchar, extracted_at timestamp, "
+    "sequence bigint, sealed_before bigint"
+)
+
+#: How each table was read last. A table that is read for the first time is read in no other way than before.
+_LAST = """
+select table_name, what, max_by(digest, sequence) as digest
+from intake.readings
+where source = $source
+group by table_name, what
+"""
+
+_SEALED = "select coalesce(max(sequence), 0) from manifest.manifests where system = $source"
+
+_INSERT = """
+insert into intake.readings by name
+select deliveries.source, changes.table_name, changes.what, changes.digest, deliveries.delivery_id,
+    deliveries.extracted_at, deliveries.sequence, $sealed as sealed_before
+from (select unnest(cast($changes as struct(table_name varchar, what varchar, digest varchar)[]), recursive := true))
+    as changes
+inner join intake.deliveries as deliveries
+    on deliveries.source = $source and deliveries.delivery_id = $delivery and deliveries.status = 'loaded'
+"""
+
+
+def note(warehouse: Warehouse, contracts: Contracts, source: str, delivery_id: str, tables: Collection[str]) -> None:
+    """Keep what of the tables of a delivery that has just been recorded as loaded was read in another way than before.
+
+    A row of `intake.readings` tells of one field, or of the rows in scope (`what` is empty): a digest of how it is read
+    from this delivery on (null: no more), and the last sequence number of what had been sealed for the source before
+    (null: the table is read for the first time). Call within the delivery's own transaction.
+    """
+    before: dict[str, dict[str, str | None]] = {}
+    for table, what, digest in warehouse.rows(_LAST, {"source": source}):
+        before.setdefault(table, {})[what] = digest
+    for is_first in (True, False):
+        changes = [
+            {"table_name": table, "what": what, "digest": digest}
+            for table in sorted(tables)
+            if (table not in before) is is_first
+            for what, digest in _changes(before.get(table, {}), contracts[source, table])
+        ]
+        if changes:
+            sealed = None if is_first else _sealed(warehouse, source)
+            given = {"changes": changes, "sealed": sealed, "source": source, "delivery": delivery_id}
+            warehouse.run(_INSERT, given)
+
+
+def _sealed(warehouse: Warehouse, source: str) -> int:
+    is_there = warehouse.exists("manifest", "manifests")
+    return int(warehouse.value(_SEALED, {"source": source})) if is_there else 0
+
+
+def _changes(before: dict[str, str | None], contract: Contract) -> list[tuple[str, str | None]]:
+    """What is read in another way than before, and how now; None for what is read no more."""
+    now: dict[str, str | None] = {what: None for what in before}
+    now.update(_reading(contract))
+    return sorted((what, digest) for what, digest in now.items() if what not in before or before[what] != digest)
+
+
+def _reading(contract: Contract) -> dict[str, str]:
+    """How the rows in scope, the key and each personal field are read, in every layout of the table: digests."""
+    names = [contract.key, *(column.name for column in contract.columns if column.category is not None)]
+    filters = [layout.row_filter.sql if layout.row_filter else None for layout in contract.layouts]
+    patterns = [layout.file_pattern for layout in contract.layouts] if contract.other_layouts else []
+    successors = [_told(layout, column) for layout in contract.layouts for column in layout.columns
+                  if column.name == SUCCESSOR]  # fmt: skip
+    reading = {name: _digest([_told(layout, layout.column(name)) for layout in contract.layouts]) for name in names}
+    return {
+        ROWS: _digest([filters, patterns, successors, [_lookups(layout) for layout in contract.layouts]]),
+        **reading,
+    }
+
+
+def _told(layout: Contract, column: Column) -> list[object]:
+    """What the values of a column are made of in a layout, as far as another making could leave them empty."""
+    made_by = column.transform.sql if column.transform else None
+    return [column.physical, made_by, column.type, list(layout.format.null_tokens), layout.format.sheet]
+
+
+def _lookups(layout: Contract) -> list[object]:
+    return [[lookup.name, lookup.file_pattern, list(lookup.columns)] for lookup in layout.lookups]
+
+
+def _digest(told: object) -> str:
+    return hashlib.sha256(json.dumps(told, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
