@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
 #: How long, in milliseconds, anything may take to be drawn: a machine that others use is slow, and nothing is timed.
-PATIENCE = 240_000
+PATIENCE = 600_000
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -19,7 +19,7 @@ from urllib.error import URLError
 from assets.site import Site
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 240.0
+PATIENCE = 600.0
 #: Names in the environment of the tests that who serves a site does not have.
 OURS = ("GALLRING_", "DAGSTER_", "COV", "PYTEST")
 
