@@ -64,6 +64,8 @@ def main() -> int:
     require_comparable(plan)
     options.out.mkdir(parents=True, exist_ok=True)
     found = kept(options.out / "runs.json") if options.add else Kept()
+    if options.work is not None:
+        Path(options.work).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="gallring-benchmark-", dir=options.work) as work:
         run(plan, Path(work), found, lambda: keep(options.out / "runs.json", found))
     results = summed_up(plan, found, datetime.now(UTC).date())
