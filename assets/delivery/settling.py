@@ -5,7 +5,8 @@ about a table; within it, only a record that came, or that a whole file leaves o
 system's word is an acknowledgement and never proof: nothing here, or anywhere, says that something is gone on a
 source's word.
 
-- absent, or every ordered field without a value: `verified`;
+- absent, or every ordered field without a value: `verified`, unless a contract that changed since the item was sealed
+  may have left out what is missing (`assets.ingest.readings`);
 - acknowledged as done, yet still there, wholly or in part: `discrepancy`;
 - there again after it was verified: the fields count as never told, so that a new item is issued; intake goes on
   keeping their values out until then. The verified item stays verified: it was.
