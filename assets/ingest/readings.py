@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from assets.ingest.contracts import SUCCESSOR, Column, Contract, Contracts
+from assets.ingest.expressions import Expression
 from assets.warehouse import Warehouse
 
 #: What stands for the rows that are in scope, where a field's name stands for its values.
@@ -81,25 +82,41 @@ def _changes(before: dict[str, str | None], contract: Contract) -> list[tuple[st
 def _reading(contract: Contract) -> dict[str, str]:
     """How the rows in scope, the key and each personal field are read, in every layout of the table: digests."""
     names = [contract.key, *(column.name for column in contract.columns if column.category is not None)]
-    filters = [layout.row_filter.sql if layout.row_filter else None for layout in contract.layouts]
-    patterns = [layout.file_pattern for layout in contract.layouts] if contract.other_layouts else []
-    successors = [_told(layout, column) for layout in contract.layouts for column in layout.columns
-                  if column.name == SUCCESSOR]  # fmt: skip
-    reading = {name: _digest([_told(layout, layout.column(name)) for layout in contract.layouts]) for name in names}
-    return {
-        ROWS: _digest([filters, patterns, successors, [_lookups(layout) for layout in contract.layouts]]),
-        **reading,
-    }
+    successors = [column.name for column in contract.columns if column.name == SUCCESSOR]
+    scope = [
+        [
+            layout.file_pattern if contract.other_layouts else None,
+            _made_by(layout, layout.row_filter),
+            [_told(layout, layout.column(name)) for name in successors],
+        ]
+        for layout in contract.layouts
+    ]
+    fields = {name: _digest([_told(layout, layout.column(name)) for layout in contract.layouts]) for name in names}
+    return {ROWS: _digest(scope), **fields}
 
 
 def _told(layout: Contract, column: Column) -> list[object]:
     """What the values of a column are made of in a layout, as far as another making could leave them empty."""
-    made_by = column.transform.sql if column.transform else None
-    return [column.physical, made_by, column.type, list(layout.format.null_tokens), layout.format.sheet]
+    return [
+        column.physical, column.type, list(layout.format.null_tokens), layout.format.sheet,
+        _places(layout, column.reads), _made_by(layout, column.transform),
+    ]  # fmt: skip
 
 
-def _lookups(layout: Contract) -> list[object]:
-    return [[lookup.name, lookup.file_pattern, list(lookup.columns)] for lookup in layout.lookups]
+def _made_by(layout: Contract, expression: Expression | None) -> list[object] | None:
+    """An expression, where in the file its columns stand, and the files that it looks into."""
+    if expression is None:
+        return None
+    used = [lookup for lookup in layout.lookups if lookup.name in expression.lookups]
+    looked_into = [[each.name, each.file_pattern, list(each.columns), list(each.format.null_tokens), each.format.sheet]
+                   for each in used]  # fmt: skip
+    return [expression.sql, _places(layout, expression.columns), looked_into]
+
+
+def _places(layout: Contract, columns: Sequence[str]) -> list[int]:
+    """Where columns stand in a file without a header; in any other their names find them."""
+    known = () if layout.format.header else layout.file_columns
+    return [known.index(name) for name in columns if name in known]
 
 
 def _digest(told: object) -> str:

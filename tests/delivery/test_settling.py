@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from assets.delivery.settling import settle
+from assets.ingest import readings
 from assets.ingest.declarations import CONTRACTS
 from assets.policy import SHIPPED_REGISTER, Policy
 from tests.delivery.nights import POLICY, Nights, System, name_of
@@ -266,3 +268,12 @@ def test_what_is_sealed_after_a_change_is_proved_by_what_is_read_the_same_way(re
     rows = nights.warehouse.rows(told)
     assert ("customer_id", True, False) in rows
     assert sum(not is_first for _, _, is_first in rows) == 1
+
+
+def test_another_column_in_a_field_s_place_of_a_file_without_a_header_is_another_reading() -> None:
+    contract = POLICY.contracts["crm", "customers"]
+    bare = replace(contract, format=replace(contract.format, header=False))
+    swapped = replace(bare, file_columns=("name", *(name for name in bare.file_columns if name != "name")))
+    read, otherwise = readings._reading(bare), readings._reading(swapped)
+    assert {what for what in read if read[what] != otherwise[what]} == {"name", "customer_id"}
+    assert readings._reading(replace(contract, file_columns=swapped.file_columns)) == readings._reading(contract)
