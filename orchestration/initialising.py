@@ -14,7 +14,7 @@ from assets.ingest.declarations import CONTRACTS
 from assets.manifests.signatures import make_key, write_public_key
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.site import FOLDERS, Site
-from assets.writing import discard_half_written, write_whole
+from assets.writing import discard_half_written, one_at_a_time, write_whole
 from orchestration.opening import PSEUDONYM_KEY, PUBLIC_KEY, SIGNING_KEY, WAREHOUSE_KEY, require_usable_path
 from orchestration.settings import Settings, default_settings
 
@@ -47,11 +47,23 @@ freshness:
 def make_site(path: Path, *, mark: str = "") -> Site:
     """Make (or complete) the site at `path`; where a `mark` is given, an empty file of that name comes first of all.
 
+    Who else makes the same site waits: of two keys one would be lost. With a `mark` the caller keeps others away.
+
     Raises:
         BadInput: its path cannot be used, the folder holds something else, or its warehouse is there without its keys.
     """
     site = Site(path.absolute())
     require_usable_path(site)
+    if site.path.exists() and not site.path.is_dir():
+        raise BadInput(f"{site.path} is a file: name a folder that is empty or not there yet.")
+    if mark:
+        return _made(site, mark)
+    site.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with one_at_a_time(site.path):
+        return _made(site, mark)
+
+
+def _made(site: Site, mark: str) -> Site:
     _refuse_foreign(site, mark)
     settings = Settings.load(site)
     _refuse_lost_keys(site, settings)
@@ -68,8 +80,6 @@ def make_site(path: Path, *, mark: str = "") -> Site:
 
 
 def _refuse_foreign(site: Site, mark: str) -> None:
-    if site.path.exists() and not site.path.is_dir():
-        raise BadInput(f"{site.path} is a file: name a folder that is empty or not there yet.")
     if site.settings.exists() or not site.path.exists():
         return
     half_written = f".{site.settings.name}-"

@@ -62,6 +62,18 @@ def demo(
 
     Makes its site anew, runs as of a fixed day, and shows what was decided, sealed and set aside.
     """
+    from assets.site import Site
+    from assets.writing import one_at_a_time
+    from orchestration.opening import require_usable_path
+
+    _refuse_no_demo(folder)
+    require_usable_path(Site(folder.absolute()))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with one_at_a_time(folder):  # a second demo there would empty the first one's under its run
+        _remake_demo(folder, json)
+
+
+def _remake_demo(folder: Path, json: bool) -> None:
     from assets.sample.generating import SAMPLE_DAY, telling_cases
     from assets.sample.generating import generate as write_exports
     from orchestration.cli.cycle import exit_code, tell_outcome, tell_summary
@@ -192,6 +204,7 @@ def _instant(text: str | None, files: list[Path]) -> datetime:
 
 def _clear_demo(folder: Path) -> None:
     """Empty an earlier demo's site, its mark last; nothing else is ever removed."""
+    _refuse_no_demo(folder)
     mark = folder / DEMO_MARK
     if mark.is_file():
         for each in folder.iterdir():
@@ -200,7 +213,11 @@ def _clear_demo(folder: Path) -> None:
             elif each != mark:
                 each.unlink()
         mark.unlink()
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+
+
+def _refuse_no_demo(folder: Path) -> None:
+    made = (folder / DEMO_MARK).is_file()
+    if not made and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} is there and no earlier demo: name another folder, or remove it yourself.")
 
 
