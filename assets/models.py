@@ -127,7 +127,10 @@ class Model:
         """(Re)make the table, or the view, from its SELECT; by parts when it says that it can be and there is much."""
         if self.is_view:
             make_view(warehouse, self.table, self.statement)
-            return
+        else:
+            warehouse.sparing(lambda: self._make(warehouse, params))
+
+    def _make(self, warehouse: Warehouse, params: Mapping[str, Any]) -> None:
         used = {name: params[name] for name in sorted(self.parameters)} or None
         into = f"create or replace table {self.table} as"
         with warehouse.transaction():

@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -27,6 +27,7 @@ from assets.writing import flush
 
 MACROS = Path(__file__).resolve().parents[1] / "sql" / "macros.sql"
 Params = Mapping[str, Any] | Sequence[Any]
+Made = TypeVar("Made")
 
 #: A column of texts of which nearly every one is another (keys, ids). DuckDB's own choice packs them as small, and
 #: takes two to three times as long to write.
@@ -56,6 +57,10 @@ class ValueRefused(WarehouseError):
 
 class MachineLacks(WarehouseError):
     """The machine could not do it: too little disk or memory, or a file that may not be written."""
+
+
+class TooLittleMemory(MachineLacks):
+    """What a statement holds is more than the engine may take."""
 
 
 class WarehouseDamaged(MachineLacks):
@@ -309,6 +314,20 @@ class Warehouse:
         """
         with self.settings(threads=1):
             yield
+
+    def sparing(self, work: Callable[[], Made]) -> Made:
+        """What `work` gives; where the memory was too little for several threads, it is done once more by one.
+
+        Every thread of a statement holds rows of its own. `work` leaves nothing behind when it fails, as a transaction
+        does. Within one, which takes no statement after a failure, and where one thread worked, the failure stands.
+        """
+        try:
+            return work()
+        except TooLittleMemory:
+            if self._depth or self.value("select current_setting('threads')") == 1:
+                raise
+        with self.one_thread():
+            return work()
 
     @contextmanager
     def settings(self, **values: str | int | bool) -> Iterator[None]:
@@ -725,6 +744,8 @@ def _failure(sql: str, error: duckdb.Error) -> WarehouseError:
 
 
 def _class_of(error: duckdb.Error) -> type[WarehouseError]:
+    if _lacks_memory(error):
+        return TooLittleMemory
     if _is_of_the_machine(error):
         return MachineLacks
     return ValueRefused if isinstance(error, _OF_VALUES) else WarehouseError
@@ -766,12 +787,16 @@ _REMEDIES = (
 )
 
 
+def _lacks_memory(error: Exception) -> bool:
+    """Whether memory is short, and not the disk that takes what does not fit into it."""
+    return isinstance(error, duckdb.OutOfMemoryException) and "memory_limit" in str(error).lower()
+
+
 def _remedy_of_a_copy(error: Exception) -> str:
     """What to do where a second file of the warehouse could not be written: mostly the disk is full."""
     if _lacks_rights(error):
         return _WITHOUT_RIGHTS
-    short = isinstance(error, duckdb.OutOfMemoryException) and "memory_limit" in str(error).lower()
-    return _WITHOUT_MEMORY if short else _WITHOUT_ROOM
+    return _WITHOUT_MEMORY if _lacks_memory(error) else _WITHOUT_ROOM
 
 
 def _remedy(error: duckdb.Error) -> str:

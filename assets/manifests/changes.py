@@ -56,6 +56,11 @@ def propose(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
         BadInput: a record type has more classified fields than can be told of.
     """
     ledger.prepare(warehouse)
+    warehouse.sparing(lambda: _propose(warehouse, policy, as_of))
+
+
+def _propose(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
+    """The one transaction that makes the proposal."""
     params = {"as_of": as_of, "partner_days": PARTNER_DAYS}
     with warehouse.transaction():
         fields.number_fields(warehouse)

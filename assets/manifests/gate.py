@@ -89,7 +89,7 @@ def refusals(warehouse: Warehouse) -> list[Refusal]:
         proposed_for = warehouse.value("select as_of from manifest.proposal")
         if day is None or day != proposed_for:
             return [Refusal(OTHER_DAY, None, 1, None)]
-        return _added_up(_broken_rules(warehouse, day)) + _blocked(warehouse)
+        return _added_up(warehouse.sparing(lambda: _broken_rules(warehouse, day))) + _blocked(warehouse)
     except WarehouseError as error:
         return [Refusal(UNREADABLE, None, 1, str(error))]
 

@@ -27,7 +27,7 @@ from assets.models import SQL, Model
 from assets.retention.explaining import require_evaluation
 from assets.site import Site
 from assets.vocabulary import CLOSED_WORDS, enum_of
-from assets.warehouse import UNPACKED_TEXTS, Warehouse, identifier, literal
+from assets.warehouse import UNPACKED_TEXTS, Warehouse, discard_database, identifier, literal
 from assets.writing import flush, put_in_place
 
 if TYPE_CHECKING:
@@ -203,21 +203,28 @@ def publish(warehouse: Warehouse, policy: Policy, site: Site, *, smallest_group:
     require_words_that_name_nobody(policy)
     building = site.temporary / site.analytics.name
     site.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _discard(building)
-    tables = published_tables()
     try:
-        with as_many_threads_as_pay(warehouse), attached(warehouse, building, CATALOG, is_new=True):
-            _make(warehouse, tables)
-            rows = _fill(warehouse, [table for table in tables if not table.is_view], smallest_group)
-            rows |= {table.name: int(warehouse.value(VIEW_ROWS[table.name])) for table in tables if table.is_view}
-            _require_every_field(warehouse, rows["retention.field_dispositions"])
-            warehouse.run(f"checkpoint {CATALOG}")
+        with as_many_threads_as_pay(warehouse):
+            rows = warehouse.sparing(lambda: _write(warehouse, building, smallest_group))
         building.chmod(FILE_MODE)
         size = building.stat().st_size
         _swap(building, site.analytics)
     finally:
-        _discard(building)
+        discard_database(building)
     return Publication(site.analytics, as_of, rows, size)
+
+
+def _write(warehouse: Warehouse, building: Path, smallest_group: int) -> dict[str, int]:
+    """Write the new file; how many rows each table and view of it has."""
+    discard_database(building)
+    tables = published_tables()
+    with attached(warehouse, building, CATALOG, is_new=True):
+        _make(warehouse, tables)
+        rows = _fill(warehouse, [table for table in tables if not table.is_view], smallest_group)
+        rows |= {table.name: int(warehouse.value(VIEW_ROWS[table.name])) for table in tables if table.is_view}
+        _require_every_field(warehouse, rows["retention.field_dispositions"])
+        warehouse.run(f"checkpoint {CATALOG}")
+    return rows
 
 
 def as_many_threads_as_pay(warehouse: Warehouse) -> AbstractContextManager[None]:
@@ -309,9 +316,3 @@ def _swap(building: Path, target: Path) -> None:
     """Put the finished file in the old one's place, so that a power cut leaves the one or the other."""
     flush(building)
     put_in_place(building, target)
-
-
-def _discard(building: Path) -> None:
-    """Remove what an earlier try left half written."""
-    for path in (building, building.with_name(building.name + ".wal")):
-        path.unlink(missing_ok=True)
