@@ -4,8 +4,8 @@ Finds what must go and rewrites the file without it; only then, and at most once
 proof, swap) is the warehouse's. A site may let the file wait some days: few rows then lose what must go in place
 (`assets.erasure.taking_out`), and the file is rewritten at the latest on the last of those days. What stays is what
 `docs/architecture.md` says: dates, statuses, capacities, amounts and keys that the rules read, keyed hashes and
-`known_*`. Values of the same field that arrive again are kept out by `assets.ingest.merging`. Decides nothing about
-records: `manifest.told` does.
+`known_*`. What no contract declares any more goes too (`assets.erasure.undeclared`). Values of the same field that
+arrive again are kept out by `assets.ingest.merging`. Decides nothing about records: `manifest.told` does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from assets.delivery import settling
 from assets.erasure import registers
 from assets.erasure.periods import last_day
 from assets.erasure.taking_out import Change, lingering, take_out
+from assets.erasure.undeclared import drop_undeclared
 from assets.ingest.contracts import Contract, Contracts
 from assets.ingest.projecting import LARGEST_DIGEST, LOCAL_ZONE
 from assets.ingest.recognising import mark_when_ordered
@@ -58,9 +59,10 @@ class Erasure:
         reasons: `ordered` (by a sealed manifest), `answered` (an address of an answered request, the
             reason of a released hold), `registers` (names in the office's entries that were closed longer ago than
             they are kept), `quarantine` (past its last day, or of an ordered record), `residue` (corrected
-            values that the file may still hold), `erased_bytes` (of values that left its tables on an earlier day).
-        fields_erased: values of records that were erased.
-        records: the records they belonged to.
+            values that the file may still hold), `undeclared` (in columns that no contract declares any more),
+            `erased_bytes` (of values that left its tables before, by themselves).
+        fields_erased: values that were erased.
+        records: the records they belonged to; one that lost undeclared values too counts for both.
         quarantined_erased: quarantined rows that were erased, or lost their text.
         rows_kept: rows of the new file, every one proved equal.
         bytes_before: size of the old file.
@@ -146,6 +148,7 @@ def erase_own_copies(
     """
     prepare(warehouse)
     kept = _Kept(as_of, quarantine, residue, closed, erased_bytes)
+    undeclared = _without_undeclared(warehouse, policy.contracts, kept)
     entries = registers.find_due(warehouse, policy.contracts, as_of, closed)
     largest = _largest(warehouse)
     with nullcontext() if largest >= _WORTH_SHARING else warehouse.one_thread():
@@ -158,7 +161,33 @@ def erase_own_copies(
         warehouse.run(f"drop table if exists temp.{_losing(contract)}")
     registers.discard(warehouse, policy.contracts)
     still = lingering(warehouse, erased_bytes)
-    return replace(erasure, bytes_until=still.until if still else None)
+    return replace(
+        erasure,
+        reasons=(*undeclared.reasons, *erasure.reasons),
+        fields_erased=undeclared.fields_erased + erasure.fields_erased,
+        records=undeclared.records + erasure.records,
+        bytes_until=still.until if still else None,
+    )
+
+
+def _without_undeclared(warehouse: Warehouse, contracts: Contracts, kept: _Kept) -> Erasure:
+    """Take what no contract declares any more out of the tables, and remember until when the file may hold its bytes.
+
+    The file is then written anew as for whatever left its tables before: the same night where it may not wait. Cut off
+    between the two, the next erasure has it written.
+
+    Raises:
+        RewriteFailed: a table did not hold what was to stay; all is as it was.
+    """
+    with warehouse.transaction():
+        found = drop_undeclared(warehouse, contracts)
+        due = _Due({}, (), ("undeclared",) if found.fields else (), found.fields, found.records, 0)
+        if due.reasons:
+            until = last_day(kept.as_of, kept.erased_bytes)
+            warehouse.run(f"insert into erasure.rewrites by name {_remembering(warehouse, due, kept.as_of, until)}")
+    if due.reasons:
+        warehouse.checkpoint()
+    return Erasure(kept.as_of, due.reasons, due.fields, due.records)
 
 
 def _rewrite(warehouse: Warehouse, due: _Due, as_of: date) -> Erasure:

@@ -1,0 +1,81 @@
+"""What no contract declares any more: columns of a company's own that stand in raw tables when they have left it.
+
+What has no purpose is not kept: such a column leaves its table, with its keyed hash and what was remembered of it. Its
+rows are looked at anew when they are delivered again, so that a contract that is put back gets its values by the next
+full delivery. The columns of the canonical model always stand in a contract, also in that of a table which a company
+delivers no more. Decides nothing about records, and writes no file: `assets.erasure.erasing` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assets.ingest.contracts import SUCCESSOR, Contract, Contracts
+from assets.ingest.tables import raw_columns
+from assets.warehouse import RewriteFailed, Warehouse, identifier
+
+
+@dataclass(frozen=True)
+class Undeclared:
+    """What left the tables: values that stood in columns which no contract declares, and the rows that held them."""
+
+    fields: int = 0
+    records: int = 0
+
+
+def drop_undeclared(warehouse: Warehouse, contracts: Contracts) -> Undeclared:
+    """Take from every raw table the columns that its contract does not declare, and prove that nothing else went.
+
+    Runs inside the caller's transaction.
+
+    Raises:
+        RewriteFailed: a table did not hold what was to stay. The caller's transaction is to be taken back.
+    """
+    fields = records = 0
+    for contract in contracts.values():
+        names = undeclared_columns(warehouse, contract)
+        if names:
+            held, rows = _held(warehouse, contract, names)
+            fields, records = fields + held, records + rows
+            _drop(warehouse, contract, names)
+    return Undeclared(fields, records)
+
+
+def undeclared_columns(warehouse: Warehouse, contract: Contract) -> list[str]:
+    """The columns of a raw table that its contract does not declare, in their order.
+
+    Not the key of the record that another one was merged into: it says where what was ordered is to be looked for.
+    """
+    declared = raw_columns(contract)
+    return [name for name in warehouse.columns("raw", contract.raw_table) if name not in declared and name != SUCCESSOR]
+
+
+def _held(warehouse: Warehouse, contract: Contract, names: Sequence[str]) -> tuple[int, int]:
+    """How many values stand in columns, and in how many rows."""
+    is_held = [f"cast({identifier(name)} is not null as bigint)" for name in names]
+    values, rows = warehouse.rows(
+        f"select coalesce(sum(held), 0), count(*) filter (where held > 0) "
+        f"from (select {' + '.join(is_held)} as held from raw.{identifier(contract.raw_table)})"
+    )[0]
+    return int(values), int(rows)
+
+
+def _drop(warehouse: Warehouse, contract: Contract, names: Sequence[str]) -> None:
+    """Drop columns of a raw table, and forget the digests of its rows, which were made of those values too.
+
+    By a digest that stayed, a row that is delivered unchanged would be taken for one that is known, were the contract
+    put back meanwhile, and its values be missed. A column that is dropped and added costs nothing a row.
+    """
+    table = f"raw.{identifier(contract.raw_table)}"
+    stays = [name for name in warehouse.columns("raw", contract.raw_table) if name not in {*names, "row_digest"}]
+    told = f"select count(*), coalesce(sum(hash({', '.join(map(identifier, stays))})), 0) from {table}"
+    before = warehouse.rows(told)
+    for name in (*names, "row_digest"):
+        warehouse.run(f"alter table {table} drop column if exists {identifier(name)}")
+    warehouse.run(f"alter table {table} add column row_digest ubigint")
+    if warehouse.rows(told) != before or undeclared_columns(warehouse, contract):
+        raise RewriteFailed(
+            f"Table {table} would not hold what was to stay: nothing was changed. Look for a failing disk; "
+            "`gallring restore` brings back the last backup."
+        )
