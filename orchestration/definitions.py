@@ -23,7 +23,7 @@ from assets.assurance.assets import review_assets, review_checks, verification_c
 from assets.catalogue.assets import checks_of
 from assets.catalogue.tracing import remembered
 from assets.core.assets import core_assets
-from assets.delivery.assets import delivery_assets
+from assets.delivery.assets import delivery_assets, delivery_checks
 from assets.erasure.assets import erasure_assets, erasure_checks
 from assets.evidence.assets import evidence_assets
 from assets.ingest.assets import inbox_assets, intake_assets, policy_assets
@@ -92,6 +92,7 @@ def all_checks() -> list[AssetChecksDefinition]:
     return [
         *(checks_of(stop) for stop in STOPS),
         *rights_checks(),
+        *delivery_checks(),
         *erasure_checks(),
         *review_checks(),
         *verification_checks(),

@@ -12,15 +12,25 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dagster import AssetsDefinition, AssetSpec, MaterializeResult, ResourceParam, multi_asset
+from dagster import (
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    AssetsDefinition,
+    AssetSpec,
+    MaterializeResult,
+    ResourceParam,
+    asset_check,
+    multi_asset,
+)
 
-from assets.catalogue.assets import POOL, clear_failures, numbers_of, sql_source, table_spec
+from assets.catalogue.assets import POOL, clear_failures, key_of, numbers_of, sql_source, table_spec
 from assets.delivery.approving import Decision, Rules, approve_automatically
 from assets.delivery.receipts import ReceiptReport, read_receipts
 from assets.delivery.rechecking import at_the_door, may_leave, recall, require_day
 from assets.delivery.reminding import fall_due, remind
 from assets.delivery.sending import ALTERED, DeliveryReport, deliver_approved
-from assets.delivery.settling import settle
+from assets.delivery.settling import settle, unproven
 from assets.delivery.transports.contract import Transports
 from assets.errors import CheckFailed
 from assets.ingest.tables import require_intake
@@ -42,13 +52,46 @@ def delivery_assets(policy: Policy) -> list[AssetsDefinition]:
     return [_settling(policy), _rechecking(), _approving(), _delivering(), _reading(), _reminding()]
 
 
+def delivery_checks() -> list[AssetChecksDefinition]:
+    """What is seen to be gone is proved. What is not, because a contract has changed since, is a warning."""
+
+    @asset_check(
+        asset=key_of("manifest.verifications"),
+        name="what_is_gone_can_be_proved",
+        description="What was ordered erased and is not seen any more, an export proves: no contract has changed "
+        "so that none can. `gallring status` says of which system, why, and what to do.",
+        pool=POOL,
+    )
+    def what_is_gone_can_be_proved(warehouse: ResourceParam[Warehouse]) -> AssetCheckResult:
+        with clear_failures():
+            found = unproven(warehouse)
+        return AssetCheckResult(
+            passed=not found,
+            severity=AssetCheckSeverity.WARN,
+            metadata={
+                "unexpected": sum(each.items for each in found),
+                "systems": ", ".join(f"{each.system}: {each.items}, {each.reason}" for each in found) or "none",
+            },
+        )
+
+    return [what_is_gone_can_be_proved]
+
+
 def _settling(policy: Policy) -> AssetsDefinition:
     raw = [f"raw.{contract.raw_table}" for contract in policy.contracts.values() if contract.record_type is not None]
     spec = table_spec(
         "manifest.verifications",
         group=MANIFESTS,
         description="What an export showed of an item: verified, discrepancy, returned. Append-only. Grain: a proof.",
-        deps=[*raw, "intake.blocks", "intake.deliveries", "intake.files", "policy.fields", "policy.records"],
+        deps=[
+            *raw,
+            "intake.blocks",
+            "intake.deliveries",
+            "intake.files",
+            "intake.quarantined",
+            "policy.fields",
+            "policy.records",
+        ],
     )
 
     @multi_asset(

@@ -6,7 +6,8 @@ system's word is an acknowledgement and never proof: nothing here, or anywhere, 
 source's word.
 
 - absent, or every ordered field without a value: `verified`, unless a contract that changed since the item was sealed
-  may have left out what is missing (`assets.ingest.readings`);
+  may have left out what is missing (`assets.ingest.readings`). Then the item stays as its system answered, and is
+  counted (`manifest.unproven`);
 - acknowledged as done, yet still there, wholly or in part: `discrepancy`;
 - there again after it was verified: the fields count as never told, so that a new item is issued; intake goes on
   keeping their values out until then. The verified item stays verified: it was.
@@ -42,9 +43,43 @@ WORKING_TABLES = ("manifest.provable", "manifest.export_rows", "manifest.export_
 _CONTRADICTED = "('done', 'already_absent', 'partly_retained', 'verified')"
 
 
+#: Why what is missing is not proved, by code.
+OTHERWISE = {
+    "field_read_no_more": "a field that was ordered erased has left the contract",
+    "field_read_otherwise": "a field that was ordered erased is read in another way",
+    "key_read_otherwise": "the key of the table is read in another way",
+    "other_rows_in_scope": "other rows of the table are in scope",
+}
+#: What a person can do about it.
+WHAT_TO_DO = (
+    "Look in the system itself; its answer is the last word that is known. A contract that reads as it did when they "
+    "were sealed proves them by the next full delivery."
+)
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """Items of a system of which nothing is left to be seen, and no export proves it; `reason` is the first of theirs.
+
+    Their contract has changed since they were sealed.
+    """
+
+    system: str
+    items: int
+    reason: str
+
+    @property
+    def message(self) -> str:
+        """Why, and what to do."""
+        return f"{OTHERWISE[self.reason]} since they were sealed. {WHAT_TO_DO}"
+
+
 @dataclass(frozen=True)
 class Settlement:
-    """How many items of a system a day's exports settled, and how: verified, discrepancy or returned."""
+    """How many items of a system a day's exports settled, and how: verified, discrepancy or returned.
+
+    Or did not: unproven, because of a contract that changed.
+    """
 
     system: str
     outcome: str
@@ -54,7 +89,8 @@ class Settlement:
 def settle(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Settlement]:
     """Settle what the exports taken in so far prove; the same exports settle nothing twice.
 
-    Writes `manifest.verifications` and events. Call after the ingest of the day, before anything is proposed.
+    Writes `manifest.verifications` and events, and what changed contracts leave unproven as `manifest.unproven`. Call
+    after the ingest of the day, before anything is proposed.
 
     Args:
         warehouse: with `raw.*`, `intake.*` and `policy.*` as the ingest left them.
@@ -64,6 +100,7 @@ def settle(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Settlement
     ledger.prepare(warehouse)
     with warehouse.transaction():
         _drop_leftovers(warehouse)
+        warehouse.run(f"create or replace table manifest.unproven ({_UNPROVEN})")
         warehouse.run(f"create or replace temp table proving_exports as {_EXPORTS.statement}")
         tables = warehouse.rows(
             "select record_type, source, table_name, key_field from proving_exports where record_type in "
@@ -72,6 +109,16 @@ def settle(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Settlement
         settled = list(_settle(warehouse, tables, as_of)) if tables else []
         warehouse.run("drop table proving_exports")
     return settled
+
+
+def unproven(warehouse: Warehouse) -> list[Unproven]:
+    """What the last settlement saw to be gone and could not prove, by system."""
+    if not warehouse.exists("manifest", "unproven"):
+        return []
+    found = warehouse.rows(
+        "select system, cast(sum(items) as bigint), min(reason) from manifest.unproven group by system order by system"
+    )
+    return [Unproven(*row) for row in found]
 
 
 def _drop_leftovers(warehouse: Warehouse) -> None:
@@ -166,10 +213,17 @@ def _followed(raw_table: str, key: str, held: str) -> str:
     """
 
 
+_UNPROVEN = "system varchar, reason varchar, items bigint"
+
+_TELL_UNPROVEN = """
+insert into manifest.unproven by name
+select system, reason, count(*) as items from proofs where outcome = 'unproven' group by system, reason order by all
+"""
+
 _VERIFICATIONS = """
 insert into manifest.verifications by name
 select manifest_id, item_id, outcome, delivery_id, cast($as_of as date) as as_of, reason
-from proofs order by manifest_id, item_id
+from proofs where outcome <> 'unproven' order by manifest_id, item_id
 """
 
 _EVENTS = """
@@ -189,6 +243,7 @@ where proofs.outcome = 'returned'
 
 def _record(warehouse: Warehouse, as_of: date) -> Iterator[Settlement]:
     warehouse.run(_VERIFICATIONS, {"as_of": as_of})
+    warehouse.run(_TELL_UNPROVEN)
     record_selected(warehouse, _EVENTS, {"as_of": as_of})
     told.forget(warehouse, _FORGET)
     for row in warehouse.rows("select system, outcome, count(*) from proofs group by all order by all"):

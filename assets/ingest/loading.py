@@ -102,6 +102,8 @@ def ingest(
         What was loaded and what was rejected. Bad deliveries do not raise: they are recorded, quarantined and block.
     """
     prepare(warehouse, policy)
+    with warehouse.transaction():
+        readings.note_undeclared(warehouse, policy.contracts)
     _note_barred(warehouse, site)
     outcomes = []
     found = find_deliveries(site)
@@ -157,7 +159,8 @@ def _take_in(
                 merge_registers(warehouse)  # what the site keeps itself goes before an export
             _record(warehouse, delivery, "loaded", None, files)
             read = {file.table for file in files if file.status == "loaded"}
-            readings.note(warehouse, contracts, delivery.source, delivery.delivery_id, read)
+            full = delivery.mode == "full"
+            readings.note(warehouse, contracts, delivery.source, delivery.delivery_id, read, full=full)
     except (DeliveryRefused, FileRefused) as refusal:
         return _reject(warehouse, site, delivery, str(refusal))
     except (MachineLacks, OSError):

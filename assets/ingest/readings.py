@@ -2,7 +2,9 @@
 
 A contract may change between nights: other rows are in scope, keys or values are made in another way, a column is read
 no more. What is missing then is missing from the reading, and no proof that the source let go of it. So the change is
-kept (`intake.readings`), with what had been sealed by then. Decides nothing: `sql/delivery/proofs.sql` does.
+kept (`intake.readings`), with what had been sealed by then; and a contract that is put back reads as it did. A delta
+brings some rows alone: after it a table is read in both ways until its next full delivery. Decides nothing:
+`sql/delivery/proofs.sql` does.
 """
 
 from __future__ import annotations
@@ -23,12 +25,25 @@ COLUMNS = (
     "sequence bigint, sealed_before bigint"
 )
 
-#: How each table was read last. A table that is read for the first time is read in no other way than before.
-_LAST = """
-select table_name, what, max_by(digest, sequence) as digest
+#: How each table was read, what came last at the end. What is read no more is noted beside the delivery before.
+_READ = """
+select table_name, what, list(coalesce(digest, '') order by sequence, digest is null) as digests
 from intake.readings
 where source = $source
 group by table_name, what
+"""
+#: What stands for being read no more, among the digests of `_READ`.
+_NO_MORE = ""
+
+#: What was read last, of a table that is not among those that are about to be read, is as its last delivery left it.
+_UNDECLARED = """
+insert into intake.readings by name
+select source, table_name, what, cast(null as varchar) as digest, delivery_id, extracted_at, sequence,
+    $sealed as sealed_before
+from intake.readings
+where source = $source and table_name = $table and what = $what
+order by sequence desc, digest is null desc
+limit 1
 """
 
 _SEALED = "select coalesce(max(sequence), 0) from manifest.manifests where system = $source"
@@ -44,22 +59,30 @@ inner join intake.deliveries as deliveries
 """
 
 
-def note(warehouse: Warehouse, contracts: Contracts, source: str, delivery_id: str, tables: Collection[str]) -> None:
+def note(
+    warehouse: Warehouse, contracts: Contracts, source: str, delivery_id: str, tables: Collection[str], *, full: bool
+) -> None:
     """Keep what of the tables of a delivery that has just been recorded as loaded was read in another way than before.
 
     A row of `intake.readings` tells of one field, or of the rows in scope (`what` is empty): a digest of how it is read
     from this delivery on (null: no more), and the last sequence number of what had been sealed for the source before
     (null: the table is read for the first time). Call within the delivery's own transaction.
+
+    Args:
+        warehouse: where the readings are.
+        contracts: by which the delivery was read.
+        source: whose delivery it is.
+        delivery_id: the delivery.
+        tables: those of which a file was loaded.
+        full: whether it holds every row of them, so that all are read in this way now.
     """
-    before: dict[str, dict[str, str | None]] = {}
-    for table, what, digest in warehouse.rows(_LAST, {"source": source}):
-        before.setdefault(table, {})[what] = digest
+    before = _read_so_far(warehouse, source)
     for is_first in (True, False):
         changes = [
             {"table_name": table, "what": what, "digest": digest}
             for table in sorted(tables)
             if (table not in before) is is_first
-            for what, digest in _changes(before.get(table, {}), contracts[source, table])
+            for what, digest in _changes(before.get(table, {}), contracts[source, table], full=full)
         ]
         if changes:
             sealed = None if is_first else _sealed(warehouse, source)
@@ -67,16 +90,53 @@ def note(warehouse: Warehouse, contracts: Contracts, source: str, delivery_id: s
             warehouse.run(_INSERT, given)
 
 
+def note_undeclared(warehouse: Warehouse, contracts: Contracts) -> None:
+    """Keep what no contract declares any more, before anything is settled: no delivery shows it, the last one included.
+
+    A column of a company's own that has left its contract is looked at no more, and leaves its table with its values
+    (`assets.erasure.undeclared`). What the last delivery held of it is not known then, though that stays the last one.
+    Call within a transaction.
+    """
+    for source in sorted({source for source, _ in contracts}):
+        for table, digests in _read_so_far(warehouse, source).items():
+            declared = _reading(contracts[source, table])
+            for what, known in digests.items():
+                if what not in declared and known[-1] != _NO_MORE:
+                    given = {"source": source, "table": table, "what": what, "sealed": _sealed(warehouse, source)}
+                    warehouse.run(_UNDECLARED, given)
+
+
+def _read_so_far(warehouse: Warehouse, source: str) -> dict[str, dict[str, list[str]]]:
+    """The digests of each table and what is read of it, the last one at the end."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for table, what, digests in warehouse.rows(_READ, {"source": source}):
+        found.setdefault(table, {})[what] = digests
+    return found
+
+
 def _sealed(warehouse: Warehouse, source: str) -> int:
     is_there = warehouse.exists("manifest", "manifests")
     return int(warehouse.value(_SEALED, {"source": source})) if is_there else 0
 
 
-def _changes(before: dict[str, str | None], contract: Contract) -> list[tuple[str, str | None]]:
+def _changes(before: dict[str, list[str]], contract: Contract, *, full: bool) -> list[tuple[str, str | None]]:
     """What is read in another way than before, and how now; None for what is read no more."""
-    now: dict[str, str | None] = {what: None for what in before}
-    now.update(_reading(contract))
-    return sorted((what, digest) for what, digest in now.items() if what not in before or before[what] != digest)
+    now = dict.fromkeys(before, _NO_MORE) | _reading(contract)
+    changes = []
+    for what, digest in sorted(now.items()):
+        known = before.get(what, [])
+        is_as_before = known[-1:] == [digest]
+        if not is_as_before and not full and known and digest != _NO_MORE:
+            digest = _both(known[-1], digest)
+            is_as_before = known[-1] == _both(known[-2], now[what]) if len(known) > 1 else False
+        if not is_as_before:
+            changes.append((what, digest or None))
+    return changes
+
+
+def _both(before: str, now: str) -> str:
+    """The digest of a table of which some rows are read as `before`, others as `now`."""
+    return _digest([before, now])
 
 
 def _reading(contract: Contract) -> dict[str, str]:

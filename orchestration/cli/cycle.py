@@ -202,6 +202,9 @@ def tell_summary(summary: Summary) -> None:
     tell_manifests(summary)
     for each in summary.undelivered:
         complain(f"manifest {each.manifest_id[:16]} is approved and was not delivered ({each.code}): {each.message}")
+    for gone in summary.unproven:
+        what = f"{gone.items} items of {gone.system} are seen no more, and no export proves it"
+        complain(f"{what} ({gone.code}): {gone.message}")
     if not summary.unread:
         return
     from assets.delivery.receipts import NOT_TAKEN

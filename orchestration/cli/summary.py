@@ -85,6 +85,16 @@ class UnreadLine:
 
 
 @dataclass(frozen=True)
+class UnprovenLine:
+    """Items of a system of which nothing is left to be seen, and no export proves it: how many, and why the first."""
+
+    system: str
+    items: int
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Summary:
     """A site at a glance. `as_of` is None before the first evaluation."""
 
@@ -96,6 +106,7 @@ class Summary:
     manifests: tuple[ManifestSummary, ...]
     undelivered: tuple[UndeliveredLine, ...]
     unread: tuple[UnreadLine, ...]
+    unproven: tuple[UnprovenLine, ...]
 
 
 _LATEST = "select source, max(sequence) as sequence from intake.deliveries group by source"
@@ -179,6 +190,7 @@ _UNREAD = "select system, code, message, times from manifest.unread_receipts ord
 
 def read_summary(warehouse: Warehouse) -> Summary:
     """The summary of an open warehouse; what has not been made yet is empty."""
+    from assets.delivery.settling import unproven
     from assets.manifests import ledger
 
     taken_in = warehouse.exists("intake", "deliveries")
@@ -194,4 +206,7 @@ def read_summary(warehouse: Warehouse) -> Summary:
         manifests=tuple(ledger.manifests(warehouse)),
         undelivered=tuple(UndeliveredLine(*row) for row in warehouse.rows(_UNDELIVERED)) if dispatched else (),
         unread=tuple(UnreadLine(*row) for row in warehouse.rows(_UNREAD)) if answered else (),
+        unproven=tuple(
+            UnprovenLine(each.system, each.items, each.reason, each.message) for each in unproven(warehouse)
+        ),
     )

@@ -3,7 +3,8 @@
 -- An export proves of an item when it was extracted after the item was delivered; a record that is there, when so was
 -- the delivery that last said something about it. What a contract leaves out since the item was sealed is no proof:
 -- where the key or an ordered field is read in another way, nothing is verified; where other rows are in scope, only
--- what was seen among them.
+-- what was seen among them. What is read again as it was when the item was sealed is proved by what came since, but
+-- for a record that may be a row that was set aside. What is missing and not proved is told, and no state of an item.
 with delivered as (
     select
         events.manifest_id,
@@ -28,8 +29,59 @@ said as (
         deliveries.delivery_id
 ),
 
+readings as (
+    select
+        read_rows.source,
+        read_rows.table_name,
+        read_rows.what,
+        read_rows.digest,
+        read_rows.extracted_at,
+        read_rows.sealed_before,
+        row_number() over (
+            partition by read_rows.source, read_rows.table_name, read_rows.what
+            order by read_rows.sequence, read_rows.digest is null, read_rows.sealed_before nulls first
+        ) as position,
+        count(*) over (partition by read_rows.source, read_rows.table_name, read_rows.what) as positions
+    from intake.readings as read_rows
+),
+
+changes as (
+    select
+        readings.source,
+        readings.table_name,
+        readings.what,
+        coalesce(earlier.sealed_before, -1) as sealed_after,
+        readings.sealed_before,
+        latest.extracted_at,
+        latest.digest is null as is_no_more,
+        coalesce(earlier.digest = latest.digest, false) as is_as_it_was
+    from readings
+    left join readings as earlier
+        on
+            readings.source = earlier.source
+            and readings.table_name = earlier.table_name
+            and readings.what = earlier.what
+            and readings.position = earlier.position + 1
+    inner join readings as latest
+        on
+            readings.source = latest.source
+            and readings.table_name = latest.table_name
+            and readings.what = latest.what
+            and latest.position = latest.positions
+    where readings.sealed_before is not null
+),
+
 read_otherwise as (
-    select distinct settleable_items.item_id
+    select
+        settleable_items.item_id,
+        min(
+            case
+                when changes.what = exports.key_field then 'key_read_otherwise'
+                when changes.what = '' then 'other_rows_in_scope'
+                when changes.is_no_more then 'field_read_no_more'
+                else 'field_read_otherwise'
+            end
+        ) as reason
     from settleable_items
     inner join manifest.item_states as states on settleable_items.item_id = states.item_id
     inner join manifest.manifests on states.manifest_id = manifests.manifest_id
@@ -37,11 +89,12 @@ read_otherwise as (
         on
             settleable_items.record_type = exports.record_type
             and states.system = exports.source
-    inner join intake.readings
+    inner join changes
         on
-            exports.source = readings.source
-            and exports.table_name = readings.table_name
-            and manifests.sequence <= readings.sealed_before
+            exports.source = changes.source
+            and exports.table_name = changes.table_name
+            and manifests.sequence > changes.sealed_after
+            and manifests.sequence <= changes.sealed_before
     left join said
         on
             exports.source = said.source
@@ -49,18 +102,34 @@ read_otherwise as (
     left join manifest.field_numbers
         on
             settleable_items.record_type = field_numbers.record_type
-            and readings.what = field_numbers.field
+            and changes.what = field_numbers.field
     where
         settleable_items.held = 0
+        and case
+            when changes.is_as_it_was and settleable_items.in_source
+                then coalesce(said.extracted_at < changes.extracted_at, true)
+            when changes.is_as_it_was
+                then exists (
+                    select 1
+                    from intake.quarantined
+                    where
+                        quarantined.source = exports.source
+                        and quarantined.table_name = exports.table_name
+                        and quarantined.delivery_id = exports.delivery_id
+                        and (
+                            settleable_items.is_successor
+                            or coalesce(quarantined.record_key = states.record_key, true)
+                        )
+                )
+            when changes.what = '' then coalesce(said.extracted_at <= changes.extracted_at, true)
+            else true
+        end
         and (
-            readings.what = exports.key_field
+            changes.what = exports.key_field
             or (settleable_items.in_source and (settleable_items.named & coalesce(field_numbers.bit, 0)) <> 0)
-            or (
-                readings.what = ''
-                and not settleable_items.in_source
-                and coalesce(said.extracted_at <= readings.extracted_at, true)
-            )
+            or (changes.what = '' and not settleable_items.in_source)
         )
+    group by settleable_items.item_id
 ),
 
 compared as (
@@ -74,7 +143,7 @@ compared as (
         settleable_items.is_successor,
         settleable_items.named,
         settleable_items.held,
-        read_otherwise.item_id is not null as is_unproven
+        read_otherwise.reason as read_otherwise
     from settleable_items
     inner join manifest.item_states as states on settleable_items.item_id = states.item_id
     inner join proving_exports as exports
@@ -105,7 +174,8 @@ judged as (
     select
         compared.*,
         case
-            when compared.held = 0 and compared.state <> 'verified' and not compared.is_unproven then 'verified'
+            when compared.held = 0 and compared.state <> 'verified' and compared.read_otherwise is null then 'verified'
+            when compared.held = 0 and compared.state <> 'verified' then 'unproven'
             when compared.held <> 0 and compared.state = 'verified' and not compared.is_successor then 'returned'
             when compared.held <> 0 and compared.state in ('done', 'already_absent') then 'discrepancy'
             when compared.held = compared.named and compared.state = 'partly_retained' then 'discrepancy'
@@ -115,6 +185,7 @@ judged as (
             when compared.held <> 0 and compared.state = 'verified' then 'there_again'
             when compared.held = compared.named then 'still_there'
             when compared.held <> 0 then 'partly_there'
+            when compared.state <> 'verified' then compared.read_otherwise
         end as reason
     from compared
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets.delivery.receipts import read_receipts
+from assets.delivery.settling import WHAT_TO_DO
 from assets.delivery.transports.contract import RetryableTransportError
 from assets.manifests import ledger
 from assets.site import Site
@@ -73,6 +74,25 @@ def test_an_approved_manifest_that_did_not_reach_its_system_is_told_with_what_to
         "gallring: manifest 2026-11-22-bbbbb is approved and was not delivered (unreachable): "
         "crm: The folder is not there (not mounted?).\n"
     )
+
+
+def test_items_that_no_export_proves_are_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with Warehouse.in_memory() as warehouse:
+        ledger.prepare(warehouse)
+        assert read_summary(warehouse).unproven == ()
+        warehouse.run(
+            "create table manifest.unproven as select * from (values ('crm', 'other_rows_in_scope', 2), "
+            "('crm', 'field_read_no_more', 3), ('web', 'key_read_otherwise', 1)) as told(system, reason, items)"
+        )
+        tell_summary(read_summary(warehouse))
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[2].partition(" since")[0] for line in told] == [
+        "5 items of crm are seen no more, and no export proves it (field_read_no_more): "
+        "a field that was ordered erased has left the contract",
+        "1 items of web are seen no more, and no export proves it (key_read_otherwise): "
+        "the key of the table is read in another way",
+    ]
+    assert all(line.endswith(WHAT_TO_DO) for line in told)
 
 
 def test_answers_that_could_not_be_read_are_told_with_their_system_and_what_to_do(

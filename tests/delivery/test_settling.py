@@ -9,11 +9,15 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from dagster import AssetCheckResult, AssetCheckSeverity
 
+from assets.delivery.assets import delivery_checks
 from assets.delivery.settling import settle
+from assets.erasure.erasing import erase_own_copies
 from assets.ingest import readings
 from assets.ingest.declarations import CONTRACTS
 from assets.policy import SHIPPED_REGISTER, Policy
+from tests.delivery import nights as settling_nights
 from tests.delivery.nights import POLICY, Nights, System, name_of
 
 DAY = date(2026, 11, 1)
@@ -277,3 +281,111 @@ def test_another_column_in_a_field_s_place_of_a_file_without_a_header_is_another
     read, otherwise = readings._reading(bare), readings._reading(swapped)
     assert {what for what in read if read[what] != otherwise[what]} == {"name", "customer_id"}
     assert readings._reading(replace(contract, file_columns=swapped.file_columns)) == readings._reading(contract)
+
+
+NICKNAME = (
+    "slaProperties:",
+    "      - name: nickname\n        logicalType: string\n"
+    "        customProperties: [{property: dataCategory, value: identity}]\nslaProperties:",
+)
+UNPROVEN = "select system, reason, items from manifest.unproven order by all"
+
+
+def test_a_column_that_has_left_its_contract_is_not_proved_empty(reading: Reading, made: Made) -> None:
+    """Of N1 its source holds a nickname alone, and does nothing; no delivery comes after the contract changed."""
+    reading(NICKNAME)
+    nights = made(kept=1)
+    settling_nights.POLICY.publish(nights.warehouse)
+    add_customer(nights.systems["crm"], "N1")
+    nights.systems["crm"].tables["customers"]["N1"] |= {"name": "", "phone": "", "email": "", "nickname": "Provis"}
+    nights.night(day(1), "crm")
+    assert nights.states("N1") == ["delivered"]
+    nights.export("crm", day(2))
+    nights.take_in(day(2))
+    assert nights.warehouse.rows(UNPROVEN) == []
+    reading()
+    settling_nights.POLICY.publish(nights.warehouse)
+    nights.take_in(day(3))
+    assert nights.states("N1") == ["delivered"]
+    assert nights.warehouse.rows(UNPROVEN) == [("crm", "field_read_no_more", 1)]
+    erase_own_copies(nights.warehouse, settling_nights.POLICY, as_of=day(3))
+    reading(NICKNAME)
+    settling_nights.POLICY.publish(nights.warehouse)
+    nights.take_in(day(4))
+    assert nights.states("N1") == ["delivered"], "that the column is there again, and empty, is our own doing"
+    nights.export("crm", day(5))
+    nights.take_in(day(5))
+    assert (nights.states("N1"), nights.warehouse.rows(UNPROVEN)) == (["delivered"], []), "it is seen to be there"
+    nights.systems["crm"].tables["customers"]["N1"]["nickname"] = ""
+    nights.export("crm", day(6))
+    nights.take_in(day(6))
+    assert nights.states("N1") == ["verified"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (filtered("customer_id <> 'L1'"), "other_rows_in_scope"),
+        (made_by(KEY, "case when customer_id = 'L1' then 'X1' else customer_id end"), "key_read_otherwise"),
+    ],
+)
+def test_a_contract_that_is_put_back_is_proof_again(
+    reading: Reading, made: Made, change: tuple[str, str], reason: str
+) -> None:
+    nights = made("L1", "T1", "T2")
+    reading(change)
+    nights.export("crm", day(1))
+    nights.take_in(day(1))
+    assert nights.warehouse.rows(UNPROVEN) == [("crm", reason, 3)]
+    told = delivery_checks()[0](warehouse=nights.warehouse)
+    assert isinstance(told, AssetCheckResult)
+    assert (told.passed, told.severity) == (False, AssetCheckSeverity.WARN)
+    assert [told.metadata[name].value for name in ("unexpected", "systems")] == [3, f"crm: 3, {reason}"]
+    reading()
+    nights.systems["crm"].add("customers", "T2", customer_type="none of the contract's")
+    nights.export("crm", day(2))
+    nights.take_in(day(2))
+    assert [nights.states(key) for key in ("L1", "T1", "T2")] == [["discrepancy"], ["verified"], ["done"]], (
+        "T1 is seen to be gone; T2 is in a row that was set aside"
+    )
+    assert nights.warehouse.rows(UNPROVEN) == [("crm", reason, 1)]
+    assert [(each.outcome, each.items) for each in nights.settled] == [
+        ("discrepancy", 1), ("unproven", 1), ("verified", 1),
+    ]  # fmt: skip
+
+
+def test_a_changed_row_brought_by_a_changed_contract_leaves_the_others_as_they_were_read(
+    reading: Reading, made: Made
+) -> None:
+    """N1 is read by the first contract and told to be erased under the second; no export was read by both."""
+    nights = made(kept=1)
+    customers = nights.systems["crm"].tables["customers"]
+    add_customer(nights.systems["crm"], "N1", kept=True)
+    customers["N1"] |= {"customer_since": "2020-01-01", "relation_ended_at": "2025-11-01"}
+    nights.export("crm", DAY, hour=3)
+    nights.take_in(DAY)
+    reading(filtered("customer_id <> 'N1'"))
+    kept = customers.pop("N1")
+    for number in (1, 2):
+        nights.export("crm", day(number), hour=1, mode="delta")
+        nights.take_in(day(number))
+    nights.decide(day(2))
+    nights.exchange_with_systems(day(2))
+    assert nights.states("N1") == ["delivered"]
+    customers["N1"] = kept
+    nights.export("crm", day(3))
+    nights.take_in(day(3))
+    assert nights.states("N1") == ["delivered"], "its source has it still, and the second contract leaves it out"
+    changes = "select count(*) from intake.readings where what = '' and sealed_before is not null"
+    assert nights.warehouse.value(changes) == 2, "once with the first delta, and once with the full delivery"
+
+
+def test_what_is_read_no_more_is_noted_once(reading: Reading, made: Made) -> None:
+    reading(NICKNAME)
+    nights = made(kept=1)
+    reading()
+    for number in (1, 2, 3):
+        nights.export("crm", day(number))
+        nights.take_in(day(number))
+    noted = "select digest is null, sealed_before from intake.readings where what = 'nickname' order by sequence"
+    assert nights.warehouse.rows(noted) == [(False, None), (True, 0)]

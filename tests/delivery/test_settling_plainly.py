@@ -50,6 +50,8 @@ class Sources:
         run("alter table intake.deliveries add column extracted_at timestamp")
         run("create table intake.files (source varchar, delivery_id varchar, table_name varchar, status varchar)")
         run(f"create table intake.readings ({readings.COLUMNS})")
+        run("create table intake.quarantined (source varchar, table_name varchar, delivery_id varchar, "
+            "record_key varchar)")  # fmt: skip
         for source, table, _, _ in RECORDS.values():
             run(f"alter table raw.{source}_{table} add column in_delivery varchar")
         run("alter table raw.crm_customers add column merged_into varchar")
@@ -137,6 +139,12 @@ class Sources:
         for key in self.keys[record_type]:
             if self.maybe(0.8 if mode == "full" else 0.3):
                 self._arrive(record_type, key, delivery_id)
+        if self.maybe(0.2):  # a row was set aside
+            key = self.chance.choice([*self.keys[record_type], None])
+            self.warehouse.insert(
+                "intake.quarantined", ["source", "table_name", "delivery_id", "record_key"],
+                [(source, table, delivery_id, key)],
+            )  # fmt: skip
 
     def _arrive(self, record_type: str, key: str, delivery_id: str) -> None:
         source, table, key_field, _ = RECORDS[record_type]
@@ -157,9 +165,15 @@ class Sources:
         sealed = self.warehouse.value("select coalesce(max(sequence), 0) from manifest.manifests where system = ?",
                                       [source])  # fmt: skip
         what = self.chance.choice(["", "", key_field, self.chance.choice(FIELDS[record_type])])
+        is_first = not self.warehouse.value(
+            "select count(*) from intake.readings where source = ? and table_name = ? and what = ?",
+            [source, table, what],
+        )
+        digest = self.chance.choice(["one", "one", "one", "another", None if what in FIELDS[record_type] else "one"])
         self.warehouse.insert(
-            "intake.readings", ["source", "table_name", "what", "extracted_at", "sealed_before"],
-            [(source, table, what, self.instant(day).replace(tzinfo=None), None if self.maybe(0.2) else sealed)],
+            "intake.readings", ["source", "table_name", "what", "digest", "extracted_at", "sequence", "sealed_before"],
+            [(source, table, what, digest, self.instant(day).replace(tzinfo=None), self.minute,
+              None if is_first and self.maybe(0.8) else sealed)],
         )  # fmt: skip
 
     def night(self, number: int) -> date:
@@ -172,7 +186,7 @@ class Sources:
         for record_type, (source, table, _, _) in RECORDS.items():
             if self.maybe(0.8):
                 self.deliver(record_type, day + timedelta(days=1))
-            if self.maybe(0.1):
+            if self.maybe(0.3):
                 self.read_otherwise(record_type, day + timedelta(days=1))
             if self.maybe(0.1):
                 self.warehouse.insert(
@@ -185,9 +199,9 @@ class Sources:
 # -- every item, one by one -----------------------------------------------------------------------------------------
 
 
-def look(warehouse: Warehouse) -> tuple[list[Proof], set[tuple[str, str]]]:
-    """What the exports prove of each item, and the fields (item, field) that are there again."""
-    proofs, forgotten = [], set()
+def look(warehouse: Warehouse) -> tuple[list[Proof], set[tuple[str, str]], Counter[tuple[str, str]]]:
+    """What the exports prove of each item, the fields (item, field) that are there again, and what is not proved."""
+    proofs, forgotten, unproven = [], set(), Counter[tuple[str, str]]()
     for item in warehouse.records("from manifest.item_states where action in ('erase', 'redact') "
                                   "and state not in ('issued', 'approved', 'cancelled')"):  # fmt: skip
         named = {field for (field,) in warehouse.rows(
@@ -208,13 +222,15 @@ def look(warehouse: Warehouse) -> tuple[list[Proof], set[tuple[str, str]]]:
                 if row["in_source"] and (row[field] is not None or field in (row["withheld"] or ()))}  # fmt: skip
         merged = row[RECORDS[item["record_type"]][2]] != item["record_key"]
         outcome, reason = _judge(item["state"], named, held, merged)
-        if outcome == "verified" and _is_read_otherwise(warehouse, item, named, row):
+        otherwise = _read_otherwise(warehouse, item, named, row, full[0]) if outcome == "verified" else None
+        if otherwise is not None:
+            unproven[item["system"], otherwise] += 1
             continue
         if outcome is not None:
             proofs.append(Proof(item["manifest_id"], item["item_id"], outcome, full[0], reason))
         if outcome == "returned":
             forgotten |= {(item["item_id"], field) for field in held}
-    return sorted(proofs), forgotten
+    return sorted(proofs), forgotten, unproven
 
 
 def _latest_full(warehouse: Warehouse, record_type: str) -> tuple[str, datetime] | None:
@@ -254,22 +270,48 @@ def _says(warehouse: Warehouse, record_type: str, row: dict[str, Any], delivered
     return said is not None and said > delivered_at
 
 
-def _is_read_otherwise(warehouse: Warehouse, item: dict[str, Any], named: set[str], row: dict[str, Any]) -> bool:
-    """Whether a contract that changed after the item was sealed may have left out what is missing."""
+def _read_otherwise(
+    warehouse: Warehouse, item: dict[str, Any], named: set[str], row: dict[str, Any], export: str
+) -> str | None:
+    """Why a contract that changed after the item was sealed may have left out what is missing; None: it did not."""
     source, table, key_field, _ = RECORDS[item["record_type"]]
     sequence = warehouse.value("select sequence from manifest.manifests where manifest_id = ?", [item["manifest_id"]])
     seen = warehouse.value(
         "select max(extracted_at) from intake.deliveries where status = 'loaded' and source = ? and delivery_id = ?",
         [source, row["in_delivery"]],
     )
-    for change in warehouse.records("from intake.readings where source = ? and table_name = ?", [source, table]):
-        if change["sealed_before"] is None or change["sealed_before"] < sequence:
+    reasons = []
+    for what in {key_field, *(named if row["in_source"] else {""})}:
+        history = warehouse.records(
+            "from intake.readings where source = ? and table_name = ? and what = ? order by sequence",
+            [source, table, what],
+        )
+        before = [each for each in history if each["sealed_before"] is None or each["sealed_before"] < sequence]
+        if len(before) == len(history):
             continue
-        if change["what"] == key_field or (row["in_source"] and change["what"] in named):
-            return True
-        if change["what"] == "" and not row["in_source"] and (seen is None or seen <= change["extracted_at"]):
-            return True
-    return False
+        then, last = before[-1]["digest"] if before else None, history[-1]
+        if then is not None and then == last["digest"]:
+            unseen = seen is None or seen < last["extracted_at"]
+            is_otherwise = unseen if row["in_source"] else _may_be_set_aside(warehouse, item, row, export)
+        else:
+            is_otherwise = what != "" or seen is None or seen <= last["extracted_at"]
+        if is_otherwise:
+            reasons.append(
+                "key_read_otherwise" if what == key_field else "other_rows_in_scope" if what == "" else
+                "field_read_no_more" if last["digest"] is None else "field_read_otherwise"
+            )  # fmt: skip
+    return min(reasons, default=None)
+
+
+def _may_be_set_aside(warehouse: Warehouse, item: dict[str, Any], row: dict[str, Any], export: str) -> bool:
+    """Whether a row that the export brought and that broke a rule may be the record."""
+    source, table, key_field, _ = RECORDS[item["record_type"]]
+    keys = [key for (key,) in warehouse.rows(
+        "select record_key from intake.quarantined where source = ? and table_name = ? and delivery_id = ?",
+        [source, table, export],
+    )]  # fmt: skip
+    merged = row[key_field] != item["record_key"]
+    return any(merged or key is None or key == item["record_key"] for key in keys)
 
 
 def _judge(state: str, named: set[str], held: set[str], merged: bool) -> tuple[str | None, str | None]:
@@ -299,12 +341,18 @@ def test_what_is_settled_is_what_a_look_at_every_item_shows(
     for number in range(NIGHTS):
         day = sources.night(number)
         before, states = _words(warehouse), dict(warehouse.rows("select item_id, state from manifest.item_states"))
-        proofs, forgotten = look(warehouse)
+        proofs, forgotten, unproven = look(warehouse)
         counted = settle(warehouse, POLICY, day)
         found = warehouse.rows("select manifest_id, item_id, outcome, delivery_id, reason "
                                "from manifest.verifications where as_of = ? order by all", [day])  # fmt: skip
         assert [Proof(*row) for row in found] == proofs
-        assert Counter({(each.system, each.outcome): each.items for each in counted}) == Counter(
+        assert (
+            Counter({(system, reason): items for system, reason, items in warehouse.rows("from manifest.unproven")})
+            == unproven
+        )
+        settled = [each for each in counted if each.outcome != "unproven"]
+        assert sum(each.items for each in counted) - sum(each.items for each in settled) == unproven.total()
+        assert Counter({(each.system, each.outcome): each.items for each in settled}) == Counter(
             (warehouse.value("select system from manifest.manifests where manifest_id = ?", [proof.manifest_id]),
              proof.outcome) for proof in proofs
         )  # fmt: skip
@@ -319,6 +367,7 @@ def test_what_is_settled_is_what_a_look_at_every_item_shows(
             for word, state in before.items()
         }
         seen.update((states[each.item_id], each.outcome, each.reason) for each in proofs)
+        seen.update(("", "unproven", reason) for _, reason in unproven)
     warehouse.close()
 
 
@@ -332,6 +381,8 @@ def test_the_nights_showed_all_that_an_export_can(seen: Counter[tuple[str, str, 
         ("done", "discrepancy", "merged_into_another"),
         ("already_absent", "discrepancy", "still_there"),
         ("partly_retained", "discrepancy", "still_there"),
+        ("", "unproven", "key_read_otherwise"),
+        ("", "unproven", "other_rows_in_scope"),
     }
 
 
