@@ -122,14 +122,16 @@ def rotate_key(site: SiteOption = None, json: JsonOption = False) -> None:
 def copies(site: SiteOption = None, json: JsonOption = False) -> None:
     """The register of files that can hold personal data.
 
-    Each with its purpose and last day. Exit code 1 when a file stands in the site that is not on it.
+    Each with its purpose and last day. Exit code 1 when a file stands in the site that is not on it, or that the last
+    run should have destroyed.
     """
     chosen, settings = existing_site(site)
-    from assets.erasure.copies import copy_register
+    from assets.erasure.copies import copy_register, outlived
     from orchestration.opening import periods_of
 
     with warehouse_of(chosen, settings) as warehouse:
         register = copy_register(chosen, warehouse, periods_of(settings))
+        late = outlived(warehouse, register)
     if json:
         as_json(register)
     else:
@@ -144,8 +146,18 @@ def copies(site: SiteOption = None, json: JsonOption = False) -> None:
             )
         for stranger in register.strangers:
             complain(f"{stranger} is not on the register.")
+        for copy in late:
+            complain(f"{copy.path} should have been destroyed after {copy.last_day}, and the last run left it.")
+    failed = []
     if register.strangers:
-        raise CheckFailed(
+        failed.append(
             f"{len(register.strangers)} files are not on the register: move them away, or destroy them. Where this "
             "account may not look into a folder, let it in."
         )
+    if late:
+        failed.append(
+            f"{len(late)} copies have outlived their last day: where another account owns one, destroy it there, or "
+            "let this account write to its folder. Else `gallring run` destroys it."
+        )
+    if failed:
+        raise CheckFailed(" ".join(failed))

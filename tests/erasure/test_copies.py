@@ -17,6 +17,7 @@ from assets.erasure.copies import (
     CopyRegister,
     copy_register,
     destroy_expired,
+    outlived,
     record_register,
 )
 from assets.erasure.periods import Periods, last_day
@@ -216,3 +217,14 @@ def test_a_settled_manifest_goes_after_five_years_and_its_keys_with_it(tmp_path:
         assert warehouse.value("select count(*) from manifest.manifests") == 1
         assert house.seal(date(2031, 12, 3), {"crm/customers": []}).sealed == ()
         assert not (site.path / place).exists(), "it is not written again"
+
+
+def test_a_copy_has_outlived_its_last_day_when_a_run_after_it_left_it(company: Company) -> None:
+    written(company.site.path / "tmp" / "spill.tmp", DAY)
+    assert outlived(company.warehouse, register(company)) == [], "no run has come to an evaluation yet"
+    company.warehouse.run("create schema if not exists retention")
+    for on, late in ((date(2026, 11, 26), []), (date(2026, 11, 27), ["tmp/spill.tmp"])):
+        company.warehouse.run(
+            "create or replace table retention.evaluation as select cast($on as date) as as_of", {"on": on}
+        )
+        assert [str(each.path) for each in outlived(company.warehouse, register(company))] == late

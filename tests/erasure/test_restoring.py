@@ -462,9 +462,17 @@ def test_the_verbs_say_what_they_did(site: Site, file: Path, capsys: pytest.Capt
     assert "proved equal" in capsys.readouterr().out
     assert run("copies") == 0
     assert "warehouse.duckdb" in capsys.readouterr().out
+    left = site.backups / "warehouse-2026-01-01T00-00-00-until-2026-02-05.duckdb"
+    shutil.copyfile(file, left)
     (site.path / "people.csv").touch()
     assert run("copies") == 1
-    assert "people.csv is not on the register" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "people.csv is not on the register" in told
+    assert f"backups/{left.name} should have been destroyed after 2026-02-05, and the last run left it." in told
+    assert "1 copies have outlived their last day" in told
+    left.unlink()
+    (site.path / "people.csv").unlink()
+    assert run("copies") == 0
     assert run("rotate-key") == 0
     assert "2 backups" in capsys.readouterr().out
     assert run("restore") == 2
