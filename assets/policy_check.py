@@ -80,16 +80,27 @@ def _uncovered_fields(policy: Policy) -> Iterator[Finding]:
         for entry in policy.coverage()
         if policy.register.purposes[entry.purpose].covers != "every_category"
     }
-    delivered = {contract.record_type for contract in policy.contracts.values() if contract.declared}
+    delivered = _delivered_fields(policy)
     for record_type, categories in policy.fields.items():
-        for category, fields in categories.items():
-            if record_type in delivered and (record_type, category) not in covered:
+        for category, known in categories.items():
+            fields = [name for name in known if (record_type, name) in delivered]
+            if fields and (record_type, category) not in covered:
                 yield Finding(
                     "warning",
                     "field_without_purpose",
                     f"{record_type}: {', '.join(fields)} ({category}) has no purpose in the register and will be "
                     "erased. Add a purpose that covers it, or stop exporting it.",
                 )
+
+
+def _delivered_fields(policy: Policy) -> set[tuple[str, str]]:
+    """Record types and fields that some layout reads from its files; of the others there is nothing to erase."""
+    return {
+        (contract.record_type, column.name)
+        for contract in policy.contracts.values() if contract.declared and contract.record_type is not None
+        for layout in contract.layouts
+        for column in layout.columns if column.physical is not None or column.transform is not None
+    }  # fmt: skip
 
 
 def _unknown_coverage(policy: Policy) -> Iterator[Finding]:

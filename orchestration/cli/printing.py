@@ -50,6 +50,10 @@ def heading(text: str) -> None:
         say(f"\n{text}")
 
 
+#: A cell that is longer stands whole, and widens no other row: a key may have thousands of characters.
+_WIDEST = 120
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Rows under their columns; numbers to the right, nothing for None, sequences with commas."""
     cells = [[harmless(_cell(value)) for value in row] for row in rows]
@@ -87,7 +91,7 @@ def _rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]], numeric:
 
 def _plain_table(columns: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
     lines = [list(columns), *cells]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
+    widths = [max(min(len(line[at]), _WIDEST) for line in lines) for at in range(len(columns))]
     for line in lines:
         padded = [
             cell.rjust(width) if is_number else cell.ljust(width)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from orchestration.cli import main
 
@@ -89,6 +90,22 @@ def test_a_personal_field_without_a_purpose_is_a_finding(site: Path, capsys: pyt
     capsys.readouterr()
     assert main(["policy", "check", "--policy", "site/policy"]) == 0
     assert "field_without_purpose: web_event: ip, user_agent (device)" in capsys.readouterr().out
+
+
+def test_what_no_contract_reads_needs_no_purpose(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rewritten(site / "policy" / "register.yaml", "web_event: [device]", "web_event: [behaviour]")
+    contract = site / "policy" / "contracts" / "web_events.yaml"
+    declared = yaml.safe_load(contract.read_text(encoding="utf-8"))
+    properties = declared["schema"][0]["properties"]
+    declared["schema"][0]["properties"] = [each for each in properties if each["name"] != "user_agent"]
+    contract.write_text(yaml.safe_dump(declared), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["policy", "check", "--policy", "site/policy"]) == 0
+    assert "field_without_purpose: web_event: ip (device)" in capsys.readouterr().out
+    declared["schema"][0]["properties"] = [each for each in properties if each["name"] not in ("user_agent", "ip")]
+    contract.write_text(yaml.safe_dump(declared), encoding="utf-8")
+    assert main(["policy", "check", "--policy", "site/policy"]) == 0
+    assert "field_without_purpose" not in capsys.readouterr().out
 
 
 def test_a_register_that_is_no_register_exits_with_3(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,3 +64,12 @@ def test_a_terminal_gets_a_drawn_table_and_no_color_is_respected(no_color: str, 
     assert "─" in drawn
     assert ("\x1b[" in written) or not coloured
     assert "\x1b[3" not in written
+
+
+def test_a_key_of_thousands_of_characters_stands_whole_and_widens_no_other_row(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table(["key", "state"], [["K1", "issued"], ["x" * 4000, "issued"]])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "x" * 4000 + "  issued"
+    assert lines[1] == f"{'K1':120}  issued"
