@@ -66,7 +66,7 @@ class FileReport:
     Attributes:
         file: the file's name where it is a manifest's id, else the beginning of its digest.
         recorded: answers that moved their item on.
-        repeated: answers that were given before.
+        repeated: answers that were given before, or say no more than an export has shown already: it may be read first.
         backward: answers that do not lead on from where their item stands.
         unknown: answers to items that this system was never given.
         early: answers to items not recorded as delivered yet; the file is read again.
@@ -433,7 +433,8 @@ class _Reading:
         self.taken[system, digest] = max(answers.dropped, self.taken.get((system, digest), 0))
 
 
-#: The staged answers with what they are: to an unknown item, one not delivered yet, repeated, or known and in turn.
+#: The staged answers with what they are: to an unknown item, one not delivered yet, repeated (by an earlier answer, or
+#: by the export that has shown it), or known and in turn.
 _KNOWN = """
 create or replace temp table answers as
 with first_lines as (
@@ -452,6 +453,8 @@ judged as (
                     and earlier.status = lines.status and earlier.at = lines.at
                     and earlier.until is not distinct from lines.until
             ) then 'repeated'
+            when states.state = 'verified' and lines.status in ('accepted', 'queued', 'done', 'already_absent')
+                then 'repeated'
             else 'known'
         end as verdict
     from first_lines as lines

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from assets.delivery import receipts
 from assets.delivery.answers import CODES, Answers, code_of
 from assets.delivery.receipts import FileReport, ReceiptReport, read_receipts
+from assets.delivery.states import Event, record
 from assets.delivery.transports.contract import ReceiptFile, RetryableTransportError
 from assets.warehouse import Warehouse
-from tests.delivery.sealed import NOW, Counting, Sealed, Ways, answer
+from tests.delivery.sealed import NOW, TODAY, Counting, Sealed, Ways, answer
 
 LATER = NOW + timedelta(days=1)
 
@@ -144,6 +145,25 @@ def test_backward_steps_are_told_and_change_nothing(told: Sealed) -> None:
     assert (report.recorded, report.backward) == (0, 1)
     assert told.states(manifest)[0] == "done"
     assert len(stored(told)) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "backward"),
+    [("accepted", 0), ("queued", 0), ("done", 0), ("already_absent", 0), ("refused", 1), ("partly_retained", 1),
+     ("withheld", 1)],
+)  # fmt: skip
+def test_what_an_export_has_shown_before_the_answer_was_read_is_no_backward_step(
+    told: Sealed, status: str, backward: int
+) -> None:
+    manifest = told.manifests("crm")[0]
+    assert record(told.warehouse, [Event(manifest, "verified", TODAY, "verify")]) == []
+    until = {"until": "2025-08-01"} if status == "withheld" else {}
+    post(told, answer(manifest, told.items(manifest)[0], status, **until))
+    report = only(read(told))
+    assert (report.recorded, report.repeated, report.backward) == (0, 1 - backward, backward)
+    assert set(told.states(manifest)) == {"verified"}
+    assert stored(told) == []
+    assert told.warehouse.value("select count(*) from manifest.unread_receipts") == backward
 
 
 def test_unknown_items_and_those_of_another_system_are_told_and_change_nothing(told: Sealed) -> None:
