@@ -59,7 +59,7 @@ def delivery_checks() -> list[AssetChecksDefinition]:
         asset=key_of("manifest.verifications"),
         name="what_is_gone_can_be_proved",
         description="What was ordered erased and is not seen any more, an export proves: no contract has changed "
-        "so that none can. `gallring status` says of which system, why, and what to do.",
+        "so that none can. `gallring run` says of which system, why, and what to do.",
         pool=POOL,
     )
     def what_is_gone_can_be_proved(warehouse: ResourceParam[Warehouse]) -> AssetCheckResult:
