@@ -24,7 +24,7 @@ from dagster import (
     multi_asset,
 )
 
-from assets.catalogue.assets import POOL, clear_failures, key_of, numbers_of, sql_source, table_spec
+from assets.catalogue.assets import POOL, VIEW, clear_failures, key_of, numbers_of, sql_source, table_spec
 from assets.delivery.approving import Decision, Rules, approve_automatically
 from assets.delivery.receipts import ReceiptReport, read_receipts
 from assets.delivery.rechecking import at_the_door, may_leave, recall, require_day
@@ -56,10 +56,10 @@ def delivery_checks() -> list[AssetChecksDefinition]:
     """What is seen to be gone is proved. What is not, because a contract has changed since, is a warning."""
 
     @asset_check(
-        asset=key_of("manifest.verifications"),
+        asset=key_of("manifest.unproven"),
         name="what_is_gone_can_be_proved",
         description="What was ordered erased and is not seen any more, an export proves: no contract has changed "
-        "so that none can. `gallring run` says of which system, why, and what to do.",
+        "so that none can. `gallring status` says of which system, why, and what to do.",
         pool=POOL,
     )
     def what_is_gone_can_be_proved(warehouse: ResourceParam[Warehouse]) -> AssetCheckResult:
@@ -94,8 +94,15 @@ def _settling(policy: Policy) -> AssetsDefinition:
         ],
     )
 
+    missing = table_spec(
+        "manifest.unproven",
+        group=MANIFESTS,
+        description="What is seen no more and no export proves, because its contract changed. Grain: a system and why.",
+        deps=["manifest.verifications"],
+    )
+
     @multi_asset(
-        name="settlement", specs=[spec], description="The next full export decides.",
+        name="settlement", specs=[spec, missing], description="The next full export decides.",
         pool=POOL,
     )  # fmt: skip
     def settlement(
@@ -108,6 +115,7 @@ def _settling(policy: Policy) -> AssetsDefinition:
         for each in settled:
             counts[f"items_{each.outcome}"] += each.items
         yield _told(warehouse, spec, dict(counts))
+        yield _told(warehouse, missing, {})
 
     return settlement
 
@@ -267,7 +275,7 @@ def _reminding() -> AssetsDefinition:
         description="Where each item stands: its state, since when, until when, why, whose turn it is, the next step. "
         "Grain: a manifest item.",
         deps=["manifest.receipts", "manifest.reminders", "manifest.items", "manifest.events"],
-        kinds=("duckdb", "sql"),
+        kinds=("duckdb", "sql", VIEW),
         metadata=sql_source(SQL / "delivery" / "item_states.sql"),
     )
 

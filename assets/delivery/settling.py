@@ -100,7 +100,7 @@ def settle(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Settlement
     ledger.prepare(warehouse)
     with warehouse.transaction():
         _drop_leftovers(warehouse)
-        warehouse.run(f"create or replace table manifest.unproven ({_UNPROVEN})")
+        warehouse.run("delete from manifest.unproven")
         warehouse.run(f"create or replace temp table proving_exports as {_EXPORTS.statement}")
         tables = warehouse.rows(
             "select record_type, source, table_name, key_field from proving_exports where record_type in "
@@ -212,8 +212,6 @@ def _followed(raw_table: str, key: str, held: str) -> str:
     )
     """
 
-
-_UNPROVEN = "system varchar, reason varchar, items bigint"
 
 _TELL_UNPROVEN = """
 insert into manifest.unproven by name

@@ -49,6 +49,7 @@ _TABLES = {
     "fallen_due": "manifest_id varchar, item_id varchar, as_of date, is_open boolean",
     "sending": "manifest_id varchar",
     "recalled_orders": "item_id varchar",
+    "unproven": "system varchar, reason varchar, items bigint",
 }
 #: Orders and restrictions that their system may have, though no delivery of them was recorded: what is cancelled of
 #: them keeps its word.

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from assets.attaching import attached
+from assets.delivery.settling import Unproven
 from assets.ingest.deliveries import told_name
 from assets.rights.clocks import Clock, standing
 from assets.site import Site
@@ -101,6 +102,7 @@ class Status:
     overdue_items: tuple[OverdueItems, ...]
     overdue_requests: tuple[OverdueRequest, ...]
     turns: tuple[Turn, ...] = ()
+    unproven: tuple[Unproven, ...] = ()
 
 
 def status(site: Site, today: date) -> Status:
@@ -125,6 +127,7 @@ def status(site: Site, today: date) -> Status:
             overdue_items=tuple(_overdue_items(published, today)),
             overdue_requests=tuple(_overdue_requests(published, today)),
             turns=tuple(_turns(published)),
+            unproven=tuple(_unproven(published)),
         )
 
 
@@ -180,6 +183,16 @@ def _turns(published: Warehouse) -> Iterator[Turn]:
         "where owner <> 'nobody' group by all order by all"
     ):
         yield Turn(*row)
+
+
+def _unproven(published: Warehouse) -> Iterator[Unproven]:
+    is_there = "select count(*) from duckdb_tables() where database_name = 'site' and table_name = 'unproven'"
+    if not published.value(is_there):  # an earlier version's
+        return
+    for row in published.rows(
+        "select system, cast(sum(items) as bigint), min(reason) from site.quality.unproven group by system order by all"
+    ):
+        yield Unproven(*row)
 
 
 def _overdue_requests(published: Warehouse, today: date) -> Iterator[OverdueRequest]:

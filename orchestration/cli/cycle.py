@@ -28,6 +28,7 @@ from orchestration.cli.printing import as_json, complain, heading, say, table
 from orchestration.cli.progress import progress
 
 if TYPE_CHECKING:
+    from assets.delivery.settling import Unproven
     from assets.manifests.ledger import ManifestSummary
     from assets.site import Site
     from orchestration.cli.summary import Summary
@@ -110,6 +111,7 @@ def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption =
     tell_rows("Whose turn it is", found.turns)
     tell_rows("Overdue manifest items", found.overdue_items)
     tell_rows("Overdue requests", found.overdue_requests)
+    tell_unproven(found.unproven)
 
 
 def ui(
@@ -202,9 +204,7 @@ def tell_summary(summary: Summary) -> None:
     tell_manifests(summary)
     for each in summary.undelivered:
         complain(f"manifest {each.manifest_id[:16]} is approved and was not delivered ({each.code}): {each.message}")
-    for gone in summary.unproven:
-        what = f"{gone.items} items of {gone.system} are seen no more, and no export proves it"
-        complain(f"{what} ({gone.code}): {gone.message}")
+    tell_unproven(summary.unproven)
     if not summary.unread:
         return
     from assets.delivery.receipts import NOT_TAKEN
@@ -213,6 +213,13 @@ def tell_summary(summary: Summary) -> None:
         often = f", {line.times} times" if line.times > 1 else ""
         what = "were not taken" if line.code in NOT_TAKEN else "could not be read"
         complain(f"answers of {line.system or 'no system known'} {what} ({line.code}{often}): {line.message}")
+
+
+def tell_unproven(found: Sequence[Unproven]) -> None:
+    """What is gone and cannot be proved, with what to do."""
+    for each in found:
+        what = f"{each.items} items of {each.system} are seen no more, and no export proves it"
+        complain(f"{what} ({each.reason}): {each.message}")
 
 
 def tell_manifests(summary: Summary) -> None:

@@ -10,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from assets.delivery.settling import Unproven
     from assets.manifests.ledger import ManifestSummary
     from assets.warehouse import Warehouse
 
@@ -85,16 +86,6 @@ class UnreadLine:
 
 
 @dataclass(frozen=True)
-class UnprovenLine:
-    """Items of a system of which nothing is left to be seen, and no export proves it: how many, and why the first."""
-
-    system: str
-    items: int
-    code: str
-    message: str
-
-
-@dataclass(frozen=True)
 class Summary:
     """A site at a glance. `as_of` is None before the first evaluation."""
 
@@ -106,7 +97,7 @@ class Summary:
     manifests: tuple[ManifestSummary, ...]
     undelivered: tuple[UndeliveredLine, ...]
     unread: tuple[UnreadLine, ...]
-    unproven: tuple[UnprovenLine, ...]
+    unproven: tuple[Unproven, ...]
 
 
 _LATEST = "select source, max(sequence) as sequence from intake.deliveries group by source"
@@ -206,7 +197,5 @@ def read_summary(warehouse: Warehouse) -> Summary:
         manifests=tuple(ledger.manifests(warehouse)),
         undelivered=tuple(UndeliveredLine(*row) for row in warehouse.rows(_UNDELIVERED)) if dispatched else (),
         unread=tuple(UnreadLine(*row) for row in warehouse.rows(_UNREAD)) if answered else (),
-        unproven=tuple(
-            UnprovenLine(each.system, each.items, each.reason, each.message) for each in unproven(warehouse)
-        ),
+        unproven=tuple(unproven(warehouse)),
     )
