@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import cache
 
 import holidays
 import isodate
@@ -32,7 +33,12 @@ def _months_after(day: date, months: int) -> date:
 
 def _working_day(day: date) -> date:
     """`day`, or the first day after it that is no Saturday, Sunday or Swedish holiday."""
-    swedish = holidays.country_holidays("SE", years=[day.year, day.year + 1])
-    while day.weekday() >= _SATURDAY or day in swedish:
+    while day.weekday() >= _SATURDAY or day in _swedish_holidays(day.year):
         day += timedelta(days=1)
     return day
+
+
+@cache
+def _swedish_holidays(year: int) -> frozenset[date]:
+    """A year's holidays, worked out once: a register holds thousands of requests of few years."""
+    return frozenset(holidays.country_holidays("SE", years=[year]))
