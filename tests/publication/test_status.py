@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from assets.attaching import attached
+from assets.delivery.settling import Unproven
 from assets.manifests import ledger
 from assets.publication.analytics import publish
 from assets.publication.status import Block, Delivery, ManifestState, OverdueItems, OverdueRequest, status
@@ -82,6 +84,17 @@ def test_items_are_late_from_the_day_after_they_were_due(warehouse: Warehouse, s
     assert found.manifests == (ManifestState("crm", "issued", 1, 2), ManifestState("crm", "verified", 1, 1))
     assert found.overdue_items == ()
     assert status(site, date(2026, 12, 2)).overdue_items == (OverdueItems("crm", "M1", date(2026, 12, 1), 2),)
+
+
+def test_what_no_export_proves_is_told_by_system(warehouse: Warehouse, site: Site) -> None:
+    told = [("crm", "other_rows_in_scope", 2), ("crm", "field_read_no_more", 3), ("web", "key_read_otherwise", 1)]
+    warehouse.insert("manifest.unproven", ["system", "reason", "items"], told)
+    publish(warehouse, POLICY, site)
+    assert status(site, AS_OF).unproven == (Unproven("crm", 5, "field_read_no_more"),
+                                            Unproven("web", 1, "key_read_otherwise"))  # fmt: skip
+    with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=False):
+        reader.run("drop table site.quality.unproven")
+    assert status(site, AS_OF).unproven == (), "an earlier version has published none"
 
 
 def test_an_answered_request_is_not_late(warehouse: Warehouse, site: Site) -> None:
