@@ -19,7 +19,7 @@ from assets.warehouse import Warehouse
 from tests.manifests.company import POLICY, RECORDS, Company
 
 DAY = date(2026, 11, 1)
-SEEDS = int(os.environ.get("GALLRING_TEST_SEEDS", "3"))
+SEEDS = int(os.environ.get("GALLRING_TEST_SEEDS", "6"))
 NIGHTS = 8
 #: What is answered to an item, and how often.
 _STEPS = (*ANSWERS, "done", "done", "done", "already_absent", "partly_retained", "cancelled")
