@@ -45,6 +45,10 @@ POOL = "warehouse"
 OWNERS = ["team:data-engineering"]
 #: The most rows of a table whose columns are counted for its preview.
 MOST_PREVIEWED = 200_000
+#: The most rows of any table up to which those of a view are counted: it is put together for nothing else.
+MOST_COUNTED = 5_000_000
+#: Of an asset that stores nothing.
+VIEW = "view"
 #: How the name of a step of checks ends.
 CHECKS = "_checks"
 SCHEMA, LINEAGE = "dagster/column_schema", "dagster/column_lineage"
@@ -86,7 +90,7 @@ def model_spec(
         group=group,
         description=model.header or f"Built by {model.path.name}.",
         deps=model.references - set(without),
-        kinds=("duckdb", "sql"),
+        kinds=("duckdb", "sql", *((VIEW,) if model.is_view else ())),
         tags=tags,
         metadata={LINEAGE: lineage_of(model.table, model.statement), **sql_source(model.path)},
     )
@@ -145,27 +149,35 @@ def numbers_of(
     schema, table = spec.key.path
     said = spec.metadata.get(SCHEMA)
     described = {column.name: column for column in said.columns} if said else {}
-    told = numbers(warehouse, schema, table, said=described, columns=columns)
+    told = numbers(warehouse, schema, table, said=described, columns=columns, is_view=VIEW in spec.kinds)
     lineage = spec.metadata.get(LINEAGE)
     return {**told, LINEAGE: lineage} if lineage is not None else told
 
 
 def numbers(
     warehouse: Warehouse, schema: str, table: str, *, said: Mapping[str, TableColumn] | None = None,
-    columns: Sequence[tuple[str, str]] | None = None,
+    columns: Sequence[tuple[str, str]] | None = None, is_view: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
     """A table's row count and columns, and its preview: in how many rows each column holds something.
 
-    `columns`: its columns with their types, where they are known already.
+    Of a view the columns alone where the warehouse is large. `columns`: with their types, where they are known already.
     """
-    rows = warehouse.value(f"select count(*) from {identifier(schema)}.{identifier(table)}")
     if columns is None:
         columns = _stored_columns(warehouse, [schema], table).get((schema, table), [])
     shape = [_column(name, kind.lower(), (said or {}).get(name)) for name, kind in columns]
+    if is_view and _largest_table(warehouse) > MOST_COUNTED:
+        return {SCHEMA: TableSchema(columns=shape)}
+    rows = warehouse.value(f"select count(*) from {identifier(schema)}.{identifier(table)}")
     told: dict[str, Any] = {"dagster/row_count": int(rows), SCHEMA: TableSchema(columns=shape)}
     if columns and rows <= MOST_PREVIEWED:
         told["preview"] = _preview(warehouse, schema, table, [name for name, _ in columns])
     return told
+
+
+def _largest_table(warehouse: Warehouse) -> int:
+    """How many rows the catalog knows of in the largest table."""
+    largest = "select coalesce(max(estimated_size), 0) from duckdb_tables() where database_name = ?"
+    return int(warehouse.value(largest, [warehouse.catalog]))
 
 
 def _column(name: str, kind: str, said: TableColumn | None) -> TableColumn:
