@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from assets.errors import BadInput
-from assets.yaml_files import UNQUOTED, read_yaml
+from assets.yaml_files import UNQUOTED, read_yaml, wrong_with
 
 #: The EU's member states, Iceland, Liechtenstein and Norway: anything else is a third country (Chapter V).
 EEA = frozenset({
@@ -179,7 +179,7 @@ def read_register(path: Path) -> Register:
     except FileNotFoundError:
         raise BadInput(f"{path} is missing: a policy folder holds a register.yaml.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is not YAML in UTF-8: {str(error).splitlines()[0]}.") from None
+        raise BadInput(f"{path} is not YAML in UTF-8: {wrong_with(error)}.") from None
     try:
         return Register.model_validate(content)
     except ValidationError as error:

@@ -37,7 +37,7 @@ from assets.ingest.contracts import (
 )
 from assets.ingest.date_patterns import strptime_pattern
 from assets.ingest.expressions import ROW, Expression, checked_expression
-from assets.yaml_files import UNQUOTED, read_yaml
+from assets.yaml_files import UNQUOTED, read_yaml, wrong_with
 
 _TYPES: dict[str, ColumnType] = {
     "string": "text", "date": "date", "timestamp": "instant", "number": "decimal", "boolean": "boolean",
@@ -70,7 +70,7 @@ def _read_document(path: Path, model: Contract | None) -> tuple[OpenDataContract
     except FileNotFoundError:
         raise BadInput(f"{path} is missing.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is not YAML in UTF-8: {str(error).splitlines()[0]}.") from None
+        raise BadInput(f"{path} is not YAML in UTF-8: {wrong_with(error)}.") from None
     if not isinstance(document, dict):
         raise BadInput(f"{path} is not an Open Data Contract Standard document.")
     problem = _problem_of(document, model) if model else None

@@ -5,11 +5,11 @@ One file is one site: its steps run in the order of their days over the same exp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -21,11 +21,15 @@ from assets.manifests.changes import propose
 from assets.manifests.sealing import seal
 from assets.policy import Policy
 from assets.retention.evaluation import evaluate
+from assets.vocabulary import ACTIONS, DISPOSITIONS
 from assets.warehouse import Warehouse
-from assets.yaml_files import PARSER, read_yaml
+from assets.yaml_files import PARSER, read_yaml, wrong_with
 
+Entry = TypeVar("Entry")
 Exports = dict[str, list[dict[str, str | None]]]
 ANY_END = "any"
+#: Systems that items are told to beside the sources: this product, and who was given data.
+WAREHOUSE, PARTNER = "warehouse", "partner:"
 
 
 class _TextLoader(PARSER):  # type: ignore[misc]
@@ -105,8 +109,10 @@ def read(path: Path) -> Scenario:
         content = read_yaml(path, _TextLoader)
     except FileNotFoundError:
         raise BadInput(f"{path}: there is no such scenario file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError):
-        raise BadInput(f"{path}: not a YAML file in UTF-8.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not a YAML file in UTF-8: {wrong_with(error)}.") from None
+    except OSError:
+        raise BadInput(f"{path}: it cannot be read: look whose it is.") from None
     if not isinstance(content, dict) or not isinstance(content.get("expect"), list):
         raise BadInput(f"{path}: a scenario has a name, exports and a list under expect.")
     exports = _exports(path, content.get("exports") or {})
@@ -115,13 +121,21 @@ def read(path: Path) -> Scenario:
 
 
 def run(path: Path, policy: Policy) -> ScenarioOutcome:
-    """Run one scenario file against `policy` in a warehouse of its own."""
+    """Run one scenario file against `policy` in a warehouse of its own.
+
+    Raises:
+        BadInput: it is not a scenario, or expects something of a table or system that the policy does not know.
+    """
     scenario = read(path)
+    _require_known_systems(path, scenario, policy)
     outcome = ScenarioOutcome(scenario.name)
     with Warehouse.in_memory(pseudonym_key=b"scenario", threads=1) as warehouse:
         policy.publish(warehouse)
         prepare(warehouse, policy)
-        load_rows(warehouse, policy, scenario.exports)
+        try:
+            load_rows(warehouse, policy, scenario.exports)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error.message}") from None
         build(warehouse)
         last = max((step.as_of for step in scenario.steps if step.manifests), default=date.min)
         for step in scenario.steps:
@@ -129,6 +143,18 @@ def run(path: Path, policy: Policy) -> ScenarioOutcome:
             if step.as_of <= last:
                 _seal(warehouse, policy, step, outcome)
     return outcome
+
+
+def _require_known_systems(path: Path, scenario: Scenario, policy: Policy) -> None:
+    """Refuse to expect items of a system that is told nothing: to expect none of it would always be right."""
+    sources = {contract.source for contract in policy.contracts.values()}
+    for step in scenario.steps:
+        for system in step.manifests:
+            if system not in {*sources, WAREHOUSE} and not system.startswith(PARTNER):
+                raise BadInput(
+                    f"{path}: expect, {step.as_of}: manifests: no system is called {system}: one of "
+                    f"{', '.join(sorted({*sources, WAREHOUSE}))}, or {PARTNER}ID."
+                )
 
 
 def _evaluate(warehouse: Warehouse, policy: Policy, step: Step, outcome: ScenarioOutcome) -> None:
@@ -206,6 +232,7 @@ def _item_differences(warehouse: Warehouse, as_of: date, system: str, items: tup
 def _exports(path: Path, exports: Any) -> Exports:
     if not isinstance(exports, dict):
         raise BadInput(f"{path}: exports maps source/table to rows.")
+    exports = {table: [] if rows is None else rows for table, rows in exports.items()}
     for table, rows in exports.items():
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise BadInput(f"{path}: exports: {table} must be a list of rows.")
@@ -213,25 +240,47 @@ def _exports(path: Path, exports: Any) -> Exports:
 
 
 def _step(path: Path, number: int, step: Any) -> Step:
+    where = f"{path}: expect, step {number}"
+    if not isinstance(step, dict):
+        raise BadInput(f"{where}: give as_of: YYYY-MM-DD with dispositions, manifests or both.")
     try:
-        return Step(
-            as_of=date.fromisoformat(step["as_of"]),
-            dispositions=tuple(_expected_disposition(*entry) for entry in step.get("dispositions") or []),
-            manifests={
-                system: tuple(_expected_item(*entry) for entry in items or [])
-                for system, items in (step.get("manifests") or {}).items()
-            },
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise BadInput(
-            f"{path}: expect, step {number}: give as_of: YYYY-MM-DD, dispositions: [record, key, field, disposition "
-            "(, keep_until)] and manifests: system: [record, key, action (, fields)]."
-        ) from None
+        as_of = date.fromisoformat(step["as_of"])
+    except (KeyError, TypeError, ValueError):
+        raise BadInput(f"{where}: give as_of: YYYY-MM-DD, a day that there is.") from None
+    manifests = step.get("manifests") or {}
+    if not isinstance(manifests, dict):
+        raise BadInput(f"{where}: manifests maps a system to its items.")
+    return Step(
+        as_of,
+        tuple(_entries(f"{where}: dispositions", step.get("dispositions"), _expected_disposition, _DISPOSITION)),
+        {
+            str(system): tuple(_entries(f"{where}: manifests: {system}", items, _expected_item, _ITEM))
+            for system, items in manifests.items()
+        },
+    )
+
+
+_DISPOSITION = f"[record, key, field, {' | '.join(DISPOSITIONS)} (, YYYY-MM-DD or null)]"
+_ITEM = f"[record, key, {' | '.join(ACTIONS)} (, [fields])]"
+
+
+def _entries(where: str, listed: Any, made: Callable[..., Entry], form: str) -> Iterator[Entry]:
+    """Each entry of a list as what it expects; what is none is told with its place in the list."""
+    if not isinstance(listed or [], list):
+        raise BadInput(f"{where}: give a list of {form}.")
+    for number, entry in enumerate(listed or [], start=1):
+        try:
+            yield made(*entry)
+        except (TypeError, ValueError):
+            raise BadInput(f"{where}: entry {number}: give {form}.") from None
 
 
 def _expected_disposition(
     record_type: str, record_key: str, named: str, disposition: str, *keep_until: str | None
 ) -> ExpectedDisposition:
+    """An entry of `dispositions`; raises `ValueError` where a word or a day is none."""
+    if disposition not in DISPOSITIONS or len(keep_until) > 1:
+        raise ValueError
     end: date | str | None = ANY_END
     if keep_until:
         end = None if keep_until[0] is None else date.fromisoformat(keep_until[0])
@@ -239,4 +288,7 @@ def _expected_disposition(
 
 
 def _expected_item(record_type: str, record_key: str, action: str, *fields: list[str]) -> ExpectedItem:
+    """An entry of `manifests`; raises `ValueError` where the action is none."""
+    if action not in ACTIONS or len(fields) > 1 or not all(isinstance(each, list) for each in fields):
+        raise ValueError
     return ExpectedItem(record_type, record_key, action, tuple(fields[0]) if fields else None)

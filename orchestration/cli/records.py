@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from assets.errors import BadUsage, CheckFailed
+from assets.errors import BadInput, BadUsage, CheckFailed
 from orchestration.cli.completing import record_types
 from orchestration.cli.options import (
     JsonOption,
@@ -131,14 +131,19 @@ def scenario(
 ) -> None:
     """Run scenario files against the policy.
 
-    The same SQL on an in-memory warehouse; exit code 1 when one of them differs.
+    The same SQL on an in-memory warehouse; exit code 1 when one of them differs, 3 when one is no scenario.
     """
     rules = chosen_policy(site, policy)
     from assets.retention.scenarios import run
 
     outcomes: list[tuple[Path, ScenarioOutcome]] = []
+    refused: dict[Path, str] = {}
     for path in files:
-        outcome = run(path, rules)
+        try:
+            outcome = run(path, rules)
+        except BadInput as error:
+            refused[path] = error.message
+            continue
         outcomes.append((path, outcome))
         if not json:
             _tell_outcome(path, outcome)
@@ -149,8 +154,11 @@ def scenario(
             for path, each in outcomes
         ])  # fmt: skip
     failed = sum(not outcome.passed for _, outcome in outcomes)
+    differ = f"{failed} of {len(outcomes)} scenario files differ."
+    if refused:
+        raise BadInput("\n".join([*refused.values(), *([differ] if failed else [])]))
     if failed:
-        raise CheckFailed(f"{failed} of {len(outcomes)} scenario files differ.")
+        raise CheckFailed(differ)
 
 
 @contextmanager

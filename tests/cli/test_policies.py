@@ -276,6 +276,21 @@ def test_scenario_tells_ok_from_different(
     assert len(outcome["differences"]) == code
 
 
+def test_a_file_that_is_no_scenario_keeps_the_others_from_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = {"first": "expect: [", "right": SCENARIO % "erase", "wrong": SCENARIO % "retain", "last": "exports: 1"}
+    paths = [tmp_path / f"{name}.yaml" for name in texts]
+    for path, text in zip(paths, texts.values(), strict=True):
+        path.write_text(text, encoding="utf-8")
+    assert main(["scenario", *map(str, paths)]) == 3
+    said = capsys.readouterr()
+    assert [line.split()[0] for line in said.out.splitlines()] == ["ok", "DIFFERS"]
+    assert "first.yaml: not a YAML file" in said.err
+    assert "last.yaml: a scenario has a name" in said.err
+    assert said.err.endswith("1 of 2 scenario files differ.\n")
+
+
 def test_another_policy_decides_otherwise_without_any_python(site: Path, tmp_path: Path) -> None:
     path = tmp_path / "note.yaml"
     path.write_text(SCENARIO % "retain", encoding="utf-8")

@@ -150,10 +150,21 @@ def test_a_null_keep_until_is_not_the_same_as_none_given(tmp_path: Path) -> None
     assert unasked.keep_until == scenarios.ANY_END
 
 
+def expecting(what: str) -> str:
+    """A scenario of one day."""
+    return f"expect: [{{as_of: 2024-06-12, {what}}}]"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("expect: [", "not a YAML file in UTF-8"),
+        ("expect: [", "not a YAML file in UTF-8: line "),
+        ("name: x\nexpect:\n  - {as_of: 2024-06-12\n", "not a YAML file in UTF-8: line 4: "),
+        ("name: &x y\nexpect: []", "line 1: anchors and aliases are not taken"),
+        (
+            "exports:\n  crm/customers: []\n  crm/customers: []\nexpect: []",
+            "line 3: this name stands in the same place",
+        ),
         ("- 1\n- 2", "a scenario has a name, exports and a list under expect"),
         ("name: x", "a scenario has a name, exports and a list under expect"),
         ("expect: {as_of: 2024-06-12}", "a scenario has a name, exports and a list under expect"),
@@ -161,12 +172,20 @@ def test_a_null_keep_until_is_not_the_same_as_none_given(tmp_path: Path) -> None
         ("exports: {crm/customers: {customer_id: C1}}\nexpect: []", "exports: crm/customers must be a list of rows"),
         ("exports: {crm/customers: [C1]}\nexpect: []", "exports: crm/customers must be a list of rows"),
         ("expect: [{as_of: 2024-06-12}, {as_of: yesterday}]", "expect, step 2: give as_of: YYYY-MM-DD"),
+        ("expect: [{as_of: 2024-02-30}]", "expect, step 1: give as_of: YYYY-MM-DD, a day that there is"),
         ("expect: [{dispositions: []}]", "expect, step 1: give as_of: YYYY-MM-DD"),
         ("expect: [now]", "expect, step 1: give as_of: YYYY-MM-DD"),
-        ("expect: [{as_of: 2024-06-12, dispositions: [[order, O1]]}]", "expect, step 1: give as_of"),
-        ("expect: [{as_of: 2024-06-12, dispositions: [[order, O1, buyer_name, retain, soon]]}]", "expect, step 1"),
-        ("expect: [{as_of: 2024-06-12, manifests: [orders]}]", "expect, step 1: give as_of"),
-        ("expect: [{as_of: 2024-06-12, manifests: {orders: [[order]]}}]", "expect, step 1: give as_of"),
+        (expecting("dispositions: [[order, O1]]"), "expect, step 1: dispositions: entry 1: give [record, key, field, "),
+        (expecting("dispositions: now"), "expect, step 1: dispositions: give a list of [record, key, field, "),
+        (expecting("dispositions: [[order, O1, buyer_name, retain, soon]]"), "entry 1: give [record, key, field, "),
+        (
+            expecting("dispositions: [[order, O1, buyer_name, retain], [order, O1, buyer_name, kept]]"),
+            "dispositions: entry 2: give [record, key, field, erase | not_personal | restrict | retain | review ",
+        ),
+        (expecting("manifests: [orders]"), "expect, step 1: manifests maps a system to its items"),
+        (expecting("manifests: {orders: [[order]]}"), "manifests: orders: entry 1: give [record, key, "),
+        (expecting("manifests: {orders: [[order, O1, remove]]}"), "erase | lift | notify | redact | restrict "),
+        (expecting("manifests: {orders: [[order, O1, redact, buyer_name]]}"), "entry 1: give [record, key, "),
     ],
 )
 def test_a_file_that_is_no_scenario_is_refused_with_the_place(text: str, said: str, tmp_path: Path) -> None:
@@ -175,6 +194,32 @@ def test_a_file_that_is_no_scenario_is_refused_with_the_place(text: str, said: s
         scenarios.read(path)
     assert str(path) in refused.value.message
     assert said in refused.value.message
+
+
+def test_a_table_with_nothing_under_it_has_no_rows(tmp_path: Path) -> None:
+    assert scenarios.read(written(tmp_path, "exports:\n  crm/customers:\nexpect: []")).exports == {"crm/customers": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("exports: {crm/customer: []}\nexpect: []", "exports: there is no table crm/customer"),
+        (expecting("manifests: {order: []}"), "2024-06-12: manifests: no system is called order: one of crm, "),
+    ],
+)
+def test_what_the_policy_does_not_know_is_told_with_the_file(
+    text: str, said: str, tmp_path: Path, policy: Policy
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(BadInput) as refused:
+        scenarios.run(path, policy)
+    assert str(path) in refused.value.message
+    assert said in refused.value.message
+
+
+@pytest.mark.parametrize("system", ["warehouse", "partner:P1", "mailing"])
+def test_nothing_may_be_expected_of_every_system(system: str, tmp_path: Path, policy: Policy) -> None:
+    assert scenarios.run(written(tmp_path, expecting(f"manifests: {{'{system}': []}}")), policy).passed
 
 
 def test_no_evaluation_reads_what_was_sealed(policy: Policy) -> None:
