@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 
 from assets.manifests import documents, folders, ledger, sealing
 from assets.manifests.folders import SealingFailed, folder_name
-from assets.manifests.sealing import seal
+from assets.manifests.sealing import seal, take_out_of
 from assets.manifests.verifying import verify
-from assets.warehouse import Warehouse
+from assets.warehouse import TooLittleMemory, Warehouse
 from tests.manifests.company import DAY, ISSUED_AT, POLICY, VALUES, Company, Office, full
 
 C1, C2, E1 = ("customer", "C1"), ("customer", "C2"), ("web_event", "E1")
@@ -463,3 +463,45 @@ def test_a_folder_of_the_outbox_on_another_disk_is_told_as_that(
     monkeypatch.setattr(os, "rename", refused)
     with pytest.raises(SealingFailed, match="Mount outbox/ as a whole"):
         folders.put_in_place(tmp_path / ".sealing", tmp_path / "crm" / "M1")
+
+
+@pytest.mark.parametrize("theirs", [0, 1, 5, 9, 10])
+def test_what_was_told_goes_from_the_news_and_nothing_else_does(theirs: int, tmp_path: Path) -> None:
+    """Where most goes, what stays is written anew; where little goes, it is deleted: the same is left."""
+    with Warehouse.open(tmp_path / "w.duckdb", key="5a" * 32) as warehouse:
+        warehouse.run("create schema manifest")
+        warehouse.run(
+            "create table manifest.proposed as select case when n < $theirs then 'crm' when n < 9 then 'orders' end "
+            "as system, cast(n as hugeint) as named, cast('a' as enum('a', 'b')) as action from range(10) as rows (n)",
+            {"theirs": theirs},
+        )
+        described = warehouse.rows("describe manifest.proposed")
+        left = warehouse.rows("select * from manifest.proposed where system is distinct from 'crm' order by all")
+        with warehouse.transaction():
+            take_out_of(warehouse, "manifest.proposed", "system", "crm")
+        assert warehouse.rows("select * from manifest.proposed order by all") == left
+        assert len(left) == 10 - theirs
+        assert warehouse.rows("describe manifest.proposed") == described
+
+
+def test_most_of_the_news_goes_in_little_memory(tmp_path: Path) -> None:
+    """The engine remembers what is deleted until the transaction ends: of so many rows more than it may take."""
+
+    @contextmanager
+    def opened(memory_limit: str | None) -> Iterator[Warehouse]:
+        path, spill = tmp_path / "w.duckdb", tmp_path / "spill"
+        with Warehouse.open(path, key="5a" * 32, memory_limit=memory_limit, threads=1, temporary=spill) as warehouse:
+            yield warehouse
+
+    with opened(None) as warehouse:
+        warehouse.run("create schema manifest")
+        warehouse.run(
+            "create table manifest.proposed as select case when n % 4 = 0 then 'crm' else 'orders' end as system, n "
+            "from range(4_000_000) as rows (n)"
+        )
+    with opened("24MB") as warehouse, pytest.raises(TooLittleMemory), warehouse.transaction():
+        warehouse.run("delete from manifest.proposed where system = 'orders'")
+    with opened("24MB") as warehouse:
+        with warehouse.transaction():
+            take_out_of(warehouse, "manifest.proposed", "system", "orders")
+        assert warehouse.rows("select system, count(*) from manifest.proposed group by all") == [("crm", 1_000_000)]
