@@ -33,22 +33,34 @@ def drop_undeclared(warehouse: Warehouse, contracts: Contracts) -> Undeclared:
         RewriteFailed: a table did not hold what was to stay. The caller's transaction is to be taken back.
     """
     fields = records = 0
+    stored = _stored_columns(warehouse)
     for contract in contracts.values():
-        names = undeclared_columns(warehouse, contract)
-        if names:
+        if names := _undeclared(stored.get(contract.raw_table, []), contract):
             held, rows = _held(warehouse, contract, names)
             fields, records = fields + held, records + rows
             _drop(warehouse, contract, names)
     return Undeclared(fields, records)
 
 
-def undeclared_columns(warehouse: Warehouse, contract: Contract) -> list[str]:
-    """The columns of a raw table that its contract does not declare, in their order.
+def _stored_columns(warehouse: Warehouse) -> dict[str, list[str]]:
+    """The columns of every raw table, in their order: the catalog is asked once."""
+    found: dict[str, list[str]] = {}
+    for table, column in warehouse.rows(
+        "select table_name, column_name from duckdb_columns() where database_name = ? and schema_name = 'raw' "
+        "order by table_name, column_index",
+        [warehouse.catalog],
+    ):
+        found.setdefault(table, []).append(column)
+    return found
+
+
+def _undeclared(stored: Sequence[str], contract: Contract) -> list[str]:
+    """Of the columns of a raw table those that its contract does not declare.
 
     Not the key of the record that another one was merged into: it says where what was ordered is to be looked for.
     """
     declared = raw_columns(contract)
-    return [name for name in warehouse.columns("raw", contract.raw_table) if name not in declared and name != SUCCESSOR]
+    return [name for name in stored if name not in declared and name != SUCCESSOR]
 
 
 def _held(warehouse: Warehouse, contract: Contract, names: Sequence[str]) -> tuple[int, int]:
@@ -74,7 +86,7 @@ def _drop(warehouse: Warehouse, contract: Contract, names: Sequence[str]) -> Non
     for name in (*names, "row_digest"):
         warehouse.run(f"alter table {table} drop column if exists {identifier(name)}")
     warehouse.run(f"alter table {table} add column row_digest ubigint")
-    if warehouse.rows(told) != before or undeclared_columns(warehouse, contract):
+    if warehouse.rows(told) != before or _undeclared(_stored_columns(warehouse)[contract.raw_table], contract):
         raise RewriteFailed(
             f"Table {table} would not hold what was to stay: nothing was changed. Look for a failing disk; "
             "`gallring restore` brings back the last backup."

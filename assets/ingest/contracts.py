@@ -28,6 +28,17 @@ CATEGORIES = frozenset(
 DELETED = "_deleted"
 #: An extra column in which an export names, by its key, the record that another one was merged into.
 SUCCESSOR = "merged_into"
+
+#: A raw row's own surroundings. `in_delivery` is the delivery that last said something about the row; it is not called
+#: `delivery_id` because deliveries of goods have a column of that name. `withheld` names the fields that the source
+#: still delivers and that are kept out because a sealed manifest ordered them erased; in the office's
+#: registers, what named somebody in an entry that was closed long ago. `changed_in` is the delivery that last changed a
+#: value of the row; the same row delivered again leaves it as it is. `row_digest` recognises that row without looking
+#: at its values; it is null where the row must be looked at again.
+SURROUNDINGS = (
+    ("row_id", "bigint"), ("in_source", "boolean"), ("in_delivery", "varchar"), ("withheld", "varchar[]"),
+    ("changed_in", "varchar"), ("row_digest", "ubigint"),
+)  # fmt: skip
 FRESHNESS_DAYS = 3
 SHRINK_TOLERANCE = 0.2
 

@@ -28,6 +28,7 @@ from assets.ingest.contracts import (
     FRESHNESS_DAYS,
     SHRINK_TOLERANCE,
     SUCCESSOR,
+    SURROUNDINGS,
     Column,
     ColumnType,
     Contract,
@@ -316,8 +317,9 @@ def _model_column(model: Contract | None, name: str) -> Column | None:
 
 def _extra_columns(path: Path, extra: Mapping[str, Column]) -> list[Column]:
     for name, column in extra.items():
-        reserved = name in ("row_id", "in_source", "in_delivery") or name.endswith("_key") or name.startswith("known_")
-        if reserved or not name.isidentifier() or name != name.lower() or name.startswith("_"):
+        if name in dict(SURROUNDINGS) or name.endswith("_key") or name.startswith("known_"):
+            raise BadInput(f"{path}: an extra column cannot be called {name}: a table has one of that name already.")
+        if not name.isidentifier() or name != name.lower() or name.startswith("_"):
             raise BadInput(f"{path}: an extra column cannot be called {name}. Use small letters, digits and _.")
         if column.category is None and name != SUCCESSOR:
             raise BadInput(f"{path}: {name} is no canonical column: give it a dataCategory, or leave it out.")

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from assets.errors import BadInput, CheckFailed
 from assets.ingest import readings
-from assets.ingest.contracts import ColumnType, Contract, Contracts
+from assets.ingest.contracts import SURROUNDINGS, ColumnType, Contract, Contracts
 from assets.manifests import told
 from assets.rights import registers
 from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier
@@ -15,17 +15,6 @@ from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier
 SQL_TYPES: dict[ColumnType, str] = {
     "text": "varchar", "date": "date", "instant": "date", "decimal": "decimal(18, 4)", "boolean": "boolean",
 }  # fmt: skip
-
-#: A raw row's own surroundings. `in_delivery` is the delivery that last said something about the row; it is not called
-#: `delivery_id` because deliveries of goods have a column of that name. `withheld` names the fields that the source
-#: still delivers and that are kept out because a sealed manifest ordered them erased; in the office's
-#: registers, what named somebody in an entry that was closed long ago. `changed_in` is the delivery that last changed a
-#: value of the row; the same row delivered again leaves it as it is. `row_digest` recognises that row without looking
-#: at its values; it is null where the row must be looked at again.
-_SURROUNDINGS = (
-    ("row_id", "bigint"), ("in_source", "boolean"), ("in_delivery", "varchar"), ("withheld", "varchar[]"),
-    ("changed_in", "varchar"), ("row_digest", "ubigint"),
-)  # fmt: skip
 
 _TABLES = {
     "intake.deliveries": "sequence bigint, source varchar, delivery_id varchar, mode varchar, extracted_at timestamp, "
@@ -59,7 +48,7 @@ class HasContracts(Protocol):
 def raw_columns(contract: Contract) -> dict[str, str]:
     """The columns of a raw table and their SQL types: the contract's, the surroundings, keys, what is remembered."""
     columns = {column.name: SQL_TYPES[column.type] for column in contract.columns}
-    columns.update(_SURROUNDINGS)
+    columns.update(SURROUNDINGS)
     columns.update({f"{column.name}_key": "uuid" for column in contract.columns if column.pseudonymised})
     columns.update({f"known_{column.name}": SQL_TYPES[column.type] for column in contract.columns if column.remembered})
     return columns

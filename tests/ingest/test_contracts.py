@@ -119,6 +119,16 @@ def test_a_contract_that_cannot_be_right_is_refused_by_name(
         load_contracts(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "name", ["row_id", "in_source", "in_delivery", "withheld", "changed_in", "row_digest", "email_key", "known_email"]
+)
+def test_an_own_column_takes_no_name_that_a_table_has_already(tmp_path: Path, name: str) -> None:
+    text = GOOD.replace("      - name: customer_id", f"      - name: {name}", 1)
+    (tmp_path / "crm_contacts.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(BadInput, match=f"cannot be called {name}: a table has one of that name already"):
+        load_contracts(tmp_path)
+
+
 def test_a_required_column_must_come_from_somewhere(tmp_path: Path) -> None:
     text = GOOD.replace("      - name: contact_id\n", "      - name: job_title\n").replace("job_title", "x", 0)
     start = text.index("      - name: job_title")
