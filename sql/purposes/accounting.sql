@@ -1,6 +1,6 @@
 -- Accounting (Art 6(1)(c); BFL 7 kap. 2 §): through 31 December of the seventh year after the calendar year in which
--- the fiscal year of the chain's latest voucher ended. Grain: a record.
--- An order's lines stand behind its credit notes as behind its invoices, and wait for the latest of all their ends.
+-- the
+-- fiscal year of the chain's latest voucher ended. Grain: a record.
 -- A chain is an invoice with its credit notes and payments; a day outside every fiscal year counts by its calendar
 -- year. A year that is no longer registered speaks for the days of which no registered year does.
 -- Closed words: record_type, clock.
@@ -73,7 +73,7 @@ order_clocks as (
     from core.invoices as invoice
     inner join clocks as clock
         on invoice.chain_id = clock.chain_id
-    where invoice.order_id is not null
+    where not invoice.is_credit_note and invoice.order_id is not null
     group by invoice.order_id
 ),
 

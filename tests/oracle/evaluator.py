@@ -877,10 +877,10 @@ def accounting(company: Company, ledger: Ledger) -> None:
         _account(ledger, ("invoice", key, "identity address transaction"), end)
         for payment in company.children("payment", "invoice_id", key):
             _account(ledger, ("payment", str(payment["payment_id"]), "*"), end)
-        # an order line takes the latest end of its order's invoices, and of its credit notes, which are invoice rows
-        for line in company.children("order_line", "order_id", invoice.get("order_id")):
-            if company.order_of(line):
-                _account(ledger, ("order_line", str(line["order_line_id"]), "transaction"), end)
+        if invoice.get("kind") == "invoice":  # an order line takes the latest end of its order's invoices
+            for line in company.children("order_line", "order_id", invoice.get("order_id")):
+                if company.order_of(line):
+                    _account(ledger, ("order_line", str(line["order_line_id"]), "transaction"), end)
     for key, payment in company.rows["payment"].items():
         if company.orphan(("payment", key)):  # a payment without its invoice is a chain of its own
             paid = company.happened(payment, "paid_at")
