@@ -22,6 +22,7 @@ from sqlglot.optimizer.scope import traverse_scope
 from assets.errors import BadInput
 from assets.ingest.contracts import Column, Contract
 from assets.ingest.declarations import canonical
+from assets.ingest.tables import raw_columns
 from assets.models import Model, Models
 from assets.policy import HOLD, SHARED_CLOCKS, Policy, is_copy
 from assets.yaml_files import read_yaml
@@ -57,7 +58,7 @@ def check(policy: Policy) -> list[Finding]:
     """Everything that is to be said about a policy, errors first."""
     checks = (
         _uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds, _words, _holds, _record,
-        _published_words, _strays, _forgotten,
+        _published_words, _strays, _forgotten, _undeclared,
     )  # fmt: skip
     return sorted(finding for one in checks for finding in one(policy))
 
@@ -343,6 +344,22 @@ def _forgotten(policy: Policy) -> Iterator[Finding]:
                 yield Finding("warning", "column_forgotten", _told_of_forgotten(name, contract, column))
 
 
+def _undeclared(policy: Policy) -> Iterator[Finding]:
+    """A column that has left its contract stands in its table for as long as a purpose names it there, and ages."""
+    contracts = {contract.raw_table: contract for contract in policy.contracts.values()}
+    for name in _own_purposes(policy):
+        path = policy.purpose_path(name)
+        for table, read in sorted(_raw_columns_read(path, only_named=True)) if path else ():
+            if table in contracts and read not in raw_columns(contracts[table]):
+                yield Finding(
+                    "warning",
+                    "column_undeclared",
+                    f"{name}.sql reads raw.{table}.{read}, which no contract declares: what stands there stays as long "
+                    "as it is read, gets no news, and no order reaches it. Put the column back into its contract, or "
+                    "take it out of the SQL.",
+                )
+
+
 def _told_of_forgotten(name: str, contract: Contract, column: Column) -> str:
     ours = all(column.name != each.name for each in canonical()[contract.source, contract.table].columns)
     instead = f"read known_{column.name} instead, or " if column.remembered else (
@@ -355,8 +372,11 @@ def _told_of_forgotten(name: str, contract: Contract, column: Column) -> str:
     )
 
 
-def _raw_columns_read(path: Path) -> set[tuple[str, str]]:
-    """The columns of `raw.*` that a SELECT names, as table and column; one without its table counts for each there."""
+def _raw_columns_read(path: Path, *, only_named: bool = False) -> set[tuple[str, str]]:
+    """The columns of `raw.*` that a SELECT names, as table and column; one without its table counts for each there.
+
+    `only_named`: it counts for none.
+    """
     try:
         scopes = traverse_scope(sqlglot.parse_one(Model("purposes", path).statement, dialect="duckdb"))
     except (SqlglotError, RecursionError):
@@ -366,8 +386,10 @@ def _raw_columns_read(path: Path) -> set[tuple[str, str]]:
         tables = {alias: source.name for alias, source in scope.sources.items()
                   if isinstance(source, exp.Table) and source.db == "raw"}  # fmt: skip
         for column in scope.columns:
-            of = [tables[column.table]] if column.table in tables else [] if column.table else tables.values()
-            read |= {(table, column.name) for table in of}
+            if column.table in tables:
+                read.add((tables[column.table], column.name))
+            elif not column.table and not only_named:
+                read |= {(table, column.name) for table in tables.values()}
     return read
 
 

@@ -19,11 +19,10 @@ from assets.delivery import settling
 from assets.erasure import registers
 from assets.erasure.periods import last_day
 from assets.erasure.taking_out import Change, lingering, take_out
-from assets.erasure.undeclared import drop_undeclared
+from assets.erasure.undeclared import HasPurposes, drop_undeclared
 from assets.ingest.contracts import Contract, Contracts
 from assets.ingest.projecting import LARGEST_DIGEST, LOCAL_ZONE
 from assets.ingest.recognising import mark_when_ordered
-from assets.ingest.tables import HasContracts
 from assets.manifests import changes, gate, told
 from assets.purpose_register import months_and_days
 from assets.vocabulary import RECORD_TYPES, TOLD_STATES, enum_of
@@ -119,7 +118,7 @@ def prepare(warehouse: Warehouse) -> None:
 
 def erase_own_copies(
     warehouse: Warehouse,
-    policy: HasContracts,
+    policy: HasPurposes,
     *,
     as_of: date,
     quarantine: str = "P30D",
@@ -134,7 +133,7 @@ def erase_own_copies(
 
     Args:
         warehouse: with `intake.*`, `raw.*` and the sealed state.
-        policy: whose contracts say which fields are personal.
+        policy: whose contracts say which fields are personal, and whose purposes what is read of a company's own.
         as_of: the day.
         quarantine: how long quarantined rows are kept after their extract.
         residue: after how long the file is rewritten though nothing was ordered, because deliveries have replaced
@@ -148,7 +147,7 @@ def erase_own_copies(
     """
     prepare(warehouse)
     kept = _Kept(as_of, quarantine, residue, closed, erased_bytes)
-    undeclared = _without_undeclared(warehouse, policy.contracts, kept)
+    undeclared = _without_undeclared(warehouse, policy, kept)
     entries = registers.find_due(warehouse, policy.contracts, as_of, closed)
     largest = _largest(warehouse)
     with nullcontext() if largest >= _WORTH_SHARING else warehouse.one_thread():
@@ -170,7 +169,7 @@ def erase_own_copies(
     )
 
 
-def _without_undeclared(warehouse: Warehouse, contracts: Contracts, kept: _Kept) -> Erasure:
+def _without_undeclared(warehouse: Warehouse, policy: HasPurposes, kept: _Kept) -> Erasure:
     """Take what no contract declares any more out of the tables, and remember until when the file may hold its bytes.
 
     The file is then written anew as for whatever left its tables before: the same night where it may not wait. Cut off
@@ -180,7 +179,7 @@ def _without_undeclared(warehouse: Warehouse, contracts: Contracts, kept: _Kept)
         RewriteFailed: a table did not hold what was to stay; all is as it was.
     """
     with warehouse.transaction():
-        found = drop_undeclared(warehouse, contracts)
+        found = drop_undeclared(warehouse, policy)
         due = _Due({}, (), ("undeclared",) if found.fields else (), found.fields, found.records, 0)
         if due.reasons:
             until = last_day(kept.as_of, kept.erased_bytes)

@@ -2,18 +2,32 @@
 
 What has no purpose is not kept: such a column leaves its table, with its keyed hash and what was remembered of it. Its
 rows are looked at anew when they are delivered again, so that a contract that is put back gets its values by the next
-full delivery. The columns of the canonical model always stand in a contract, also in that of a table which a company
-delivers no more. Decides nothing about records, and writes no file: `assets.erasure.erasing` does.
+full delivery. A column that a purpose of the policy still reads stays, with all of that: without its values a purpose
+could let go of what it keeps, and what is remembered of erased records never comes again (rules.md, *Dates* 6). The
+columns of the canonical model always stand in a contract, also in that of a table which a company delivers no more.
+Decides nothing about records, and writes no file: `assets.erasure.erasing` does.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from assets.ingest.contracts import SUCCESSOR, Contract, Contracts
-from assets.ingest.tables import raw_columns
+from assets.ingest.contracts import SUCCESSOR, Contract
+from assets.ingest.tables import HasContracts, raw_columns
+from assets.models import Model
 from assets.warehouse import RewriteFailed, Warehouse, identifier
+
+
+class HasPurposes(HasContracts, Protocol):
+    """A policy, as far as it says what is declared and what is read."""
+
+    @property
+    def purpose_models(self) -> tuple[Model, ...]:
+        """The SQL of each purpose."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -24,8 +38,8 @@ class Undeclared:
     records: int = 0
 
 
-def drop_undeclared(warehouse: Warehouse, contracts: Contracts) -> Undeclared:
-    """Take from every raw table the columns that its contract does not declare, and prove that nothing else went.
+def drop_undeclared(warehouse: Warehouse, policy: HasPurposes) -> Undeclared:
+    """Take from every raw table the columns that nothing declares or reads, and prove that nothing else went.
 
     Runs inside the caller's transaction.
 
@@ -34,8 +48,8 @@ def drop_undeclared(warehouse: Warehouse, contracts: Contracts) -> Undeclared:
     """
     fields = records = 0
     stored = _stored_columns(warehouse)
-    for contract in contracts.values():
-        if names := _undeclared(stored.get(contract.raw_table, []), contract):
+    for contract in policy.contracts.values():
+        if names := _undeclared(stored.get(contract.raw_table, []), contract, policy):
             held, rows = _held(warehouse, contract, names)
             fields, records = fields + held, records + rows
             _drop(warehouse, contract, names)
@@ -54,13 +68,26 @@ def _stored_columns(warehouse: Warehouse) -> dict[str, list[str]]:
     return found
 
 
-def _undeclared(stored: Sequence[str], contract: Contract) -> list[str]:
-    """Of the columns of a raw table those that its contract does not declare.
+def _undeclared(stored: Sequence[str], contract: Contract, policy: HasPurposes) -> list[str]:
+    """Of the columns of a raw table those that its contract does not declare and no purpose reads.
 
     Not the key of the record that another one was merged into: it says where what was ordered is to be looked for.
     """
     declared = raw_columns(contract)
-    return [name for name in stored if name not in declared and name != SUCCESSOR]
+    names = [name for name in stored if name not in declared and name != SUCCESSOR]
+    return [name for name in names if not _is_read(contract, _own_name(name), policy)]
+
+
+def _own_name(name: str) -> str:
+    """The column that a keyed hash or a remembered value belongs to: what is read of one keeps them all."""
+    return name.removeprefix("known_").removesuffix("_key")
+
+
+def _is_read(contract: Contract, name: str, policy: HasPurposes) -> bool:
+    """Whether a purpose reads the table and may read the column; to take one for read keeps it."""
+    named = re.compile(rf"\b(?:known_)?{re.escape(name)}(?:_key)?\b|\*")
+    table = f"raw.{contract.raw_table}"
+    return any(table in model.references and named.search(model.statement) for model in policy.purpose_models)
 
 
 def _held(warehouse: Warehouse, contract: Contract, names: Sequence[str]) -> tuple[int, int]:
@@ -86,7 +113,7 @@ def _drop(warehouse: Warehouse, contract: Contract, names: Sequence[str]) -> Non
     for name in (*names, "row_digest"):
         warehouse.run(f"alter table {table} drop column if exists {identifier(name)}")
     warehouse.run(f"alter table {table} add column row_digest ubigint")
-    if warehouse.rows(told) != before or _undeclared(_stored_columns(warehouse)[contract.raw_table], contract):
+    if warehouse.rows(told) != before or {*names} & {*_stored_columns(warehouse)[contract.raw_table]}:
         raise RewriteFailed(
             f"Table {table} would not hold what was to stay: nothing was changed. Look for a failing disk; "
             "`gallring restore` brings back the last backup."

@@ -222,6 +222,17 @@ def test_a_purpose_that_reads_what_an_erasure_empties_is_told(
     assert told is None or told in out
 
 
+@pytest.mark.parametrize(("read", "told"), [("s.tier", True), ("s.known_tier", True), ("s.list", False)])
+def test_a_purpose_that_reads_what_no_contract_declares_is_told(
+    read: str, told: bool, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site / "policy" / "purposes" / "web_security.sql").write_text(BY_TIER.format(read))
+    capsys.readouterr()
+    main(["policy", "check", "--policy", "site/policy"])
+    said = f"column_undeclared: web_security.sql reads raw.mailing_subscribers.{read.removeprefix('s.')}, which no"
+    assert (said in capsys.readouterr().out) is told
+
+
 def test_a_register_without_contacts_recipients_and_measures_is_a_finding(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

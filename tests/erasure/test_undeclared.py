@@ -123,6 +123,37 @@ def test_a_contract_that_is_put_back_gets_its_values_by_the_next_full_delivery(h
     assert nicknames(house) == [None, NAMED, None]
 
 
+READING = """
+select
+    'customer' as record_type, own.row_id, 'care' as clock, cast(null as date) as starts_on,
+    cast('9999-12-31' as date) as ends_on, cast(null as varchar) as ended_by, cast(null as varchar) as missing
+from raw.crm_customers as own
+where own.%s = 'ABC'
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "stays"), [("known_badge", {"badge", "known_badge"}), ("badge", {"badge", "known_badge"}),
+                        ("nickname", {"nickname"}), ("name", set())],
+)  # fmt: skip
+def test_what_a_purpose_still_reads_stays(house: House, declared: Declared, read: str, stays: set[str]) -> None:
+    """Of an erased record nothing is delivered again: what a purpose keeps by it would fall for good."""
+    policy = declared()
+    purposes = policy.register_path.parent / "purposes"
+    purposes.mkdir()
+    (purposes / "customer_care.sql").write_text(READING % read, encoding="utf-8")
+    policy = Policy.load(policy.register_path.parent)
+    before = {name: house.warehouse.rows(f"select {name} from raw.crm_customers order by row_id") for name in stays}
+    house.policy = policy
+    house.erase(DAY)
+    assert columns(house) & {"nickname", "badge", "known_badge"} == stays
+    for name, values in before.items():
+        assert house.warehouse.rows(f"select {name} from raw.crm_customers order by row_id") == values
+    house.policy = POLICY
+    house.erase(DAY)
+    assert not columns(house) & {"nickname", "badge", "known_badge"}, "once nothing reads it, it goes"
+
+
 def test_a_column_that_is_renamed_is_another(house: House, declared: Declared) -> None:
     """What was ordered about the first name stands, and stays out of the table; the second is decided about anew."""
     renamed = declared(alias="")
