@@ -8,7 +8,8 @@ recorded as a step of its item; whether it is true `settling` decides from the n
   not yet recorded as delivered, or whose last line is still being written, is read again the next time; lines that
   were taken before are then repeated lines, and change nothing.
 - In the site's folder a file from which text was dropped is written anew without it: refusal texts hold names.
-- The steps themselves are `states`': an answer that does not lead on from where its item stands is a backward step.
+- The steps themselves are `states`': an answer that does not lead on from where its item stands is a backward step,
+  or, where it says what was said before, a repetition: it changes nothing, and its instant does not count.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ class FileReport:
     Attributes:
         file: the file's name where it is a manifest's id, else the beginning of its digest.
         recorded: answers that moved their item on.
-        repeated: answers that were given before, or say no more than an export has shown already: it may be read first.
+        repeated: answers that were given before, at whatever instant, or say no more than an export has shown already:
+            it may be read first.
         backward: answers that do not lead on from where their item stands.
         unknown: answers to items that this system was never given.
         early: answers to items not recorded as delivered yet; the file is read again.
@@ -416,14 +418,21 @@ class _Reading:
             recorded = record_selected(
                 warehouse, _EVENTS, {"on_day": self.now.astimezone(self.zone).date()}
             )  # fmt: skip
+            repeated = self._said_again(turn) if recorded < standing else 0
             counts["recorded"] += recorded
-            counts["backward"] += standing - recorded
+            counts["repeated"] += repeated
+            counts["backward"] += standing - recorded - repeated
         counts["backward"] += int(
             warehouse.value("select count(*) from answers where turn > $most", {"most": MOST_ANSWERS})
         )
         for table in ("arriving", "answers", "taken"):
             warehouse.run(f"drop table if exists {table}")
         return counts
+
+    def _said_again(self, turn: int) -> int:
+        """How many of a turn's answers that were not taken say where their item stands already."""
+        ask_of_items(self.warehouse, "select item_id from answers where turn = $turn", {"turn": turn})
+        return int(self.warehouse.value(_SAID_AGAIN.format(standing=among_items()), {"turn": turn}))
 
     def _note_file(self, system: str, digest: str, answers: Answers, recorded: int) -> None:
         columns = ["system", "sha256", "taken_at", "lines", "recorded", "malformed", "texts"]
@@ -466,6 +475,24 @@ select judged.*,
         partition by manifest_id, item_id, verdict order by "at", line
     ) end as turn
 from judged
+"""
+
+#: Of one turn, how many answers say again where their item stands, at another instant. The first one's stands: a later
+#: `done` would excuse what an export has shown to be there since. What is kept for a reason is said again only with the
+#: same one; what is withheld anew is a step of its own.
+_SAID_AGAIN = """
+select count(*)
+from answers
+inner join ({standing}) as states
+    on states.manifest_id = answers.manifest_id and states.item_id = answers.item_id and states.state = answers.status
+left join taken on taken.manifest_id = answers.manifest_id and taken.item_id = answers.item_id
+where answers.turn = $turn and taken.item_id is null and (
+    answers.status in ('accepted', 'queued', 'done', 'already_absent')
+    or (
+        answers.status in ('partly_retained', 'refused') and answers.until is not distinct from states.until
+        and coalesce(answers.detail, states.reason) is not distinct from states.reason
+    )
+)
 """
 
 #: Of one turn, the answers that lead on from where their item stands.

@@ -148,6 +148,68 @@ def test_backward_steps_are_told_and_change_nothing(told: Sealed) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "first", "again", "repeated"),
+    [
+        ("accepted", {}, {}, True),
+        ("queued", {}, {}, True),
+        ("done", {}, {}, True),
+        ("done", {}, {"detail": "already_erased"}, True),
+        ("already_absent", {}, {}, True),
+        ("refused", {"detail": "business_open"}, {"detail": "business_open"}, True),
+        ("refused", {"detail": "business_open"}, {}, True),
+        ("refused", {"detail": "business_open"}, {"detail": "legal_hold"}, False),
+        ("partly_retained", {}, {"detail": "bookkeeping"}, False),
+    ],
+)
+def test_what_is_said_again_at_another_instant_is_a_repetition(
+    told: Sealed, status: str, first: dict[str, str], again: dict[str, str], repeated: bool
+) -> None:
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    post(told, answer(manifest, one, status, **first))
+    assert only(read(told)).recorded == 1
+    post(told, answer(manifest, one, status, **{"at": "2025-02-04T10:00:00Z", **again}), "b.jsonl")
+    report = only(read(told))
+    assert (report.repeated, report.backward) == (int(repeated), int(not repeated))
+    assert told.states(manifest)[0] == status
+    assert len(stored(told)) == 1
+    assert told.warehouse.value("select count(*) from manifest.unread_receipts") == int(not repeated)
+
+
+def test_of_two_in_one_file_the_earlier_is_taken_and_the_other_repeats_it(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    post(told, answer(manifest, one) + answer(manifest, one, at="2025-02-02T10:00:00Z"))
+    report = only(read(told))
+    assert (report.recorded, report.repeated, report.backward) == (1, 1, 0)
+    assert [row[2] for row in stored(told)] == [datetime(2025, 2, 2, 10)]
+
+
+def test_a_later_done_does_not_take_the_place_of_the_first(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    post(told, answer(manifest, one))
+    read(told)
+    post(told, answer(manifest, one, at="2025-03-03T10:00:00Z"), "b.jsonl")
+    read(told)
+    found = told.warehouse.rows("select happened_at from manifest.item_states where item_id = ?", [one])
+    assert found == [(datetime(2025, 2, 3, 10),)]
+
+
+def test_done_after_an_export_has_shown_otherwise_is_no_repetition(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    post(told, answer(manifest, one))
+    read(told)
+    contradicted = Event(manifest, "discrepancy", TODAY, "verify", item_id=one, reason="still_there")
+    assert record(told.warehouse, [contradicted]) == []
+    post(told, answer(manifest, one, at="2025-02-05T10:00:00Z"), "b.jsonl")
+    report = only(read(told))
+    assert (report.recorded, report.repeated, report.backward) == (1, 0, 0)
+    assert told.states(manifest)[0] == "done"
+
+
+@pytest.mark.parametrize(
     ("status", "backward"),
     [("accepted", 0), ("queued", 0), ("done", 0), ("already_absent", 0), ("refused", 1), ("partly_retained", 1),
      ("withheld", 1)],
