@@ -105,6 +105,16 @@ def test_a_withheld_item_is_told_anew_on_its_day_and_not_before(company: Company
     assert fall_due(company.warehouse, until) == 0
 
 
+@pytest.mark.parametrize("state", ["withheld", "refused", "partly_retained"])
+def test_a_day_that_never_comes_silences_no_order(company: Company, state: str) -> None:
+    answer(company, "C0", state, until=date(9999, 12, 31))
+    a_year_on = date(DAY.year + 1, DAY.month, DAY.day)
+    company.evaluate(a_year_on, OUTCOME)
+    assert fall_due(company.warehouse, a_year_on - timedelta(days=1)) == 0
+    assert fall_due(company.warehouse, a_year_on) == 1
+    assert ("C0", "erase") in {(key, action) for _, _, key, action, _ in company.night(a_year_on, OUTCOME)}
+
+
 def test_an_order_that_fell_due_stands_until_it_is_told_anew(company: Company) -> None:
     """Its source may be blocked that night, or the run be killed: nothing is sealed, and its system has the order."""
     until = date(2025, 8, 1)
