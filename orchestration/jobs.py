@@ -93,11 +93,20 @@ def cycle_config(settings: CycleConfig) -> dict[str, Any]:
 
 
 class DecisionConfig(Config):
-    """A person's decision about a manifest."""
+    """A person's decision about a manifest, or about several alike."""
 
     manifest_id: str = Field(description="The manifest's id, or how it begins.")
+    further: list[str] = Field(
+        default=[],
+        description="Further manifests that the same person decides on for the same reason, each logged by itself. All "
+        "are looked at before the first is written.",
+    )
     by: str = Field(description="Who decides. Not who launched the run that sealed it.")
     reason: str = Field(description="Why.")
+
+    def named(self) -> list[str]:
+        """Every manifest that is decided on, as it was named."""
+        return [each.strip() for each in (self.manifest_id, *self.further)]
 
 
 @config_mapping
@@ -112,30 +121,34 @@ def cancellation_config(settings: DecisionConfig) -> dict[str, Any]:
     return {"ops": {"cancellation_by_a_person": {"config": settings.model_dump()}}}
 
 
-@op(pool=POOL, description="Approves a manifest for delivery, in a person's name.")
+def _decided(full_ids: list[str]) -> dict[str, Any]:
+    return {"manifest_id": full_ids[0], **({"further": full_ids[1:]} if len(full_ids) > 1 else {})}
+
+
+@op(pool=POOL, description="Approves manifests for delivery, in a person's name.")
 def approval_of_a_person(
     context: OpExecutionContext, config: DecisionConfig, warehouse: ResourceParam[Warehouse],
     as_of: ResourceParam[date], clock: ResourceParam[Any],
 ) -> None:  # fmt: skip
-    """Approve, and say which manifest."""
+    """Approve, and say which."""
     with clear_failures():
-        full_id = approving.approve(
-            warehouse, config.manifest_id, by=config.by, reason=config.reason, on_day=as_of, at=clock()
+        full_ids = approving.approve_each(
+            warehouse, config.named(), by=config.by, reason=config.reason, on_day=as_of, at=clock()
         )
-    context.add_output_metadata({"manifest_id": full_id})
+    context.add_output_metadata(_decided(full_ids))
 
 
-@op(pool=POOL, description="Cancels a manifest that was not delivered, in a person's name.")
+@op(pool=POOL, description="Cancels manifests that were not delivered, in a person's name.")
 def cancellation_by_a_person(
     context: OpExecutionContext, config: DecisionConfig, warehouse: ResourceParam[Warehouse],
     as_of: ResourceParam[date], clock: ResourceParam[Any],
 ) -> None:  # fmt: skip
-    """Cancel, and say which manifest."""
+    """Cancel, and say which."""
     with clear_failures():
-        full_id = approving.cancel(
-            warehouse, config.manifest_id, by=config.by, reason=config.reason, on_day=as_of, at=clock()
+        full_ids = approving.cancel_each(
+            warehouse, config.named(), by=config.by, reason=config.reason, on_day=as_of, at=clock()
         )
-    context.add_output_metadata({"manifest_id": full_id})
+    context.add_output_metadata(_decided(full_ids))
 
 
 @job(

@@ -304,32 +304,54 @@ def _recent_median(sizes: Mapping[str, Mapping[str, int]], system: str, manifest
 
 
 def approve(warehouse: Warehouse, manifest_id: str, *, by: str, reason: str, on_day: date, at: datetime) -> str:
-    """Approve a manifest for delivery; returns its full id.
+    """Approve one manifest for delivery; returns its full id. As `approve_each` in all else."""
+    return approve_each(warehouse, [manifest_id], by=by, reason=reason, on_day=on_day, at=at)[0]
+
+
+def approve_each(
+    warehouse: Warehouse, manifest_ids: Sequence[str], *, by: str, reason: str, on_day: date, at: datetime
+) -> list[str]:
+    """Approve manifests for delivery, each by a decision of its own; all are looked at before the first is written.
 
     Args:
         warehouse: the warehouse.
-        manifest_id: the manifest, or how its id begins.
+        manifest_ids: the manifests, or how their ids begin.
         by: who approves.
         reason: why, in that person's words.
         on_day: the day.
         at: the instant.
+
+    Returns:
+        Their full ids, each once.
 
     Raises:
         BadUsage: no such manifest, or no name or reason.
         NeedsPerson: the approver launched the run that sealed it.
         CheckFailed: it waits for no approval.
     """
-    full_id = _named(warehouse, manifest_id, by, reason)
-    launched_by = warehouse.value(
-        "select max(by_whom) from manifest.events where manifest_id = $id and state = 'issued'", {"id": full_id}
-    )
-    if launched_by is not None and _name(launched_by) == _name(by):
-        raise NeedsPerson(f"{full_id[:16]} was sealed by a run that {by.strip()} launched: someone else has to approve "
-                          "it (four eyes).")  # fmt: skip
-    event = Event(full_id, "approved", on_day, "approve", at=at, by_whom=by.strip(), detail=reason.strip())
-    if record(warehouse, [event]):
-        raise CheckFailed(f"{full_id[:16]} waits for no approval: it is {_states(warehouse, full_id)}.")
-    return full_id
+    with warehouse.transaction():
+        full_ids = _named(warehouse, manifest_ids, by, reason)
+        sealed_by = dict(
+            warehouse.rows(
+                "select manifest_id, max(by_whom) from manifest.events where state = 'issued' "
+                "and list_contains(cast($ids as varchar[]), manifest_id) group by manifest_id",
+                {"ids": full_ids},
+            )
+        )
+        own = [each for each in full_ids if sealed_by.get(each) is not None and _name(sealed_by[each]) == _name(by)]
+        if own:
+            what, them = ("was", "it") if len(own) == 1 else ("were", "them")
+            raise NeedsPerson(f"{_listed(own)} {what} sealed by a run that {by.strip()} launched: someone else has to "
+                              f"approve {them} (four eyes).{_nothing_of(full_ids, 'approved')}")  # fmt: skip
+        events = [
+            Event(each, "approved", on_day, "approve", at=at, by_whom=by.strip(), detail=reason.strip())
+            for each in full_ids
+        ]
+        refused = [event.manifest_id for event in record(warehouse, events)]
+        if refused:
+            told = _told_states(warehouse, refused, "waits for no approval", "wait for no approval")
+            raise CheckFailed(f"{told}.{_nothing_of(full_ids, 'approved')}")
+    return full_ids
 
 
 def approve_automatically(warehouse: Warehouse, rules: Rules, *, on_day: date, at: datetime) -> list[Decision]:
@@ -403,25 +425,38 @@ def _is_remainder(warehouse: Warehouse, manifest_id: str, old: str) -> bool:
 
 
 def cancel(warehouse: Warehouse, manifest_id: str, *, by: str, reason: str, on_day: date, at: datetime) -> str:
-    """Cancel a manifest that was not delivered; returns its full id. The next run proposes anew what still stands.
+    """Cancel one manifest that was not delivered; returns its full id. As `cancel_each` in all else."""
+    return cancel_each(warehouse, [manifest_id], by=by, reason=reason, on_day=on_day, at=at)[0]
 
-    Where its delivery was begun and cut off, its system may have it: its orders keep their word, and the next run lifts
-    them or gives them anew (`rechecking.recall`).
+
+def cancel_each(
+    warehouse: Warehouse, manifest_ids: Sequence[str], *, by: str, reason: str, on_day: date, at: datetime
+) -> list[str]:
+    """Cancel manifests that were not delivered, each by a decision of its own; returns their full ids, each once.
+
+    All are looked at before the first is cancelled. The next run proposes anew what still stands. Where a delivery was
+    begun and cut off, its system may have it: its orders keep their word, and the next run lifts them or gives them
+    anew (`rechecking.recall`).
 
     Raises:
         BadUsage: no such manifest, or no name or reason.
-        CheckFailed: it was delivered already, or is cancelled.
+        CheckFailed: one was delivered already, or is cancelled.
     """
-    full_id = _named(warehouse, manifest_id, by, reason)
-    undelivered = undelivered_items(warehouse, full_id)
-    if not undelivered:
-        raise CheckFailed(
-            f"{full_id[:16]} cannot be cancelled: it is {_states(warehouse, full_id)}. What was delivered is recalled "
-            "by what the rules say: place a hold, or answer the request."
-        )
-    event = Event(full_id, "cancelled", on_day, "cancel", at=at, by_whom=by.strip(), detail=reason.strip())
-    withdraw(warehouse, event)
-    return full_id
+    with warehouse.transaction():
+        full_ids = _named(warehouse, manifest_ids, by, reason)
+        stopped = [each for each in full_ids if not undelivered_items(warehouse, each)]
+        if stopped:
+            raise CheckFailed(
+                f"{_told_states(warehouse, stopped, 'cannot be cancelled', 'cannot be cancelled')}. What was delivered "
+                "is recalled by what the rules say: place a hold, or answer the request."
+                f"{_nothing_of(full_ids, 'cancelled')}"
+            )
+        for each in full_ids:
+            withdraw(
+                warehouse,
+                Event(each, "cancelled", on_day, "cancel", at=at, by_whom=by.strip(), detail=reason.strip()),
+            )
+    return full_ids
 
 
 def withdraw(warehouse: Warehouse, event: Event) -> None:
@@ -449,19 +484,41 @@ def undelivered_items(warehouse: Warehouse, manifest_id: str) -> int:
     )
 
 
-def _named(warehouse: Warehouse, manifest_id: str, by: str, reason: str) -> str:
+def _named(warehouse: Warehouse, manifest_ids: Sequence[str], by: str, reason: str) -> list[str]:
+    """The full ids of the manifests that a person decides on, in the order given, each once."""
     if not by.strip() or not reason.strip():
         raise BadUsage("Say who decides and why: --by NAME --reason TEXT.")
-    return ledger.show(warehouse, manifest_id, 0).summary.manifest_id
+    return ledger.full_ids(warehouse, manifest_ids)
+
+
+def _nothing_of(full_ids: Sequence[str], done: str) -> str:
+    """What became of the others, where several were named."""
+    return f" None of the {len(full_ids)} was {done}: name the others again." if len(full_ids) > 1 else ""
+
+
+#: How many manifests a refusal names.
+_NAMED = 20
+
+
+def _listed(full_ids: Sequence[str], told: Mapping[str, str] | None = None) -> str:
+    """Manifests by how their ids begin, each with what is told of it; the first of them, where they are many."""
+    named = [each[:16] + (f" ({told[each]})" if told else "") for each in full_ids[:_NAMED]]
+    more = f" and {len(full_ids) - _NAMED} more" if len(full_ids) > _NAMED else ""
+    return ", ".join(named) + more
 
 
 def _name(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _states(warehouse: Warehouse, manifest_id: str) -> str:
-    rows: Sequence[tuple[Any, ...]] = warehouse.rows(
-        "select distinct state from manifest.manifest_states where manifest_id = $id order by state",
-        {"id": manifest_id},
+def _told_states(warehouse: Warehouse, full_ids: Sequence[str], one: str, several: str) -> str:
+    """What is so of manifests, and where they stand: `2026-11-22-4ea34 waits for no approval: it is approved`."""
+    rows = warehouse.rows(
+        "select manifest_id, string_agg(distinct state, ', ' order by state) from manifest.manifest_states "
+        "where list_contains(cast($ids as varchar[]), manifest_id) group by manifest_id",
+        {"ids": list(full_ids)},
     )
-    return ", ".join(state for (state,) in rows)
+    standing: dict[str, str] = {**dict.fromkeys(full_ids, "without items"), **dict(rows)}
+    if len(full_ids) == 1:
+        return f"{_listed(full_ids)} {one}: it is {standing[full_ids[0]]}"
+    return f"{_listed(full_ids, standing)} {several}"

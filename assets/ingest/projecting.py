@@ -32,8 +32,10 @@ STAGED = {
     "_file": "integer", "_digest": "ubigint",
 }  # fmt: skip
 
+#: What is taken off both ends of every text.
+BLANKS = "".join(chr(code) for code in (32, 10, 13, 9, 11, 12, 160, 65279))
 # As literals: a call of chr() is looked up for every column of every statement that cleans.
-_BLANKS = tuple(f"'{chr(code)}'" for code in (32, 10, 13, 9, 11, 12, 160, 65279))
+_BLANKS = tuple(f"'{blank}'" for blank in BLANKS)
 _BLANK = f"'{''.join(blank[1] for blank in _BLANKS)}'"
 #: Blanks that nearly every file holds, and the bytes of which one stands in every other blank.
 _COMMON_BLANKS = _BLANKS[:3]

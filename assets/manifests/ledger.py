@@ -171,19 +171,34 @@ def show(warehouse: Warehouse, manifest_id: str, preview: int = 20) -> ManifestD
     Raises:
         BadUsage: no manifest has that id, or several do.
     """
-    prepare(warehouse)
-    found = warehouse.rows(
-        "select manifest_id, system, document, signature is not null from manifest.manifests "
-        "where starts_with(manifest_id, $id) order by manifest_id limit 2",
-        {"id": manifest_id},
-    )
-    exact = [row for row in found if row[0] == manifest_id] or found
-    if len(exact) != 1 or not manifest_id:
-        raise BadUsage(f"{'No manifest has' if not exact else 'Several manifests begin with'} the id {manifest_id!r}: "
-                       "`gallring manifest list` shows them.")  # fmt: skip
-    full_id, system, document, signed = exact[0]
+    (full_id,) = full_ids(warehouse, [manifest_id])
+    system, document, signed = warehouse.rows(
+        "select system, document, signature is not null from manifest.manifests where manifest_id = $id",
+        {"id": full_id},
+    )[0]
     summary = next(one for one in manifests(warehouse, system) if one.manifest_id == full_id)
     return ManifestDetail(summary, json.loads(document), signed, tuple(_items(warehouse, full_id, preview)))
+
+
+def full_ids(warehouse: Warehouse, named: Sequence[str]) -> list[str]:
+    """The ids of manifests that were named by them or by a beginning that no other has, in that order, each once.
+
+    Raises:
+        BadUsage: one is no manifest's, or the beginning of several.
+    """
+    prepare(warehouse)
+    meant: dict[str, list[str]] = {name: [] for name in named}
+    for name, full_id in warehouse.rows(
+        "select named.name, sealed.manifest_id from (select unnest(cast($named as varchar[])) as name) as named "
+        "inner join manifest.manifests as sealed on starts_with(sealed.manifest_id, named.name) and named.name <> ''",
+        {"named": list(meant)},
+    ):
+        meant[name].append(full_id)
+    for name, found in meant.items():
+        if name not in found and len(found) != 1:
+            raise BadUsage(f"{'No manifest has' if not found else 'Several manifests begin with'} the id {name!r}: "
+                           "`gallring manifest list` shows them.")  # fmt: skip
+    return list(dict.fromkeys(name if name in found else found[0] for name, found in meant.items()))
 
 
 def _items(warehouse: Warehouse, manifest_id: str, limit: int) -> list[Item]:

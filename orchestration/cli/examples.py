@@ -48,7 +48,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "policy diff": ("gallring policy diff site/policy proposed",),
     "manifest list": ("gallring manifest list --system crm",),
     "manifest show": ("gallring manifest show 2026-11-22-4ea34 --items 50",),
-    "manifest approve": ('gallring manifest approve 2026-11-22-4ea34 --by "Dana Exempel" --reason "looked at ten"',),
+    "manifest approve": (
+        'gallring manifest approve 2026-11-22-4ea34 --by "Dana Exempel" --reason "looked at ten"',
+        'gallring manifest approve 2026-11-22-4ea34 2026-11-22-b07c1 --by "Dana Exempel" --reason "looked at both"',
+    ),
     "manifest cancel": ('gallring manifest cancel 2026-11-22-4ea34 --by "Dana Exempel" --reason "exported twice"',),
     "manifest recipients": ("gallring manifest recipients delivery L9001",),
     "manifest verify": ("gallring manifest verify site/outbox/crm/2026-11-22-4ea34 --key signing.pub.pem",),

@@ -9,7 +9,7 @@ import typer
 
 from assets.errors import BadUsage, NeedsPerson
 from orchestration.cli.desk import OnOption, desk
-from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, given_day
+from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, given_day, trimmed
 from orchestration.cli.printing import as_json, say, table
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def place_hold(
     reason: Annotated[str, typer.Option("--reason", help="dispute, claim, court, authority, audit, insurance, "
                                         "complaint or other.")],
     reviewer: Annotated[str, typer.Option("--reviewer", help="The role that looks at it again; no name.")],
-    record: Annotated[tuple[str, str] | None, typer.Option("--record", metavar="RECORD KEY",
+    record: Annotated[tuple[str, str] | None, typer.Option("--record", metavar="RECORD KEY", callback=trimmed,
                                                            help="One record: its type and key.")] = None,
-    customer: Annotated[str | None, typer.Option("--customer", metavar="KEY",
+    customer: Annotated[str | None, typer.Option("--customer", metavar="KEY", callback=trimmed,
                                                  help="A customer, with every record of theirs.")] = None,
     query: Annotated[str | None, typer.Option("--query", metavar="SQL", help="Records that a query over the published "
                                               "tables names as record_type and record_key.")] = None,
@@ -73,7 +73,7 @@ def _named(site: Site, record: tuple[str, str] | None, customer: str | None, que
 
 @verbs.command("release")
 def release_hold(
-    hold: Annotated[str, typer.Argument(metavar="ID", help="The hold, or the stem of several.")],
+    hold: Annotated[str, typer.Argument(metavar="ID", callback=trimmed, help="The hold, or the stem of several.")],
     on: OnOption = None,
     site: SiteOption = None,
 ) -> None:
@@ -109,7 +109,9 @@ def list_holds(
 
 @verbs.command("review")
 def review_holds(
-    hold: Annotated[str | None, typer.Argument(metavar="[ID]", help="A hold that was looked at and stays.")] = None,
+    hold: Annotated[
+        str | None, typer.Argument(metavar="[ID]", callback=trimmed, help="A hold that was looked at and stays.")
+    ] = None,
     on: OnOption = None,
     next_review: Annotated[str | None, typer.Option("--next", metavar="DATE", help="Look again on. [P6M]")] = None,
     site: SiteOption = None,

@@ -10,17 +10,28 @@ import typer
 
 from assets.errors import CheckFailed
 from orchestration.cli.completing import manifest_ids, record_types, systems
-from orchestration.cli.options import JsonOption, SiteOption, existing_site, warehouse_of
+from orchestration.cli.options import JsonOption, KeyArgument, SiteOption, existing_site, trimmed, warehouse_of
 from orchestration.cli.printing import as_json, heading, say, table
 from orchestration.cli.progress import progress
 
 if TYPE_CHECKING:
     from assets.delivery.approving import Preview
     from assets.manifests.ledger import ManifestSummary
+    from assets.warehouse import Warehouse
 
 ManifestArgument = Annotated[
-    str, typer.Argument(metavar="ID", autocompletion=manifest_ids, help="The manifest's id, or how it begins.")
+    str,
+    typer.Argument(
+        metavar="ID", autocompletion=manifest_ids, callback=trimmed, help="The manifest's id, or how it begins."
+    ),
 ]
+ManifestsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID…", autocompletion=manifest_ids, callback=trimmed,
+        help="The manifests' ids, or how they begin: one or several.",
+    ),
+]  # fmt: skip
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
 
@@ -91,58 +102,67 @@ def show(
 
 @verbs.command()
 def approve(
-    manifest_id: ManifestArgument,
+    manifest_ids: ManifestsArgument,
     by: ByOption,
     reason: ReasonOption,
     site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Approve a manifest for delivery, after a look at `manifest show`.
+    """Approve manifests for delivery, after a look at each with `manifest show`.
 
+    Each is a decision of its own. All are looked at first: where one cannot be approved, none is.
     Exit code 4: someone else has to, because the run that sealed it was launched by the same person.
     """
-    _decide("approve_manifest", manifest_id, by, reason, site, json)
+    _decide("approve_manifest", manifest_ids, by, reason, site, json)
 
 
 @verbs.command()
 def cancel(
-    manifest_id: ManifestArgument,
+    manifest_ids: ManifestsArgument,
     by: ByOption,
     reason: ReasonOption,
     site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Cancel a manifest that was not delivered; the next run proposes anew what still stands."""
-    _decide("cancel_manifest", manifest_id, by, reason, site, json)
+    """Cancel manifests that were not delivered; the next run proposes anew what still stands.
+
+    Each is a decision of its own. All are looked at first: where one cannot be cancelled, none is.
+    """
+    _decide("cancel_manifest", manifest_ids, by, reason, site, json)
 
 
-def _decide(job: str, manifest_id: str, by: str, reason: str, site: Path | None, json: bool) -> None:
-    """Run the job that the web UI's launchpad runs, and say where the manifest stands then."""
+def _decide(job: str, named: list[str], by: str, reason: str, site: Path | None, json: bool) -> None:
+    """Run the job that the web UI's launchpad runs, and say where the manifests stand then."""
     chosen, settings = existing_site(site)
     from assets.errors import GallringError
-    from assets.manifests.ledger import show as read
     from orchestration.cli.cycle import counted
     from orchestration.running import run_cycle
 
     warehouse_of(chosen, settings).close()
-    config = {"manifest_id": manifest_id, "by": by, "reason": reason}
+    config = {"manifest_id": named[0], "further": named[1:], "by": by, "reason": reason}
     looked: list[ManifestSummary] = []
-    outcome = run_cycle(
-        chosen, job=job, config=config,
-        look=lambda warehouse: looked.append(read(warehouse, manifest_id, 0).summary),
-    )  # fmt: skip
+    outcome = run_cycle(chosen, job=job, config=config, look=lambda warehouse: looked.extend(_look(warehouse, named)))
     for failure in outcome.failures:
         raise GallringError(failure.message, 1 if failure.exit_code is None else failure.exit_code)
     if not looked:  # the machine gave up on that opening
         with warehouse_of(chosen, settings) as warehouse:
-            looked.append(read(warehouse, manifest_id, 0).summary)
-    (summary,) = looked
+            looked.extend(_look(warehouse, named))
     if json:
-        as_json(summary)
+        as_json(looked[0] if len(named) == 1 else looked)
         return
-    say(f"{summary.manifest_id} ({summary.system}): {counted(summary.states)}.")
+    for summary in looked:
+        say(f"{summary.manifest_id} ({summary.system}): {counted(summary.states)}.")
     if job == "approve_manifest":
-        say("The next run delivers it: `gallring run`, the job deliver_manifests, or the sensor approval_given.")
+        them = "it" if len(looked) == 1 else "them"
+        say(f"The next run delivers {them}: `gallring run`, the job deliver_manifests, or the sensor approval_given.")
+
+
+def _look(warehouse: Warehouse, named: list[str]) -> list[ManifestSummary]:
+    """Where the manifests stand that were named, in that order."""
+    from assets.manifests.ledger import full_ids, manifests
+
+    standing = {each.manifest_id: each for each in manifests(warehouse)}
+    return [standing[full_id] for full_id in full_ids(warehouse, named)]
 
 
 @verbs.command()
@@ -151,7 +171,7 @@ def recipients(
         str,
         typer.Argument(metavar="RECORD", autocompletion=record_types, help="customer, contact, order, delivery, ..."),
     ],
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The record's key in its source system.")],
+    key: KeyArgument,
     site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:

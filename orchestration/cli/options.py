@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,6 +27,29 @@ PolicyOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", metavar="DATE", help="The day of evaluation, YYYY-MM-DD. [default: today]")
+]
+
+
+def trimmed(given: Any) -> Any:
+    """What was given for a key, a pair or a number, each text without the blanks that come along when it is pasted.
+
+    The same blanks are taken off the keys that sources deliver: no key begins or ends with one.
+    """
+    if isinstance(given, str):
+        from assets.ingest.projecting import BLANKS
+
+        return given.strip(BLANKS)
+    return type(given)(trimmed(each) for each in given) if isinstance(given, list | tuple) else given
+
+
+KeyArgument = Annotated[
+    str, typer.Argument(metavar="KEY", callback=trimmed, help="Its key, as the source system writes it.")
+]
+CustomerOption = Annotated[
+    str | None, typer.Option("--customer", metavar="KEY", callback=trimmed, help="A customer, by key.")
+]
+ContactOption = Annotated[
+    str | None, typer.Option("--contact", metavar="KEY", callback=trimmed, help="A contact, by key.")
 ]
 
 

@@ -9,7 +9,7 @@ import typer
 
 from assets.errors import BadUsage, NeedsPerson
 from orchestration.cli.desk import Desk, desk, warn_of_matches
-from orchestration.cli.options import JsonOption, PolicyOption, SiteOption
+from orchestration.cli.options import ContactOption, CustomerOption, JsonOption, PolicyOption, SiteOption, trimmed
 from orchestration.cli.printing import as_json, say, table
 
 if TYPE_CHECKING:
@@ -26,12 +26,16 @@ def add_to(app: typer.Typer) -> None:
 
 @verbs.command("review")
 def review_people(
-    same: Annotated[str | None, typer.Option("--yes", metavar="PAIR", help="They are one person.")] = None,
-    different: Annotated[str | None, typer.Option("--no", metavar="PAIR", help="They are not.")] = None,
+    same: Annotated[
+        str | None, typer.Option("--yes", metavar="PAIR", callback=trimmed, help="They are one person.")
+    ] = None,
+    different: Annotated[
+        str | None, typer.Option("--no", metavar="PAIR", callback=trimmed, help="They are not.")
+    ] = None,
     show: Annotated[
         str | None,
-        typer.Option("--show", metavar="PAIR", help="What both rows hold, side by side: personal data, on the screen "
-                     "alone; the evidence tells that it was read."),
+        typer.Option("--show", metavar="PAIR", callback=trimmed, help="What both rows hold, side by side: personal "
+                     "data, on the screen alone; the evidence tells that it was read."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="The decided ones too.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show.")] = 50,
@@ -113,8 +117,8 @@ def _note_listing(at: Desk, found: Sequence[Match]) -> None:
 
 
 def access_report(
-    customer: Annotated[str | None, typer.Option("--customer", metavar="KEY", help="A customer's key.")] = None,
-    contact: Annotated[str | None, typer.Option("--contact", metavar="KEY", help="A contact's key.")] = None,
+    customer: CustomerOption = None,
+    contact: ContactOption = None,
     email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="An address.")] = None,
     checked: Annotated[
         list[str] | None,
@@ -162,6 +166,7 @@ def access_report(
 def _field_named(text: str) -> tuple[str, str, str]:
     record_type, _, rest = text.partition("/")
     key, _, field = rest.rpartition("/")
+    record_type, key, field = trimmed((record_type, key, field))
     if not (record_type and key and field):
         raise BadUsage(f"--checked {text!r}: write it as RECORD/KEY/FIELD, such as interaction/T9001/body.")
     return record_type, key, field

@@ -14,6 +14,7 @@ from assets.errors import BadInput, BadUsage, CheckFailed
 from orchestration.cli.completing import record_types
 from orchestration.cli.options import (
     JsonOption,
+    KeyArgument,
     PolicyOption,
     SiteOption,
     chosen_policy,
@@ -43,7 +44,7 @@ def explain(
             metavar="RECORD", autocompletion=record_types, help="The record's type: customer, order, invoice …"
         ),
     ],
-    key: Annotated[str, typer.Argument(metavar="KEY", help="Its key, as the source system writes it.")],
+    key: KeyArgument,
     as_of: Annotated[
         str | None,
         typer.Option("--as-of", metavar="DATE", help="A day to evaluate anew, YYYY-MM-DD. [default: the last run's]"),

@@ -8,7 +8,15 @@ import typer
 
 from assets.errors import CheckFailed, NeedsPerson
 from orchestration.cli.desk import OnOption, desk, warn_of_matches
-from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, given_day
+from orchestration.cli.options import (
+    ContactOption,
+    CustomerOption,
+    JsonOption,
+    PolicyOption,
+    SiteOption,
+    given_day,
+    trimmed,
+)
 from orchestration.cli.printing import as_json, heading, say, table
 
 if TYPE_CHECKING:
@@ -27,8 +35,8 @@ def add_to(app: typer.Typer) -> None:
 def add_request(
     kind: Annotated[str, typer.Option("--kind", help="erasure, access, portability, objection, withdrawal, "
                                       "restriction, rectification or termination.")],
-    customer: Annotated[str | None, typer.Option("--customer", metavar="KEY", help="The customer who asks.")] = None,
-    contact: Annotated[str | None, typer.Option("--contact", metavar="KEY", help="The contact who asks.")] = None,
+    customer: CustomerOption = None,
+    contact: ContactOption = None,
     email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="Whoever has this address.")] = None,
     scope: Annotated[str | None, typer.Option("--scope", help="A withdrawal's: newsletter or web_statistics.")] = None,
     received: Annotated[str | None, typer.Option("--received", metavar="DATE", help="[default: today]")] = None,
@@ -61,7 +69,7 @@ def add_request(
 
 @verbs.command("verify")
 def verify_request(
-    request: Annotated[str, typer.Argument(metavar="ID")],
+    request: Annotated[str, typer.Argument(metavar="ID", callback=trimmed)],
     asked: Annotated[bool, typer.Option("--asked", help="Not verified yet: the person was asked to show who they are; "
                                         "the clock is paused.")] = False,
     on: OnOption = None,
@@ -82,7 +90,9 @@ def verify_request(
 
 @verbs.command("extend")
 def extend_request(
-    request: Annotated[str, typer.Argument(metavar="ID")], on: OnOption = None, site: SiteOption = None
+    request: Annotated[str, typer.Argument(metavar="ID", callback=trimmed)],
+    on: OnOption = None,
+    site: SiteOption = None,
 ) -> None:
     """Note that the person was told that the answer takes up to two months more."""
     from assets.rights.requests import extend
@@ -124,7 +134,7 @@ def _tell_requests(found: list[Request]) -> None:
 
 @verbs.command("answer")
 def answer_request(
-    request: Annotated[str, typer.Argument(metavar="ID")],
+    request: Annotated[str, typer.Argument(metavar="ID", callback=trimmed)],
     sent: Annotated[str | None, typer.Option("--sent", metavar="DATE", help="The answer went out on this day.")] = None,
     notice_given: Annotated[
         str | None, typer.Option("--notice-given", metavar="DATE", help="The person was told that a restriction ends.")

@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from assets.delivery.approving import approve, approve_automatically, cancel, concerns, preview
+from assets.delivery.approving import (
+    approve,
+    approve_automatically,
+    approve_each,
+    cancel,
+    cancel_each,
+    concerns,
+    preview,
+)
 from assets.delivery.states import Event, record
 from assets.errors import BadUsage, CheckFailed, NeedsPerson
 from assets.manifests import ledger
@@ -86,6 +94,82 @@ def test_who_launched_the_run_does_not_approve_it(company: Company) -> None:
         approve(company.warehouse, manifest_id, by=" b.  runner", reason="x", **WHO)
     assert states(company.warehouse, manifest_id) == {"issued"}
     approve(company.warehouse, manifest_id, by="A. Prover", reason="x", **WHO)
+
+
+def three(company: Company) -> list[str]:
+    """Three manifests that wait."""
+    for night in range(3):
+        company.night(DAY + timedelta(days=night), erase(*(f"C{number}" for number in range(night + 1))))
+    return sealed(company.warehouse)
+
+
+def decisions(company: Company) -> list[tuple[object, ...]]:
+    return company.warehouse.rows(
+        "select manifest_id, state, by_whom, detail from manifest.events where origin in ('approve', 'cancel') "
+        "order by sequence"
+    )
+
+
+def test_each_of_several_is_approved_by_a_decision_of_its_own(company: Company) -> None:
+    one, two, other = three(company)
+    named = [two, one, two[:20], one]  # one twice is one
+    assert approve_each(company.warehouse, named, by="A. Prover", reason="looked at both", **WHO) == [two, one]
+    assert decisions(company) == [(each, "approved", "A. Prover", "looked at both") for each in (two, one)]
+    assert states(company.warehouse, other) == {"issued"}
+
+
+@pytest.mark.parametrize("decide", [approve_each, cancel_each])
+def test_of_several_none_is_decided_on_where_one_cannot_be(company: Company, decide: Any) -> None:
+    one, two, gone = three(company)
+    company.warehouse.run(
+        "insert into manifest.events (manifest_id, sequence, state, origin) values (?, 99, 'approved', 'deliver'), "
+        "(?, 100, 'delivered', 'deliver')", [gone, gone],
+    )  # fmt: skip
+    before = company.warehouse.rows("from manifest.events order by all")
+    for named, refusal, told in (
+        ([one, "ffff", two], BadUsage, "'ffff'"),
+        ([one, two, ""], BadUsage, "No manifest has the id ''"),
+        ([one, "20"], BadUsage, "Several manifests begin with the id '20'"),
+        ([one, gone, two], CheckFailed, gone[:16]),
+    ):
+        with pytest.raises(refusal, match=told):
+            decide(company.warehouse, named, by="A. Prover", reason="x", **WHO)
+        assert company.warehouse.rows("from manifest.events order by all") == before
+    with pytest.raises(CheckFailed, match="None of the 3 was"):
+        decide(company.warehouse, [one, gone, two], by="A. Prover", reason="x", **WHO)
+
+
+def test_several_refused_are_each_named_with_where_they_stand(company: Company) -> None:
+    one, two, other = three(company)
+    approve_each(company.warehouse, [one], by="A. Prover", reason="x", **WHO)
+    cancel_each(company.warehouse, [two], by="A. Prover", reason="x", **WHO)
+    with pytest.raises(CheckFailed) as found:
+        approve_each(company.warehouse, [one, two, other], by="A. Prover", reason="x", **WHO)
+    assert f"{one[:16]} (approved), {two[:16]} (cancelled) wait for no approval. None of the 3" in found.value.message
+    assert other[:16] not in found.value.message
+
+
+def test_four_eyes_look_at_each_of_several(company: Company) -> None:
+    one, two, _ = three(company)
+    company.warehouse.run("update manifest.events set by_whom = 'B. Runner' where manifest_id = ?", [two])
+    with pytest.raises(NeedsPerson, match=two[:16]):
+        approve_each(company.warehouse, [one, two], by="B. Runner", reason="x", **WHO)
+    assert states(company.warehouse, one) == {"issued"}
+
+
+def test_several_are_cancelled_as_one_after_the_other(company: Company) -> None:
+    one, two, other = three(company)
+    assert cancel_each(company.warehouse, [one, two], by="A. Prover", reason="x", **WHO) == [one, two]
+    assert [each[1] for each in decisions(company)] == ["cancelled", "cancelled"]
+    together = company.warehouse.rows("from manifest.sealed_fields order by all")
+    twin = Company()
+    for number in range(10):
+        twin.add("customer", f"C{number}")
+        twin.add("web_event", f"W{number}")
+    assert three(twin) == [one, two, other]
+    for each in (one, two):
+        cancel(twin.warehouse, each, by="A. Prover", reason="x", **WHO)
+    assert twin.warehouse.rows("from manifest.sealed_fields order by all") == together
 
 
 def test_every_manifest_waits_where_a_person_is_required(company: Company) -> None:

@@ -120,8 +120,25 @@ def test_a_cancelled_manifest_is_proposed_anew(site: Site, asked: Any) -> None:
     assert new["actions"] == old["actions"]
 
 
+def test_several_are_approved_at_once_and_none_where_one_is_unknown(site: Site, asked: Any) -> None:
+    named = [manifest_of(asked, system)["manifest_id"] for system in ("crm", "orders")]
+    who = ("--by", "A. Prover", "--reason", "looked at both")
+    code, out, err = asked("manifest", "approve", named[0], "ffff", named[1], *who)
+    assert (code, out) == (2, "")
+    assert "'ffff'" in err
+    assert {*manifest_of(asked, "crm")["states"], *manifest_of(asked, "orders")["states"]} == {"issued"}
+    code, out, _ = asked("manifest", "approve", f" {named[0]}\n", named[1], *who, "--json")
+    assert code == 0
+    assert [(each["manifest_id"], set(each["states"])) for each in json.loads(out)] == [
+        (each, {"approved"}) for each in named
+    ]
+    code, out, _ = asked("manifest", "cancel", *named, *who)
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == named
+
+
 def test_the_ledger_answers_who_received_a_record(asked: Any) -> None:
-    code, out, _ = asked("manifest", "recipients", "delivery", "L9002")
+    code, out, _ = asked("manifest", "recipients", "delivery", "\u00a0 L9002\n")  # as it was pasted
     assert (code, out.strip()) == (0, "No partner is on record for it.")
     code, _, said = asked("manifest", "recipients", "delivery", "none")
     assert code == 3
