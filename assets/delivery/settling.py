@@ -1,9 +1,10 @@
 """Proof by the next export: what each item's own source shows, whatever it has answered.
 
 Only a full delivery that was extracted after the manifest was delivered, was loaded, and does not block says anything
-about a table; within it, only a record that came, or that a whole file leaves out, says anything about an item. A
-system's word is an acknowledgement and never proof: nothing here, or anywhere, says that something is gone on a
-source's word.
+about a table; within it, only a record that came, or that a whole file leaves out, says anything about an item. What a
+later delta empties or takes away waits for the next full delivery, and so does a record that one of its rows that were
+set aside may be. A system's word is an acknowledgement and never proof: nothing here, or anywhere, says that something
+is gone on a source's word.
 
 - absent, or every ordered field without a value: `verified`, unless a contract that changed since the item was sealed
   may have left out what is missing (`assets.ingest.readings`). Then the item stays as its system answered, and is
@@ -16,6 +17,7 @@ Restrictions, lifts and notices leave no trace in an export; their acknowledgeme
 
 A record that its source merged into another is followed to the one that is left, where a contract has the column
 `merged_into`: what the ordered fields hold there is what became of them, so that merging a record away proves nothing.
+Nor does it while the record's own row stays, and holds them as before.
 """
 
 from __future__ import annotations
@@ -103,8 +105,8 @@ def settle(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Settlement
         warehouse.run("delete from manifest.unproven")
         warehouse.run(f"create or replace temp table proving_exports as {_EXPORTS.statement}")
         tables = warehouse.rows(
-            "select record_type, source, table_name, key_field from proving_exports where record_type in "
-            "(select record_type from manifest.told_bits where state = 'erase') order by all"
+            "select record_type, source, table_name, key_field, delivery_id, sequence from proving_exports "
+            "where record_type in (select record_type from manifest.told_bits where state = 'erase') order by all"
         )
         settled = list(_settle(warehouse, tables, as_of)) if tables else []
         warehouse.run("drop table proving_exports")
@@ -131,19 +133,25 @@ def _drop_leftovers(warehouse: Warehouse) -> None:
         warehouse.run(f"drop table {name}")
 
 
-def _settle(warehouse: Warehouse, tables: list[tuple[str, str, str, str]], as_of: date) -> Iterator[Settlement]:
+def _settle(
+    warehouse: Warehouse, tables: list[tuple[str, str, str, str, str, int]], as_of: date
+) -> Iterator[Settlement]:
     """Look up every order that stands in the tables that can prove something, and record what that proves."""
     number_fields(warehouse)
     warehouse.run(
         "create or replace temp table looked_up (record_type varchar, item_id varchar, in_source boolean, "
-        "said_in varchar, is_successor boolean, named hugeint, held hugeint)"
+        "said_in varchar, is_shown boolean, is_successor boolean, is_merged boolean, named hugeint, held hugeint)"
     )
     contradicted = bool(warehouse.value(f"select count(*) from manifest.events where state in {_CONTRADICTED}"))
-    for record_type, source, table, key in tables:
+    for record_type, source, table, key, export, sequence in tables:
         raw = f"{source}_{table}"
         held = held_bits(warehouse, record_type) or "0"
-        rows = _followed(raw, key, held) if SUCCESSOR in warehouse.columns("raw", raw) else _stored(raw, key, held)
-        warehouse.run(_LOOK_UP.format(rows=rows), {"record_type": record_type, "contradicted": contradicted})
+        follows = SUCCESSOR in warehouse.columns("raw", raw)
+        look_up = _LOOK_UP.format(
+            rows=_followed(raw, key, held) if follows else _stored(raw, key, held), chosen=_ONE if follows else ""
+        )
+        given = {"record_type": record_type, "source": source, "export": export, "sequence": sequence}
+        warehouse.run(look_up, {**given, "contradicted": contradicted})
     warehouse.run(f"create or replace temp table settleable_items as {_SETTLEABLE.statement}")
     if ask_of_items(warehouse, "select item_id from settleable_items"):
         proofs = _PROOFS.over({"manifest.item_states": among_items()})
@@ -160,13 +168,33 @@ _LOOK_UP = """
 insert into looked_up
 with {rows},
 found as (
-    select told.record_type, told.item_id, standing.in_source, standing.in_delivery, standing.is_successor, told.named,
-        told.named & standing.held as held
+    select told.record_type, told.item_id, standing.in_source, standing.in_delivery, standing.is_shown,
+        standing.is_successor, standing.is_merged, told.named, told.named & standing.held as held
     from manifest.told as told
     inner join standing on standing.record_key = told.record_key
     where told.record_type = $record_type and told.state = 'erase'
+    {chosen}
 )
 select * from found where held = 0 or $contradicted
+"""
+
+#: Of a record and those that it was merged into: its own row, if that holds something that was ordered; else one of the
+#: others that does; else the last of them.
+_ONE = """
+qualify row_number() over (
+    partition by told.item_id
+    order by told.named & standing.held <> 0 and not standing.is_successor desc, told.named & standing.held <> 0 desc,
+        standing.is_last desc, standing.in_delivery
+) = 1
+"""
+
+#: Whether the export itself shows how a row stands: it brought it, or left it out, and no later delivery took it away.
+_IS_SHOWN = """
+    case when source_row.in_source then source_row.in_delivery = $export
+        else source_row.in_delivery in (
+            select delivery_id from intake.deliveries
+            where source = $source and status = 'loaded' and sequence <= $sequence
+        ) end
 """
 
 
@@ -175,21 +203,22 @@ def _stored(raw_table: str, key: str, held: str) -> str:
     return f"""
     standing as (
         select cast(source_row.{identifier(key)} as varchar) as record_key, source_row.in_source,
-            source_row.in_delivery, false as is_successor, case when source_row.in_source then {held} else 0 end as held
+            source_row.in_delivery, {_IS_SHOWN} as is_shown, false as is_successor, false as is_merged,
+            true as is_last, case when source_row.in_source then {held} else 0 end as held
         from raw.{identifier(raw_table)} as source_row
     )
     """
 
 
 def _followed(raw_table: str, key: str, held: str) -> str:
-    """How the records of a raw table stand, or the records that they were merged into.
+    """How the records of a raw table stand, and those that they were merged into, one into the other.
 
     Records that were merged in a circle do not stand in it: they are settled by nothing.
     """
     return f"""
     recursive stored as (
         select cast(source_row.{identifier(key)} as varchar) as record_key, source_row.in_source,
-            source_row.in_delivery, cast(source_row.{SUCCESSOR} as varchar) as successor,
+            source_row.in_delivery, cast(source_row.{SUCCESSOR} as varchar) as successor, {_IS_SHOWN} as is_shown,
             case when source_row.in_source then {held} else 0 end as held
         from raw.{identifier(raw_table)} as source_row
     ),
@@ -204,11 +233,19 @@ def _followed(raw_table: str, key: str, held: str) -> str:
         from followed
         inner join stored on stored.record_key = followed.successor
     ),
-    standing as (
-        select followed.first_key as record_key, followed.in_source, followed.in_delivery,
-            followed.first_key <> followed.record_key as is_successor, followed.held
+    merged as (
+        select followed.*,
+            not exists (select 1 from stored where stored.record_key = followed.successor) as is_last
         from followed
-        where not exists (select 1 from stored where stored.record_key = followed.successor)
+    ),
+    standing as (
+        select merged.first_key as record_key, merged.in_source, merged.in_delivery,
+            coalesce(bool_and(merged.is_shown) over (partition by merged.first_key), false) as is_shown,
+            merged.first_key <> merged.record_key as is_successor,
+            bool_or(merged.successor is not null) over (partition by merged.first_key) as is_merged,
+            merged.is_last, merged.held
+        from merged
+        qualify bool_or(merged.is_last) over (partition by merged.first_key)
     )
     """
 

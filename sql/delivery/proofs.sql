@@ -1,7 +1,9 @@
 -- What the exports settle, and how. Grain: an item. Reads two working tables of the settlement: proving_exports, and
 -- settleable_items, with what their records hold of what was ordered.
 -- An export proves of an item when it was extracted after the item was delivered; a record that is there, when so was
--- the delivery that last said something about it. What a contract leaves out since the item was sealed is no proof:
+-- the delivery that last said something about it. Nothing is verified but what the full export itself shows
+-- (is_shown), and no record that a row may be that was set aside: one of its key; where it is not there, one whose key
+-- is not known, or no longer kept; of a merged record, any. What a contract leaves out since is no proof:
 -- where the key or an ordered field is read in another way, nothing is verified; where other rows are in scope, only
 -- what was seen among them. What is read again as it was when the item was sealed is proved by what came since, but
 -- for a record that may be a row that was set aside. What is missing and not proved is told, and no state of an item.
@@ -132,6 +134,33 @@ read_otherwise as (
     group by settleable_items.item_id
 ),
 
+set_aside as (
+    select distinct
+        exports.record_type,
+        quarantined.record_key
+    from proving_exports as exports
+    inner join intake.quarantined
+        on
+            exports.source = quarantined.source
+            and exports.table_name = quarantined.table_name
+            and exports.delivery_id = quarantined.delivery_id
+    where quarantined.record_key is not null
+),
+
+known_by_key as (
+    select
+        exports.record_type,
+        cast(count(*) as bigint) as known
+    from proving_exports as exports
+    inner join intake.quarantined
+        on
+            exports.source = quarantined.source
+            and exports.table_name = quarantined.table_name
+            and exports.delivery_id = quarantined.delivery_id
+    where quarantined.record_key is not null
+    group by exports.record_type
+),
+
 compared as (
     select
         states.manifest_id,
@@ -143,7 +172,16 @@ compared as (
         settleable_items.is_successor,
         settleable_items.named,
         settleable_items.held,
-        read_otherwise.reason as read_otherwise
+        read_otherwise.reason as read_otherwise,
+        settleable_items.is_shown
+        and (
+            exports.set_aside = 0
+            or (
+                not settleable_items.is_merged
+                and set_aside.record_key is null
+                and (settleable_items.in_source or exports.set_aside <= coalesce(known_by_key.known, 0))
+            )
+        ) as is_shown
     from settleable_items
     inner join manifest.item_states as states on settleable_items.item_id = states.item_id
     inner join proving_exports as exports
@@ -151,6 +189,11 @@ compared as (
             settleable_items.record_type = exports.record_type
             and states.system = exports.source
     left join read_otherwise on settleable_items.item_id = read_otherwise.item_id
+    left join set_aside
+        on
+            settleable_items.record_type = set_aside.record_type
+            and states.record_key = set_aside.record_key
+    left join known_by_key on settleable_items.record_type = known_by_key.record_type
     left join delivered as own
         on
             states.manifest_id = own.manifest_id
@@ -174,8 +217,9 @@ judged as (
     select
         compared.*,
         case
-            when compared.held = 0 and compared.state <> 'verified' and compared.read_otherwise is null then 'verified'
-            when compared.held = 0 and compared.state <> 'verified' then 'unproven'
+            when compared.held = 0 and compared.state <> 'verified' and compared.read_otherwise is not null
+                then 'unproven'
+            when compared.held = 0 and compared.state <> 'verified' and compared.is_shown then 'verified'
             when compared.held <> 0 and compared.state = 'verified' and not compared.is_successor then 'returned'
             when compared.held <> 0 and compared.state in ('done', 'already_absent') then 'discrepancy'
             when compared.held = compared.named and compared.state = 'partly_retained' then 'discrepancy'

@@ -1,11 +1,14 @@
 -- The latest full delivery of each table of records that can prove anything: loaded, not in doubt, and extracted after
--- something was delivered. Grain: a record type with such a table.
+-- something was delivered; with how many of its rows were set aside. Grain: a record type with such a table.
+-- Of one table each delivery was extracted after those that were loaded before it.
 with fulls as (
     select
         files.source,
         files.table_name,
-        max(deliveries.extracted_at) as extracted_at,
-        max_by(deliveries.delivery_id, deliveries.extracted_at) as delivery_id
+        deliveries.delivery_id,
+        deliveries.extracted_at,
+        deliveries.sequence,
+        cast(sum(files.rows_quarantined) as bigint) as set_aside
     from intake.files
     inner join intake.deliveries
         on
@@ -24,7 +27,21 @@ with fulls as (
         )
     group by
         files.source,
-        files.table_name
+        files.table_name,
+        deliveries.delivery_id,
+        deliveries.extracted_at,
+        deliveries.sequence
+),
+
+latest as (
+    select
+        fulls.source,
+        fulls.table_name,
+        max(fulls.sequence) as sequence
+    from fulls
+    group by
+        fulls.source,
+        fulls.table_name
 ),
 
 first_delivered as (
@@ -39,8 +56,15 @@ select
     records.table_name,
     records.key_field,
     fulls.delivery_id,
-    fulls.extracted_at
+    fulls.extracted_at,
+    fulls.sequence,
+    fulls.set_aside
 from fulls
+inner join latest
+    on
+        fulls.source = latest.source
+        and fulls.table_name = latest.table_name
+        and fulls.sequence = latest.sequence
 inner join policy.records
     on
         fulls.source = records.source

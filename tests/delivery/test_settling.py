@@ -115,6 +115,91 @@ def test_a_row_that_cannot_be_read_proves_nothing_about_itself(made: Made) -> No
     assert (nights.states("T1"), nights.states("T2")) == (["done"], ["verified"])
 
 
+@pytest.mark.parametrize("unreadable", ["customer_type", "key"])
+def test_a_row_set_aside_proves_nothing_of_a_record_that_was_missing_before(made: Made, unreadable: str) -> None:
+    """N1 is missing from an export of before its order came; then it is there, in a row that breaks a rule."""
+    nights = made("N1", "T1")
+    crm = nights.systems["crm"]
+    row = crm.tables["customers"].pop("N1")
+    nights.export("crm", DAY, hour=3)
+    nights.take_in(day(1))
+    broken = ("N1", {**row, "customer_type": "hushåll"}) if unreadable == "customer_type" else ("", row)
+    crm.tables["customers"] |= [broken]
+    nights.export("crm", day(1))
+    nights.take_in(day(1))
+    assert (nights.states("N1"), nights.states("T1")) == (
+        ["delivered"],
+        ["done" if unreadable == "key" else "verified"],
+    )
+    nights.warehouse.run("delete from intake.quarantined")  # their day has passed
+    nights.take_in(day(2))
+    assert nights.states("N1") == ["delivered"]
+    crm.tables["customers"].pop(broken[0])
+    nights.export("crm", day(3))
+    nights.take_in(day(3))
+    assert (nights.states("N1"), nights.states("T1")) == (["verified"], ["verified"])
+
+
+def held_name(made: Made, key: str) -> Nights:
+    """A company of whose one customer, but for the name, everything was ordered erased."""
+    nights = made()
+    add_customer(nights.systems["crm"], key)
+    nights.systems["office"].add(
+        "holds", "H1", record_type="customer", record_key=key, fields="name", placed_at="2026-01-01"
+    )
+    nights.night(day(1), "crm", "office")
+    assert nights.warehouse.rows(
+        "select record_key, list_sort(fields) from manifest.items where action = 'redact'"
+    ) == [(key, ["email", "phone"])]
+    return nights
+
+
+def test_a_second_row_of_the_record_s_key_leaves_it_unproved(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two rows one is taken; what was ordered erased is empty in that one, and stands in the other as before."""
+    nights = held_name(made, "N1")
+    crm = nights.systems["crm"]
+    listed = list(crm.files())
+
+    def doubled() -> Iterator[tuple[str, str, bytes, int]]:
+        for name, table, content, rows in listed:
+            if table == "customers":
+                emptied = content.splitlines()[1].replace(b"Provperson", b"Alfa").replace(b"n1@hem.example", b"")
+                content += emptied.replace(b"070-1740605", b"") + b"\r\n"
+                rows += 1
+            yield name, table, content, rows
+
+    monkeypatch.setattr(crm, "files", doubled)
+    nights.export("crm", day(2))
+    nights.take_in(day(2))
+    assert nights.warehouse.rows("select rule, record_key from intake.quarantined") == [("duplicate_key", "N1")]
+    assert "verified" not in nights.states("N1")
+
+
+@pytest.mark.parametrize("word", ["deleted", "emptied"])
+def test_what_a_later_delta_takes_away_waits_for_the_next_full_delivery(
+    made: Made, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The full delivery shows N1 as it was, so that it cannot be named as the proof."""
+    nights = made("N1", "T1")
+    crm = nights.systems["crm"]
+    nights.export("crm", day(1))
+    nights.take_in(day(1))
+    assert (nights.states("N1"), nights.states("T1")) == (["delivered"], ["verified"])
+    columns = [column.name for column in POLICY.contracts["crm", "customers"].columns]
+    values = {"customer_id": "N1", "customer_type": "private"}
+    row = [*(values.get(name, "") for name in columns), "true" if word == "deleted" else ""]
+    content = "".join(",".join(each) + "\n" for each in ([*columns, "_deleted"], row)).encode()
+    with monkeypatch.context() as patched:
+        patched.setattr(crm, "files", lambda: iter([("customers.csv", "customers", content, 1)]))
+        nights.export("crm", day(2), mode="delta")
+    nights.take_in(day(2))
+    assert (nights.rejected, nights.states("N1")) == ((), ["delivered"])
+    crm.tables["customers"].pop("N1")
+    nights.export("crm", day(3))
+    nights.take_in(day(3))
+    assert nights.states("N1") == ["verified"]
+
+
 def test_a_record_that_is_back_is_told_anew_and_kept_out_meanwhile(made: Made) -> None:
     nights = made("T1", "T2")
     crm = nights.systems["crm"]
@@ -204,6 +289,33 @@ def test_a_record_that_was_merged_away_is_followed(
     assert nights.states("T1") == [state]
     reasons = nights.warehouse.rows("select distinct reason from manifest.item_states where state = 'discrepancy'")
     assert reasons == ([("merged_into_another",)] if state == "discrepancy" else [])
+
+
+def test_a_merged_record_that_keeps_what_was_ordered_is_no_proof(following: None, made: Made) -> None:
+    """L1 was merged into one that holds nothing, and its own row stays as it was."""
+    nights = made("L1", kept=1)
+    customers = nights.systems["crm"].tables["customers"]
+    customers["L1"]["merged_into"] = "K000"
+    customers["K000"] |= {"name": "", "phone": "", "email": ""}
+    nights.export("crm", day(1))
+    nights.take_in(day(1))
+    assert nights.states("L1") == ["discrepancy"]
+    reasons = "select distinct reason from manifest.item_states where state = 'discrepancy'"
+    assert nights.warehouse.rows(reasons) == [("still_there",)]
+    customers["L1"] |= {"name": "", "phone": "", "email": ""}
+    nights.export("crm", day(2))
+    nights.take_in(day(2))
+    assert nights.states("L1") == ["verified"]
+
+
+def test_a_row_set_aside_may_be_what_a_record_was_merged_into(following: None, made: Made) -> None:
+    nights = made("T1", "T2")
+    customers = nights.systems["crm"].tables["customers"]
+    customers["T1"] = {"customer_type": "private", "merged_into": "X99"}
+    customers["X99"] = {"customer_type": "hushåll", "name": name_of("T1")}
+    nights.export("crm", day(1))
+    nights.take_in(day(1))
+    assert (nights.states("T1"), nights.states("T2")) == (["done"], ["verified"])
 
 
 # -- a contract that changes meanwhile ---------------------------------------------------------------------------------

@@ -48,7 +48,8 @@ class Sources:
         run("delete from intake.deliveries")
         run("alter table intake.deliveries add column mode varchar")
         run("alter table intake.deliveries add column extracted_at timestamp")
-        run("create table intake.files (source varchar, delivery_id varchar, table_name varchar, status varchar)")
+        run("create table intake.files (source varchar, delivery_id varchar, table_name varchar, status varchar, "
+            "rows_quarantined bigint)")  # fmt: skip
         run(f"create table intake.readings ({readings.COLUMNS})")
         run("create table intake.quarantined (source varchar, table_name varchar, delivery_id varchar, "
             "record_key varchar)")  # fmt: skip
@@ -128,23 +129,29 @@ class Sources:
         late = day - timedelta(days=2) if self.maybe(0.15) else day
         at, delivery_id = self.instant(late), f"D{self.minute}"
         status, file_status = ("loaded" if self.maybe(0.9) else "rejected" for _ in range(2))
+        if self.warehouse.value("select count(*) from intake.deliveries where source = ? and status = 'loaded' "
+                                "and extracted_at > ?", [source, at.replace(tzinfo=None)]):  # fmt: skip
+            status = "rejected"  # it is behind what is known
         self.warehouse.insert(
-            "intake.deliveries", ["source", "delivery_id", "status", "mode", "extracted_at"],
-            [(source, delivery_id, status, mode, at.replace(tzinfo=None))],
-        )  # fmt: skip
-        self.warehouse.insert(
-            "intake.files", ["source", "delivery_id", "table_name", "status"],
-            [(source, delivery_id, table, file_status)],
+            "intake.deliveries", ["sequence", "source", "delivery_id", "status", "mode", "extracted_at"],
+            [(self.minute, source, delivery_id, status, mode, at.replace(tzinfo=None))],
         )  # fmt: skip
         for key in self.keys[record_type]:
             if self.maybe(0.8 if mode == "full" else 0.3):
                 self._arrive(record_type, key, delivery_id)
-        if self.maybe(0.2):  # a row was set aside
-            key = self.chance.choice([*self.keys[record_type], None])
-            self.warehouse.insert(
-                "intake.quarantined", ["source", "table_name", "delivery_id", "record_key"],
-                [(source, table, delivery_id, key)],
-            )  # fmt: skip
+        set_aside = 0
+        if self.maybe(0.3):  # a row was set aside
+            set_aside = 1
+            if self.maybe(0.8):  # and is kept still
+                of_key = self.chance.choice([*self.keys[record_type], None])
+                self.warehouse.insert(
+                    "intake.quarantined", ["source", "table_name", "delivery_id", "record_key"],
+                    [(source, table, delivery_id, of_key)],
+                )  # fmt: skip
+        self.warehouse.insert(
+            "intake.files", ["source", "delivery_id", "table_name", "status", "rows_quarantined"],
+            [(source, delivery_id, table, file_status, set_aside)],
+        )  # fmt: skip
 
     def _arrive(self, record_type: str, key: str, delivery_id: str) -> None:
         source, table, key_field, _ = RECORDS[record_type]
@@ -215,16 +222,18 @@ def look(warehouse: Warehouse) -> tuple[list[Proof], set[tuple[str, str]], Count
         full = _latest_full(warehouse, item["record_type"])
         if not named or delivered_at is None or full is None or full[1] <= delivered_at:
             continue
-        row = _followed(warehouse, item["record_type"], item["record_key"])
+        chain = _followed(warehouse, item["record_type"], item["record_key"])
+        row = _telling(chain, named)
         if row is None or not _says(warehouse, item["record_type"], row, delivered_at):
             continue
-        held = {field for field in named
-                if row["in_source"] and (row[field] is not None or field in (row["withheld"] or ()))}  # fmt: skip
+        held = _held(row, named)
         merged = row[RECORDS[item["record_type"]][2]] != item["record_key"]
         outcome, reason = _judge(item["state"], named, held, merged)
         otherwise = _read_otherwise(warehouse, item, named, row, full[0]) if outcome == "verified" else None
         if otherwise is not None:
             unproven[item["system"], otherwise] += 1
+            continue
+        if outcome == "verified" and not _is_seen(warehouse, item, chain, full[0]):
             continue
         if outcome is not None:
             proofs.append(Proof(item["manifest_id"], item["item_id"], outcome, full[0], reason))
@@ -247,17 +256,56 @@ def _latest_full(warehouse: Warehouse, record_type: str) -> tuple[str, datetime]
     return None if blocked or not fulls else (fulls[-1][0], fulls[-1][1])
 
 
-def _followed(warehouse: Warehouse, record_type: str, key: str) -> dict[str, Any] | None:
-    """The record, or the one that is left of those it was merged into; None where they go round in a circle."""
+def _followed(warehouse: Warehouse, record_type: str, key: str) -> list[dict[str, Any]]:
+    """The record, and those that it was merged into, the last one at the end; none where they go round in a circle."""
     source, table, key_field, _ = RECORDS[record_type]
-    seen: set[str] = set()
-    while key not in seen:
-        seen.add(key)
-        row = warehouse.records(f"from raw.{source}_{table} where {key_field} = ?", [key])[0]
-        if row.get("merged_into") is None:
-            return row
-        key = row["merged_into"]
-    return None
+    chain: list[dict[str, Any]] = []
+    while all(row[key_field] != key for row in chain):
+        found = warehouse.records(f"from raw.{source}_{table} where {key_field} = ?", [key])
+        chain += found
+        if not found or chain[-1].get("merged_into") is None:
+            return chain
+        key = chain[-1]["merged_into"]
+    return []
+
+
+def _held(row: dict[str, Any], named: set[str]) -> set[str]:
+    """What a row holds of what was ordered."""
+    return {field for field in named
+            if row["in_source"] and (row[field] is not None or field in (row["withheld"] or ()))}  # fmt: skip
+
+
+def _telling(chain: list[dict[str, Any]], named: set[str]) -> dict[str, Any] | None:
+    """The row that tells what became of the order: the record's own while it holds something, else one that does."""
+    holding = [row for row in chain if _held(row, named)]
+    if chain and chain[0] in holding:
+        return chain[0]
+    holding.sort(key=lambda row: (row is not chain[-1], row["in_delivery"] is None, row["in_delivery"]))
+    return holding[0] if holding else chain[-1] if chain else None
+
+
+def _is_seen(warehouse: Warehouse, item: dict[str, Any], chain: list[dict[str, Any]], export: str) -> bool:
+    """Whether the export itself shows that nothing is left: rows that it brought, or that it did not bring at all."""
+    source, table, _, _ = RECORDS[item["record_type"]]
+    sequences = dict(warehouse.rows(
+        "select delivery_id, sequence from intake.deliveries where source = ? and status = 'loaded'", [source]
+    ))  # fmt: skip
+    for row in chain:
+        said = row["in_delivery"]
+        if said != export if row["in_source"] else said not in sequences or sequences[said] > sequences[export]:
+            return False
+    rows = warehouse.value(
+        "select sum(rows_quarantined) from intake.files where source = ? and table_name = ? and delivery_id = ?",
+        [source, table, export],
+    )
+    keys = [key for (key,) in warehouse.rows(
+        "select record_key from intake.quarantined where source = ? and table_name = ? and delivery_id = ?",
+        [source, table, export],
+    )]  # fmt: skip
+    if chain[0].get("merged_into") is not None:
+        return not rows
+    unknown = rows - sum(key is not None for key in keys)
+    return item["record_key"] not in keys and (chain[0]["in_source"] or not unknown)
 
 
 def _says(warehouse: Warehouse, record_type: str, row: dict[str, Any], delivered_at: datetime) -> bool:
