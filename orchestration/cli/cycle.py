@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestration.cli import alike
 from orchestration.cli.options import (
     AsOfOption,
     JsonOption,
@@ -30,6 +31,7 @@ from orchestration.cli.progress import progress
 if TYPE_CHECKING:
     from assets.delivery.settling import Unproven
     from assets.manifests.ledger import ManifestSummary
+    from assets.publication.status import Status
     from assets.site import Site
     from orchestration.cli.summary import Summary
     from orchestration.running import CycleOutcome
@@ -107,11 +109,20 @@ def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption =
         say(f"In the inbox, not taken in yet: {', '.join(found.waiting)}.")
     tell_rows("Latest delivery of each source", found.deliveries)
     tell_rows("What blocks", found.blocks)
-    tell_rows("Manifest items by system and state", found.manifests)
-    tell_rows("Whose turn it is", found.turns)
-    tell_rows("Overdue manifest items", found.overdue_items)
+    _tell_manifests_of(found)
     tell_rows("Overdue requests", found.overdue_requests)
     tell_unproven(found.unproven)
+
+
+def _tell_manifests_of(found: Status) -> None:
+    """Where manifests stand; partners that stand alike in one line, what needs a person by name."""
+    states, turns = alike.states_alike(found.manifests), alike.turns_alike(found.turns)
+    overdue = alike.overdue_alike(found.overdue_items)
+    tell_rows("Manifest items by system and state", states)
+    tell_rows("Whose turn it is", turns)
+    tell_rows("Overdue manifest items", overdue)
+    if len(states) + len(turns) + len(overdue) < len(found.manifests) + len(found.turns) + len(found.overdue_items):
+        say(f"\n{alike.EACH_BY_NAME}")
 
 
 def ui(
@@ -173,6 +184,7 @@ _MENDS_BLOCK = {
     "never_arrived": " Deliver it.",
     "stale": " Deliver it again, whole.",
     "barred": " Check the owner and the mode of the folder, and let this account in; the next run looks again.",
+    "set_aside": " gallring quarantine office says why; mend it, and deliver the table whole.",
     "rejected": " Mend it and deliver it again; quarantine/ holds what was rejected.",
 }
 
@@ -202,14 +214,16 @@ def tell_summary(summary: Summary) -> None:
         tell_rows(f"Dispositions on {summary.as_of}, by system (data categories of records)", summary.systems)
         tell_rows("What each purpose holds, by system (data categories of records)", summary.purposes)
     tell_manifests(summary)
-    for each in summary.undelivered:
-        complain(f"manifest {each.manifest_id[:16]} is approved and was not delivered ({each.code}): {each.message}")
+    for each in alike.undelivered_alike(summary.undelivered):
+        one = f"manifest {each.manifest_id[:16]} is approved and was not delivered"
+        several = f"manifests of {each.system} are approved and were not delivered; the first"
+        complain(f"{one if each in summary.undelivered else several} ({each.code}): {each.message}")
     tell_unproven(summary.unproven)
     if not summary.unread:
         return
     from assets.delivery.receipts import NOT_TAKEN
 
-    for line in summary.unread:
+    for line in alike.unread_alike(summary.unread):
         often = f", {line.times} times" if line.times > 1 else ""
         what = "were not taken" if line.code in NOT_TAKEN else "could not be read"
         complain(f"answers of {line.system or 'no system known'} {what} ({line.code}{often}): {line.message}")
@@ -223,12 +237,15 @@ def tell_unproven(found: Sequence[Unproven]) -> None:
 
 
 def tell_manifests(summary: Summary) -> None:
-    """The sealed manifests."""
+    """The sealed manifests; partners' that stand alike in one line."""
     heading("Sealed manifests")
     if not summary.manifests:
         say("None.")
         return
-    tell_ledger(summary.manifests)
+    together = alike.manifests_alike(summary.manifests)
+    tell_ledger(together)
+    if len(together) < len(summary.manifests):
+        say(alike.EACH_BY_NAME)
 
 
 #: How many manifests a table shows beside those that are still to be answered: a week's or more.
@@ -250,8 +267,9 @@ def tell_ledger(found: Sequence[ManifestSummary]) -> None:
         ],
     )  # fmt: skip
     if len(shown) < len(found):
+        hidden = sum(map(alike.manifests_in, found)) - sum(map(alike.manifests_in, shown))
         say(
-            f"{len(found) - len(shown)} earlier ones, with nothing left to answer, are not shown: "
+            f"{hidden} earlier ones, with nothing left to answer, are not shown: "
             "`gallring manifest list --json` tells of them all."
         )
 
