@@ -133,6 +133,23 @@ class Policy:
         return digest.hexdigest()
 
     @cached_property
+    def own_sha256(self) -> str | None:
+        """A digest over what the policy's owner writes: register, and the folder's purposes and contracts.
+
+        None of the shipped policy. Another version of the program leaves it as it is.
+        """
+        folder = self.register_path.parent
+        if self.register_path == SHIPPED_REGISTER:
+            return None
+        digest = hashlib.sha256(self.register_path.read_bytes())
+        for model in sorted(self.purpose_models, key=lambda model: model.table):
+            if model.path.parent == self.purpose_folder:
+                digest.update(f"\n{model.table}\n".encode() + model.statement.encode())
+        for contract in self.contracts.values() if (folder / "contracts").is_dir() else ():
+            digest.update(f"\n{contract.source}/{contract.table}\n".encode() + contract.digest.encode())
+        return digest.hexdigest()
+
+    @cached_property
     def purpose_models(self) -> tuple[Model, ...]:
         """One model for each purpose of the register: the policy's own file, else the shipped one.
 

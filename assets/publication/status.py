@@ -15,6 +15,7 @@ from typing import Any
 from assets.attaching import attached
 from assets.delivery.settling import Unproven
 from assets.ingest.deliveries import told_name
+from assets.retention.policy_versions import UNRAISED, UnraisedVersion
 from assets.rights.clocks import Clock, standing
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -103,6 +104,7 @@ class Status:
     overdue_requests: tuple[OverdueRequest, ...]
     turns: tuple[Turn, ...] = ()
     unproven: tuple[Unproven, ...] = ()
+    unraised: UnraisedVersion | None = None
 
 
 def status(site: Site, today: date) -> Status:
@@ -128,6 +130,7 @@ def status(site: Site, today: date) -> Status:
             overdue_requests=tuple(_overdue_requests(published, today)),
             turns=tuple(_turns(published)),
             unproven=tuple(_unproven(published)),
+            unraised=_unraised(published),
         )
 
 
@@ -185,9 +188,23 @@ def _turns(published: Warehouse) -> Iterator[Turn]:
         yield Turn(*row)
 
 
+def _has(published: Warehouse, table: str) -> bool:
+    """Whether a table of `quality` is there; what an earlier version published lacks the later ones."""
+    return bool(published.value(
+        "select count(*) from duckdb_tables() where database_name = 'site' and schema_name = 'quality' "
+        "and table_name = $table", {"table": table},
+    ))  # fmt: skip
+
+
+def _unraised(published: Warehouse) -> UnraisedVersion | None:
+    if not _has(published, "policies"):
+        return None
+    found = published.rows(UNRAISED.format(decided="site.quality.policies", evaluation="site.about"))
+    return UnraisedVersion(*found[0]) if found else None
+
+
 def _unproven(published: Warehouse) -> Iterator[Unproven]:
-    is_there = "select count(*) from duckdb_tables() where database_name = 'site' and table_name = 'unproven'"
-    if not published.value(is_there):  # an earlier version's
+    if not _has(published, "unproven"):
         return
     for row in published.rows(
         "select system, cast(sum(items) as bigint), min(reason) from site.quality.unproven group by system order by all"

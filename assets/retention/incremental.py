@@ -28,6 +28,7 @@ from assets.core.units import GLOBAL, KIND, KINDS, LINKS, NODES, NotSpliceable, 
 from assets.models import Model, Models
 from assets.policy import Policy
 from assets.retention.evaluation import evaluate, gather_claims
+from assets.retention.policy_versions import note_policy
 from assets.warehouse import Warehouse, identifier
 
 _EVALUATED = ("triggers", "purposes", "retention")
@@ -117,8 +118,9 @@ def evaluate_night(
 
 def _whole(warehouse: Warehouse, policy: Policy, as_of: date) -> Evaluated:
     evaluate(warehouse, policy, as_of)
-    if is_read(warehouse, policy):
-        with warehouse.transaction():
+    with warehouse.transaction():
+        note_policy(warehouse, policy, as_of)
+        if is_read(warehouse, policy):
             remember_evaluation(warehouse, policy, as_of)
     return Evaluated(True, count_records(warehouse))
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from assets.delivery.settling import Unproven
     from assets.manifests.ledger import ManifestSummary
     from assets.publication.status import Status
+    from assets.retention.policy_versions import UnraisedVersion
     from assets.site import Site
     from orchestration.cli.summary import Summary
     from orchestration.running import CycleOutcome
@@ -112,6 +113,7 @@ def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption =
     _tell_manifests_of(found)
     tell_rows("Overdue requests", found.overdue_requests)
     tell_unproven(found.unproven)
+    tell_unraised(found.unraised)
 
 
 def _tell_manifests_of(found: Status) -> None:
@@ -219,6 +221,7 @@ def tell_summary(summary: Summary) -> None:
         several = f"manifests of {each.system} are approved and were not delivered; the first"
         complain(f"{one if each in summary.undelivered else several} ({each.code}): {each.message}")
     tell_unproven(summary.unproven)
+    tell_unraised(summary.unraised)
     if not summary.unread:
         return
     from assets.delivery.receipts import NOT_TAKEN
@@ -234,6 +237,12 @@ def tell_unproven(found: Sequence[Unproven]) -> None:
     for each in found:
         what = f"{each.items} items of {each.system} are seen no more, and no export proves it"
         complain(f"{what} ({each.reason}): {each.message}")
+
+
+def tell_unraised(found: UnraisedVersion | None) -> None:
+    """That a policy was changed while its version stayed, with what to do."""
+    if found is not None:
+        complain(found.message)
 
 
 def tell_manifests(summary: Summary) -> None:

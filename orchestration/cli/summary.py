@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from assets.delivery.settling import Unproven
     from assets.manifests.ledger import ManifestSummary
+    from assets.retention.policy_versions import UnraisedVersion
     from assets.warehouse import Warehouse
 
 
@@ -98,6 +99,7 @@ class Summary:
     undelivered: tuple[UndeliveredLine, ...]
     unread: tuple[UnreadLine, ...]
     unproven: tuple[Unproven, ...]
+    unraised: UnraisedVersion | None = None
 
 
 _LATEST = "select source, max(sequence) as sequence from intake.deliveries group by source"
@@ -183,6 +185,7 @@ def read_summary(warehouse: Warehouse) -> Summary:
     """The summary of an open warehouse; what has not been made yet is empty."""
     from assets.delivery.settling import unproven
     from assets.manifests import ledger
+    from assets.retention.policy_versions import unraised_version
 
     taken_in = warehouse.exists("intake", "deliveries")
     evaluated = warehouse.exists("retention", "dispositions") and warehouse.exists("retention", "evaluation")
@@ -198,4 +201,5 @@ def read_summary(warehouse: Warehouse) -> Summary:
         undelivered=tuple(UndeliveredLine(*row) for row in warehouse.rows(_UNDELIVERED)) if dispatched else (),
         unread=tuple(UnreadLine(*row) for row in warehouse.rows(_UNREAD)) if answered else (),
         unproven=tuple(unproven(warehouse)),
+        unraised=unraised_version(warehouse),
     )
