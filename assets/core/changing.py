@@ -397,6 +397,30 @@ def is_read(warehouse: Warehouse, policy: HasDigest) -> bool:
     return since is not None and since.fingerprint == fingerprint(warehouse, policy) and _is_shipped(policy)
 
 
+def is_behind(warehouse: Warehouse, policy: HasDigest) -> bool:
+    """Whether the last evaluation has not looked at all that was taken in and entered, or is another policy's.
+
+    Of a policy with purposes of its own no night remembers what was evaluated, only what `core.*` has read. False where
+    none remembers that either (`core.*` was built by itself): there is nothing to compare with.
+    """
+    since = _last_read(warehouse) if warehouse.exists("nights", "core") else None
+    if since is None:
+        return False
+    if _loaded(warehouse) != (since.sequence, since.deliveries) or any(
+        warehouse.value(f"select count(*) from ({_open_news(name)})") for name in REGISTERS
+    ):
+        return True
+    is_pending = warehouse.value("select exists (select 1 from nights.pending)")
+    return _is_shipped(policy) and (bool(is_pending) or last_evaluated(warehouse, policy) is None)
+
+
+def _open_news(name: str) -> str:
+    """The news of a register but for entries that were closed so long ago that they have lost whom they name."""
+    return (
+        f"from ({_entry_news(name)}) where row_id in (select row_id from raw.{KIND[name].raw} where withheld is null)"
+    )
+
+
 def look_again(warehouse: Warehouse, records: Iterable[tuple[str, int]]) -> None:
     """Have the next evaluation look at records anew, because what it reads of them beside `core.*` is another.
 

@@ -228,7 +228,7 @@ def deliver_checked(
     """
 
     def at_door(warehouse: Warehouse, policy: Policy, site: Site) -> None:
-        require_day(warehouse, as_of)
+        require_day(warehouse, policy, as_of)
         if not may_leave(warehouse):
             return
         found = at_the_door(

@@ -7,7 +7,8 @@ manifest was delivered already, the change of disposition is proposed as a `lift
 (`assets.manifests.changes`); once that has been acknowledged, the order that it chased is closed here. Delivers
 nothing.
 
-Fails closed: without an evaluation of the very day, nothing is said to stand.
+Fails closed: without an evaluation of the very day that has looked at everything taken in and entered by then, nothing
+is said to stand.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from assets.core.changing import is_behind
 from assets.delivery.approving import withdraw
 from assets.delivery.reminding import fall_due
 from assets.delivery.states import (
@@ -75,7 +77,7 @@ def recheck(warehouse: Warehouse, policy: Policy, manifest: str | None, as_of: d
         CheckFailed: the warehouse is not evaluated as of that day.
     """
     ledger.prepare(warehouse)
-    require_day(warehouse, as_of)
+    require_day(warehouse, policy, as_of)
     if not ask_of_manifests_in(warehouse, "issued", "approved"):
         return Recheck(as_of, ())
     given = {"id": manifest, "lifts": _is_any(warehouse, "action = 'lift' and state in ('issued', 'approved')")}
@@ -203,11 +205,12 @@ def _close_superseded(warehouse: Warehouse, as_of: date, at: datetime) -> None:
     )
 
 
-def require_day(warehouse: Warehouse, as_of: date) -> None:
-    """Refuse to say what stands on a day that was not evaluated.
+def require_day(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
+    """Refuse to say what stands on a day that was not evaluated, or not with all that is known: a hold may be news.
 
     Raises:
-        CheckFailed: the warehouse is evaluated as of another day, or of none.
+        CheckFailed: the warehouse is evaluated as of another day, or of none, or by another policy, or something came
+            since.
     """
     known = warehouse.exists("retention", "evaluation")
     evaluated = warehouse.value("select as_of from retention.evaluation") if known else None
@@ -215,4 +218,9 @@ def require_day(warehouse: Warehouse, as_of: date) -> None:
         raise CheckFailed(
             f"Nothing was sealed or delivered: the warehouse is evaluated as of {evaluated or 'no day'}, "
             f"the re-check is as of {as_of}. Run `gallring run --as-of {as_of}` first."
+        )
+    if is_behind(warehouse, policy):
+        raise CheckFailed(
+            "Nothing was sealed or delivered: a delivery was taken in, a hold or request entered, or the policy "
+            f"changed, and the evaluation as of {as_of} has not looked at it. Run `gallring run --as-of {as_of}` first."
         )

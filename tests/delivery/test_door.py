@@ -1,0 +1,124 @@
+"""The door opens on what was evaluated with all that is known: a word that came since keeps it shut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from assets.core import changing
+from assets.core.changing import look_again, rebuild
+from assets.delivery.approving import approve
+from assets.delivery.assets import Door, deliver_checked
+from assets.delivery.rechecking import recall
+from assets.erasure.erasing import erase_own_copies
+from assets.errors import CheckFailed
+from assets.ingest.loading import ingest
+from assets.manifests.changes import propose
+from assets.manifests.sealing import seal
+from assets.retention.incremental import evaluate_night
+from assets.rights.holds import Record, place
+from tests.delivery.nights import POLICY, Nights, Rules, System, instant, name_of
+
+DAY = date(2026, 11, 1)
+Word = Callable[[Nights], None]
+
+
+def evaluate(nights: Nights) -> None:
+    rebuild(nights.warehouse, POLICY)
+    evaluate_night(nights.warehouse, POLICY, DAY)
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Iterator[Nights]:
+    """A company with an approved order of the day to erase T1."""
+    crm = System("crm")
+    crm.add(
+        "customers", "T1", customer_type="private", name=name_of("T1"), customer_since="2020-01-01",
+        relation_ended_at="2022-01-01",
+    )  # fmt: skip
+    made = Nights(tmp_path, crm)
+    for source in made.systems:
+        made.export(source, DAY)
+    made.take_in(DAY)
+    evaluate(made)
+    propose(made.warehouse, POLICY, DAY)
+    report = seal(made.warehouse, POLICY, made.site, made.signer, as_of=DAY, issued_at=instant(DAY, 3))
+    for each in report.sealed:
+        approve(made.warehouse, each.manifest_id, by="Eva", reason="ok", on_day=DAY, at=instant(DAY, 3))
+    yield made
+    made.warehouse.close()
+
+
+def at_the_door(nights: Nights) -> list[str]:
+    """The systems that something was delivered to."""
+    door = Door(Rules(), lambda: nights.signer, lambda _: 10)
+    report = deliver_checked(
+        nights.warehouse, POLICY, nights.site, nights.transports(DAY), door, as_of=DAY, clock=lambda: instant(DAY, 4)
+    )
+    return [each.system for each in report.delivered]
+
+
+def hold(nights: Nights) -> None:
+    """Entered at the site, while the evaluation of the day stands."""
+    place(nights.warehouse, [Record("customer", "T1")], reason="dispute", reviewer="Eva", placed_on=DAY,
+          at=instant(DAY, 4))  # fmt: skip
+
+
+def deliver_the_hold(nights: Nights) -> None:
+    nights.systems["office"].add("holds", "H1", record_type="customer", record_key="T1", placed_at=DAY.isoformat())
+    nights.export("office", DAY, hour=4)
+    ingest(nights.warehouse, POLICY, nights.site, as_of=DAY)
+
+
+@pytest.mark.parametrize("word", [hold, deliver_the_hold])
+@pytest.mark.parametrize("half_read", [False, True])
+def test_a_hold_that_came_after_the_evaluation_keeps_the_door_shut(nights: Nights, word: Word, half_read: bool) -> None:
+    word(nights)
+    if half_read:
+        rebuild(nights.warehouse, POLICY)  # and the run was ended before it evaluated
+    with pytest.raises(CheckFailed, match="has not looked"):
+        at_the_door(nights)
+    with pytest.raises(CheckFailed, match="has not looked"):
+        recall(nights.warehouse, POLICY, DAY, at=instant(DAY, 4))
+    assert nights.states("T1") == ["approved"]
+    assert not (nights.exchange("crm") / "manifests").exists()
+    evaluate(nights)
+    assert at_the_door(nights) == ["crm"], "the restriction of what is held"
+    actions = "select action, state from manifest.item_states where record_key = 'T1' order by all"
+    assert nights.warehouse.rows(actions) == [("erase", "cancelled"), ("restrict", "delivered")]
+
+
+def test_what_own_copies_lose_the_same_night_keeps_no_door_shut(nights: Nights) -> None:
+    """A hold that was released six years ago loses whom it named, after the evaluation and before the delivery."""
+    nights.systems["office"].add(
+        "holds", "H1", record_type="customer", record_key="K9", placed_at="2019-01-01", released_at="2020-01-01"
+    )
+    nights.export("office", DAY, hour=4)
+    ingest(nights.warehouse, POLICY, nights.site, as_of=DAY)
+    evaluate(nights)
+    erase_own_copies(nights.warehouse, POLICY, as_of=DAY)
+    named = "select record_key from raw.office_holds where hold_id = 'H1'"
+    assert nights.warehouse.rows(named) == [(None,)]
+    assert at_the_door(nights) == ["crm"]
+
+
+@pytest.mark.parametrize("is_shipped", [True, False])
+def test_what_a_person_decided_is_looked_at_first(
+    nights: Nights, is_shipped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also with purposes of a company's own, of which no night remembers what was evaluated."""
+    monkeypatch.setattr(changing, "_is_shipped", lambda _: is_shipped)
+    look_again(nights.warehouse, [("customer", 1)])
+    if is_shipped:
+        with pytest.raises(CheckFailed, match="has not looked"):
+            at_the_door(nights)
+    evaluate(nights)
+    assert at_the_door(nights) == ["crm"]
+
+
+def test_the_door_opens_where_nothing_came_since(nights: Nights) -> None:
+    assert at_the_door(nights) == ["crm"]
+    assert nights.states("T1") == ["delivered"]
