@@ -5,7 +5,7 @@ with listed as (
     select
         disclosures.row_id,
         disclosures.partner_id,
-        disclosures.record_type,
+        lower(disclosures.record_type) as record_type,
         disclosures.record_key,
         disclosures.disclosed_at as disclosed_on,
         ';' || coalesce(replace(disclosures.fields, ' ', ''), '') || ';' as names

@@ -154,12 +154,13 @@ def test_because_of_a_restriction_that_a_person_asked_for(company: Company) -> N
 
 
 def disclose(
-    company: Company, partner: str, key: str, fields: str | None, on: date | None = DAY, row_id: int = 1
-) -> None:
+    company: Company, partner: str, key: str, fields: str | None, on: date | None = DAY, row_id: int = 1,
+    record_type: str = "customer",
+) -> None:  # fmt: skip
     company.warehouse.insert(
         "raw.office_disclosures",
         ["row_id", "partner_id", "record_type", "record_key", "fields", "disclosed_at"],
-        [(row_id, partner, "customer", key, fields, on)],
+        [(row_id, partner, record_type, key, fields, on)],
     )
 
 
@@ -201,6 +202,13 @@ def test_a_disclosure_that_lists_nothing_known_is_one_of_the_whole_record(compan
     assert notices(company.night(DAY, {C1: {"identity": "erase"}})) == set()
     told = notices(company.night(days(1), {C1: full("customer", "erase")}))
     assert told == {("partner:P1", "customer", "C1", "notify", ALL)}
+
+
+def test_a_record_type_in_capitals_is_the_same_record_type(company: Company) -> None:
+    """As in the register of holds."""
+    disclose(company, "P1", "C1", "name", record_type="Customer")
+    told = notices(company.night(DAY, {C1: full("customer", "erase")}))
+    assert told == {("partner:P1", "customer", "C1", "notify", ("name",))}
 
 
 def test_unknown_records_and_later_disclosures_are_told_nothing(company: Company) -> None:
