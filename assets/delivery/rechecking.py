@@ -13,6 +13,7 @@ is said to stand.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -30,18 +31,23 @@ from assets.delivery.states import (
 )
 from assets.errors import CheckFailed
 from assets.manifests import changes, ledger, sealing
+from assets.manifests.ranges import Range, ranges
 from assets.manifests.sealing import SealReport
 from assets.manifests.signatures import Signer
 from assets.models import SQL, Model
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse
+from expectations.parts import at_once
 
 _FALLEN = Model("manifest", SQL / "delivery" / "fallen_items.sql")
 _SUPERSEDED = Model("manifest", SQL / "delivery" / "superseded_items.sql")
 #: Up to how many items of the manifests that are asked of those that wait are gathered before they are compared: the
 #: engine then knows how few there are, and goes from them to the dispositions instead of the other way round.
 _FEW = 100_000
+#: What is read by ranges of records, and how many bytes of the memory each record counts for.
+_BY_RECORD = ("retention.records", "retention.dispositions", "triggers.restricted_records")
+BYTES_EACH = 384
 #: Many items stream past their records, and past what speaks against these: the tables are joined as they are written.
 _AS_WRITTEN = {"disabled_optimizers": "join_order,build_side_probe_side"}
 
@@ -81,18 +87,28 @@ def recheck(warehouse: Warehouse, policy: Policy, manifest: str | None, as_of: d
     if not ask_of_manifests_in(warehouse, "issued", "approved"):
         return Recheck(as_of, ())
     given = {"id": manifest, "lifts": _is_any(warehouse, "action = 'lift' and state in ('issued', 'approved')")}
-    select, settings = _fallen(warehouse)
-    with warehouse.settings(**settings):  # an item stands once for each reason
-        rows = warehouse.rows(
-            f"select manifest_id, system, reason, count(*) from ({select}) as fallen "
-            "where $id is null or manifest_id = $id group by all order by all",
-            given,
-        )
-    return Recheck(as_of, tuple(Fallen(*row) for row in rows))
+    fallen: Counter[tuple[str, str, str]] = Counter()
+    waiting, settings = _waiting(warehouse)
+    for those in _ranges(warehouse):
+        select = _FALLEN.over({"manifest.item_states": waiting} | {table: those.of(table) for table in _BY_RECORD})
+        with warehouse.settings(**settings):  # an item stands once for each reason
+            rows = warehouse.rows(
+                f"select manifest_id, system, reason, count(*) from ({select}) as fallen "
+                "where $id is null or manifest_id = $id group by all",
+                given,
+            )
+        fallen.update({(manifest_id, system, reason): items for manifest_id, system, reason, items in rows})
+    return Recheck(as_of, tuple(Fallen(*each, items) for each, items in sorted(fallen.items())))
 
 
-def _fallen(warehouse: Warehouse) -> tuple[str, dict[str, str]]:
-    """What fell of the manifests that are asked of, and the settings to ask with.
+def _ranges(warehouse: Warehouse) -> list[Range]:
+    """As few ranges of records as the memory allows: each looks through all items that wait."""
+    last = [each for (each,) in warehouse.rows("select max(row_id) from retention.records group by record_type")]
+    return ranges(last, at_once(sum(last), BYTES_EACH, warehouse.value))
+
+
+def _waiting(warehouse: Warehouse) -> tuple[str, dict[str, str]]:
+    """The items of the manifests that are asked of and where they stand, and the settings to ask with.
 
     What is in none of them has left, and is not looked at.
     """
@@ -103,14 +119,14 @@ def _fallen(warehouse: Warehouse) -> tuple[str, dict[str, str]]:
     )[0]
     if items > _FEW:
         if moved:
-            return _FALLEN.over({"manifest.item_states": among("item_states")}), {}
-        return _FALLEN.over({"manifest.item_states": _STANDING.format(common=among("common_states"))}), _AS_WRITTEN
+            return among("item_states"), {}
+        return _STANDING.format(common=among("common_states")), _AS_WRITTEN
     warehouse.run(
         "create or replace temp table waiting_items as "
         "select manifest_id, item_id, system, record_type, record_key, action, fields, state "
         f"from ({among('item_states')}) where state in ('issued', 'approved')"
     )
-    return _FALLEN.over({"manifest.item_states": "from waiting_items"}), {}
+    return "from waiting_items", {}
 
 
 #: Where items stand of manifests of which no item has an event of its own: nothing of them has to be kept to be met.

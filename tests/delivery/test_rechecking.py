@@ -417,12 +417,15 @@ def test_a_notice_falls_with_the_erasure_it_follows_from(company: Company) -> No
     assert ledger.manifests(warehouse)[0].states == {"cancelled": 1}
 
 
+@pytest.mark.parametrize("by_ranges", [False, True], ids=["", "by ranges"])
 @pytest.mark.parametrize("few", [-1, 100_000], ids=["many wait", "few wait"])
 def test_one_pass_over_all_finds_what_a_look_at_each_item_finds(
-    company: Company, monkeypatch: pytest.MonkeyPatch, few: int
+    company: Company, monkeypatch: pytest.MonkeyPatch, few: int, by_ranges: bool
 ) -> None:
     """Random dispositions on the next day, for every kind of action, against a plain look at item after item."""
     monkeypatch.setattr(rechecking, "_FEW", few)
+    if by_ranges:
+        monkeypatch.setattr(rechecking, "at_once", lambda *_: 2)
     chance = random.Random(5)
     warehouse = company.warehouse
     warehouse.run("insert into raw.office_disclosures (row_id, partner_id, record_type, record_key, fields, "
