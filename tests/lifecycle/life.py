@@ -46,7 +46,19 @@ from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.lifecycle.lines import Lines
 from tests.lifecycle.model import Delivered, Item, Model
-from tests.lifecycle.sources import KEYS, KINDS, SOURCES, Export, Row, System, fields_of, held, instant, snapshot
+from tests.lifecycle.sources import (
+    BROKEN_ROW,
+    KEYS,
+    KINDS,
+    SOURCES,
+    Export,
+    Row,
+    System,
+    fields_of,
+    held,
+    instant,
+    snapshot,
+)
 from tests.oracle import evaluator
 from tests.oracle.companies import random_company
 from tests.oracle.evaluator import TABLES
@@ -54,6 +66,8 @@ from tests.oracle.evaluator import TABLES
 RESPOND_WITHIN = 10
 #: How often a day has one more run, as of a day that is past.
 AS_OF_THE_PAST = 0.06
+#: How often a row of a delivery breaks a rule of its contract.
+BROKEN = 0.15
 REQUEST_KINDS = ("objection", "erasure", "termination", "restriction", "withdrawal", "rectification")
 
 
@@ -344,6 +358,8 @@ class Life:
             tables = {table: changes for table, rows in tables.items() if (changes := self._changes(table, rows))}
             if not tables:
                 return
+        if how != "stale":
+            self._break_a_row(tables)
         self.number += 1
         export = Export(source, f"{self.day}-{self.number:04}", at, mode, tables)
         export.write(self.site.inbox, self.columns)
@@ -351,6 +367,25 @@ class Life:
         if how == "full":
             self.last_full[source] = self.day
         self.tell(f"{source} delivers: {how} {export.delivery_id}")
+
+    def _break_a_row(self, tables: dict[str, list[Row]]) -> None:
+        """Now and then a row has a day that is none, and is set aside: of a record with an order if one is there."""
+        lot = self.lots.setdefault("broken rows", Random(f"{self.seed} broken rows"))
+        if lot.random() > BROKEN:
+            return
+        found = [
+            ((KINDS[table], row[KEYS[table]]), row, name)
+            for table, rows in sorted(tables.items()) if table in KINDS
+            for row in rows if not row.get("_deleted")
+            for name in sorted(row)
+            if name.endswith(("_at", "_on", "_since")) and name in self.columns[table]
+        ]  # fmt: skip
+        ordered = {item.record for item in self.model.items.values() if item.is_heard}
+        found = [each for each in found if each[0] in ordered] or found
+        if found:
+            record, row, name = lot.choice(found)
+            row |= {name: "2026-13-45", BROKEN_ROW: True}
+            self.tell(f"{record} is set aside: {name}")
 
     def _changes(self, table: str, rows: list[Row]) -> list[Row]:
         """What differs from what was delivered last; now and then some of it went with a delta that was lost."""

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from tests.lifecycle.sources import KEYS, KINDS, Export, Named, Row, fields_of, held
+from tests.lifecycle.sources import BROKEN_ROW, KEYS, KINDS, Export, Named, Row, fields_of, held
 from tests.oracle.evaluator import TABLES, Decision, evaluate
 
 Field = tuple[str, str, str]
@@ -75,6 +75,7 @@ class Delivered:
     there: dict[str, dict[str, Row]] = field(default_factory=dict)
     said_at: dict[Named, datetime] = field(default_factory=dict)
     full_at: dict[str, datetime] = field(default_factory=dict)
+    full: dict[str, dict[str, Row]] = field(default_factory=dict)
     loaded: dict[str, Export] = field(default_factory=dict)
 
 
@@ -118,12 +119,15 @@ class Model:
     def _take_table(self, export: Export, table: str, rows: list[Row]) -> None:
         there = self.delivered.there.setdefault(table, {})
         if export.mode == "full":
-            for key in there:
+            for key in sorted(there.keys() - {row[KEYS[table]] for row in rows if row.get(BROKEN_ROW)}):
                 self.delivered.said_at[table, key] = export.extracted_at
-            there.clear()
+                del there[key]
             self.delivered.full_at[table] = export.extracted_at
+            self.delivered.full[table] = {row[KEYS[table]]: row for row in rows}
         for row in rows:
             key = row[KEYS[table]]
+            if row.get(BROKEN_ROW):
+                continue  # set aside: it says nothing, and what was known stays
             self.delivered.said_at[table, key] = export.extracted_at
             if row.get("_deleted"):
                 there.pop(key, None)
@@ -308,6 +312,11 @@ class Model:
             at = delivered_at.get(item.manifest_id)
             if outcome in ("verified", "discrepancy") and (at is None or self.delivered.full_at[table] <= at):
                 yield f"{item.record} {outcome}: no export was extracted after its order was delivered"
+            shown = self.delivered.full.get(table, {}).get(item.record[1])
+            if outcome == "verified" and shown is not None and held(shown, item.record[0]) & item.fields & set(
+                name for name, each in last.items() if each is item
+            ):  # fmt: skip
+                yield f"{item.record} is verified, and the last full export of its source has it as before"
             if outcome == "verified" and still:
                 yield f"{item.record} is verified, and its source delivers {sorted(still)}"
             if outcome in ("returned", "discrepancy") and not still:

@@ -30,6 +30,8 @@ KEYS = {table: key for table, key in TABLES.values()} | {
 }  # fmt: skip
 KINDS = {table: kind for kind, (table, _) in TABLES.items()}
 SOURCES = ("crm", "orders", "mailing", "web", "office")
+#: What stands in a row that breaks a rule of its contract, beside its columns.
+BROKEN_ROW = "_broken"
 #: Columns without which a row is set aside: a system that empties them would break its own export.
 REQUIRED = {("invoice", "amount"), ("payment", "amount")}
 
