@@ -115,6 +115,28 @@ def place(
     return numbers
 
 
+def held_already(warehouse: Warehouse, numbers: Sequence[str]) -> list[str]:
+    """The other holds that are not released, on the same records and fields as these: two that were entered for one."""
+    rows = warehouse.rows(
+        """
+        select distinct other.hold_id
+        from raw.office_holds as own
+        inner join raw.office_holds as other
+            on
+                other.record_type = own.record_type
+                and other.record_key = own.record_key
+                and other.fields is not distinct from own.fields
+        where
+            list_contains(cast($numbers as varchar[]), own.hold_id)
+            and not list_contains(cast($numbers as varchar[]), other.hold_id)
+            and other.in_source and other.released_at is null
+        order by other.hold_id
+        """,
+        {"numbers": list(numbers)},
+    )
+    return [number for (number,) in rows]
+
+
 def _require_known(
     warehouse: Warehouse, record_type: str, keys: Sequence[str], fields: Sequence[str], allow_unknown: bool
 ) -> None:

@@ -80,6 +80,28 @@ def add(
     return number
 
 
+def asked_already(warehouse: Warehouse, request_id: str) -> list[str]:
+    """The other requests that are not answered, of the same kind, scope and name: one that was entered twice."""
+    rows = warehouse.rows(
+        """
+        select other.request_id
+        from raw.office_requests as own
+        inner join raw.office_requests as other
+            on
+                other.kind = own.kind
+                and other.scope is not distinct from own.scope
+                and other.customer_id is not distinct from own.customer_id
+                and other.contact_id is not distinct from own.contact_id
+                and other.email_key is not distinct from own.email_key
+        where
+            own.request_id = $id and other.request_id <> $id and other.in_source and other.answered_at is null
+        order by other.request_id
+        """,
+        {"id": request_id},
+    )
+    return [number for (number,) in rows]
+
+
 def _require_customer(warehouse: Warehouse, customer: str, kind: str) -> None:
     found = warehouse.rows("select customer_type from raw.crm_customers where customer_id = ?", [customer])
     if not found:

@@ -56,3 +56,16 @@ def warn_of_matches(undecided: Sequence[str]) -> None:
     if undecided:
         complain(f"Undecided whether they are one person: {', '.join(undecided)}. Look at each with "
                  "`gallring people review --show PAIR`, then say --yes or --no PAIR.")  # fmt: skip
+
+
+def warn_of_twins(number: str, twins: Sequence[str], done: str) -> None:
+    """Say which entries of the register say the same as a new one: somebody else may have entered it too."""
+    if twins:
+        more = f" and {len(twins) - _TWINS} more" if len(twins) > _TWINS else ""
+        stand = "stands" if len(twins) == 1 else "stand"
+        complain(f"{', '.join(twins[:_TWINS])}{more} {stand} already for the same, and {number} beside: each counts "
+                 f"until it is {done} itself.")  # fmt: skip
+
+
+#: How many entries that say the same are named.
+_TWINS = 5

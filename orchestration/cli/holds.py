@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assets.errors import BadUsage, NeedsPerson
-from orchestration.cli.desk import OnOption, desk
+from orchestration.cli.desk import OnOption, desk, warn_of_twins
 from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, given_day, trimmed
 from orchestration.cli.printing import as_json, say, table
 
@@ -45,7 +45,7 @@ def place_hold(
     json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Place a hold: on a record, a customer, or what a query names."""
-    from assets.rights.holds import place
+    from assets.rights.holds import held_already, place
 
     placed_on, review_on = given_day(on, "--on"), given_day(review, "--review")
     with desk(site, policy) as at:
@@ -54,6 +54,8 @@ def place_hold(
             at.warehouse, records, reason=reason, reviewer=reviewer, placed_on=placed_on or at.today, at=at.now,
             fields=fields or (), review_on=review_on, allow_unknown=unknown,
         )  # fmt: skip
+        twins = held_already(at.warehouse, numbers)
+    warn_of_twins(numbers[0].partition(".")[0], twins, "released")
     if json:
         as_json(numbers)
     else:

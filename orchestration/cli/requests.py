@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assets.errors import CheckFailed, NeedsPerson
-from orchestration.cli.desk import OnOption, desk, warn_of_matches
+from orchestration.cli.desk import OnOption, desk, warn_of_matches, warn_of_twins
 from orchestration.cli.options import (
     ContactOption,
     CustomerOption,
@@ -48,7 +48,7 @@ def add_request(
     from assets.rights.arrivals import announce
     from assets.rights.letters import people_of
     from assets.rights.matches import undecided_pairs
-    from assets.rights.requests import add, find
+    from assets.rights.requests import add, asked_already, find
 
     came, proved = given_day(received, "--received"), given_day(verified, "--verified")
     with desk(site) as at:
@@ -57,9 +57,11 @@ def add_request(
             email=email, scope=scope, verified_on=proved,
         )  # fmt: skip
         entered = find(at.warehouse, number, at.today)
+        twins = asked_already(at.warehouse, number)
         resolved = at.warehouse.exists("core", "people")
         undecided = undecided_pairs(at.warehouse, people_of(at.warehouse, number)) if resolved else []
     announce(at.site, number)
+    warn_of_twins(number, twins, "answered")
     warn_of_matches(undecided)
     if json:
         as_json(entered)

@@ -156,6 +156,27 @@ def test_what_waits_comes_oldest_first(answers: Answers) -> None:
     assert received == sorted(received)
 
 
+@pytest.mark.parametrize(("partners", "together"), [(5, False), (6, True)])
+def test_many_partners_take_one_line_and_what_needs_a_person_is_named(partners: int, together: bool) -> None:
+    queries = {question.id: question.sql for question in questions()}
+    with Warehouse.in_memory() as reader:
+        reader.run("create schema manifest")
+        systems = ", ".join(f"('partner:{number}')" for number in range(partners))
+        reader.run(f"create table manifest.manifests as from (values {systems}) as told(system)")
+        reader.run(
+            "create table manifest.items as select system, 'notify' as action, date '2026-11-22' as since, "
+            "date '2026-12-22' as due_on, if(system = 'partner:0', 'refused', 'issued') as state, "
+            "if(system = 'partner:0', 'privacy', 'approver') as owner from manifest.manifests"
+        )
+        told = [(system, items) for system, _, _, items in reader.rows(queries["items_by_action"])]
+        waiting = [(owner, system, items) for _, owner, system, _, _, items, _ in reader.rows(queries["waiting"])]
+    others = (
+        [("approver", "partner:*", 5)] if together else [("approver", f"partner:{each}", 1) for each in range(1, 5)]
+    )
+    assert waiting == [*others, ("privacy", "partner:0", 1)]
+    assert told == ([("partner:*", 5), ("partner:*", 1)] if together else [(f"partner:{each}", 1) for each in range(5)])
+
+
 def test_the_clock_of_a_request_is_that_of_the_calendar(answers: Answers, page: Element) -> None:
     table = next(each for each in page.all("table") if each.attributes["id"] == "open_requests")
     for row, known in zip(table.all("tbody")[0].all("tr"), answers.rows["open_requests"], strict=True):
