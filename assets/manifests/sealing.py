@@ -17,6 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from assets.core.changing import is_behind
 from assets.delivery.states import record_selected
 from assets.manifests import documents, folders, gate, ledger, lines, told
 from assets.manifests.gate import Refusal
@@ -27,6 +28,9 @@ from assets.warehouse import Warehouse
 
 #: How long a system has to answer, unless the site says otherwise.
 RESPOND_WITHIN_DAYS = 30
+
+#: Something was taken in, entered or changed that the day's evaluation has not looked at: a hold may be news.
+EVALUATION_BEHIND = "evaluation_behind"
 
 #: Items from which on a manifest is shared out among threads. A smaller one is made on one: what several do together
 #: there costs a quarter more, for they wait for each other, and waiting is work (`Warehouse.one_thread`).
@@ -108,7 +112,7 @@ def seal(
 
 
 def _refusals(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Refusal]:
-    """The gate's refusals, and those that only the sealing can see: another day, another policy."""
+    """The gate's refusals, and those that only the sealing can see: another day, another policy, a word come since."""
     found = gate.refusals(warehouse)
     if any(refusal.rule in (gate.UNREADABLE, gate.OTHER_DAY) for refusal in found):
         return found
@@ -117,6 +121,8 @@ def _refusals(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Refusal
         found.append(Refusal(gate.OTHER_DAY, None, 1, None))
     if proposal[1] != policy.sha256:
         found.append(Refusal("proposal_of_another_policy", None, 1, None))
+    if is_behind(warehouse, policy):
+        found.append(Refusal(EVALUATION_BEHIND, None, 1, None))
     return found
 
 

@@ -74,6 +74,28 @@ def deliver_the_hold(nights: Nights) -> None:
 
 
 @pytest.mark.parametrize("word", [hold, deliver_the_hold])
+def test_nothing_is_sealed_by_an_evaluation_that_has_not_seen_a_hold(nights: Nights, word: Word) -> None:
+    """The job that seals by itself: what it seals leaves the warehouse's own copies at once."""
+    nights.systems["crm"].add(
+        "customers", "T2", customer_type="private", name=name_of("T2"), customer_since="2020-01-01",
+        relation_ended_at="2022-01-01",
+    )  # fmt: skip
+    nights.export("crm", DAY, hour=3)
+    ingest(nights.warehouse, POLICY, nights.site, as_of=DAY)
+    evaluate(nights)
+    word(nights)
+
+    def sealed() -> tuple[list[str], list[str]]:
+        propose(nights.warehouse, POLICY, DAY)
+        report = seal(nights.warehouse, POLICY, nights.site, nights.signer, as_of=DAY, issued_at=instant(DAY, 5))
+        return [each.system for each in report.sealed], [refusal.rule for refusal in report.refusals]
+
+    assert sealed() == ([], ["evaluation_behind"])
+    evaluate(nights)
+    assert sealed() == (["crm"], [])
+
+
+@pytest.mark.parametrize("word", [hold, deliver_the_hold])
 @pytest.mark.parametrize("half_read", [False, True])
 def test_a_hold_that_came_after_the_evaluation_keeps_the_door_shut(nights: Nights, word: Word, half_read: bool) -> None:
     word(nights)
