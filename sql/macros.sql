@@ -76,8 +76,8 @@ create or replace macro is_acknowledged(action, state) as coalesce(
     action in ('restrict', 'lift', 'notify') and state in ('done', 'already_absent'), false
 );
 
--- The day by which something is to have happened of an item that came to its state on a day: the day postponed to, a year
--- after the answer at the latest (a slip, or a system that would never, does not silence an order for good), else thirty
+-- The day by which something is to have happened of an item that came to its state on a day: the day postponed to, a
+-- year after the answer at the latest (a slip, or a system that would never, silences no order for good), else thirty
 -- days after a refusal, a discrepancy or a part kept, else the day to answer.
 create or replace macro falls_due_on(state, on_day, postponed_to, respond_by) as case
     when postponed_to is not null then least(postponed_to, cast(on_day + interval 1 year as date))
