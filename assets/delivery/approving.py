@@ -197,12 +197,18 @@ def _concerns(warehouse: Warehouse, rules: Rules, manifests: Sequence[str]) -> d
     shares: dict[str, list[_Share]] = {}
     for manifest_id, record_type, named, erased in warehouse.rows(_SHARES, {"ids": list(manifests)}):
         shares.setdefault(manifest_id, []).append(_Share(record_type, named, erased, there.get(record_type, 0)))
+    unread = (
+        dict(warehouse.rows(_UNREAD, {"ids": list(manifests)})) if warehouse.exists("intake", "quarantined") else {}
+    )
     sizes: dict[str, dict[str, int]] = {}
     ask_of_manifests(warehouse, _MAY_BE_CANCELLED)
     for system, manifest_id, items in warehouse.rows(_SIZES.format(standing=among("manifest_states"))):
         sizes.setdefault(system, {})[manifest_id] = items
     return {
-        manifest_id: list(_weigh(rules, items, shares.get(manifest_id, []), _recent_median(sizes, system, manifest_id)))
+        manifest_id: [
+            *_weigh(rules, items, shares.get(manifest_id, []), _recent_median(sizes, system, manifest_id)),
+            *_what_was_not_read(unread.get(manifest_id, 0)),
+        ]
         for manifest_id, system, items in warehouse.rows(
             "select manifest_id, system, items from manifest.manifests "
             "where manifest_id in (select unnest(cast($ids as varchar[])))", {"ids": list(manifests)},
@@ -237,6 +243,42 @@ def _weigh(rules: Rules, items: int, shares: Sequence[_Share], median: float | N
         yield Concern("larger_than_usual", f"{items} items, more than {rules.times_median:g} times the recent median "
                       f"of {median:g}", is_anomaly=True)  # fmt: skip
 
+
+def _what_was_not_read(records: int) -> Iterator[Concern]:
+    if records:
+        yield Concern("newer_rows_unread", f"of {records} records that it erases or redacts, their source has sent a "
+                      "newer row that was set aside, and may say why they are to be kept (`gallring quarantine`)",
+                      is_anomaly=True)  # fmt: skip
+
+
+#: Of how many records that a manifest erases of a row was set aside, in a delivery that no full one has followed: what
+#: was decided went by the row before.
+_UNREAD = """
+    with set_aside as (
+        select distinct records.record_type, quarantined.source, quarantined.record_key
+        from intake.quarantined
+        inner join policy.records as records
+            on records.source = quarantined.source and records.table_name = quarantined.table_name
+        inner join intake.deliveries as deliveries
+            on deliveries.source = quarantined.source and deliveries.delivery_id = quarantined.delivery_id
+        where quarantined.record_key is not null and deliveries.status = 'loaded' and not exists (
+            select 1
+            from intake.files as files
+            inner join intake.deliveries as later
+                on later.source = files.source and later.delivery_id = files.delivery_id
+            where files.source = quarantined.source and files.table_name = quarantined.table_name
+                and files.status = 'loaded' and later.status = 'loaded' and later.mode = 'full'
+                and later.sequence > deliveries.sequence
+        )
+    )
+    select items.manifest_id, count(distinct (items.record_type, items.record_key))
+    from manifest.items as items
+    inner join set_aside
+        on set_aside.record_type = items.record_type and set_aside.record_key = items.record_key
+        and set_aside.source = items.system
+    where list_contains($ids, items.manifest_id) and items.action in ('erase', 'redact')
+    group by items.manifest_id
+"""
 
 #: Records that manifests name and erase of; a partner's copies are no source's records. An item about a whole record
 #: is the only one of that record, so that only of the others it is found out which are about the same one, under a

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assets.core.changing import rebuild
 from assets.delivery.approving import (
     approve,
     approve_automatically,
@@ -20,7 +22,11 @@ from assets.delivery.approving import (
 from assets.delivery.states import Event, record
 from assets.errors import BadUsage, CheckFailed, NeedsPerson
 from assets.manifests import ledger
+from assets.manifests.changes import propose
+from assets.manifests.sealing import seal
+from assets.retention.incremental import evaluate_night
 from assets.warehouse import Warehouse
+from tests.delivery.nights import POLICY, Nights, System, name_of
 from tests.manifests.company import DAY, Company, full
 
 NOW = datetime(2025, 2, 1, 8, 0, tzinfo=UTC)
@@ -278,3 +284,33 @@ def test_a_cancelled_notice_is_given_anew(company: Company) -> None:
     assert {item[0] for item in first} == {"partner:P1"}
     cancel(company.warehouse, sealed(company.warehouse)[0], by="A. Prover", reason="x", **WHO)
     assert company.propose(DAY + timedelta(days=1), {}) == first
+
+
+def test_an_order_that_went_by_a_row_before_one_that_was_set_aside_waits(tmp_path: Path) -> None:
+    """T1 became a customer again, and its day of birth cannot be read: by the row before, everything has ended."""
+    crm = System("crm")
+    row = {"customer_type": "private", "customer_since": "2020-01-01", "relation_ended_at": "2022-01-01"}
+    crm.add("customers", "T1", name=name_of("T1"), **row)
+    crm.add("customers", "T2", name=name_of("T2"), **row)
+    nights = Nights(tmp_path, crm)
+    for source in nights.systems:
+        nights.export(source, DAY)
+    crm.tables["customers"]["T1"] |= {"relation_ended_at": "", "birth_date": "okänd"}
+    nights.export("crm", DAY, hour=3)
+    nights.take_in(DAY)
+
+    def found() -> list[tuple[str, str]]:
+        rebuild(nights.warehouse, POLICY)
+        evaluate_night(nights.warehouse, POLICY, DAY)
+        propose(nights.warehouse, POLICY, DAY)
+        report = seal(nights.warehouse, POLICY, None, None, as_of=DAY, issued_at=None)
+        return [(concern.code, concern.text) for each in report.sealed
+                for concern in concerns(nights.warehouse, Rules(), each.manifest_id)]  # fmt: skip
+
+    ((code, text),) = found()
+    assert code == "newer_rows_unread"
+    assert text.startswith("of 1 records")
+    assert "T1" not in text
+    nights.warehouse.run("delete from intake.quarantined")
+    assert all(concerns(nights.warehouse, Rules(), each) == [] for each in sealed(nights.warehouse))
+    nights.warehouse.close()
