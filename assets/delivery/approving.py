@@ -197,9 +197,11 @@ def _concerns(warehouse: Warehouse, rules: Rules, manifests: Sequence[str]) -> d
     shares: dict[str, list[_Share]] = {}
     for manifest_id, record_type, named, erased in warehouse.rows(_SHARES, {"ids": list(manifests)}):
         shares.setdefault(manifest_id, []).append(_Share(record_type, named, erased, there.get(record_type, 0)))
-    unread = (
-        dict(warehouse.rows(_UNREAD, {"ids": list(manifests)})) if warehouse.exists("intake", "quarantined") else {}
-    )
+    unread: dict[str, int] = {}
+    office = 0
+    if warehouse.exists("intake", "quarantined"):
+        unread = dict(warehouse.rows(_UNREAD, {"ids": list(manifests)}))
+        office = warehouse.value(_OFFICE_UNREAD)
     sizes: dict[str, dict[str, int]] = {}
     ask_of_manifests(warehouse, _MAY_BE_CANCELLED)
     for system, manifest_id, items in warehouse.rows(_SIZES.format(standing=among("manifest_states"))):
@@ -207,7 +209,7 @@ def _concerns(warehouse: Warehouse, rules: Rules, manifests: Sequence[str]) -> d
     return {
         manifest_id: [
             *_weigh(rules, items, shares.get(manifest_id, []), _recent_median(sizes, system, manifest_id)),
-            *_what_was_not_read(unread.get(manifest_id, 0)),
+            *_what_was_not_read(unread.get(manifest_id, 0), office),
         ]
         for manifest_id, system, items in warehouse.rows(
             "select manifest_id, system, items from manifest.manifests "
@@ -244,12 +246,34 @@ def _weigh(rules: Rules, items: int, shares: Sequence[_Share], median: float | N
                       f"of {median:g}", is_anomaly=True)  # fmt: skip
 
 
-def _what_was_not_read(records: int) -> Iterator[Concern]:
+def _what_was_not_read(records: int, office: int) -> Iterator[Concern]:
     if records:
         yield Concern("newer_rows_unread", f"of {records} records that it erases or redacts, their source has sent a "
                       "newer row that was set aside, and may say why they are to be kept (`gallring quarantine`)",
                       is_anomaly=True)  # fmt: skip
+    if office:
+        yield Concern("office_rows_unread", f"{office} rows of the office's holds and requests were set aside, and may "
+                      "say what is to be kept (`gallring quarantine office`)", is_anomaly=True)  # fmt: skip
 
+
+#: How many rows of the office's holds and requests were set aside, in deliveries that no full one has followed: any
+#: may be the hold, or the restriction, without which something is erased. Counted as they came in: kept they are not long.
+_OFFICE_UNREAD = """
+    select cast(coalesce(sum(files.rows_quarantined), 0) as bigint)
+    from intake.files as files
+    inner join intake.deliveries as deliveries
+        on files.source = deliveries.source and files.delivery_id = deliveries.delivery_id
+    where files.source = 'office' and files.table_name in ('holds', 'requests') and files.status = 'loaded'
+        and deliveries.status = 'loaded' and not exists (
+            select 1
+            from intake.files as brought
+            inner join intake.deliveries as later
+                on brought.source = later.source and brought.delivery_id = later.delivery_id
+            where brought.source = files.source and brought.table_name = files.table_name
+                and brought.status = 'loaded' and later.status = 'loaded' and later.mode = 'full'
+                and later.sequence > deliveries.sequence
+        )
+"""
 
 #: Of how many records that a manifest erases of a row was set aside, in a delivery that no full one has followed: what
 #: was decided went by the row before.

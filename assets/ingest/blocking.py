@@ -1,7 +1,5 @@
 """What keeps manifests from being sealed: tables that are missing, stale, shrunk or barred, and rejected deliveries.
 
-So does a row of the office's holds or requests that was set aside: it may be what keeps something.
-
 Judged as of a given day from what was recorded; reads no clock and no inbox. A table that shrank stays blocked until it
 is as large again as it was before, or until a person says that it is right: that a second export is as short as the
 first one proves nothing, a source can be cut off two nights running.
@@ -59,30 +57,6 @@ _REJECTED = """
     order by rejected.sequence
 """
 
-#: Registers of the office whose entries keep what would be erased without them: holds, and restrictions.
-_KEEPING = ("holds", "requests")
-
-#: The deliveries of such a register of which rows were set aside, and that no full one has followed.
-_SET_ASIDE = """
-    select files.source, files.table_name, deliveries.delivery_id, cast(sum(files.rows_quarantined) as bigint)
-    from intake.files as files
-    inner join intake.deliveries as deliveries
-        on files.source = deliveries.source and files.delivery_id = deliveries.delivery_id
-    where files.source = 'office' and list_contains($tables, files.table_name) and files.status = 'loaded'
-        and deliveries.status = 'loaded'
-        and not exists (
-            select 1
-            from intake.files as brought
-            inner join intake.deliveries as later
-                on brought.source = later.source and brought.delivery_id = later.delivery_id
-            where brought.source = files.source and brought.table_name = files.table_name
-                and brought.status = 'loaded' and later.status = 'loaded' and later.mode = 'full'
-                and later.sequence > deliveries.sequence
-        )
-    group by files.source, files.table_name, deliveries.delivery_id
-    having sum(files.rows_quarantined) > 0
-"""
-
 
 @dataclass(frozen=True)
 class _Full:
@@ -96,8 +70,7 @@ class _Full:
 def refresh_blocks(warehouse: Warehouse, policy: HasContracts, as_of: date) -> None:
     """Rewrite `intake.blocks` as of a day."""
     blocks = sorted({
-        *_table_blocks(warehouse, policy, as_of), *_rejections(warehouse, policy), *_barred(warehouse, policy),
-        *_set_aside(warehouse),
+        *_table_blocks(warehouse, policy, as_of), *_rejections(warehouse, policy), *_barred(warehouse, policy)
     })  # fmt: skip
     with warehouse.transaction():
         warehouse.run("delete from intake.blocks")
@@ -199,10 +172,3 @@ def _barred(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[str, s
     for (source,) in warehouse.rows("select source from intake.barred order by source"):
         for contract in policy.contracts.of_source(source):
             yield source, contract.table, "barred", f"this account may not look into inbox/{source}"
-
-
-def _set_aside(warehouse: Warehouse) -> Iterator[tuple[str, str, str, str]]:
-    """Holds and requests of which nobody knows what they keep, until the register has come whole without such rows."""
-    for source, table, delivery_id, rows in warehouse.rows(_SET_ASIDE, {"tables": list(_KEEPING)}):
-        which = f"{rows} rows of delivery {delivery_id} were" if rows > 1 else f"a row of delivery {delivery_id} was"
-        yield source, table, "set_aside", f"{which} set aside, and may be what keeps something"

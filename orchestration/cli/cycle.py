@@ -186,7 +186,6 @@ _MENDS_BLOCK = {
     "never_arrived": " Deliver it.",
     "stale": " Deliver it again, whole.",
     "barred": " Check the owner and the mode of the folder, and let this account in; the next run looks again.",
-    "set_aside": " gallring quarantine office says why; mend it, and deliver the table whole.",
     "rejected": " Mend it and deliver it again; quarantine/ holds what was rejected.",
 }
 

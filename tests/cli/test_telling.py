@@ -40,7 +40,6 @@ def test_rows_that_break_a_claim_are_counted_in_words_that_fit(
         ("never_arrived", "no full delivery of this table has been loaded", "Deliver it."),
         ("stale", "the latest full delivery is 9 days old, at most 3 are allowed", "Deliver it again, whole."),
         ("barred", "this account may not look into inbox/crm", "the next run looks again."),
-        ("set_aside", "a row of delivery 2026-11-25T02-00 was set aside", "deliver the table whole."),
         ("rejected", "delivery 2026-11-25T02-00: sha256", "quarantine/ holds what was rejected."),
         ("shrunk", "5 rows after 90; 85 left: say that it is right with gallring accept crm customers", "is sealed."),
     ],

@@ -314,3 +314,27 @@ def test_an_order_that_went_by_a_row_before_one_that_was_set_aside_waits(tmp_pat
     nights.warehouse.run("delete from intake.quarantined")
     assert all(concerns(nights.warehouse, Rules(), each) == [] for each in sealed(nights.warehouse))
     nights.warehouse.close()
+
+
+def test_every_order_waits_while_a_hold_is_set_aside(tmp_path: Path) -> None:
+    """Nobody knows what it keeps: its day cannot be read. It counts though its text is kept no more."""
+    crm = System("crm")
+    crm.add("customers", "T1", customer_type="private", name=name_of("T1"), customer_since="2020-01-01",
+            relation_ended_at="2022-01-01")  # fmt: skip
+    nights = Nights(tmp_path, crm)
+    nights.systems["office"].add("holds", "H1", record_type="customer", record_key="T1", placed_at="i går")
+    for source in nights.systems:
+        nights.export(source, DAY)
+    nights.take_in(DAY)
+    rebuild(nights.warehouse, POLICY)
+    evaluate_night(nights.warehouse, POLICY, DAY)
+    propose(nights.warehouse, POLICY, DAY)
+    (report,) = seal(nights.warehouse, POLICY, None, None, as_of=DAY, issued_at=None).sealed
+    nights.warehouse.run("delete from intake.quarantined")
+    (decision,) = approve_automatically(nights.warehouse, Rules(), **WHO)
+    assert (decision.decision, [each.code for each in decision.concerns]) == ("waits", ["office_rows_unread"])
+    nights.systems["office"].tables["holds"].clear()
+    nights.export("office", DAY, hour=4)
+    nights.take_in(DAY)
+    assert concerns(nights.warehouse, Rules(), report.manifest_id) == []
+    nights.warehouse.close()

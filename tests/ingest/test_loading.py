@@ -648,42 +648,6 @@ def test_tables_that_never_arrived_block_unless_they_are_optional(company: Any) 
     assert ("quote_documents", "never_arrived") not in company.blocks("crm")
 
 
-HOLDS = "hold_id,record_type,record_key,fields,placed_at,released_at,reason\n"
-
-
-@pytest.mark.parametrize(
-    ("first", "again"),
-    [
-        ("H1,customer,K1,,2026-13-01,,tvist\n", "H1,customer,K1,,2026-12-01,,tvist\n"),  # a month that is none
-        ("H1,customer,K1,,,,tvist\nH1,customer,K2,,,,tvist\n", "H1,customer,K1,,,,\nH2,customer,K2,,,,\n"),
-    ],
-)
-@pytest.mark.parametrize("mode", ["full", "delta"])
-def test_a_hold_that_cannot_be_read_blocks_until_the_register_comes_whole(
-    company: Any, first: str, again: str, mode: str
-) -> None:
-    company.send("office", {"holds": HOLDS}, day="2026-11-22")
-    company.send("office", {"holds": HOLDS + first}, day="2026-11-23", mode=mode)
-    company.ingest()
-    assert company.blocks("office") == [("holds", "set_aside")]
-    company.send("office", {"holds": HOLDS + "H3,customer,K3,,,,\n"}, day="2026-11-24", mode="delta")
-    company.ingest()
-    assert company.blocks("office") == [("holds", "set_aside")], "the row is still known to nobody"
-    company.warehouse.run("delete from intake.quarantined")  # its day has passed
-    company.ingest()
-    assert company.blocks("office") == [("holds", "set_aside")]
-    company.send("office", {"holds": HOLDS + again}, day="2026-11-25")
-    company.ingest()
-    assert company.blocks("office") == []
-
-
-def test_a_row_of_another_register_that_is_set_aside_blocks_nothing(company: Any) -> None:
-    company.send("office", {"partners": "partner_id,name,role,system\nP1,Frakt,no such role,frakt\n"})
-    company.ingest()
-    assert company.value("select count(*) from intake.quarantined") == 1
-    assert company.blocks("office") == []
-
-
 def test_a_full_delivery_gets_stale_as_the_day_of_evaluation_moves_on(company: Any) -> None:
     company.send("crm", {"customers": customers(customer("K1"))}, day="2026-11-22")
     company.ingest(date(2026, 11, 25))
