@@ -257,7 +257,7 @@ def _what_was_not_read(records: int, office: int) -> Iterator[Concern]:
 
 
 #: How many rows of the office's holds and requests were set aside, in deliveries that no full one has followed: any
-#: may be the hold, or the restriction, without which something is erased. Counted as they came in: kept they are not long.
+#: may be the hold, or the restriction, without which something is erased. Counted as they came in, not as they stay.
 _OFFICE_UNREAD = """
     select cast(coalesce(sum(files.rows_quarantined), 0) as bigint)
     from intake.files as files
