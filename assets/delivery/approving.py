@@ -29,6 +29,10 @@ EXAMPLES = 10
 #: Who approves where nobody has to.
 AUTOMATIC = "gallring"
 
+#: Concerns about rows that were set aside: of a record that is ordered erased, and of the office's registers.
+NEWER_ROWS_UNREAD, OFFICE_ROWS_UNREAD = "newer_rows_unread", "office_rows_unread"
+UNREAD = frozenset({NEWER_ROWS_UNREAD, OFFICE_ROWS_UNREAD})
+
 
 class Rules(Protocol):
     """What the settings say of approval (`[approval]` in gallring.toml)."""
@@ -248,36 +252,38 @@ def _weigh(rules: Rules, items: int, shares: Sequence[_Share], median: float | N
 
 def _what_was_not_read(records: int, office: int) -> Iterator[Concern]:
     if records:
-        yield Concern("newer_rows_unread", f"of {records} records that it erases or redacts, their source has sent a "
+        yield Concern(NEWER_ROWS_UNREAD, f"of {records} records that it erases or redacts, their source has sent a "
                       "newer row that was set aside, and may say why they are to be kept (`gallring quarantine`)",
                       is_anomaly=True)  # fmt: skip
     if office:
-        yield Concern("office_rows_unread", f"{office} rows of the office's holds and requests were set aside, and may "
+        yield Concern(OFFICE_ROWS_UNREAD, f"{office} rows of the office's holds and requests were set aside, and may "
                       "say what is to be kept (`gallring quarantine office`)", is_anomaly=True)  # fmt: skip
 
 
+#: The full deliveries that brought the table of some rows since: what was set aside in `deliveries` is read anew there.
+_FOLLOWED = """
+    select 1
+    from intake.files as brought
+    inner join intake.deliveries as later
+        on later.source = brought.source and later.delivery_id = brought.delivery_id
+    where brought.source = {rows}.source and brought.table_name = {rows}.table_name and brought.status = 'loaded'
+        and later.status = 'loaded' and later.mode = 'full' and later.sequence > deliveries.sequence
+"""
+
 #: How many rows of the office's holds and requests were set aside, in deliveries that no full one has followed: any
 #: may be the hold, or the restriction, without which something is erased. Counted as they came in, not as they stay.
-_OFFICE_UNREAD = """
+_OFFICE_UNREAD = f"""
     select cast(coalesce(sum(files.rows_quarantined), 0) as bigint)
     from intake.files as files
     inner join intake.deliveries as deliveries
         on files.source = deliveries.source and files.delivery_id = deliveries.delivery_id
     where files.source = 'office' and files.table_name in ('holds', 'requests') and files.status = 'loaded'
-        and deliveries.status = 'loaded' and not exists (
-            select 1
-            from intake.files as brought
-            inner join intake.deliveries as later
-                on brought.source = later.source and brought.delivery_id = later.delivery_id
-            where brought.source = files.source and brought.table_name = files.table_name
-                and brought.status = 'loaded' and later.status = 'loaded' and later.mode = 'full'
-                and later.sequence > deliveries.sequence
-        )
+        and deliveries.status = 'loaded' and not exists ({_FOLLOWED.format(rows="files")})
 """
 
 #: Of how many records that a manifest erases of a row was set aside, in a delivery that no full one has followed: what
 #: was decided went by the row before.
-_UNREAD = """
+_UNREAD = f"""
     with set_aside as (
         select distinct records.record_type, quarantined.source, quarantined.record_key
         from intake.quarantined
@@ -285,15 +291,8 @@ _UNREAD = """
             on records.source = quarantined.source and records.table_name = quarantined.table_name
         inner join intake.deliveries as deliveries
             on deliveries.source = quarantined.source and deliveries.delivery_id = quarantined.delivery_id
-        where quarantined.record_key is not null and deliveries.status = 'loaded' and not exists (
-            select 1
-            from intake.files as files
-            inner join intake.deliveries as later
-                on later.source = files.source and later.delivery_id = files.delivery_id
-            where files.source = quarantined.source and files.table_name = quarantined.table_name
-                and files.status = 'loaded' and later.status = 'loaded' and later.mode = 'full'
-                and later.sequence > deliveries.sequence
-        )
+        where quarantined.record_key is not null and deliveries.status = 'loaded'
+            and not exists ({_FOLLOWED.format(rows="quarantined")})
     )
     select items.manifest_id, count(distinct (items.record_type, items.record_key))
     from manifest.items as items
@@ -437,7 +436,8 @@ def approve_automatically(warehouse: Warehouse, rules: Rules, *, on_day: date, a
     for manifest_id, system, items in waiting:
         found = tuple(found_of[manifest_id])
         by, reason = (None if found else AUTOMATIC), "within_limits"
-        if found and system in approvers and _is_remainder(warehouse, manifest_id, approvers[system][0]):
+        is_read = UNREAD.isdisjoint(concern.code for concern in found)  # what was set aside since, nobody approved
+        if found and is_read and system in approvers and _is_remainder(warehouse, manifest_id, approvers[system][0]):
             by, reason, found = approvers[system][1], "carried_over", ()
         if by is not None:
             approved.append(Event(manifest_id, "approved", on_day, "approve", at=at, by_whom=by, reason=reason))

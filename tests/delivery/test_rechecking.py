@@ -127,6 +127,23 @@ def test_a_mere_remainder_stays_approved_by_the_same_person(company: Company, tm
     assert told(company, decision.manifest_id) == [("C0", "erase"), ("C2", "erase")]
 
 
+def test_an_approval_does_not_go_over_where_a_hold_was_set_aside_since(company: Company, tmp_path: Path) -> None:
+    office, run = Office(tmp_path / "site"), company.warehouse.run
+    company.night(DAY, erase("C0", "C1", "C2"), office)
+    approve(company.warehouse, sealed(company.warehouse)[0], by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    company.evaluate(NEXT, erase("C0", "C2"))
+    at_the_door(company.warehouse, POLICY, office.site, office.signer, as_of=NEXT, issued_at=NOW)
+    run("alter table intake.deliveries add column mode varchar")
+    run("create table intake.files (source varchar, delivery_id varchar, table_name varchar, status varchar, "
+        "rows_quarantined bigint)")  # fmt: skip
+    run("create table intake.quarantined (source varchar, table_name varchar, delivery_id varchar, record_key varchar)")
+    run("insert into intake.deliveries by name select 99 as sequence, 'office' as source, 'D99' as delivery_id, "
+        "'loaded' as status, 'full' as mode")  # fmt: skip
+    run("insert into intake.files values ('office', 'D99', 'holds', 'loaded', 1)")
+    (decision,) = approve_automatically(company.warehouse, Rules(), on_day=NEXT, at=NOW)
+    assert (decision.decision, [each.code for each in decision.concerns]) == ("waits", ["office_rows_unread"])
+
+
 @pytest.mark.parametrize("between", [(), ("C3",)])
 def test_an_approval_outlives_neither_its_recall_nor_another_manifest(
     company: Company, tmp_path: Path, between: tuple[str, ...]
