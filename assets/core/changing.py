@@ -391,27 +391,34 @@ def words_of(models: Sequence[Model]) -> frozenset[str]:
 
 
 def is_read(warehouse: Warehouse, policy: HasDigest) -> bool:
+    """Whether `core.*` stands as this policy and program built it, and a night may go on from there."""
+    return is_built(warehouse, policy) and _is_shipped(policy)
+
+
+def is_built(warehouse: Warehouse, policy: HasDigest) -> bool:
     """Whether `core.*` stands as this policy and program built it."""
     prepare(warehouse)
     since = _last_read(warehouse)
-    return since is not None and since.fingerprint == fingerprint(warehouse, policy) and _is_shipped(policy)
+    return since is not None and since.fingerprint == fingerprint(warehouse, policy)
 
 
 def is_behind(warehouse: Warehouse, policy: HasDigest) -> bool:
     """Whether the last evaluation has not looked at all that was taken in and entered, or is another policy's.
 
-    Of a policy with purposes of its own no night remembers what was evaluated, only what `core.*` has read. False where
-    none remembers that either (`core.*` was built by itself): there is nothing to compare with.
+    So it is where a rebuilding was cut short, before it could remember what it has read. False only where no night ever
+    remembered anything (`core.*` was built by itself): there is nothing to compare with.
     """
-    since = _last_read(warehouse) if warehouse.exists("nights", "core") else None
-    if since is None:
+    if not warehouse.exists("nights", "core"):
         return False
-    if _loaded(warehouse) != (since.sequence, since.deliveries) or any(
-        warehouse.value(f"select count(*) from ({_open_news(name)})") for name in REGISTERS
+    since = _last_read(warehouse)
+    if (
+        since is None
+        or _loaded(warehouse) != (since.sequence, since.deliveries)
+        or any(warehouse.value(f"select count(*) from ({_open_news(name)})") for name in REGISTERS)
     ):
         return True
     is_pending = warehouse.value("select exists (select 1 from nights.pending)")
-    return _is_shipped(policy) and (bool(is_pending) or last_evaluated(warehouse, policy) is None)
+    return bool(is_pending) or last_evaluated(warehouse, policy) is None
 
 
 def _open_news(name: str) -> str:

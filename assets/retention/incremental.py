@@ -18,6 +18,7 @@ from functools import cached_property
 from assets.core.changing import (
     LARGEST_PART,
     count_records,
+    is_built,
     is_read,
     last_evaluated,
     raw_tables,
@@ -120,7 +121,7 @@ def _whole(warehouse: Warehouse, policy: Policy, as_of: date) -> Evaluated:
     evaluate(warehouse, policy, as_of)
     with warehouse.transaction():
         note_policy(warehouse, policy, as_of)
-        if is_read(warehouse, policy):
+        if is_built(warehouse, policy):
             remember_evaluation(warehouse, policy, as_of)
     return Evaluated(True, count_records(warehouse))
 

@@ -176,12 +176,14 @@ def name_of(key: str) -> str:
 class Nights:
     """A company with its systems, one night after the other."""
 
-    def __init__(self, path: Path, *systems: System, respond_within: int = 10) -> None:
+    def __init__(
+        self, path: Path, *systems: System, respond_within: int = 10, warehouse: Warehouse | None = None
+    ) -> None:
         self.site = Site(path / "site")
         self.site.make()
         make_key(self.site.keys / "signing.pem", self.site.keys / "signing.pub.pem")
         self.signer = Signer.load(self.site.keys / "signing.pem")
-        self.warehouse = Warehouse.in_memory(pseudonym_key=b"nights", threads=1)
+        self.warehouse = warehouse or Warehouse.in_memory(pseudonym_key=b"nights", threads=1)
         self.systems = {system.name: system for system in systems}
         for name in ("crm", "orders", "mailing", "web", "office"):
             self.systems.setdefault(name, System(name))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -20,6 +23,7 @@ from assets.manifests.changes import propose
 from assets.manifests.sealing import seal
 from assets.retention.incremental import evaluate_night
 from assets.rights.holds import Record, place
+from assets.warehouse import Warehouse
 from tests.delivery.nights import POLICY, Nights, Rules, System, instant, name_of
 
 DAY = date(2026, 11, 1)
@@ -31,15 +35,14 @@ def evaluate(nights: Nights) -> None:
     evaluate_night(nights.warehouse, POLICY, DAY)
 
 
-@pytest.fixture
-def nights(tmp_path: Path) -> Iterator[Nights]:
+def approved(path: Path, warehouse: Warehouse | None = None) -> Nights:
     """A company with an approved order of the day to erase T1."""
     crm = System("crm")
     crm.add(
         "customers", "T1", customer_type="private", name=name_of("T1"), customer_since="2020-01-01",
         relation_ended_at="2022-01-01",
     )  # fmt: skip
-    made = Nights(tmp_path, crm)
+    made = Nights(path, crm, warehouse=warehouse)
     for source in made.systems:
         made.export(source, DAY)
     made.take_in(DAY)
@@ -48,6 +51,13 @@ def nights(tmp_path: Path) -> Iterator[Nights]:
     report = seal(made.warehouse, POLICY, made.site, made.signer, as_of=DAY, issued_at=instant(DAY, 3))
     for each in report.sealed:
         approve(made.warehouse, each.manifest_id, by="Eva", reason="ok", on_day=DAY, at=instant(DAY, 3))
+    return made
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Iterator[Nights]:
+    """One in memory."""
+    made = approved(tmp_path)
     yield made
     made.warehouse.close()
 
@@ -134,11 +144,55 @@ def test_what_a_person_decided_is_looked_at_first(
     """Also with purposes of a company's own, of which no night remembers what was evaluated."""
     monkeypatch.setattr(changing, "_is_shipped", lambda _: is_shipped)
     look_again(nights.warehouse, [("customer", 1)])
-    if is_shipped:
-        with pytest.raises(CheckFailed, match="has not looked"):
-            at_the_door(nights)
+    with pytest.raises(CheckFailed, match="has not looked"):
+        at_the_door(nights)
     evaluate(nights)
     assert at_the_door(nights) == ["crm"]
+
+
+#: A night of a policy with SQL of its own, or of the shipped one, that ends before a step of building or evaluating.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from assets.core import building, changing
+from assets.retention import incremental
+from tests.delivery.test_door import DAY, POLICY, opened
+
+path, step, is_shipped = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "shipped"
+changing._is_shipped = lambda _: is_shipped
+module = building if step == "resolve_people" else incremental
+setattr(module, step, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+with opened(path) as warehouse:
+    changing.rebuild(warehouse, POLICY, full=True)
+    incremental.evaluate_night(warehouse, POLICY, DAY)
+"""
+
+
+def opened(path: Path) -> Warehouse:
+    return Warehouse.open(path, key=None, pseudonym_key=b"nights", threads=1)
+
+
+@pytest.mark.parametrize("policy", ["shipped", "own"])
+@pytest.mark.parametrize("step", ["resolve_people", "evaluate", "remember_evaluation"])
+def test_a_night_that_was_killed_leaves_the_door_shut(
+    tmp_path: Path, step: str, policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hold was entered, and kill -9 came while it was built in, or before anything was evaluated by it."""
+    monkeypatch.setattr(changing, "_is_shipped", lambda _: policy == "shipped")
+    file = tmp_path / "warehouse.duckdb"
+    nights = approved(tmp_path, opened(file))
+    hold(nights)
+    nights.warehouse.close()
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(file), step, policy], cwd=Path(__file__).parents[2],
+                           check=False)  # fmt: skip
+    assert ended.returncode == -signal.SIGKILL
+    with opened(file) as nights.warehouse:
+        with pytest.raises(CheckFailed, match=r"has not looked|evaluated as of no day"):
+            at_the_door(nights)
+        assert nights.states("T1") == ["approved"]
+        evaluate(nights)
+        assert at_the_door(nights) == ["crm"], "the restriction of what is held"
+        assert "cancelled" in nights.states("T1")
 
 
 def test_the_door_opens_where_nothing_came_since(nights: Nights) -> None:
