@@ -1,10 +1,11 @@
 -- What the exports settle, and how. Grain: an item. Reads two working tables of the settlement: proving_exports, and
 -- settleable_items, with what their records hold of what was ordered.
 -- An export proves of an item when it was extracted after the item was delivered; a record that is there, when so was
--- the delivery that last said something about it. Nothing is verified but what the full export itself shows
--- (is_shown), and no record that a row may be that was set aside: one of its key; where it is not there, one whose key
--- is not known, or no longer kept; of a merged record, any. What a contract leaves out since is no proof:
--- where the key or an ordered field is read in another way, nothing is verified; where other rows are in scope, only
+-- the delivery that last said something about it. An answer is contradicted only by what was extracted after the instant
+-- at which it says that it was done, or after the day on which it was read, if that instant was still to come.
+-- Nothing is verified but what the full export itself shows (is_shown), and no record that a row may be that was set
+-- aside: one of its key; where it is not there, one whose key is not known, or no longer kept; of a merged record, any.
+-- What a contract leaves out since is no proof: where the key or an ordered field is read in another way, nothing is verified; where other rows are in scope, only
 -- what was seen among them. What is read again as it was when the item was sealed is proved by what came since, but
 -- for a record that may be a row that was set aside. What is missing and not proved is told, and no state of an item.
 with delivered as (
@@ -172,6 +173,9 @@ compared as (
         settleable_items.is_successor,
         settleable_items.named,
         settleable_items.held,
+        coalesce(
+            said.extracted_at > least(states.happened_at, states.since + interval 1 day), true
+        ) as is_said_since,
         read_otherwise.reason as read_otherwise,
         settleable_items.is_shown
         and (
@@ -221,6 +225,7 @@ judged as (
                 then 'unproven'
             when compared.held = 0 and compared.state <> 'verified' and compared.is_shown then 'verified'
             when compared.held <> 0 and compared.state = 'verified' and not compared.is_successor then 'returned'
+            when not compared.is_said_since then null
             when compared.held <> 0 and compared.state in ('done', 'already_absent') then 'discrepancy'
             when compared.held = compared.named and compared.state = 'partly_retained' then 'discrepancy'
         end as outcome,

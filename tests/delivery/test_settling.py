@@ -86,6 +86,46 @@ def test_the_next_export_and_no_answer_decides(made: Made) -> None:
     assert nights.warehouse.rows(proofs) == [("discrepancy", delivery, 2), ("verified", delivery, 4)]
 
 
+@pytest.mark.parametrize("mode", ["full", "delta"])
+def test_an_export_from_before_it_was_done_contradicts_nothing(made: Made, mode: str) -> None:
+    """Delivered at 4, done at 12, read at 20: what was extracted up to then shows what was there until then."""
+    nights = made("T1", "L1", "H1", "P1")
+    crm = nights.systems["crm"]
+    answered = {key: nights.states(key) for key in ("T1", "L1", "H1", "P1")}
+    left = {key: dict(row) for key, row in crm.tables["customers"].items()}
+    for key in answered:  # as they were before the system acted; each row says something new
+        add_customer(crm, key)
+    for hour in (3, 4, 8, 12):
+        for row in crm.tables["customers"].values():
+            row["city"] = f"Provstad {hour}"
+        nights.export("crm", DAY, hour=hour, mode="full" if hour == 8 else mode)
+        nights.take_in(day(1))
+        assert (hour, nights.settled) == (hour, [])
+    assert {key: nights.states(key) for key in answered} == answered
+    crm.tables["customers"] = left
+    nights.export("crm", DAY, hour=13)
+    nights.take_in(day(1))
+    assert {key: nights.states(key)[0] for key in answered} == {
+        "T1": "verified", "L1": "discrepancy", "H1": "discrepancy", "P1": "partly_retained",
+    }  # fmt: skip
+
+
+def test_a_system_that_says_it_was_done_on_a_day_to_come_is_contradicted_all_the_same(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meet = System._meet
+
+    def later(system: System, *given: object) -> list[dict[str, object]]:
+        return [{**answer, "at": "2999-01-01T00:00:00Z"} for answer in meet(system, *given)]  # type: ignore[arg-type]
+
+    monkeypatch.setattr(System, "_meet", later)
+    nights = made("L1")
+    assert nights.states("L1") == ["done"]
+    nights.export("crm", day(1))
+    nights.take_in(day(1))
+    assert nights.states("L1")[0] == "discrepancy"
+
+
 def test_an_export_that_is_itself_in_doubt_proves_nothing(made: Made) -> None:
     nights = made("T1", "L1", kept=24)
     crm = nights.systems["crm"]

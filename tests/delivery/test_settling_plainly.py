@@ -47,7 +47,7 @@ class Sources:
         run = self.warehouse.run
         run("delete from intake.deliveries")
         run("alter table intake.deliveries add column mode varchar")
-        run("alter table intake.deliveries add column extracted_at timestamp")
+        run("alter table intake.deliveries add column if not exists extracted_at timestamp")
         run("create table intake.files (source varchar, delivery_id varchar, table_name varchar, status varchar, "
             "rows_quarantined bigint)")  # fmt: skip
         run(f"create table intake.readings ({readings.COLUMNS})")
@@ -72,6 +72,10 @@ class Sources:
         """A later instant than any before it, unless it is of an earlier day."""
         self.minute += 1
         return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(minutes=self.minute)
+
+    def done_at(self, day: date) -> datetime | None:
+        """When something was done that was told of on a day: then, before or after the next export, or nobody knows."""
+        return self.instant(day + timedelta(days=self.chance.choice([-1, 0, 0, 1, 2]))) if self.maybe(0.8) else None
 
     # -- what is told to them -------------------------------------------------------------------------------------
 
@@ -115,7 +119,7 @@ class Sources:
             if self.maybe(0.05):
                 events.append(Event(manifest_id, "cancelled", day, "cancel"))
             events += [
-                Event(manifest_id, self.chance.choice(_STEPS), day, "receipt", item_id=item_id)
+                Event(manifest_id, self.chance.choice(_STEPS), day, "receipt", item_id=item_id, at=self.done_at(day))
                 for item_id in items
                 if self.maybe(0.3)
             ]
@@ -229,6 +233,8 @@ def look(warehouse: Warehouse) -> tuple[list[Proof], set[tuple[str, str]], Count
         held = _held(row, named)
         merged = row[RECORDS[item["record_type"]][2]] != item["record_key"]
         outcome, reason = _judge(item["state"], named, held, merged)
+        if outcome == "discrepancy" and not _says(warehouse, item["record_type"], row, _done_at(item)):
+            continue
         otherwise = _read_otherwise(warehouse, item, named, row, full[0]) if outcome == "verified" else None
         if otherwise is not None:
             unproven[item["system"], otherwise] += 1
@@ -316,6 +322,12 @@ def _says(warehouse: Warehouse, record_type: str, row: dict[str, Any], delivered
         [RECORDS[record_type][0], row["in_delivery"]],
     )
     return said is not None and said > delivered_at
+
+
+def _done_at(item: dict[str, Any]) -> datetime:
+    """When it was done by its system's word, at the latest on the day on which that was read."""
+    read = datetime(*item["since"].timetuple()[:3]) + timedelta(days=1)
+    return read if item["happened_at"] is None else min(item["happened_at"], read)
 
 
 def _read_otherwise(
