@@ -132,7 +132,8 @@ def review_assets() -> list[AssetsDefinition]:
         description="What people decided and have to look at again: purposes, what keeps nothing, findings, holds. "
         f"A page, {NAME}, in the site's reports.",
         deps=[key_of(table) for table in (
-            "policy.purposes", "policy.periods", "retention.claims", "retention.findings", "raw.office_holds"
+            "policy.purposes", "policy.periods", "retention.claims", "retention.findings", "raw.office_holds",
+            "manifest.unheard_disclosures",
         )],
         kinds={"markdown"},
         owners=OWNERS,

@@ -85,6 +85,19 @@ _KEPT = """
     select purpose, cast(sum(bit_count(records)) as bigint) from kept group by purpose
 """
 
+#: Findings by kind; before anything was ever proposed none is known of the office's disclosures.
+_FINDINGS_BUT_DISCLOSURES = "select finding, record_type, count(*) from retention.findings group by all order by all"
+_FINDINGS = """
+    select finding, record_type, count(*)
+    from (
+        select finding, record_type from retention.findings
+        union all
+        select finding, record_type from manifest.unheard_disclosures
+    )
+    group by all
+    order by all
+"""
+
 
 def review(warehouse: Warehouse, policy: Policy, as_of: date, *, period: str) -> RegisterReview:
     """What is to be looked at on a day, over the last evaluation.
@@ -110,7 +123,7 @@ def review(warehouse: Warehouse, policy: Policy, as_of: date, *, period: str) ->
         register_due_on(policy.version, period),
         tuple(_reviewed(policy, kept)),
         tuple(warehouse.rows(
-            "select finding, record_type, count(*) from retention.findings group by all order by all"
+            _FINDINGS if warehouse.exists("manifest", "unheard_disclosures") else _FINDINGS_BUT_DISCLOSURES
         )),
         tuple((number, day) for number, day in due if day is not None),
     )  # fmt: skip

@@ -58,6 +58,9 @@ _DISCLOSURES_OVER = """
             group by disclosed.disclosure_row_id
             having count(*) = count(notified.field)
         )
+        and (entry.partner_id, entry.record_type, entry.record_key) not in (
+            select (waiting.partner_id, waiting.record_type, waiting.record_key) from manifest.notice_fields as waiting
+        )
     )
 """
 #: Those that are old enough, and whose record has gone.
@@ -74,7 +77,7 @@ _READ = {
     "office_holds": (("policy", "periods"),),
     "office_disclosures": (
         ("core", "records"), ("manifest", "items"), ("manifest", "disclosed_fields"), ("manifest", "notified_fields"),
-        ("raw", "office_partners"),
+        ("manifest", "notice_fields"), ("raw", "office_partners"),
     ),
 }  # fmt: skip
 

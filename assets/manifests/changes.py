@@ -30,8 +30,8 @@ _NARROWED = ("told_erase", "told_restrict")
 #: Columns in which nearly every text is another, and how they are packed.
 _DISTINCT = {"record_key": DISTINCT_TEXTS, "because": "json using compression zstd"}
 
-#: What the partners are told: few rows, and of all records.
-_NOTICES = ("disclosed_fields", "lapsed_disclosures", "delivered_fields", "notice_fields")
+#: What the partners are told, and of which of their copies nothing: few rows, and of all records.
+_NOTICES = ("disclosed_fields", "lapsed_disclosures", "delivered_fields", "notice_fields", "unheard_disclosures")
 
 #: The bytes of the memory limit that a record is counted with (390 were enough, spilling), and how many records are
 #: gone through at once at most, whatever the memory: two million at a time were no dearer to compare than all.

@@ -2,7 +2,7 @@
 -- values.
 -- - finding varchar: the finding's code
 -- - source varchar: the system that delivers the record; null: the record has gone
--- - record_type varchar: what the record is; request and hold are those of the office's registers
+-- - record_type varchar: what the record is; request, hold and disclosure are those of the office's registers
 -- - record_key varchar: the source system's own key of the record; null: the record has gone
 -- - detail varchar: the column or rule that it is about
 -- - hits bigint: how often, where it is counted: in free text
@@ -27,20 +27,43 @@ with keys as (
         holds.row_id,
         holds.hold_id as record_key
     from raw.office_holds as holds
+    union all
+    select
+        'office' as source,
+        'disclosure' as record_type,
+        disclosures.row_id,
+        disclosures.disclosure_id as record_key
+    from raw.office_disclosures as disclosures
+),
+
+found as (
+    select
+        findings.finding,
+        findings.record_type,
+        findings.row_id,
+        findings.detail
+    from retention.findings as findings
+    union all
+    select
+        unheard.finding,
+        unheard.record_type,
+        unheard.row_id,
+        unheard.detail
+    from manifest.unheard_disclosures as unheard
 )
 
 select
-    findings.finding,
+    found.finding,
     keys.source,
-    findings.record_type,
+    found.record_type,
     keys.record_key,
-    findings.detail,
+    found.detail,
     cast(null as bigint) as hits
-from retention.findings as findings
+from found
 left join keys
     on
-        findings.record_type = keys.record_type
-        and findings.row_id = keys.row_id
+        found.record_type = keys.record_type
+        and found.row_id = keys.row_id
 union all
 select
     'free_text_' || free_text.kind as finding,

@@ -1,15 +1,27 @@
 -- Fields of which a partner was given a copy, by the office's register. Grain: a disclosure and field.
 -- A disclosure that lists no field, or one that no contract knows, counts as one of the whole record. A disclosure
--- dated after the day of evaluation has not happened yet; one without a date has.
-with listed as (
+-- dated after the day of evaluation has not happened yet; one without a date has. entered_at: the instant of the
+-- office's export that brought the entry as it stands; null where no delivery is known to have.
+with entered as (
+    select
+        deliveries.delivery_id,
+        max(deliveries.extracted_at) as entered_at
+    from intake.deliveries as deliveries
+    where deliveries.source = 'office' and deliveries.status = 'loaded'
+    group by deliveries.delivery_id
+),
+
+listed as (
     select
         disclosures.row_id,
         disclosures.partner_id,
         lower(disclosures.record_type) as record_type,
         disclosures.record_key,
         disclosures.disclosed_at as disclosed_on,
+        entered.entered_at,
         ';' || coalesce(replace(disclosures.fields, ' ', ''), '') || ';' as names
     from raw.office_disclosures as disclosures
+    left join entered on disclosures.changed_in = entered.delivery_id
     where
         disclosures.in_source
         and disclosures.partner_id is not null
@@ -36,6 +48,7 @@ judged as (
         listed.record_type,
         listed.record_key,
         listed.disclosed_on,
+        listed.entered_at,
         listed.names,
         coalesce(known.known_names, 0) = length(listed.names) - length(replace(listed.names, ';', '')) - 1
             as every_name_is_known
@@ -51,7 +64,8 @@ select
     judged.disclosed_on,
     fields.field,
     fields.position,
-    fields.data_category
+    fields.data_category,
+    judged.entered_at
 from judged
 inner join policy.fields
     on

@@ -1,5 +1,7 @@
 -- Fields whose copy at a partner is to go, and of which that partner was not told yet (Art 19).
--- Grain: a partner, record, field and cause. Authorities get none. A copy given after the notice is a new copy.
+-- Grain: a partner, record, field and cause. Authorities get none. A copy given after the notice is a new copy. Of one
+-- given on the notice's own day, or on no known day, days do not tell whether it came after: it was there before only
+-- where an export of the office from before the notice named it.
 with causes as (
     select
         disclosed.partner_id,
@@ -8,6 +10,7 @@ with causes as (
         disclosed.field,
         disclosed.position,
         disclosed.disclosed_on as given_on,
+        disclosed.entered_at,
         'disclosure' as cause,
         cast(null as date) as ended_on
     from manifest.disclosed_fields as disclosed
@@ -20,9 +23,32 @@ with causes as (
         delivered.field,
         delivered.position,
         delivered.delivered_on as given_on,
+        cast(null as timestamp) as entered_at,
         'direct_delivery' as cause,
         delivered.ended_on
     from manifest.delivered_fields as delivered
+),
+
+issued as (
+    select
+        items.item_id,
+        max(manifests.issued_at) as issued_at
+    from manifest.items as items
+    inner join manifest.manifests as manifests on items.manifest_id = manifests.manifest_id
+    where items.action = 'notify'
+    group by items.item_id
+),
+
+told as (
+    select
+        notified.partner_id,
+        notified.record_type,
+        notified.record_key,
+        notified.field,
+        notified.as_of,
+        issued.issued_at
+    from manifest.notified_fields as notified
+    left join issued on notified.item_id = issued.item_id
 )
 
 select
@@ -44,13 +70,20 @@ where
     )
     and not exists (
         select 1
-        from manifest.notified_fields as notified
+        from told
         where
-            notified.partner_id = causes.partner_id
-            and notified.record_type = causes.record_type
-            and notified.record_key = causes.record_key
-            and notified.field = causes.field
-            and (causes.given_on is null or notified.as_of >= causes.given_on)
+            told.partner_id = causes.partner_id
+            and told.record_type = causes.record_type
+            and told.record_key = causes.record_key
+            and told.field = causes.field
+            and (
+                told.as_of > causes.given_on
+                or (
+                    causes.cause = 'disclosure'
+                    and told.as_of = coalesce(causes.given_on, told.as_of)
+                    and coalesce(causes.entered_at <= told.issued_at, true)
+                )
+            )
     )
 group by
     causes.partner_id,

@@ -226,12 +226,13 @@ def _tables() -> list[str]:
         "create table raw.office_partners (row_id bigint, in_source boolean default true, partner_id varchar, "
         "role varchar)",
         "create table raw.office_disclosures (row_id bigint, in_source boolean default true, partner_id varchar, "
-        "record_type varchar, record_key varchar, fields varchar, disclosed_at date)",
+        "record_type varchar, record_key varchar, fields varchar, disclosed_at date, withheld varchar[], "
+        "changed_in varchar)",
         "create table core.records (record_type varchar, row_id bigint, record_key varchar, not_personal boolean, "
         "in_source boolean)",
         "create table core.deliveries (delivery_id bigint, delivered_on date)",
         "create table intake.deliveries (sequence bigint, source varchar, delivery_id varchar, digest varchar, "
-        "status varchar)",
+        "status varchar, extracted_at timestamp)",
         "create table intake.blocks (source varchar, table_name varchar, reason varchar, detail varchar)",
         "create table retention.evaluation (as_of date)",
         "create table retention.records (record_type varchar, source varchar, row_id bigint, record_key varchar)",

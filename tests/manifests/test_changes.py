@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.manifests.changes import propose
-from tests.manifests.company import DAY, POLICY, RECORDS, Company, full
+from tests.manifests.company import DAY, ISSUED_AT, POLICY, RECORDS, Company, full
 
 C1 = ("customer", "C1")
 ALL = ("name", "email", "phone", "street", "city")
@@ -155,13 +155,22 @@ def test_because_of_a_restriction_that_a_person_asked_for(company: Company) -> N
 
 def disclose(
     company: Company, partner: str, key: str, fields: str | None, on: date | None = DAY, row_id: int = 1,
-    record_type: str = "customer",
+    record_type: str = "customer", changed_in: str | None = None,
 ) -> None:  # fmt: skip
     company.warehouse.insert(
         "raw.office_disclosures",
-        ["row_id", "partner_id", "record_type", "record_key", "fields", "disclosed_at"],
-        [(row_id, partner, record_type, key, fields, on)],
+        ["row_id", "partner_id", "record_type", "record_key", "fields", "disclosed_at", "changed_in"],
+        [(row_id, partner, record_type, key, fields, on, changed_in)],
     )
+
+
+def office_export(company: Company, delivery_id: str, extracted_at: datetime) -> str:
+    """What the office's register held at an instant."""
+    company.warehouse.insert(
+        "intake.deliveries", ["sequence", "source", "delivery_id", "status", "extracted_at"],
+        [(9, "office", delivery_id, "loaded", extracted_at.replace(tzinfo=None))],
+    )  # fmt: skip
+    return delivery_id
 
 
 def partner(company: Company, partner_id: str, role: str) -> None:
@@ -211,6 +220,29 @@ def test_a_record_type_in_capitals_is_the_same_record_type(company: Company) -> 
     assert told == {("partner:P1", "customer", "C1", "notify", ("name",))}
 
 
+def test_a_disclosure_of_which_nobody_is_told_is_a_finding(company: Company) -> None:
+    """A mistyped record type, key, year or partner silenced it; an authority is told nothing anyway."""
+    partner(company, "SKV", "authority")
+    disclose(company, "P1", "C1", "name", record_type="Customer")
+    disclose(company, "P1", "C1", "name", row_id=2, record_type="costumer")
+    disclose(company, "P1", "C404", "name", row_id=3)
+    disclose(company, "P1", "C1", "name", on=days(1), row_id=4)
+    disclose(company, "P1", "C1", "name", on=days(2), row_id=5)
+    disclose(company, "SKV", "C404", "name", row_id=6)
+    company.warehouse.insert(
+        "raw.office_disclosures", ["row_id", "partner_id", "record_type", "record_key", "in_source", "withheld"],
+        [(7, None, "customer", "C1", True, None), (8, "P1", None, "C1", True, None),
+         (9, "P1", "customer", None, True, None), (10, "P1", "customer", None, True, ["record_key"]),
+         (11, "P1", "customer", "C404", False, None)],
+    )  # fmt: skip
+    company.propose(DAY, {})
+    assert set(company.warehouse.rows("select finding, record_type, row_id from manifest.unheard_disclosures")) == {
+        ("disclosure_without_record", "disclosure", 2), ("disclosure_without_record", "disclosure", 3),
+        ("disclosure_without_record", "disclosure", 8), ("disclosure_without_record", "disclosure", 9),
+        ("disclosure_without_partner", "disclosure", 7), ("date_ahead", "disclosure", 5),
+    }  # fmt: skip
+
+
 def test_unknown_records_and_later_disclosures_are_told_nothing(company: Company) -> None:
     disclose(company, "P1", "C404", "name")
     disclose(company, "P1", "C1", "name", on=days(1), row_id=2)
@@ -225,6 +257,36 @@ def test_a_copy_given_after_the_notice_is_a_new_copy(company: Company) -> None:
     assert notices(company.night(days(1), erased)) == set()
     assert len(notices(company.night(days(2), erased))) == 1
     assert notices(company.night(days(3), erased)) == set()
+
+
+@pytest.mark.parametrize("on", [DAY, None])
+def test_a_copy_given_later_on_the_day_of_the_notice_is_a_new_copy(company: Company, on: date | None) -> None:
+    """And one that the office named in an export from before the notice is none, whenever that was taken in."""
+    erased = {C1: full("customer", "erase")}
+    before = office_export(company, "before", ISSUED_AT - timedelta(minutes=1))
+    disclose(company, "P1", "C1", "name", on, changed_in=before)
+    assert len(notices(company.night(DAY, erased))) == 1
+    disclose(company, "P1", "C1", "name", on, row_id=2, changed_in=before)
+    assert notices(company.night(DAY, erased)) == set()
+    assert notices(company.night(days(1), erased)) == set()
+    after = office_export(company, "after", ISSUED_AT + timedelta(minutes=1))
+    disclose(company, "P1", "C1", "name", on, row_id=3, changed_in=after)
+    for day in (DAY, days(2), days(3)):
+        found = notices(company.propose(day, erased))
+        company.seal(day, issued_at=ISSUED_AT + timedelta(hours=1))
+        assert found == ({("partner:P1", "customer", "C1", "notify", ("name",))} if day == DAY else set())
+
+
+def test_a_direct_delivery_is_told_after_a_notice_of_its_own_day() -> None:
+    """The day ninety days on is for the copy that was given, whatever was told of another before."""
+    company = Company()
+    company.add("delivery", "D1", partner_id="P1", delivered_at=DAY)
+    disclose(company, "P1", "D1", None, record_type="delivery")
+    company.gone("delivery", "D1")
+    assert len(notices(company.night(DAY, {}))) == 1
+    assert notices(company.night(days(90), {})) == set()
+    assert len(notices(company.night(days(91), {}))) == 1
+    assert notices(company.night(days(92), {})) == set()
 
 
 def test_a_direct_delivery_is_over_after_ninety_days() -> None:

@@ -99,6 +99,8 @@ _TABLES = {
     "retention.dispositions": "record_type varchar, row_id bigint, data_category varchar, disposition varchar, "
     "keep_until date, reasons varchar[]",
     "retention.findings": "finding varchar, record_type varchar, row_id bigint, detail varchar",
+    "manifest.unheard_disclosures": "finding varchar, record_type varchar, row_id bigint, detail varchar",
+    "raw.office_disclosures": "row_id bigint, in_source boolean, disclosure_id varchar, record_key varchar",
     "rights.free_text": "source varchar, record_type varchar, record_key varchar, field varchar, kind varchar, "
     "hits bigint",
 }
@@ -200,6 +202,8 @@ def _decided() -> dict[str, list[tuple[object, ...]]]:
             ("possible_match", "customer", 2, "email"),
             ("hold_without_record", "hold", 3, "record_key"),
         ],
+        "manifest.unheard_disclosures": [("disclosure_without_partner", "disclosure", 1, "partner_id")],
+        "raw.office_disclosures": [(1, True, "Y1", CANARY)],
         "rights.free_text": [("orders", "complaint", "Q1", "description", "phone_numbers", 2)],
     }  # fmt: skip
 

@@ -174,6 +174,7 @@ def test_registers_are_published_without_what_was_written_freely(
 def test_a_finding_names_the_record_to_look_at(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
     publish(warehouse, POLICY, site)
     assert rows(reader, site, "select * from a.retention.findings order by finding") == [
+        ("disclosure_without_partner", "office", "disclosure", "Y1", "partner_id", None),
         ("free_text_phone_numbers", "orders", "complaint", "Q1", "description", 2),
         ("hold_without_record", "office", "hold", "H3", "record_key", None),
         ("possible_match", "crm", "customer", "C2", "email", None),
