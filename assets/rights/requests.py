@@ -208,6 +208,18 @@ def requests(warehouse: Warehouse, today: date, request_id: str | None = None) -
     return found
 
 
+def without_day(warehouse: Warehouse) -> list[str]:
+    """The requests in the register that came on no known day, but for those that were answered.
+
+    They count for nothing (rules.md, Dates 4), and nobody can tell until when they are to be answered.
+    """
+    rows = warehouse.rows(
+        "select request_id from raw.office_requests where in_source and received_at is null and answered_at is null "
+        "order by request_id"
+    )
+    return [number for (number,) in rows]
+
+
 def find(warehouse: Warehouse, request_id: str, today: date) -> Request:
     """One request.
 

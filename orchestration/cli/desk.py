@@ -67,5 +67,14 @@ def warn_of_twins(number: str, twins: Sequence[str], done: str) -> None:
                  f"until it is {done} itself.")  # fmt: skip
 
 
-#: How many entries that say the same are named.
+def warn_of_undated(numbers: Sequence[str]) -> None:
+    """Say which requests have no day on which they came: no rule counts them, and no clock runs."""
+    if numbers:
+        more = f" and {len(numbers) - _TWINS} more" if len(numbers) > _TWINS else ""
+        have = "has no day of receipt and counts" if len(numbers) == 1 else "have no day of receipt and count"
+        complain(f"{', '.join(numbers[:_TWINS])}{more} {have} for nothing until the office's register tells it "
+                 "(received_at).")  # fmt: skip
+
+
+#: How many entries of a kind are named.
 _TWINS = 5

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assets.errors import CheckFailed, NeedsPerson
-from orchestration.cli.desk import OnOption, desk, warn_of_matches, warn_of_twins
+from orchestration.cli.desk import OnOption, desk, warn_of_matches, warn_of_twins, warn_of_undated
 from orchestration.cli.options import (
     ContactOption,
     CustomerOption,
@@ -114,10 +114,13 @@ def list_requests(
 ) -> None:
     """The requests and how their clocks stand; exit code 1 when one is overdue."""
     from assets.rights.requests import requests as read
+    from assets.rights.requests import without_day
 
     day = given_day(on, "--on")
     with desk(site) as at:
         found = [each for each in read(at.warehouse, day or at.today) if every or each.clock.answered_on is None]
+        undated = without_day(at.warehouse)
+    warn_of_undated(undated)
     as_json(found) if json else _tell_requests(found)
     late = [each.request_id for each in found if each.standing.state == "overdue"]
     if late:

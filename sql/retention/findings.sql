@@ -128,6 +128,36 @@ where
     and (source_row.customer_id is not null or source_row.contact_id is not null or request.email_key is null)
 union all
 select
+    'request_without_day' as finding,
+    'request' as record_type,
+    request.request_id as row_id,
+    'received_at' as detail
+from core.requests as request
+inner join raw.office_requests as source_row
+    on request.request_id = source_row.row_id
+where
+    source_row.in_source
+    and request.received_on is null
+    and (
+        request.answered_on is null
+        or request.answered_on > $as_of
+        or request.kind in ('objection', 'withdrawal', 'termination', 'erasure')
+    )
+union all
+select
+    'request_without_kind' as finding,
+    'request' as record_type,
+    request.request_id as row_id,
+    'kind' as detail
+from core.requests as request
+inner join raw.office_requests as source_row
+    on request.request_id = source_row.row_id
+where
+    source_row.in_source
+    and request.kind is null
+    and (request.answered_on is null or request.answered_on > $as_of)
+union all
+select
     'hold_without_record' as finding,
     'hold' as record_type,
     hold.hold_id as row_id,

@@ -36,6 +36,16 @@ REQUESTS = [
     {"request_id": "leaves by address", "kind": "termination", "email": "a@hem.example", **RECEIVED},
     {"request_id": "leaves, mistyped", "kind": "termination", "customer_id": "C404", **RECEIVED},
     {"request_id": "a contact leaves", "kind": "termination", "contact_id": "K1", **RECEIVED},
+    {"request_id": "objected, undated", "kind": "objection", "customer_id": "C1"},
+    {"request_id": "objected, undated, answered", "kind": "objection", "customer_id": "C1",
+     "answered_at": "2025-02-20"},
+    {"request_id": "erasure, verified, undated", "kind": "erasure", "customer_id": "C1",
+     "identity_verified_at": "2025-02-11"},
+    {"request_id": "restricted, undated", "kind": "restriction", "customer_id": "C1"},
+    {"request_id": "restricted, undated, answered", "kind": "restriction", "customer_id": "C1",
+     "answered_at": "2025-02-20"},
+    {"request_id": "of no kind", "customer_id": "C1", **RECEIVED},
+    {"request_id": "of no kind, answered", "customer_id": "C1", "answered_at": "2025-02-20", **RECEIVED},
 ]  # fmt: skip
 HOLDS = [
     {"hold_id": "placed", "record_type": "customer", "record_key": "C1", "placed_at": "2025-02-10"},
@@ -81,6 +91,14 @@ def test_a_word_that_reaches_nobody_is_told(found: set[tuple[str, str]]) -> None
         "mistyped", "mistyped, with an unknown address", "unknown contact", "of a company", "names nobody",
         "leaves, mistyped",
     }  # fmt: skip
+
+
+def test_a_word_that_counts_for_nothing_for_want_of_its_day_or_kind_is_told(found: set[tuple[str, str]]) -> None:
+    """Rule 4 gives it no effect; a restriction that was answered would have none any more."""
+    assert {request for finding, request in found if finding == "request_without_day"} == {
+        "objected, undated", "objected, undated, answered", "erasure, verified, undated", "restricted, undated",
+    }  # fmt: skip
+    assert {request for finding, request in found if finding == "request_without_kind"} == {"of no kind"}
 
 
 def test_a_contact_who_ends_a_relation_is_for_a_person_to_decide(found: set[tuple[str, str]]) -> None:

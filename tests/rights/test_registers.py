@@ -82,6 +82,17 @@ def test_what_the_site_says_of_a_delivered_entry_goes_before_the_export(site: Si
     assert words == [("erasure_request",)]
 
 
+def test_a_request_that_came_on_no_known_day_is_named(site: Site) -> None:
+    """No clock runs for it, and no rule counts it: only a person can see to it."""
+    warehouse = company()
+    office(site, 1, "requests", "request_id,customer_id,contact_id,email,kind,scope,received_at,identity_verified_at,"
+                                "extended_at,answered_at\nR1,C2,,,objection,,,,,\nR2,C2,,,objection,,2026-11-20,,,\n"
+                                "R3,C2,,,restriction,,,,,2026-11-20\n")  # fmt: skip
+    ingest(warehouse, policy(), site, as_of=DAY)
+    assert requests.without_day(warehouse) == ["R1"]
+    assert {each.request_id for each in requests.requests(warehouse, DAY)} == {"R2"}
+
+
 def test_of_an_address_the_keyed_hash_alone_is_kept() -> None:
     warehouse = company()
     number = requests.add(warehouse, "objection", received_on=DAY, at=NOW, email=" Egil@Hem.example ")
