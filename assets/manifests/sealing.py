@@ -81,8 +81,8 @@ def seal(
         site: whose outbox takes the folders, or None.
         signer: signs each manifest; needed with a site.
         as_of: the day of evaluation.
-        issued_at: when this happens, with its time zone; written down and nothing more. None, where there is no site:
-            the beginning of the day.
+        issued_at: when this happens, with its time zone; written down, and compared later with exports of the office
+            alone: which copies at partners a notice knew of. None, where there is no site: the beginning of the day.
         respond_within_days: how many days after `as_of` the systems have to answer.
         launched_by: who launched the run, where a name is given: that person does not approve it.
 
