@@ -15,6 +15,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from assets.delivery.states import Event, among, ask_of_manifests, ask_of_manifests_in, record
+from assets.delivery.unread import FOLLOWED, count_unread
 from assets.errors import BadUsage, CheckFailed, NeedsPerson
 from assets.manifests import ledger
 from assets.warehouse import Warehouse
@@ -29,9 +30,12 @@ EXAMPLES = 10
 #: Who approves where nobody has to.
 AUTOMATIC = "gallring"
 
-#: Concerns about rows that were set aside: of a record that is ordered erased, and of the office's registers.
-NEWER_ROWS_UNREAD, OFFICE_ROWS_UNREAD = "newer_rows_unread", "office_rows_unread"
-UNREAD = frozenset({NEWER_ROWS_UNREAD, OFFICE_ROWS_UNREAD})
+#: Concerns about rows that were set aside: of a record that is ordered erased, of another that may keep it, and of the
+#: office's registers.
+NEWER_ROWS_UNREAD = "newer_rows_unread"
+OTHER_ROWS_UNREAD = "other_rows_unread"
+OFFICE_ROWS_UNREAD = "office_rows_unread"
+UNREAD = frozenset({NEWER_ROWS_UNREAD, OTHER_ROWS_UNREAD, OFFICE_ROWS_UNREAD})
 
 
 class Rules(Protocol):
@@ -201,11 +205,8 @@ def _concerns(warehouse: Warehouse, rules: Rules, manifests: Sequence[str]) -> d
     shares: dict[str, list[_Share]] = {}
     for manifest_id, record_type, named, erased in warehouse.rows(_SHARES, {"ids": list(manifests)}):
         shares.setdefault(manifest_id, []).append(_Share(record_type, named, erased, there.get(record_type, 0)))
-    unread: dict[str, int] = {}
-    office = 0
-    if warehouse.exists("intake", "quarantined"):
-        unread = dict(warehouse.rows(_UNREAD, {"ids": list(manifests)}))
-        office = warehouse.value(_OFFICE_UNREAD)
+    unread = count_unread(warehouse, manifests)
+    office = warehouse.value(_OFFICE_UNREAD) if warehouse.exists("intake", "quarantined") else 0
     sizes: dict[str, dict[str, int]] = {}
     ask_of_manifests(warehouse, _MAY_BE_CANCELLED)
     for system, manifest_id, items in warehouse.rows(_SIZES.format(standing=among("manifest_states"))):
@@ -213,7 +214,7 @@ def _concerns(warehouse: Warehouse, rules: Rules, manifests: Sequence[str]) -> d
     return {
         manifest_id: [
             *_weigh(rules, items, shares.get(manifest_id, []), _recent_median(sizes, system, manifest_id)),
-            *_what_was_not_read(unread.get(manifest_id, 0), office),
+            *_what_was_not_read(*unread.get(manifest_id, (0, 0)), office),
         ]
         for manifest_id, system, items in warehouse.rows(
             "select manifest_id, system, items from manifest.manifests "
@@ -250,25 +251,19 @@ def _weigh(rules: Rules, items: int, shares: Sequence[_Share], median: float | N
                       f"of {median:g}", is_anomaly=True)  # fmt: skip
 
 
-def _what_was_not_read(records: int, office: int) -> Iterator[Concern]:
+def _what_was_not_read(records: int, others: int, office: int) -> Iterator[Concern]:
     if records:
         yield Concern(NEWER_ROWS_UNREAD, f"of {records} records that it erases or redacts, their source has sent a "
                       "newer row that was set aside, and may say why they are to be kept (`gallring quarantine`)",
                       is_anomaly=True)  # fmt: skip
+    if others:
+        yield Concern(OTHER_ROWS_UNREAD, f"{others} other records that it erases or redacts are named by rows that "
+                      "were set aside, or hang together with what these name; such a row may say why they are to be "
+                      "kept (`gallring quarantine`)", is_anomaly=True)  # fmt: skip
     if office:
         yield Concern(OFFICE_ROWS_UNREAD, f"{office} rows of the office's holds and requests were set aside, and may "
                       "say what is to be kept (`gallring quarantine office`)", is_anomaly=True)  # fmt: skip
 
-
-#: The full deliveries that brought the table of some rows since: what was set aside in `deliveries` is read anew there.
-_FOLLOWED = """
-    select 1
-    from intake.files as brought
-    inner join intake.deliveries as later
-        on later.source = brought.source and later.delivery_id = brought.delivery_id
-    where brought.source = {rows}.source and brought.table_name = {rows}.table_name and brought.status = 'loaded'
-        and later.status = 'loaded' and later.mode = 'full' and later.sequence > deliveries.sequence
-"""
 
 #: How many rows of the office's holds and requests were set aside, in deliveries that no full one has followed: any
 #: may be the hold, or the restriction, without which something is erased. Counted as they came in, not as they stay.
@@ -278,29 +273,7 @@ _OFFICE_UNREAD = f"""
     inner join intake.deliveries as deliveries
         on files.source = deliveries.source and files.delivery_id = deliveries.delivery_id
     where files.source = 'office' and files.table_name in ('holds', 'requests') and files.status = 'loaded'
-        and deliveries.status = 'loaded' and not exists ({_FOLLOWED.format(rows="files")})
-"""
-
-#: Of how many records that a manifest erases of a row was set aside, in a delivery that no full one has followed: what
-#: was decided went by the row before.
-_UNREAD = f"""
-    with set_aside as (
-        select distinct records.record_type, quarantined.source, quarantined.record_key
-        from intake.quarantined
-        inner join policy.records as records
-            on records.source = quarantined.source and records.table_name = quarantined.table_name
-        inner join intake.deliveries as deliveries
-            on deliveries.source = quarantined.source and deliveries.delivery_id = quarantined.delivery_id
-        where quarantined.record_key is not null and deliveries.status = 'loaded'
-            and not exists ({_FOLLOWED.format(rows="quarantined")})
-    )
-    select items.manifest_id, count(distinct (items.record_type, items.record_key))
-    from manifest.items as items
-    inner join set_aside
-        on set_aside.record_type = items.record_type and set_aside.record_key = items.record_key
-        and set_aside.source = items.system
-    where list_contains($ids, items.manifest_id) and items.action in ('erase', 'redact')
-    group by items.manifest_id
+        and deliveries.status = 'loaded' and not exists ({FOLLOWED.format(rows="files")})
 """
 
 #: Records that manifests name and erase of; a partner's copies are no source's records. An item about a whole record

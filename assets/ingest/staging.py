@@ -15,7 +15,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from assets.ingest.contracts import Contract
+from assets.core.units import RAW_LINKS
+from assets.ingest.contracts import SUCCESSOR, Contract
 from assets.ingest.deliveries import DeliveredFile, DeliveryRefused
 from assets.ingest.merging import IS_AGAIN, Known, Staging, known_state, merge, rank
 from assets.ingest.projecting import OUT_OF_SCOPE, STAGED, Scan, projection
@@ -282,7 +283,7 @@ def _quarantine_rows(
 ) -> None:  # fmt: skip
     """Keep the bad rows aside. A line is the row's place in the file, the heading and unreadable lines counted.
 
-    The text of a record that a sealed manifest ordered erased, in part or whole, is not kept.
+    The text of a record that a sealed manifest ordered erased, in part or whole, is not kept; what the row names is.
     """
     values = ", ".join(f"{literal(column.name)}: {identifier(column.name)}" for column in contract.columns)
     is_ordered = (
@@ -290,11 +291,12 @@ def _quarantine_rows(
         f"where record_type = {literal(contract.record_type or '')}), false)"
     )
     warehouse.run(
-        f"insert into intake.quarantined ({_QUARANTINED}, record_key) "
+        f"insert into intake.quarantined ({_QUARANTINED}, record_key, refers_to) "
         f"select $source, $delivery_id, $table_name, $file_name, "
         f"_at + len(list_filter($unread, lambda each: each <= _at)), "
         f"list_extract($rules, _failure), list_extract($columns, _failure), "
-        f"case when not {is_ordered} then coalesce(_row, cast(to_json({{{values}}}) as varchar)) end, _key "
+        f"case when not {is_ordered} then coalesce(_row, cast(to_json({{{values}}}) as varchar)) end, _key, "
+        f"{_refers_to(contract)} "
         f"from (select *, coalesce(_line, rowid - $first + 1) + $heading as _at "
         f"from {_TABLE} where _failure > 0 and rowid between $first and $last)",
         {
@@ -305,6 +307,22 @@ def _quarantine_rows(
             "rules": [rule for rule, _ in rules], "columns": [column or None for _, column in rules],
         },
     )  # fmt: skip
+
+
+def _refers_to(contract: Contract) -> str:
+    """What a row names besides its own key, by column: other records' keys, the hash of an address; null if nothing.
+
+    Whatever the row breaks, these may be read; the records that it may bear on are found by them.
+    """
+    names = {column.name for column in contract.columns if column.name in (*RAW_LINKS, SUCCESSOR)} - {contract.key}
+    parts = {name: f"cast({identifier(name)} as varchar)" for name in sorted(names)}
+    if any(column.name == "email" and column.pseudonymised for column in contract.columns):
+        parts["email_key"] = "cast(pseudonym(normalised_email(email)) as varchar)"
+    if contract.record_type is None or not parts:
+        return "cast(null as map(varchar, varchar))"
+    entries = ", ".join(f"{{'k': {literal(name)}, 'v': {text}}}" for name, text in parts.items())
+    there = f"list_filter([{entries}], lambda each: each.v is not null)"
+    return f"case when len({there}) > 0 then map_from_entries({there}) end"
 
 
 def _quarantine_lines(warehouse: Warehouse, contract: Contract, each: Input, delivery_id: str) -> None:

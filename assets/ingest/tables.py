@@ -23,7 +23,7 @@ _TABLES = {
     "rows_in bigint, rows_loaded bigint, rows_quarantined bigint, rows_out_of_scope bigint, status varchar, "
     "reason varchar",
     "intake.quarantined": "source varchar, delivery_id varchar, table_name varchar, file_name varchar, line bigint, "
-    "rule varchar, column_name varchar, row_text varchar, record_key varchar",
+    "rule varchar, column_name varchar, row_text varchar, record_key varchar, refers_to map(varchar, varchar)",
     "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
     "intake.barred": "source varchar",
     "intake.readings": readings.COLUMNS,
@@ -71,6 +71,7 @@ def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
         )
         registers.prepare(warehouse)
         warehouse.run("alter table intake.quarantined add column if not exists record_key varchar")
+        warehouse.run("alter table intake.quarantined add column if not exists refers_to map(varchar, varchar)")
         told.prepare(warehouse)
         there = _existing_columns(warehouse)
         for contract in policy.contracts.values():

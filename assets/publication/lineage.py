@@ -33,8 +33,8 @@ _PLAIN = {
 }
 #: What is personal in them all the same.
 _PERSONAL = frozenset({
-    ("intake.quarantined", "row_text"), ("intake.quarantined", "record_key"), ("manifest.events", "by_whom"),
-    ("manifest.events", "detail"),
+    ("intake.quarantined", "row_text"), ("intake.quarantined", "record_key"), ("intake.quarantined", "refers_to"),
+    ("manifest.events", "by_whom"), ("manifest.events", "detail"),
 })  # fmt: skip
 _CLAIM_COLUMNS = ("record_type", "row_id", "clock", "starts_on", "ends_on", "ended_by", "missing")
 

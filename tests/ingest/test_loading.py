@@ -21,7 +21,7 @@ from assets.errors import BadInput
 from assets.ingest import loading, merging, staging
 from assets.ingest.accepting import accept_shrunk_table
 from assets.ingest.contracts import Contract, Contracts
-from assets.ingest.declarations import canonical
+from assets.ingest.declarations import CONTRACTS, canonical
 from assets.ingest.deliveries import Delivery, prove_files
 from assets.ingest.loading import ingest, load_rows
 from assets.ingest.tables import prepare, raw_columns
@@ -295,6 +295,32 @@ def test_a_quarantined_row_keeps_its_earlier_good_version_in_the_source(company:
     assert company.rows("select customer_id, name, in_source, in_delivery from raw.crm_customers order by 1") == [
         ("K1", "Ada Exempel", True, "2026-11-24-full"), ("K2", None, False, "2026-11-25-full"),
     ]  # fmt: skip
+
+
+def test_a_row_that_was_set_aside_says_what_it_names_whatever_the_file_calls_it(company_with: Any) -> None:
+    """By the contract's own reading, and though the row's text is not kept: its order had a field ordered erased."""
+    text = (CONTRACTS / "orders_orders.yaml").read_text(encoding="utf-8")
+    for name, more in (("customer_id", "transformLogic: ltrim(Kund, '#')"), ("contact_id", "physicalName: Kontakt")):
+        assert text.count(f"- name: {name}\n") == 1
+        text = text.replace(f"- name: {name}\n", f"- name: {name}\n        {more}\n")
+    company = company_with(orders_orders=text)
+    header = "order_id,Kund,Kontakt,purchase_capacity,placed_at,status,closed_at,buyer_name,buyer_email,buyer_phone,"
+    header += "invoice_street,invoice_postal_code,invoice_city\n"
+    rows = ("O1,#007,A1,?" + "," * 9, "O2,#008,,?" + "," * 9, ",#009" + "," * 11, "O3,,,?" + "," * 9, "O4,#010")
+    company.order_erased("order", "O2", "buyer_name")
+    company.send("orders", {"orders": header + "\n".join(rows) + "\n"})
+    company.ingest()
+    assert company.rows("select record_key, row_text is null, refers_to from intake.quarantined order by line") == [
+        ("O1", False, {"contact_id": "A1", "customer_id": "007"}), ("O2", True, {"customer_id": "008"}),
+        (None, False, {"customer_id": "009"}), ("O3", False, None), (None, False, None),
+    ]  # fmt: skip
+
+
+def test_an_address_of_a_row_that_was_set_aside_is_kept_as_its_hash(company: Any) -> None:
+    company.send("crm", {"customers": customers(customer("K1", kind="?", email=" Ada@Exempel.example"))})
+    company.ingest()
+    hashed = str(company.value("select pseudonym('ada@exempel.example')"))
+    assert company.rows("select refers_to from intake.quarantined") == [({"email_key": hashed},)]
 
 
 @pytest.mark.parametrize("unreadable", ["K2,private", customer("")])
@@ -841,7 +867,7 @@ import os, signal, sys
 from pathlib import Path
 from assets.ingest import loading
 from assets.ingest.contracts import Contract, Contracts
-from assets.ingest.declarations import canonical
+from assets.ingest.declarations import CONTRACTS, canonical
 from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.ingest.company import AS_OF, StandInPolicy
