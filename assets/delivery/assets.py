@@ -53,13 +53,13 @@ def delivery_assets(policy: Policy) -> list[AssetsDefinition]:
 
 
 def delivery_checks() -> list[AssetChecksDefinition]:
-    """What is seen to be gone is proved. What is not, because a contract has changed since, is a warning."""
+    """What is seen to be gone is proved. What is not, by another contract or rows without a key, is a warning."""
 
     @asset_check(
         asset=key_of("manifest.unproven"),
         name="what_is_gone_can_be_proved",
-        description="What was ordered erased and is not seen any more, an export proves: no contract has changed "
-        "so that none can. `gallring status` says of which system, why, and what to do.",
+        description="What was ordered erased and is not seen any more, an export proves: no contract has changed, and "
+        "no row came without a key, so that none can. `gallring status` says of which system, why, and what to do.",
         pool=POOL,
     )
     def what_is_gone_can_be_proved(warehouse: ResourceParam[Warehouse]) -> AssetCheckResult:
@@ -97,7 +97,8 @@ def _settling(policy: Policy) -> AssetsDefinition:
     missing = table_spec(
         "manifest.unproven",
         group=MANIFESTS,
-        description="What is seen no more and no export proves, because its contract changed. Grain: a system and why.",
+        description="What is seen no more and no export proves: its contract changed, or rows of its table come "
+        "without a key. Grain: a system, why, and the table of such rows.",
         deps=["manifest.verifications"],
     )
 

@@ -7,8 +7,8 @@ set aside may be. A system's word is an acknowledgement and never proof: nothing
 is gone on a source's word.
 
 - absent, or every ordered field without a value: `verified`, unless a contract that changed since the item was sealed
-  may have left out what is missing (`assets.ingest.readings`). Then the item stays as its system answered, and is
-  counted (`manifest.unproven`);
+  may have left out what is missing (`assets.ingest.readings`), or a row that was set aside without a key may be it.
+  Then the item stays as its system answered, and is counted (`manifest.unproven`);
 - acknowledged as done, yet still there, wholly or in part: `discrepancy`;
 - there again after it was verified: the fields count as never told, so that a new item is issued; intake goes on
   keeping their values out until then. The verified item stays verified: it was.
@@ -52,6 +52,8 @@ OTHERWISE = {
     "key_read_otherwise": "the key of the table is read in another way",
     "other_rows_in_scope": "other rows of the table are in scope",
 }
+#: Why what a full export left out is not proved to be gone: rows of it that were set aside may be the records.
+ROWS_WITHOUT_KEY = "rows_without_key"
 #: What a person can do about it.
 WHAT_TO_DO = (
     "Look in the system itself; its answer is the last word that is known. A contract that reads as it did when they "
@@ -63,16 +65,25 @@ WHAT_TO_DO = (
 class Unproven:
     """Items of a system of which nothing is left to be seen, and no export proves it; `reason` is the first of theirs.
 
-    Their contract has changed since they were sealed.
+    Their contract has changed since they were sealed; or `set_aside` rows of the `table`'s latest full export were set
+    aside without a key that is known, and each may be any record that it left out.
     """
 
     system: str
     items: int
     reason: str
+    table: str | None = None
+    set_aside: int | None = None
 
     @property
     def message(self) -> str:
         """Why, and what to do."""
+        if self.reason == ROWS_WITHOUT_KEY:
+            return (
+                f"rows of {self.table} were set aside in its latest full export ({self.set_aside}) whose key is not "
+                "known, and each may be one that is missing. Mend the source or the contract (`gallring quarantine "
+                f"{self.system}` tells which rows): the next full delivery without such rows proves them."
+            )
         return f"{OTHERWISE[self.reason]} since they were sealed. {WHAT_TO_DO}"
 
 
@@ -109,6 +120,7 @@ def settle(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Settlement
             "where record_type in (select record_type from manifest.told_bits where state = 'erase') order by all"
         )
         settled = list(_settle(warehouse, tables, as_of)) if tables else []
+        _tell_rows_without_key(warehouse, tables)
         warehouse.run("drop table proving_exports")
     return settled
 
@@ -118,7 +130,8 @@ def unproven(warehouse: Warehouse) -> list[Unproven]:
     if not warehouse.exists("manifest", "unproven"):
         return []
     found = warehouse.rows(
-        "select system, cast(sum(items) as bigint), min(reason) from manifest.unproven group by system order by system"
+        "select system, cast(sum(items) as bigint), min(reason), table_name, max(set_aside) from manifest.unproven "
+        "group by system, table_name order by system, table_name nulls first"
     )
     return [Unproven(*row) for row in found]
 
@@ -249,6 +262,59 @@ def _followed(raw_table: str, key: str, held: str) -> str:
     )
     """
 
+
+def _tell_rows_without_key(warehouse: Warehouse, tables: list[tuple[str, str, str, str, str, int]]) -> None:
+    """Tell of the orders whose records a full export left out, while rows of it may be any of them."""
+    for record_type, source, table, key, export, sequence in tables:
+        given = {"source": source, "table_name": table, "export": export}
+        rows = warehouse.value(_WITHOUT_KEY, given)
+        if rows <= 0:
+            continue
+        left_out = _LEFT_OUT.format(raw_table=identifier(f"{source}_{table}"), key=identifier(key))
+        if ask_of_items(warehouse, left_out, {**given, "record_type": record_type, "sequence": sequence}):
+            tell = _TELL_WITHOUT_KEY.format(states=among_items())
+            warehouse.run(tell, {**given, "reason": ROWS_WITHOUT_KEY, "rows": rows})
+
+
+#: How many rows of a full export were set aside without a key that is known, or kept.
+_WITHOUT_KEY = """
+select coalesce(max(exports.set_aside), 0) - (
+    select count(*) from intake.quarantined
+    where source = $source and table_name = $table_name and delivery_id = $export and record_key is not null
+)
+from proving_exports as exports
+where exports.source = $source and exports.table_name = $table_name and exports.delivery_id = $export
+"""
+
+#: The orders that stand about records that a full export left out, and of which no row was set aside in it.
+_LEFT_OUT = """
+select told.item_id
+from manifest.told as told
+inner join raw.{raw_table} as source_row on cast(source_row.{key} as varchar) = told.record_key
+inner join intake.deliveries as said
+    on said.source = $source and said.delivery_id = source_row.in_delivery and said.status = 'loaded'
+where told.record_type = $record_type and told.state = 'erase'
+    and (said.sequence < $sequence or (not source_row.in_source and said.sequence = $sequence))
+    and not exists (
+        select 1 from intake.quarantined
+        where quarantined.source = $source and quarantined.table_name = $table_name
+            and quarantined.delivery_id = $export and quarantined.record_key = told.record_key
+    )
+"""
+
+_TELL_WITHOUT_KEY = """
+insert into manifest.unproven by name
+select $source as system, $reason as reason, count(*) as items, $table_name as table_name, $rows as set_aside
+from ({states}) as states
+where states.state not in ('issued', 'approved', 'cancelled', 'verified') and states.action in ('erase', 'redact')
+    and (
+        select min(coalesce(events.happened_at, events.on_day + interval 1 day)) from manifest.events as events
+        where events.state = 'delivered' and events.manifest_id = states.manifest_id
+            and coalesce(events.item_id, states.item_id) = states.item_id
+    ) < (select extracted_at from proving_exports where source = $source and delivery_id = $export
+        and table_name = $table_name)
+having count(*) > 0
+"""
 
 _TELL_UNPROVEN = """
 insert into manifest.unproven by name

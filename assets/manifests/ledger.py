@@ -49,7 +49,7 @@ _TABLES = {
     "fallen_due": "manifest_id varchar, item_id varchar, as_of date, is_open boolean",
     "sending": "manifest_id varchar",
     "recalled_orders": "item_id varchar",
-    "unproven": "system varchar, reason varchar, items bigint",
+    "unproven": "system varchar, reason varchar, items bigint, table_name varchar, set_aside bigint",
 }
 #: Orders and restrictions that their system may have, though no delivery of them was recorded: what is cancelled of
 #: them keeps its word.
@@ -86,14 +86,14 @@ def _bring_over(warehouse: Warehouse) -> None:
         for table, column, sql_type in warehouse.rows(
             "select table_name, column_name, data_type from duckdb_columns() where database_name = $catalog "
             "and schema_name = 'manifest' "
-            "and table_name in ('events', 'fallen_due', 'items', 'manifests', 'receipts', 'told_bits')",
+            "and table_name in ('events', 'fallen_due', 'items', 'manifests', 'receipts', 'told_bits', 'unproven')",
             {"catalog": warehouse.catalog},
         )
     }
     for (table, column), words in _CLOSED.items():
         if there[table, column].lower() != enum_of(words):
             _close(warehouse, table, column, words)
-    for name in ("events", "fallen_due", "manifests", "receipts"):
+    for name in ("events", "fallen_due", "manifests", "receipts", "unproven"):
         for column in _TABLES[name].split(", "):
             if (name, column.split()[0].strip('"')) not in there:
                 warehouse.run(f"alter table manifest.{name} add column {column}")

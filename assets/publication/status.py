@@ -206,8 +206,11 @@ def _unraised(published: Warehouse) -> UnraisedVersion | None:
 def _unproven(published: Warehouse) -> Iterator[Unproven]:
     if not _has(published, "unproven"):
         return
+    told = "select cast(null as varchar) as table_name, cast(null as bigint) as set_aside where false"
     for row in published.rows(
-        "select system, cast(sum(items) as bigint), min(reason) from site.quality.unproven group by system order by all"
+        "select system, cast(sum(items) as bigint), min(reason), table_name, max(set_aside) "
+        f"from (from site.quality.unproven union all by name {told}) "  # an earlier version's has not these two
+        "group by system, table_name order by system, table_name nulls first"
     ):
         yield Unproven(*row)
 

@@ -81,8 +81,8 @@ def test_items_that_no_export_proves_are_told_with_what_to_do(capsys: pytest.Cap
         ledger.prepare(warehouse)
         assert read_summary(warehouse).unproven == ()
         warehouse.run(
-            "insert into manifest.unproven values ('crm', 'other_rows_in_scope', 2), ('crm', 'field_read_no_more', 3), "
-            "('web', 'key_read_otherwise', 1)"
+            "insert into manifest.unproven (system, reason, items) values ('crm', 'other_rows_in_scope', 2), "
+            "('crm', 'field_read_no_more', 3), ('web', 'key_read_otherwise', 1)"
         )
         tell_summary(read_summary(warehouse))
     told = capsys.readouterr().err.splitlines()
@@ -93,6 +93,22 @@ def test_items_that_no_export_proves_are_told_with_what_to_do(capsys: pytest.Cap
         "the key of the table is read in another way",
     ]
     assert all(line.endswith(WHAT_TO_DO) for line in told)
+
+
+def test_rows_that_keep_absence_unproved_are_told_with_their_table(capsys: pytest.CaptureFixture[str]) -> None:
+    with Warehouse.in_memory() as warehouse:
+        ledger.prepare(warehouse)
+        warehouse.run(
+            "insert into manifest.unproven values ('crm', 'field_read_no_more', 3, null, null), "
+            "('crm', 'rows_without_key', 7, 'customers', 2)"
+        )
+        tell_summary(read_summary(warehouse))
+    assert [line.partition(": ")[2].partition(" whose")[0] for line in capsys.readouterr().err.splitlines()] == [
+        "3 items of crm are seen no more, and no export proves it (field_read_no_more): a field that was ordered "
+        f"erased has left the contract since they were sealed. {WHAT_TO_DO}",
+        "7 items of crm are seen no more, and no export proves it (rows_without_key): rows of customers were set aside "
+        "in its latest full export (2)",
+    ]
 
 
 def test_answers_that_could_not_be_read_are_told_with_their_system_and_what_to_do(

@@ -12,7 +12,7 @@ import pytest
 from dagster import AssetCheckResult, AssetCheckSeverity
 
 from assets.delivery.assets import delivery_checks
-from assets.delivery.settling import settle
+from assets.delivery.settling import Unproven, settle, unproven
 from assets.erasure.erasing import erase_own_copies
 from assets.ingest import readings
 from assets.ingest.declarations import CONTRACTS
@@ -213,6 +213,30 @@ def test_a_second_row_of_the_record_s_key_leaves_it_unproved(made: Made, monkeyp
     nights.take_in(day(2))
     assert nights.warehouse.rows("select rule, record_key from intake.quarantined") == [("duplicate_key", "N1")]
     assert "verified" not in nights.states("N1")
+
+
+def test_what_a_row_without_a_key_keeps_unproved_is_told_with_its_table(made: Made) -> None:
+    """T1 and T2 left the CRM; a row of each export has no key, and may be either. A row of N1's key is N1's alone."""
+    nights = made("T1", "T2", "N1")
+    customers = nights.systems["crm"].tables["customers"]
+    customers[""] = {"customer_type": "private", "name": name_of("?")}
+    for number in (1, 2):
+        nights.export("crm", day(number))
+        nights.take_in(day(number))
+        assert nights.states("T1") == nights.states("T2") == ["done"]
+        assert unproven(nights.warehouse) == [Unproven("crm", 2, "rows_without_key", "customers", 1)]
+    (told,) = unproven(nights.warehouse)
+    assert "rows of customers were set aside in its latest full export (1)" in told.message
+    customers[""] |= {"customer_type": "okänd"}
+    customers["N1"]["birth_date"] = "okänd"
+    nights.export("crm", day(3))
+    nights.take_in(day(3))
+    assert unproven(nights.warehouse) == [Unproven("crm", 2, "rows_without_key", "customers", 1)]
+    del customers[""]
+    nights.export("crm", day(4))
+    nights.take_in(day(4))
+    assert nights.states("T1") == nights.states("T2") == ["verified"]
+    assert unproven(nights.warehouse) == []
 
 
 @pytest.mark.parametrize("word", ["deleted", "emptied"])

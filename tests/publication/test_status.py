@@ -93,6 +93,10 @@ def test_what_no_export_proves_is_told_by_system(warehouse: Warehouse, site: Sit
     assert status(site, AS_OF).unproven == (Unproven("crm", 5, "field_read_no_more"),
                                             Unproven("web", 1, "key_read_otherwise"))  # fmt: skip
     with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=False):
+        reader.run("alter table site.quality.unproven drop column table_name")
+        reader.run("alter table site.quality.unproven drop column set_aside")
+    assert [each.items for each in status(site, AS_OF).unproven] == [5, 1], "an earlier version has told no table"
+    with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=False):
         reader.run("drop table site.quality.unproven")
     assert status(site, AS_OF).unproven == (), "an earlier version has published none"
 
