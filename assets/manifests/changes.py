@@ -33,6 +33,15 @@ _DISTINCT = {"record_key": DISTINCT_TEXTS, "because": "json using compression zs
 #: What the partners are told, and of which of their copies nothing: few rows, and of all records.
 _NOTICES = ("disclosed_fields", "lapsed_disclosures", "delivered_fields", "notice_fields", "unheard_disclosures")
 
+#: The records that the office's register says were given to somebody.
+_DISCLOSED = """
+    select distinct records.record_type, records.row_id
+    from core.records as records
+    inner join raw.office_disclosures as disclosures
+        on lower(disclosures.record_type) = records.record_type and disclosures.record_key = records.record_key
+    where disclosures.in_source
+"""
+
 #: The bytes of the memory limit that a record is counted with (390 were enough, spilling), and how many records are
 #: gone through at once at most, whatever the memory: two million at a time were no dearer to compare than all.
 BYTES_EACH, MOST_AT_ONCE = 512, 8_000_000
@@ -65,6 +74,9 @@ def _propose(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
     with warehouse.transaction():
         fields.number_fields(warehouse)
         width = fields.width(warehouse)
+        warehouse.run(f"create or replace temp table disclosed_records as {_DISCLOSED}")
+        fields.find_held(warehouse, "temp.disclosed_records", "manifest.disclosed_held")
+        warehouse.run("drop table temp.disclosed_records")
         for name in ("claim_bits", *_NOTICES):
             _model(name).build(warehouse, params)
         slots = reasons.prepare(warehouse)

@@ -313,7 +313,8 @@ def recipients(warehouse: Warehouse, record_type: str, record_key: str) -> list[
     ]
 
 
-#: A direct delivery is a recipient from its first day, long before its copy falls due.
+#: A direct delivery is a recipient from its first day, long before its copy falls due. What a partner was told of at
+#: another time, or was not told of yet, is an entry of its own.
 _RECIPIENTS = """
 with wanted as (
     select cast($record_type as varchar) as record_type, cast($record_key as varchar) as record_key
@@ -344,21 +345,25 @@ given as (
         and fields.field in ('contact_name', 'phone', 'street', 'postal_code', 'city')
     where deliveries.partner_id is not null
 ),
-copies as (
-    select given.partner_id, given.record_type, given.record_key,
-        list(distinct given.field order by given.field) as fields, max(given.given_on) as given_on
-    from given
-    inner join wanted on wanted.record_type = given.record_type and wanted.record_key = given.record_key
-    group by all
-),
 notices as (
-    select notified.partner_id, notified.record_type, notified.record_key, max(notified.item_id) as item_id
+    select notified.partner_id, notified.record_type, notified.record_key, notified.field,
+        max(notified.item_id) as item_id
     from manifest.notified_fields as notified
     where notified.as_of = (
         select max(latest.as_of) from manifest.notified_fields as latest
         where latest.partner_id = notified.partner_id and latest.record_type = notified.record_type
-            and latest.record_key = notified.record_key
+            and latest.record_key = notified.record_key and latest.field = notified.field
     )
+    group by all
+),
+copies as (
+    select given.partner_id, given.record_type, given.record_key, notices.item_id,
+        list(distinct given.field order by given.field) as fields, max(given.given_on) as given_on
+    from given
+    inner join wanted on wanted.record_type = given.record_type and wanted.record_key = given.record_key
+    left join notices
+        on notices.partner_id = given.partner_id and notices.record_type = given.record_type
+        and notices.record_key = given.record_key and notices.field = given.field
     group by all
 ),
 steps as (
@@ -372,11 +377,8 @@ select copies.partner_id, partners.role, copies.record_type, copies.record_key, 
 from copies
 left join (select partner_id, min(role) as role from raw.office_partners group by all) as partners
     on partners.partner_id = copies.partner_id
-left join notices
-    on notices.partner_id = copies.partner_id and notices.record_type = copies.record_type
-    and notices.record_key = copies.record_key
-left join manifest.item_states as states on states.item_id = notices.item_id
+left join manifest.item_states as states on states.item_id = copies.item_id
 left join steps as own on own.manifest_id = states.manifest_id and own.item_id = states.item_id
 left join steps as common on common.manifest_id = states.manifest_id and common.item_id is null
-order by copies.partner_id, copies.record_type, copies.record_key
+order by copies.partner_id, copies.record_type, copies.record_key, told_on nulls last, copies.item_id
 """

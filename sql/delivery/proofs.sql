@@ -1,13 +1,14 @@
 -- What the exports settle, and how. Grain: an item. Reads two working tables of the settlement: proving_exports, and
 -- settleable_items, with what their records hold of what was ordered.
 -- An export proves of an item when it was extracted after the item was delivered; a record that is there, when so was
--- the delivery that last said something about it. An answer is contradicted only by what was extracted after the instant
--- at which it says that it was done, or after the day on which it was read, if that instant was still to come.
+-- the delivery that last said something about it. An answer is contradicted only by what was extracted after the
+-- instant at which it says that it was done, or after the day on which it was read, if that instant was still to come.
 -- Nothing is verified but what the full export itself shows (is_shown), and no record that a row may be that was set
 -- aside: one of its key; where it is not there, one whose key is not known, or no longer kept; of a merged record, any.
--- What a contract leaves out since is no proof: where the key or an ordered field is read in another way, nothing is verified; where other rows are in scope, only
--- what was seen among them. What is read again as it was when the item was sealed is proved by what came since, but
--- for a record that may be a row that was set aside. What is missing and not proved is told, and no state of an item.
+-- What a contract leaves out since is no proof: where the key or an ordered field is read in another way, nothing is
+-- verified; where other rows are in scope, only what was seen among them. What is read again as it was when the item
+-- was sealed is proved by what came since, but for a record that may be a row that was set aside. What is missing
+-- and not proved is told, and no state of an item.
 with delivered as (
     select
         events.manifest_id,

@@ -2,6 +2,9 @@
 -- A disclosure that lists no field, or one that no contract knows, counts as one of the whole record. A disclosure
 -- dated after the day of evaluation has not happened yet; one without a date has. entered_at: the instant of the
 -- office's export that brought the entry as it stands; null where no delivery is known to have.
+-- Counted are fields that hold a value (kept out here too, until it comes again) or were ordered erased; of a record
+-- that has left its source, or is not known, all that are listed, and where none is and nothing was ordered, all that
+-- its kind can hold.
 with entered as (
     select
         deliveries.delivery_id,
@@ -54,6 +57,46 @@ judged as (
             as every_name_is_known
     from listed
     left join known on listed.row_id = known.row_id
+),
+
+named as (
+    select distinct
+        judged.record_type,
+        judged.record_key
+    from judged
+),
+
+there as (
+    select
+        named.record_type,
+        named.record_key,
+        found.held
+    from core.records
+    inner join named
+        on
+            records.record_type = named.record_type
+            and records.record_key = named.record_key
+    left join manifest.disclosed_held as found
+        on
+            records.record_type = found.record_type
+            and records.row_id = found.row_id
+    where records.in_source
+),
+
+ordered as (
+    select
+        told.record_type,
+        told.record_key,
+        bit_or(told.named) as erased
+    from manifest.told
+    inner join named
+        on
+            told.record_type = named.record_type
+            and told.record_key = named.record_key
+    where told.state = 'erase'
+    group by
+        told.record_type,
+        told.record_key
 )
 
 select
@@ -67,7 +110,19 @@ select
     fields.data_category,
     judged.entered_at
 from judged
-inner join policy.fields
+inner join manifest.field_bits as fields on judged.record_type = fields.record_type
+left join there
     on
-        judged.record_type = fields.record_type
-        and (not judged.every_name_is_known or strpos(judged.names, ';' || fields.field || ';') > 0)
+        judged.record_type = there.record_type
+        and judged.record_key = there.record_key
+left join ordered
+    on
+        judged.record_type = ordered.record_type
+        and judged.record_key = ordered.record_key
+where
+    (not judged.every_name_is_known or strpos(judged.names, ';' || fields.field || ';') > 0)
+    and (
+        (coalesce(there.held, 0) & fields.bit) <> 0
+        or (coalesce(ordered.erased, 0) & fields.bit) <> 0
+        or (there.record_key is null and (judged.every_name_is_known or ordered.record_key is null))
+    )

@@ -1,5 +1,5 @@
--- Disclosures whose every disclosed field is gone: erased today, ordered erased, or no longer in its source.
--- Grain: a disclosure. A record that no source ever delivered is unknown, and unknown lapses nothing.
+-- Disclosed fields that are gone: erased today, ordered erased, or no longer in their source.
+-- Grain: a disclosure and field. A record that no source ever delivered is unknown, and unknown lapses nothing.
 -- Few records are disclosed: what is known of them is looked up first, so that nothing is joined to all records.
 with named as (
     select distinct
@@ -54,6 +54,7 @@ ordered as (
 states as (
     select
         disclosed.disclosure_row_id,
+        disclosed.field,
         case
             when (ordered.erased & fields.bit) <> 0 then 1
             when known.row_id is null or known.not_personal then 0
@@ -81,7 +82,8 @@ states as (
             and disclosed.field = fields.field
 )
 
-select states.disclosure_row_id
+select
+    states.disclosure_row_id,
+    states.field
 from states
-group by states.disclosure_row_id
-having min(states.is_gone) = 1
+where states.is_gone = 1

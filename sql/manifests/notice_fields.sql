@@ -14,7 +14,10 @@ with causes as (
         'disclosure' as cause,
         cast(null as date) as ended_on
     from manifest.disclosed_fields as disclosed
-    inner join manifest.lapsed_disclosures as lapsed on disclosed.disclosure_row_id = lapsed.disclosure_row_id
+    inner join manifest.lapsed_disclosures as lapsed
+        on
+            disclosed.disclosure_row_id = lapsed.disclosure_row_id
+            and disclosed.field = lapsed.field
     union all
     select
         delivered.partner_id,

@@ -181,14 +181,18 @@ def notices(items: set[tuple[object, ...]]) -> set[tuple[object, ...]]:
     return {item for item in items if item[3] == "notify"}
 
 
-def test_a_partner_is_told_once_when_all_it_was_given_is_erased(company: Company) -> None:
+def test_a_partner_is_told_once_of_each_field_that_it_was_given(company: Company) -> None:
+    """Art 19 is about any erasure: what is kept of the record is no reason for the partner to keep the rest."""
     partner(company, "P1", "processor")
     disclose(company, "P1", "C1", "name; phone")
-    assert notices(company.night(DAY, {C1: {"phone": "erase"}})) == set()
+    phone = {C1: {"phone": "erase", "identity": "restrict"}}
+    told = notices(company.night(DAY, phone))
+    assert told == {("partner:P1", "customer", "C1", "notify", ("phone",))}
+    assert notices(company.night(days(1), phone)) == set()
     both = {C1: {"phone": "erase", "identity": "erase"}}
-    expected = {("partner:P1", "customer", "C1", "notify", ("name", "phone"))}
-    assert notices(company.night(days(1), both)) == expected
-    assert notices(company.night(days(2), both)) == set()
+    told = notices(company.night(days(2), both))
+    assert told == {("partner:P1", "customer", "C1", "notify", ("name",))}
+    assert notices(company.night(days(3), both)) == set()
 
 
 def test_authorities_are_told_nothing(company: Company) -> None:
@@ -208,9 +212,47 @@ def test_a_record_that_has_gone_is_told_to_its_partners(company: Company) -> Non
 @pytest.mark.parametrize("fields", [None, "", "name;shoe_size", "name;;"])
 def test_a_disclosure_that_lists_nothing_known_is_one_of_the_whole_record(company: Company, fields: str | None) -> None:
     disclose(company, "P1", "C1", fields)
-    assert notices(company.night(DAY, {C1: {"identity": "erase"}})) == set()
+    told = notices(company.night(DAY, {C1: {"identity": "erase"}}))
+    assert told == {("partner:P1", "customer", "C1", "notify", ("name",))}
     told = notices(company.night(days(1), {C1: full("customer", "erase")}))
+    assert told == {("partner:P1", "customer", "C1", "notify", ALL[1:])}
+
+
+def test_of_a_whole_record_the_fields_count_that_hold_a_value_or_were_ordered_erased(company: Company) -> None:
+    """Items name only fields that hold a value: an empty one was given to nobody."""
+    company.add("customer", "C9", phone=None, city=None)
+    record = ("customer", "C9")
+    disclose(company, "P1", "C9", None, days(2))
+    company.night(DAY, {record: {"identity": "erase"}})
+    company.set_field("customer", "C9", "name", None)
+    told = notices(company.night(days(2), {record: {"identity": "erase"}}))
+    assert told == {("partner:P1", "customer", "C9", "notify", ("name",))}
+    erased = {record: full("customer", "erase")}
+    told = notices(company.night(days(3), erased))
+    assert told == {("partner:P1", "customer", "C9", "notify", ("email", "street"))}
+    company.gone("customer", "C9")
+    assert notices(company.night(days(4), {})) == set()
+
+
+def test_of_a_whole_record_that_went_unnamed_every_field_counts(company: Company) -> None:
+    disclose(company, "P1", "C1", None)
+    company.gone("customer", "C1")
+    told = notices(company.night(DAY, {}))
     assert told == {("partner:P1", "customer", "C1", "notify", ALL)}
+
+
+def test_a_listed_field_that_holds_nothing_is_told_of_once_its_record_has_gone(company: Company) -> None:
+    """Items name only fields that hold a value; but the register says that the partner has this one."""
+    company.set_field("customer", "C1", "phone", None)
+    disclose(company, "P1", "C1", "name;phone")
+    erased = {C1: full("customer", "erase")}
+    told = notices(company.night(DAY, erased))
+    assert told == {("partner:P1", "customer", "C1", "notify", ("name",))}
+    assert notices(company.night(days(1), erased)) == set()
+    company.gone("customer", "C1")
+    told = notices(company.night(days(2), {}))
+    assert told == {("partner:P1", "customer", "C1", "notify", ("phone",))}
+    assert notices(company.night(days(3), {})) == set()
 
 
 def test_a_record_type_in_capitals_is_the_same_record_type(company: Company) -> None:
