@@ -15,10 +15,10 @@ from typing import Any
 
 from assets.site import Site
 from tests.benchmarks.agreement import require_agreement
-from tests.benchmarks.measuring import Measurement, measure, measure_command
+from tests.benchmarks.measuring import JobFailed, Measurement, measure, measure_command
 from tests.benchmarks.peers import with_postgresql
 from tests.benchmarks.peers.task import POLICY
-from tests.benchmarks.workplaces import FIRST, NEXT, Workplace, sealed_bytes
+from tests.benchmarks.workplaces import FIRST, NEXT, Workplace, sealed_bytes, undelivered
 
 #: Peer -> how the file it writes ends. `per_person` decides by the whole shipped policy, the others by the benchmark's.
 PEERS = {"polars": ".parquet", "pandas": ".parquet", "postgresql": ".csv", "per_person": ".csv"}
@@ -203,6 +203,19 @@ def _cycle(site: Site, day: object, environment: dict[str, str] | None = None) -
     return measure("cycle", {"site": site.path, "as_of": day}, environment=environment)
 
 
+def _delivering(site: Site, day: object) -> Measurement:
+    """A night of which everything leaves.
+
+    Raises:
+        JobFailed: something waits, and the next nights would not be ordinary ones.
+    """
+    measured = measure("cycle", {"site": site.path, "as_of": day, "is_looked_at": True}, environment=_APPROVING)
+    waiting = undelivered(site)
+    if waiting:
+        raise JobFailed(f"{len(waiting)} manifests were not delivered, the first of them {waiting[0]}")
+    return measured
+
+
 def _beside(site: Site, place: Workplace, found: Found) -> None:
     """What parts of the first night are measured against, over what it left."""
     found.add("plain lines", measure("plain_lines", {"site": site.path, "out": place.folder / "items.jsonl"}))
@@ -212,10 +225,10 @@ def _beside(site: Site, place: Workplace, found: Found) -> None:
 def _nights(place: Workplace, found: Found) -> None:
     """Ordinary nights: what was sealed before is with the systems, which have not answered yet."""
     with place.site() as site:
-        found.add(DELIVERED, _cycle(site, FIRST, _APPROVING))
+        found.add(DELIVERED, _delivering(site, FIRST))
         for name, night in (("only the day changed", None), ("news in full", "full"), ("news as a delta", "delta")):
             with place.following(site, night) as following:
-                found.add(name, _cycle(following, NEXT, _APPROVING))
+                found.add(name, _delivering(following, NEXT))
 
 
 def _again(

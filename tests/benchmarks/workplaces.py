@@ -111,3 +111,9 @@ def sealed_bytes(site: Site) -> str:
         with (document.parent / content["items"]["file"]).open("rb") as items:
             digest.update(hashlib.file_digest(items, "sha256").digest())
     return digest.hexdigest()
+
+
+def undelivered(site: Site) -> list[str]:
+    """The manifests in the outbox that have not left."""
+    folders = [folder for folder in site.outbox.glob("*/*") if folder.is_dir()]
+    return sorted(folder.name for folder in folders if not folder.with_name(f"{folder.name}.delivered").exists())
