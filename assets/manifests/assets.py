@@ -61,6 +61,12 @@ def _proposed_tables() -> list[AssetSpec]:
             deps=["manifest.changed_records", "manifest.field_bits"],
         ),
         table_spec(
+            "manifest.disclosed_held",
+            group=GROUP,
+            description="Which fields of records that partners were given hold a value, as a number. Grain: a record.",
+            deps=["raw.office_disclosures", "core.records", "manifest.field_bits"],
+        ),
+        table_spec(
             "manifest.proposed",
             group=GROUP,
             description="What each system is to be told that it was not told before. Grain: system, record, action.",

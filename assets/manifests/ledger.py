@@ -314,7 +314,8 @@ def recipients(warehouse: Warehouse, record_type: str, record_key: str) -> list[
 
 
 #: A direct delivery is a recipient from its first day, long before its copy falls due. What a partner was told of at
-#: another time, or was not told of yet, is an entry of its own.
+#: another time, or was not told of yet, is an entry of its own; of a delivery of which it was told, what holds nothing
+#: was never given.
 _RECIPIENTS = """
 with wanted as (
     select cast($record_type as varchar) as record_type, cast($record_key as varchar) as record_key
@@ -335,10 +336,20 @@ with wanted as (
     where $record_type = 'customer' and customer_id = $record_key
 ),
 given as (
-    select partner_id, record_type, record_key, field, position, disclosed_on as given_on
+    select partner_id, record_type, record_key, field, true as is_held, disclosed_on as given_on
     from manifest.disclosed_fields
     union all
-    select deliveries.partner_id, 'delivery', deliveries.delivery_id, fields.field, fields.position,
+    select deliveries.partner_id, 'delivery', deliveries.delivery_id, fields.field,
+        deliveries.in_source and (
+            case fields.field
+                when 'contact_name' then deliveries.contact_name is not null
+                when 'phone' then deliveries.phone is not null
+                when 'street' then deliveries.street is not null
+                when 'postal_code' then deliveries.postal_code is not null
+                else deliveries.city is not null
+            end
+            or coalesce(list_contains(deliveries.withheld, fields.field), false)
+        ),
         deliveries.delivered_at
     from raw.orders_deliveries as deliveries
     inner join policy.fields as fields on fields.record_type = 'delivery'
@@ -364,6 +375,10 @@ copies as (
     left join notices
         on notices.partner_id = given.partner_id and notices.record_type = given.record_type
         and notices.record_key = given.record_key and notices.field = given.field
+    where given.is_held or notices.item_id is not null
+        or (given.partner_id, given.record_type, given.record_key) not in (
+            select (told.partner_id, told.record_type, told.record_key) from notices as told
+        )
     group by all
 ),
 steps as (
