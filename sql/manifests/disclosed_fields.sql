@@ -2,9 +2,10 @@
 -- A disclosure that lists no field, or one that no contract knows, counts as one of the whole record. A disclosure
 -- dated after the day of evaluation has not happened yet; one without a date has. entered_at: the instant of the
 -- office's export that brought the entry as it stands; null where no delivery is known to have.
--- Counted are fields that hold a value (kept out here too, until it comes again) or were ordered erased; of a record
--- that has left its source, or is not known, all that are listed, and where none is and nothing was ordered, all that
--- its kind can hold.
+-- A listed field was given, whatever the record holds by now; of a whole record those were that are held. is_held: it
+-- holds a value (kept out here too, until it comes again) or was ordered erased (is_ordered); of a record that has left
+-- its source, or is not known, each that is listed, and where none is and nothing was ordered, all that its kind can
+-- hold.
 with entered as (
     select
         deliveries.delivery_id,
@@ -97,32 +98,49 @@ ordered as (
     group by
         told.record_type,
         told.record_key
+),
+
+weighed as (
+    select
+        judged.row_id as disclosure_row_id,
+        judged.partner_id,
+        judged.record_type,
+        judged.record_key,
+        judged.disclosed_on,
+        fields.field,
+        fields.position,
+        fields.data_category,
+        judged.entered_at,
+        judged.every_name_is_known as is_listed,
+        (coalesce(there.held, 0) & fields.bit) <> 0 as has_value,
+        (coalesce(ordered.erased, 0) & fields.bit) <> 0 as is_ordered,
+        there.record_key is null and (judged.every_name_is_known or ordered.record_key is null) as has_left
+    from judged
+    inner join manifest.field_bits as fields
+        on
+            judged.record_type = fields.record_type
+            and (not judged.every_name_is_known or strpos(judged.names, ';' || fields.field || ';') > 0)
+    left join there
+        on
+            judged.record_type = there.record_type
+            and judged.record_key = there.record_key
+    left join ordered
+        on
+            judged.record_type = ordered.record_type
+            and judged.record_key = ordered.record_key
 )
 
 select
-    judged.row_id as disclosure_row_id,
-    judged.partner_id,
-    judged.record_type,
-    judged.record_key,
-    judged.disclosed_on,
-    fields.field,
-    fields.position,
-    fields.data_category,
-    judged.entered_at
-from judged
-inner join manifest.field_bits as fields on judged.record_type = fields.record_type
-left join there
-    on
-        judged.record_type = there.record_type
-        and judged.record_key = there.record_key
-left join ordered
-    on
-        judged.record_type = ordered.record_type
-        and judged.record_key = ordered.record_key
-where
-    (not judged.every_name_is_known or strpos(judged.names, ';' || fields.field || ';') > 0)
-    and (
-        (coalesce(there.held, 0) & fields.bit) <> 0
-        or (coalesce(ordered.erased, 0) & fields.bit) <> 0
-        or (there.record_key is null and (judged.every_name_is_known or ordered.record_key is null))
-    )
+    weighed.disclosure_row_id,
+    weighed.partner_id,
+    weighed.record_type,
+    weighed.record_key,
+    weighed.disclosed_on,
+    weighed.field,
+    weighed.position,
+    weighed.data_category,
+    weighed.entered_at,
+    weighed.is_ordered,
+    weighed.has_value or weighed.is_ordered or weighed.has_left as is_held
+from weighed
+where weighed.is_listed or weighed.has_value or weighed.is_ordered or weighed.has_left

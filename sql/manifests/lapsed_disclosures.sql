@@ -1,4 +1,4 @@
--- Disclosed fields that are gone: erased today, ordered erased, or no longer in their source.
+-- Disclosed fields that are gone: erased today, ordered erased, or no longer in their source. Only those that are held.
 -- Grain: a disclosure and field. A record that no source ever delivered is unknown, and unknown lapses nothing.
 -- Few records are disclosed: what is known of them is looked up first, so that nothing is joined to all records.
 with named as (
@@ -35,28 +35,12 @@ decided as (
             and dispositions.row_id = known.row_id
 ),
 
-ordered as (
-    select
-        told.record_type,
-        told.record_key,
-        bit_or(told.named) as erased
-    from manifest.told
-    inner join named
-        on
-            told.record_type = named.record_type
-            and told.record_key = named.record_key
-    where told.state = 'erase'
-    group by
-        told.record_type,
-        told.record_key
-),
-
 states as (
     select
         disclosed.disclosure_row_id,
         disclosed.field,
         case
-            when (ordered.erased & fields.bit) <> 0 then 1
+            when disclosed.is_ordered then 1
             when known.row_id is null or known.not_personal then 0
             when not known.in_source then 1
             when decided.disposition = 'erase' then 1
@@ -72,14 +56,7 @@ states as (
             known.record_type = decided.record_type
             and known.row_id = decided.row_id
             and disclosed.data_category = decided.data_category
-    left join ordered
-        on
-            disclosed.record_type = ordered.record_type
-            and disclosed.record_key = ordered.record_key
-    left join manifest.field_bits as fields
-        on
-            disclosed.record_type = fields.record_type
-            and disclosed.field = fields.field
+    where disclosed.is_held
 )
 
 select
