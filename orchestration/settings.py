@@ -97,6 +97,12 @@ class ApprovalSettings(_Section):
     share: Annotated[float, Field(ge=0, le=1)] = 0.02
     times_median: Annotated[float, Field(ge=1)] = 5
     erase_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    unread_rows: Literal["wait", "leave_out"] = "wait"
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether what a row that was set aside may keep is left out of what is sealed."""
+        return self.unread_rows == "leave_out"
 
 
 class TransportSettings(_Section):
@@ -441,6 +447,9 @@ policy = "policy"
 # share of the records of any one type to be erased.
 # times_median = 5
 # erase_share = 0.1
+# What becomes of records that a row may keep which could not be read. wait: a manifest that erases of one waits for a
+# person as a whole. leave_out: nothing is erased of these until the row was read, and the rest is sealed without them.
+# unread_rows = "wait"
 
 [keeping]
 # How long this product keeps its own copies: ISO 8601 periods, through the last day. docs/own-copies.md says why.

@@ -10,14 +10,14 @@ and say to the person why the manifest waits.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
 from assets.delivery.states import Event, among, ask_of_manifests, ask_of_manifests_in, record
-from assets.delivery.unread import FOLLOWED, count_unread
 from assets.errors import BadUsage, CheckFailed, NeedsPerson
 from assets.manifests import ledger
+from assets.manifests.unread import FOLLOWED, count_unread
 from assets.warehouse import Warehouse
 
 #: How many of a system's earlier manifests the median is taken of, and how few are too few for one.
@@ -36,6 +36,11 @@ NEWER_ROWS_UNREAD = "newer_rows_unread"
 OTHER_ROWS_UNREAD = "other_rows_unread"
 OFFICE_ROWS_UNREAD = "office_rows_unread"
 UNREAD = frozenset({NEWER_ROWS_UNREAD, OTHER_ROWS_UNREAD, OFFICE_ROWS_UNREAD})
+#: The concern about notices to a partner of what nobody has decided to order.
+ORDERS_WAIT = "orders_wait"
+
+#: Why a manifest may go where nobody has to approve.
+WITHIN_LIMITS = "within_limits"
 
 
 class Rules(Protocol):
@@ -64,6 +69,11 @@ class Rules(Protocol):
     @property
     def erase_share(self) -> float:
         """To erase of more than this share of the records of any one type is an anomaly."""
+        ...
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether what a row that was set aside may keep is left out of what is sealed (`left_out`)."""
         ...
 
 
@@ -125,7 +135,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of a manifest that waited: `approved`, or `waits` with the concerns."""
+    """What became of a manifest that waited: `approved`, and by what reason, or `waits` with the concerns."""
 
     manifest_id: str
     system: str
@@ -133,6 +143,7 @@ class Decision:
     decision: str
     by_whom: str | None = None
     concerns: tuple[Concern, ...] = ()
+    reason: str = ""
 
 
 # -- looking --------------------------------------------------------------------------------------------------------
@@ -196,7 +207,9 @@ def _examples(warehouse: Warehouse, manifest_id: str) -> list[Example]:
 
 def concerns(warehouse: Warehouse, rules: Rules, manifest_id: str) -> list[Concern]:
     """Why a manifest waits for a person; empty when it may go without one."""
-    return _concerns(warehouse, rules, [manifest_id])[manifest_id]
+    found = _concerns(warehouse, rules, [manifest_id])[manifest_id]
+    others = [other for other, _, _ in _waiting(warehouse) if other != manifest_id]
+    return [*found, *_that_orders_wait(warehouse, [manifest_id], others).get(manifest_id, ())]
 
 
 def _concerns(warehouse: Warehouse, rules: Rules, manifests: Sequence[str]) -> dict[str, list[Concern]]:
@@ -394,29 +407,71 @@ def approve_each(
 
 def approve_automatically(warehouse: Warehouse, rules: Rules, *, on_day: date, at: datetime) -> list[Decision]:
     """Approve what may go without a person, and say of the rest why it waits."""
-    if not ask_of_manifests_in(warehouse, "issued"):
-        return []
-    waiting = warehouse.rows(
-        "select manifest_id, system, items from manifest.manifests where manifest_id in "
-        f"(select manifest_id from ({among('manifest_states')}) where state = 'issued') order by system, sequence"
-    )
+    waiting = _waiting(warehouse)
     if not waiting:
         return []
     found_of = _concerns(warehouse, rules, [manifest_id for manifest_id, _, _ in waiting])
     approvers = {system: (old, by) for system, old, by in warehouse.rows(_RECALLED, {"day": on_day})}
     decisions = []
-    approved = []
     for manifest_id, system, items in waiting:
         found = tuple(found_of[manifest_id])
-        by, reason = (None if found else AUTOMATIC), "within_limits"
+        by, reason = (None if found else AUTOMATIC), WITHIN_LIMITS
         is_read = UNREAD.isdisjoint(concern.code for concern in found)  # what was set aside since, nobody approved
         if found and is_read and system in approvers and _is_remainder(warehouse, manifest_id, approvers[system][0]):
             by, reason, found = approvers[system][1], "carried_over", ()
-        if by is not None:
-            approved.append(Event(manifest_id, "approved", on_day, "approve", at=at, by_whom=by, reason=reason))
-        decisions.append(Decision(manifest_id, system, items, "approved" if by else "waits", by, found))
-    record(warehouse, approved)
+        reason = reason if by else ""
+        decisions.append(Decision(manifest_id, system, items, "approved" if by else "waits", by, found, reason))
+    decisions = _without_notices_before_orders(warehouse, decisions)
+    record(warehouse, [
+        Event(each.manifest_id, "approved", on_day, "approve", at=at, by_whom=each.by_whom, reason=each.reason)
+        for each in decisions if each.by_whom is not None
+    ])  # fmt: skip
     return decisions
+
+
+def _waiting(warehouse: Warehouse) -> list[tuple[str, str, int]]:
+    """The manifests that wait for their approval, with their systems and how many items each holds."""
+    if not ask_of_manifests_in(warehouse, "issued"):
+        return []
+    return warehouse.rows(
+        "select manifest_id, system, items from manifest.manifests where manifest_id in "
+        f"(select manifest_id from ({among('manifest_states')}) where state = 'issued') order by system, sequence"
+    )
+
+
+def _without_notices_before_orders(warehouse: Warehouse, decisions: Sequence[Decision]) -> list[Decision]:
+    """The decisions, but that a notice to a partner waits while the order that it follows from does (Art 19)."""
+    waiting = [each.manifest_id for each in decisions if each.by_whom is None]
+    notices = [each.manifest_id for each in decisions if each.reason == WITHIN_LIMITS]
+    late = _that_orders_wait(warehouse, notices, waiting)
+    return [
+        replace(each, decision="waits", by_whom=None, concerns=late[each.manifest_id], reason="")
+        if each.manifest_id in late else each for each in decisions
+    ]  # fmt: skip
+
+
+def _that_orders_wait(
+    warehouse: Warehouse, manifests: Sequence[str], waiting: Sequence[str]
+) -> dict[str, tuple[Concern, ...]]:
+    """Of manifests that tell partners, the concern that orders about the same records are in some that wait."""
+    if not manifests or not waiting:
+        return {}
+    rows = warehouse.rows(_ORDERS_WAIT, {"ids": list(manifests), "waiting": list(waiting)})
+    return {manifest_id: (Concern(
+        ORDERS_WAIT, f"of {records} records that it tells of, the order waits for a person: decide on that first"
+    ),) for manifest_id, records in rows}  # fmt: skip
+
+
+_ORDERS_WAIT = """
+    select notices.manifest_id, count(distinct (notices.record_type, notices.record_key))
+    from manifest.items as notices
+    inner join (
+        select distinct record_type, record_key from manifest.items
+        where action in ('erase', 'redact') and list_contains(cast($waiting as varchar[]), manifest_id)
+    ) as orders on orders.record_type = notices.record_type and orders.record_key = notices.record_key
+    where notices.action = 'notify' and list_contains(cast($ids as varchar[]), notices.manifest_id)
+    group by notices.manifest_id
+"""
 
 
 #: Of each system the manifest that was recalled last on the day, and who had approved it; none where nobody had.

@@ -234,7 +234,7 @@ def deliver_checked(
             return
         found = at_the_door(
             warehouse, policy, site, door.signer(), as_of=as_of, issued_at=clock(),
-            respond_within_days=door.respond_within_days(as_of),
+            respond_within_days=door.respond_within_days(as_of), leave_out=door.rules.leaves_out,
         )  # fmt: skip
         if found.resealed is not None:
             approve_automatically(warehouse, door.rules, on_day=as_of, at=clock())

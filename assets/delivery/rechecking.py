@@ -179,7 +179,7 @@ where items.manifest_id in (from cancelled) and (
 
 def at_the_door(
     warehouse: Warehouse, policy: Policy, site: Site, signer: Signer, *, as_of: date, issued_at: datetime,
-    respond_within_days: int = sealing.RESPOND_WITHIN_DAYS,
+    respond_within_days: int = sealing.RESPOND_WITHIN_DAYS, leave_out: bool = False,
 ) -> Recheck:  # fmt: skip
     """`recall`, then propose and seal what still stands of what fell. For right before a delivery.
 
@@ -191,8 +191,9 @@ def at_the_door(
     fall_due(warehouse, as_of)
     changes.propose(warehouse, policy, as_of)
     report = sealing.seal(
-        warehouse, policy, site, signer, as_of=as_of, issued_at=issued_at, respond_within_days=respond_within_days
-    )
+        warehouse, policy, site, signer, as_of=as_of, issued_at=issued_at, respond_within_days=respond_within_days,
+        leave_out=leave_out,
+    )  # fmt: skip
     return Recheck(as_of, found.fallen, report)
 
 

@@ -100,6 +100,14 @@ def _proposal() -> AssetsDefinition:
 def _sealing() -> AssetsDefinition:
     before = ["manifest.proposed", "manifest.proposal", "intake.blocks"]
     specs = [table_spec(table, group=GROUP, description=text, deps=before) for table, text in LEDGER.items()]
+    specs.append(
+        table_spec(
+            "manifest.left_out",
+            group=GROUP,
+            description="Of what nothing is ordered erased before a row that was set aside is read. Grain: a record.",
+            deps=[*before, "intake.quarantined"],
+        )
+    )
 
     @multi_asset(name="sealing", specs=specs, description="Runs the gate, then seals and signs.", pool=POOL)
     def sealing(
@@ -110,6 +118,7 @@ def _sealing() -> AssetsDefinition:
         as_of: ResourceParam[date],
         issued_at: ResourceParam[datetime],
         response_time: ResourceParam[Any],
+        approval_rules: ResourceParam[Any],
         launched_by: ResourceParam[str],
     ) -> Iterator[MaterializeResult[Any]]:
         with clear_failures(), _as_many_threads_as_pay(warehouse):
@@ -122,6 +131,7 @@ def _sealing() -> AssetsDefinition:
                 issued_at=issued_at,
                 respond_within_days=(as_of + response_time - as_of).days,
                 launched_by=launched_by or None,
+                leave_out=approval_rules.leaves_out,
             )
         _fail_if_refused(report)
         for result in told_of(warehouse, specs):

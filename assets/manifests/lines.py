@@ -64,17 +64,22 @@ class _Part:
         return {name: key for name, key in named.items() if key is not None}
 
 
-def proposed(warehouse: Warehouse) -> dict[str, dict[str | None, int]]:
-    """How many items each system has in `manifest.proposed`, by their record types, in the order of their lines."""
+def proposed(warehouse: Warehouse, told: str) -> dict[str, dict[str | None, int]]:
+    """How many items each system has in `manifest.proposed`, by their record types, in the order of their lines.
+
+    Args:
+        warehouse: with the proposal.
+        told: the condition that is true of the items that are told now.
+    """
     found: dict[str, dict[str | None, int]] = {}
     for system, record_type, items in warehouse.rows(
-        "select system, record_type, count(*) from manifest.proposed group by all order by all"
+        f"select system, record_type, count(*) from manifest.proposed where {told} group by all order by all"
     ):
         found.setdefault(system, {})[record_type] = items
     return found
 
 
-def put_in_order(warehouse: Warehouse, types: Mapping[str | None, int], values: Mapping[str, Any]) -> None:
+def put_in_order(warehouse: Warehouse, types: Mapping[str | None, int], values: Mapping[str, Any], told: str) -> None:
     """Make the temporary table `being_sealed` of a system's items in `manifest.proposed`.
 
     Besides the columns of `manifest.items`: `named`, with a bit per field of the record that is told about. A part
@@ -84,13 +89,15 @@ def put_in_order(warehouse: Warehouse, types: Mapping[str | None, int], values: 
         warehouse: with the proposal.
         types: how many items each record type has, in their order (`proposed`).
         values: `system`, `previous`, `as_of` and `respond_by`, of which ids are made.
+        told: the condition that is true of the items that are told now.
     """
     parts = list(_parts(warehouse, types, {"system": values["system"]}))
     alone = len(parts) > 1 and sum(types.values()) < len(parts) * _WORTH_SHARING
     into = "create or replace temp table being_sealed as"
     with warehouse.one_thread() if alone else nullcontext():
         for part in parts:
-            warehouse.run(f"{into} {_ITEMS.replace('$part', part.condition)}", {**values, **part.bounds})
+            items = _ITEMS.replace("$part", part.condition).replace("$told", told)
+            warehouse.run(f"{into} {items}", {**values, **part.bounds})
             into = "insert into being_sealed"
 
 
@@ -98,7 +105,7 @@ _ITEMS = f"""
 with items as (
     select proposed.record_type, proposed.record_key, proposed.action, proposed.fields, proposed.because,
         proposed.kept, changed.named
-    from (select * from manifest.proposed where system = $system and $part) as proposed
+    from (select * from manifest.proposed where system = $system and $part and $told) as proposed
     left join (
         select cast(record_type as varchar) as record_type, row_id, action, named
         from manifest.changed_items

@@ -19,7 +19,7 @@ from typing import Any
 
 from assets.core.changing import is_behind
 from assets.delivery.states import record_selected
-from assets.manifests import documents, folders, gate, ledger, lines, told
+from assets.manifests import documents, folders, gate, ledger, left_out, lines, told
 from assets.manifests.gate import Refusal
 from assets.manifests.signatures import Signer
 from assets.policy import Policy
@@ -68,6 +68,7 @@ def seal(
     issued_at: datetime | None,
     respond_within_days: int = RESPOND_WITHIN_DAYS,
     launched_by: str | None = None,
+    leave_out: bool = False,
 ) -> SealReport:
     """Seal what `manifest.proposed` holds: one manifest per system, signed, in the outbox and the ledger.
 
@@ -85,6 +86,8 @@ def seal(
             alone: which copies at partners a notice knew of. None, where there is no site: the beginning of the day.
         respond_within_days: how many days after `as_of` the systems have to answer.
         launched_by: who launched the run, where a name is given: that person does not approve it.
+        leave_out: whether what may be kept by a row that was set aside stays proposed (`left_out`). Without it, it is
+            sealed like all else, and its manifest waits for a person.
 
     Raises:
         SealingFailed: the outbox cannot be written, or holds manifests that this warehouse never sealed.
@@ -103,8 +106,9 @@ def seal(
     if any(not refusal.withholds_system_only for refusal in refusals):
         return SealReport(as_of, (), tuple(refusals))
     respond_by = as_of + timedelta(days=respond_within_days)
-    run = _Run(warehouse, policy, site, signer, as_of, issued_at, respond_by, launched_by)
-    systems = {system: types for system, types in lines.proposed(warehouse).items() if system not in withheld}
+    parted = left_out.find(warehouse, leave_out=leave_out)
+    run = _Run(warehouse, policy, site, signer, as_of, issued_at, respond_by, launched_by, parted)
+    systems = {system: types for system, types in lines.proposed(warehouse, run.told).items() if system not in withheld}
     large = max((sum(types.values()) for types in systems.values()), default=0) >= _WORTH_SHARING
     with nullcontext() if large else warehouse.one_thread():
         sealed = tuple(run.seal_system(system, types) for system, types in systems.items())
@@ -138,6 +142,12 @@ class _Run:
     issued_at: datetime
     respond_by: date
     launched_by: str | None = None
+    parted: bool = False
+
+    @property
+    def told(self) -> str:
+        """The condition that is true of the rows of the proposal that are sealed now."""
+        return left_out.TOLD if self.parted else "true"
 
     def seal_system(self, system: str, types: Mapping[str | None, int]) -> SealedManifest:
         """Seal one system's manifest, files first and ledger last; `types`: its items of each record type."""
@@ -174,7 +184,7 @@ class _Run:
     def _number_items(self, system: str, previous: str | None, types: Mapping[str | None, int]) -> None:
         """`being_sealed`: the system's items with their ids, in the order of their lines."""
         values = {"system": system, "previous": previous, "as_of": self.as_of, "respond_by": self.respond_by}
-        lines.put_in_order(self.warehouse, types, values)
+        lines.put_in_order(self.warehouse, types, values, self.told)
 
     def _counts(self, system: str) -> dict[str, int]:
         """How many items of each action the manifest will hold; every one whole, and with an id of its own.
@@ -190,7 +200,7 @@ class _Run:
                 "was sealed. Run again, which proposes anew; what stays so is an error of this program's."
             )
         proposed = self.warehouse.value(
-            "select count(*) from manifest.proposed where system = $system", {"system": system}
+            f"select count(*) from manifest.proposed where system = $system and {self.told}", {"system": system}
         )
         ids = lines.different_ids(self.warehouse, items)
         if not proposed == ids == items:
@@ -244,15 +254,15 @@ class _Run:
                 names = {"id": manifest_id, "system": system, "as_of": self.as_of, "by": self.launched_by}
                 self.warehouse.run(statement, {name: names[name] for name in names if f"${name}" in statement} or None)
             for table, whose in _NEWS.items():
-                take_out_of(self.warehouse, table, whose, system)
+                told_of = left_out.OF_OTHERS if self.parted and table == _NOTICES else self.told
+                take_out_of(self.warehouse, table, whose, system, told_of)
 
     def _close_told_anew(self, system: str) -> None:
         """Close the items that this manifest tells anew; where none fell due, its own are not looked through."""
         any_due = "select count(*) from manifest.fallen_due where as_of = $as_of and is_open"
         if self.warehouse.value(any_due, {"as_of": self.as_of}):
-            record_selected(
-                self.warehouse, _TOLD_ANEW, {"system": system, "as_of": self.as_of, "reason": ledger.TOLD_ANEW}
-            )
+            select = _TOLD_ANEW.format(told=left_out.OF_OTHERS if self.parted else "true")
+            record_selected(self.warehouse, select, {"system": system, "as_of": self.as_of, "reason": ledger.TOLD_ANEW})
 
     def _record_manifest(
         self, document: dict[str, Any], text: str, signature: str | None, sequence: int, table_sha256: str | None
@@ -266,13 +276,13 @@ class _Run:
         self.warehouse.insert("manifest.manifests", columns, [row])
 
 
-def take_out_of(warehouse: Warehouse, table: str, whose: str, system: str) -> None:
-    """Leave what is not the system's in a table that the next proposal makes anew.
+def take_out_of(warehouse: Warehouse, table: str, whose: str, system: str, told_of: str = "true") -> None:
+    """Leave what is not the system's, or not `told_of`, in a table that the next proposal makes anew.
 
     A row that is deleted takes memory until the transaction ends. Where most of them go, the others are written once
     more instead: it costs the same, and the memory is flat in the number of rows.
     """
-    is_theirs = f"coalesce({whose} = $system, false)"
+    is_theirs = f"(coalesce({whose} = $system, false) and {told_of})"
     rows, theirs = warehouse.rows(
         f"select count(*), count(*) filter (where {is_theirs}) from {table}", {"system": system}
     )[0]
@@ -301,13 +311,13 @@ select record_type, record_key, case action when 'restrict' then 'restrict' when
 from being_sealed where named is not null
 """
 
-#: Items that fell due and are told anew by this manifest: they are closed.
+#: Items that fell due and are told anew by this manifest: they are closed. Of what is left out, not all is told.
 _TOLD_ANEW = """
 select due.manifest_id, due.item_id, 'cancelled' as state, due.as_of as on_day, 'clock' as origin,
     cast($reason as varchar) as reason
 from manifest.fallen_due as due
 inner join manifest.items as items on items.item_id = due.item_id
-inner join (select distinct record_type, record_key from being_sealed) as sealed
+inner join (select distinct record_type, record_key from being_sealed where {told}) as sealed
     on sealed.record_type = items.record_type and sealed.record_key = items.record_key
 where items.system = $system and due.as_of = $as_of and due.is_open
 """
@@ -339,5 +349,5 @@ _RECORD = (
 _NEWS = {
     "manifest.proposed": "system",
     "manifest.changed_items": "source",
-    "manifest.notice_fields": "'partner:' || partner_id",
+    (_NOTICES := "manifest.notice_fields"): "'partner:' || partner_id",
 }

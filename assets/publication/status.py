@@ -15,6 +15,7 @@ from typing import Any
 from assets.attaching import attached
 from assets.delivery.settling import Unproven
 from assets.ingest.deliveries import told_name
+from assets.manifests.left_out import LeftOut
 from assets.retention.policy_versions import UNRAISED, UnraisedVersion
 from assets.rights.clocks import Clock, standing
 from assets.site import Site
@@ -104,6 +105,7 @@ class Status:
     overdue_requests: tuple[OverdueRequest, ...]
     turns: tuple[Turn, ...] = ()
     unproven: tuple[Unproven, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     unraised: UnraisedVersion | None = None
 
 
@@ -130,6 +132,7 @@ def status(site: Site, today: date) -> Status:
             overdue_requests=tuple(_overdue_requests(published, today)),
             turns=tuple(_turns(published)),
             unproven=tuple(_unproven(published)),
+            left_out=tuple(_left_out(published)),
             unraised=_unraised(published),
         )
 
@@ -213,6 +216,15 @@ def _unproven(published: Warehouse) -> Iterator[Unproven]:
         "group by system, table_name order by system, table_name nulls first"
     ):
         yield Unproven(*row)
+
+
+def _left_out(published: Warehouse) -> Iterator[LeftOut]:
+    if not _has(published, "left_out"):
+        return
+    for row in published.rows(
+        "select system, cast(sum(records) as bigint) from site.quality.left_out group by system order by system"
+    ):
+        yield LeftOut(*row)
 
 
 def _overdue_requests(published: Warehouse, today: date) -> Iterator[OverdueRequest]:

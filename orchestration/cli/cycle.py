@@ -31,6 +31,7 @@ from orchestration.cli.progress import progress
 if TYPE_CHECKING:
     from assets.delivery.settling import Unproven
     from assets.manifests.ledger import ManifestSummary
+    from assets.manifests.left_out import LeftOut
     from assets.publication.status import Status
     from assets.retention.policy_versions import UnraisedVersion
     from assets.site import Site
@@ -113,6 +114,7 @@ def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption =
     _tell_manifests_of(found)
     tell_rows("Overdue requests", found.overdue_requests)
     tell_unproven(found.unproven)
+    tell_left_out(found.left_out)
     tell_unraised(found.unraised)
 
 
@@ -220,6 +222,7 @@ def tell_summary(summary: Summary) -> None:
         several = f"manifests of {each.system} are approved and were not delivered; the first"
         complain(f"{one if each in summary.undelivered else several} ({each.code}): {each.message}")
     tell_unproven(summary.unproven)
+    tell_left_out(summary.left_out)
     tell_unraised(summary.unraised)
     if not summary.unread:
         return
@@ -236,6 +239,16 @@ def tell_unproven(found: Sequence[Unproven]) -> None:
     for each in found:
         what = f"{each.items} items of {each.system} are seen no more, and no export proves it"
         complain(f"{what} ({each.reason}): {each.message}")
+
+
+def tell_left_out(found: Sequence[LeftOut]) -> None:
+    """Of how many records no order is given before a row is read, with what to do."""
+    if not found:
+        return
+    from assets.manifests.left_out import WHAT_TO_DO
+
+    each = ", ".join(f"{one.records} of {one.system}" for one in found)
+    complain(f"records are left out of the manifests ({each}): {WHAT_TO_DO}")
 
 
 def tell_unraised(found: UnraisedVersion | None) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from assets.delivery.settling import Unproven
     from assets.manifests.ledger import ManifestSummary
+    from assets.manifests.left_out import LeftOut
     from assets.retention.policy_versions import UnraisedVersion
     from assets.warehouse import Warehouse
 
@@ -99,6 +100,7 @@ class Summary:
     undelivered: tuple[UndeliveredLine, ...]
     unread: tuple[UnreadLine, ...]
     unproven: tuple[Unproven, ...]
+    left_out: tuple[LeftOut, ...]
     unraised: UnraisedVersion | None = None
 
 
@@ -185,6 +187,7 @@ def read_summary(warehouse: Warehouse) -> Summary:
     """The summary of an open warehouse; what has not been made yet is empty."""
     from assets.delivery.settling import unproven
     from assets.manifests import ledger
+    from assets.manifests.left_out import left_out
     from assets.retention.policy_versions import unraised_version
 
     taken_in = warehouse.exists("intake", "deliveries")
@@ -201,5 +204,6 @@ def read_summary(warehouse: Warehouse) -> Summary:
         undelivered=tuple(UndeliveredLine(*row) for row in warehouse.rows(_UNDELIVERED)) if dispatched else (),
         unread=tuple(UnreadLine(*row) for row in warehouse.rows(_UNREAD)) if answered else (),
         unproven=tuple(unproven(warehouse)),
+        left_out=tuple(left_out(warehouse)),
         unraised=unraised_version(warehouse),
     )

@@ -15,7 +15,7 @@ from orchestration.cli.summary import Summary, UndeliveredLine, UnreadLine
 DAY = date(2026, 11, 26)
 NOTHING: dict[str, Any] = {
     "as_of": DAY, "deliveries": (), "quarantined": (), "systems": (), "purposes": (), "manifests": (),
-    "undelivered": (), "unread": (), "unproven": (),
+    "undelivered": (), "unread": (), "unproven": (), "left_out": (),
 }  # fmt: skip
 
 

@@ -11,9 +11,10 @@ from assets.delivery.receipts import read_receipts
 from assets.delivery.settling import WHAT_TO_DO
 from assets.delivery.transports.contract import RetryableTransportError
 from assets.manifests import ledger
+from assets.manifests.left_out import left_out
 from assets.site import Site
 from assets.warehouse import Warehouse
-from orchestration.cli.cycle import tell_outcome, tell_summary
+from orchestration.cli.cycle import tell_left_out, tell_outcome, tell_summary
 from orchestration.cli.summary import read_summary
 from orchestration.running import Block, CycleOutcome, FailedCheck
 from tests.delivery.sealed import Counting, Ways
@@ -109,6 +110,23 @@ def test_rows_that_keep_absence_unproved_are_told_with_their_table(capsys: pytes
         "7 items of crm are seen no more, and no export proves it (rows_without_key): rows of customers were set aside "
         "in its latest full export (2)",
     ]
+
+
+def test_records_that_are_left_out_of_the_manifests_are_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with Warehouse.in_memory() as warehouse:
+        warehouse.run("create schema manifest")
+        warehouse.run("create table manifest.left_out (system varchar, record_type varchar, record_key varchar)")
+        records = [("crm", "customer", "C1"), ("crm", "contact", "K1"), ("web", "web_event", "W1")]
+        warehouse.insert("manifest.left_out", ["system", "record_type", "record_key"], records)
+        tell_left_out(left_out(warehouse))
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.partition(": rows that")[0] == (
+            "gallring: records are left out of the manifests (2 of crm, 1 of web)"
+        )
+        assert not any(key in line for key in ("C1", "K1", "W1"))
+        warehouse.run("delete from manifest.left_out")
+        tell_left_out(left_out(warehouse))
+    assert capsys.readouterr().err == ""
 
 
 def test_answers_that_could_not_be_read_are_told_with_their_system_and_what_to_do(

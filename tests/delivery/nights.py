@@ -53,6 +53,7 @@ class Rules:
     share: float = 1
     times_median: float = 1000
     erase_share: float = 1
+    leaves_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ class Nights:
         propose(self.warehouse, POLICY, day)
         self.sealed = seal(
             self.warehouse, POLICY, self.site, self.signer, as_of=day, issued_at=instant(day, 3),
-            respond_within_days=self.respond_within,
+            respond_within_days=self.respond_within, leave_out=self.rules.leaves_out,
         )  # fmt: skip
 
     def exchange_with_systems(self, day: date) -> None:
@@ -259,7 +260,7 @@ class Nights:
             self.warehouse, POLICY, self.site, self.transports(day), as_of=day, now=instant(day, 4),
             recheck=lambda warehouse, policy, site: at_the_door(
                 warehouse, policy, site, self.signer, as_of=day, issued_at=instant(day, 4),
-                respond_within_days=self.respond_within,
+                respond_within_days=self.respond_within, leave_out=self.rules.leaves_out,
             ),
             retry=Retry(attempts=1),
         )  # fmt: skip

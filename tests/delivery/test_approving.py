@@ -40,6 +40,7 @@ class Rules:
     share: float = 1
     times_median: float = 5
     erase_share: float = 1
+    leaves_out: bool = False
 
 
 @pytest.fixture
@@ -314,6 +315,40 @@ def test_an_order_that_went_by_a_row_before_one_that_was_set_aside_waits(tmp_pat
     nights.warehouse.run("delete from intake.quarantined")
     assert all(concerns(nights.warehouse, Rules(), each) == [] for each in sealed(nights.warehouse))
     nights.warehouse.close()
+
+
+def test_a_notice_to_a_partner_waits_while_the_order_that_it_follows_from_does(company: Company) -> None:
+    """Too many customers are to go, so that a person looks first; the partner is told of one of them."""
+    company.warehouse.run(
+        "insert into raw.office_disclosures (row_id, partner_id, record_type, record_key, fields, disclosed_at) "
+        "values (1, 'P1', 'customer', 'C0', 'email', date '2024-01-01')"
+    )
+    company.night(DAY, erase("C0", "C1"))
+    rules = Rules(share=0.1)
+    order, notice = approve_automatically(company.warehouse, rules, **WHO)
+    assert [(each.system, each.decision, [found.code for found in each.concerns]) for each in (order, notice)] == [
+        ("crm", "waits", ["large_share"]), ("partner:P1", "waits", ["orders_wait"]),
+    ]  # fmt: skip
+    assert codes(company, rules, notice.manifest_id) == ["orders_wait"]
+    assert notice.concerns[0].text.startswith("of 1 records")
+    assert codes(company, rules, order.manifest_id) == ["large_share"]
+    approve(company.warehouse, order.manifest_id, by="A. Prover", reason="looked at it", **WHO)
+    (decision,) = approve_automatically(company.warehouse, rules, **WHO)
+    assert (decision.manifest_id, decision.decision, decision.by_whom) == (notice.manifest_id, "approved", "gallring")
+
+
+def test_a_notice_of_what_nothing_is_ordered_about_waits_for_nobody(company: Company) -> None:
+    company.warehouse.run(
+        "insert into raw.office_disclosures (row_id, partner_id, record_type, record_key, fields, disclosed_at) "
+        "values (1, 'P1', 'customer', 'C0', 'email', date '2024-01-01')"
+    )
+    company.night(DAY, erase("C0"))
+    (order, notice) = (each.manifest_id for each in approve_automatically(company.warehouse, Rules(share=0), **WHO))
+    company.warehouse.run("update manifest.items set record_key = 'C9' where manifest_id = ?", [order])
+    found = {
+        each.manifest_id: each.decision for each in approve_automatically(company.warehouse, Rules(share=0), **WHO)
+    }
+    assert found == {order: "waits", notice: "approved"}
 
 
 def test_every_order_waits_while_a_hold_is_set_aside(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from assets.core.units import RAW_LINKS
 from assets.delivery.approving import approve, approve_automatically, concerns
-from assets.delivery.unread import UPWARDS, concerned_records
 from assets.ingest.loading import load_rows
+from assets.manifests.unread import UPWARDS, concerned_records
 from assets.warehouse import Warehouse
 from tests.delivery.nights import POLICY, Nights, Rules, System, instant, name_of
 from tests.manifests.company import DAY

@@ -84,6 +84,7 @@ class Rules:
     share: float = 1
     times_median: float = 100_000
     erase_share: float = 1
+    leaves_out: bool = False
 
 
 @dataclass(frozen=True)

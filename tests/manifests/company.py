@@ -173,9 +173,11 @@ class Company:
         assert sum(sealed.items for sealed in report.sealed) == len(items)
         return items
 
-    def seal(self, day: date, office: Office | None = None, issued_at: datetime = ISSUED_AT) -> SealReport:
+    def seal(
+        self, day: date, office: Office | None = None, issued_at: datetime = ISSUED_AT, leave_out: bool = False
+    ) -> SealReport:
         site, signer = (None, None) if office is None else (office.site, office.signer)
-        return seal(self.warehouse, POLICY, site, signer, as_of=day, issued_at=issued_at)
+        return seal(self.warehouse, POLICY, site, signer, as_of=day, issued_at=issued_at, leave_out=leave_out)
 
 
 class Office:

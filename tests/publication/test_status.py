@@ -13,6 +13,7 @@ import pytest
 from assets.attaching import attached
 from assets.delivery.settling import Unproven
 from assets.manifests import ledger
+from assets.manifests.left_out import LeftOut
 from assets.publication.analytics import publish
 from assets.publication.status import Block, Delivery, ManifestState, OverdueItems, OverdueRequest, status
 from assets.site import Site
@@ -99,6 +100,20 @@ def test_what_no_export_proves_is_told_by_system(warehouse: Warehouse, site: Sit
     with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=False):
         reader.run("drop table site.quality.unproven")
     assert status(site, AS_OF).unproven == (), "an earlier version has published none"
+
+
+def test_records_that_are_left_out_of_the_manifests_are_told_by_system(warehouse: Warehouse, site: Site) -> None:
+    warehouse.run("create table manifest.left_out (system varchar, record_type varchar, record_key varchar)")
+    records = [("crm", "customer", "C1"), ("crm", "contact", "K1"), ("web", "web_event", "W1")]
+    warehouse.insert("manifest.left_out", ["system", "record_type", "record_key"], records)
+    publish(warehouse, POLICY, site)
+    assert status(site, AS_OF).left_out == (LeftOut("crm", 2), LeftOut("web", 1))
+    with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=False):
+        assert reader.rows("from site.quality.left_out order by all") == [
+            ("crm", "contact", 1), ("crm", "customer", 1), ("web", "web_event", 1),
+        ]  # fmt: skip
+        reader.run("drop table site.quality.left_out")
+    assert status(site, AS_OF).left_out == (), "an earlier version has published none"
 
 
 def test_an_answered_request_is_not_late(warehouse: Warehouse, site: Site) -> None:

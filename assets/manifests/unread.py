@@ -75,12 +75,17 @@ def count_unread(warehouse: Warehouse, manifests: Sequence[str]) -> dict[str, tu
     Returns:
         Both counts by manifest; a manifest without any is left out.
     """
-    if not warehouse.exists("intake", "quarantined") or not warehouse.value(
-        "select count(*) from (select 1 from intake.quarantined limit 1)"
-    ):
+    if not is_any_set_aside(warehouse):
         return {}
     rows = warehouse.rows(_COUNTED.format(concerned=concerned_records(warehouse)), {"ids": list(manifests)})
     return {manifest_id: (own, named) for manifest_id, own, named in rows}
+
+
+def is_any_set_aside(warehouse: Warehouse) -> bool:
+    """Whether any row is kept that was set aside: without one, none bears on anything."""
+    return warehouse.exists("intake", "quarantined") and bool(
+        warehouse.value("select count(*) from (select 1 from intake.quarantined limit 1)")
+    )
 
 
 def concerned_records(warehouse: Warehouse) -> str:
