@@ -416,7 +416,7 @@ class Life:
 
     def _steps(self, out: dict[str, Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
         warehouse, policy, day = self.warehouse, self.policy, self.as_of
-        rules = Rules(self.random.choice(("automatic", "automatic", "required")))
+        rules = Rules(self.random.choice(("automatic", "automatic", "required")), leaves_out=self._leaves_out())
         yield "publish", lambda: policy.publish(warehouse)
         yield "ingest", lambda: ingest(warehouse, policy, self.site, as_of=day)
         yield "settle", lambda: settle(warehouse, policy, day)
@@ -425,9 +425,9 @@ class Life:
         yield "recall", lambda: recall(warehouse, policy, day, at=self._at(3))
         yield "fall due", lambda: fall_due(warehouse, day)
         yield "propose", lambda: propose(warehouse, policy, day)
-        yield "seal", lambda: out.update(report=self._seal())
+        yield "seal", lambda: out.update(report=self._seal(rules))
         if self.random.random() < 0.25:
-            yield "seal again", lambda: out.update(again=self._seal_again())
+            yield "seal again", lambda: out.update(again=self._seal_again(rules))
         yield "approve", lambda: self._approve(rules)
         yield "deliver", lambda: out.update(sent=self._send(rules))
         waits = "P7D" if day.day % 2 else "P0D"  # every other day the file may wait
@@ -437,16 +437,20 @@ class Life:
         yield "remind", lambda: remind(warehouse, day)
         yield "evidence", lambda: record(warehouse, self.site, self.signer, self._at(7))
 
-    def _seal(self) -> Any:
+    def _leaves_out(self) -> bool:
+        """Whether what an unread row may keep is left out tonight; a company does so on most nights or on few."""
+        return (self.as_of.day % 3 == 0) == (self.seed % 2 == 0)
+
+    def _seal(self, rules: Rules) -> Any:
         return seal(
             self.warehouse, self.policy, self.site, self.signer, as_of=self.as_of, issued_at=self._at(3),
-            respond_within_days=RESPOND_WITHIN,
+            respond_within_days=RESPOND_WITHIN, leave_out=rules.leaves_out,
         )  # fmt: skip
 
-    def _seal_again(self) -> Any:
+    def _seal_again(self, rules: Rules) -> Any:
         """The day's proposal and seal once more: nothing is told twice."""
         propose(self.warehouse, self.policy, self.as_of)
-        return self._seal()
+        return self._seal(rules)
 
     def _approve(self, rules: Rules) -> None:
         """What may go by itself; of what waits, a person approves some, cancels some and leaves some."""
@@ -588,6 +592,7 @@ class Life:
             raise AssertionError(self.told(f"sealed twice in a day: {out['again'].sealed}"))
         sealed = [item for item_id, item in model.items.items() if item_id not in before]
         delivered = {each.manifest_id for each in out["sent"].delivered}
+        model.left_out = set(self.warehouse.rows("select record_type, record_key from manifest.left_out"))
         self._expect("decisions", self._amiss_in_decisions())
         self._expect("sealed", model.amiss_in_orders(item for item in sealed if item.stands))
         self._expect("waiting", model.amiss_in_waiting(delivered))

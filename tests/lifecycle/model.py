@@ -87,6 +87,8 @@ class Model:
         self.written: list[Export] = []
         self.items: dict[str, Item] = {}
         self.decided: dict[Field, Decision] = {}
+        #: The records of which nothing is ordered erased yet, because of a row that was not read.
+        self.left_out: set[Named] = set()
 
     # -- what came ------------------------------------------------------------------------------------------------
 
@@ -189,9 +191,11 @@ class Model:
     # -- what must be true ----------------------------------------------------------------------------------------
 
     def amiss_in_orders(self, sealed: Iterable[Item]) -> Iterator[str]:
-        """Of items sealed tonight: each is decided so today, and each is news."""
+        """Of items sealed tonight: each is decided so today, is news, and is no order that waits for a row."""
         sealed = list(sealed)
         for item in sealed:
+            if item.record in self.left_out and item.action not in ("restrict", "lift"):
+                yield f"{item.record} is left out, and told to {item.action}"
             if item.action == "notify":
                 continue
             row = self.row(item.record)
@@ -245,6 +249,8 @@ class Model:
             words, last = self.words(record), self.last_items(record)
             for name in sorted(held(row, record[0])):
                 decided, told = self.says(record, name), words.get(name, "retain")
+                if decided == "erase" and record in self.left_out:
+                    continue  # told once the row was read
                 if decided in ("erase", "restrict", "retain") and told != decided:
                     yield f"{record} {name}: decided {decided}, its source was last told {told}"
                 closed = name in last and not last[name].stands
