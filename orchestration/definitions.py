@@ -27,7 +27,7 @@ from assets.delivery.assets import delivery_assets, delivery_checks
 from assets.erasure.assets import erasure_assets, erasure_checks
 from assets.evidence.assets import evidence_assets
 from assets.ingest.assets import inbox_assets, intake_assets, policy_assets
-from assets.manifests.assets import LEDGER, manifest_assets
+from assets.manifests.assets import LEDGER, manifest_assets, manifest_checks
 from assets.policy import Policy
 from assets.publication.assets import publication_assets
 from assets.retention.assets import retention_assets
@@ -92,6 +92,7 @@ def all_checks() -> list[AssetChecksDefinition]:
     return [
         *(checks_of(stop) for stop in STOPS),
         *rights_checks(),
+        *manifest_checks(),
         *delivery_checks(),
         *erasure_checks(),
         *review_checks(),

@@ -7,10 +7,22 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 from typing import Any
 
-from dagster import AssetsDefinition, AssetSpec, Failure, MaterializeResult, ResourceParam, multi_asset
+from dagster import (
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    AssetsDefinition,
+    AssetSpec,
+    Failure,
+    MaterializeResult,
+    ResourceParam,
+    asset_check,
+    multi_asset,
+)
 
 from assets.catalogue.assets import POOL, clear_failures, key_of, model_spec, table_spec, told_of
 from assets.manifests.changes import propose
+from assets.manifests.left_out import left_out
 from assets.manifests.sealing import SealReport, seal
 from assets.manifests.signatures import Signer
 from assets.models import SQL, Model
@@ -36,6 +48,31 @@ LEDGER = {
 def manifest_assets() -> list[AssetsDefinition]:
     """Proposing, then sealing what the gate lets through."""
     return [_proposal(), _sealing()]
+
+
+def manifest_checks() -> list[AssetChecksDefinition]:
+    """Every order is given that could be. One that waits for a row that was set aside is a warning."""
+
+    @asset_check(
+        asset=key_of("manifest.left_out"),
+        name="no_order_waits_for_a_row",
+        description="Every order to erase is given: no row that was set aside may say why a record is to be kept. "
+        "`gallring quarantine` says which rows, `gallring status` what to do.",
+        pool=POOL,
+    )
+    def no_order_waits_for_a_row(warehouse: ResourceParam[Warehouse]) -> AssetCheckResult:
+        with clear_failures():
+            found = left_out(warehouse)
+        return AssetCheckResult(
+            passed=not found,
+            severity=AssetCheckSeverity.WARN,
+            metadata={
+                "unexpected": sum(each.records for each in found),
+                "systems": ", ".join(f"{each.system}: {each.records}" for each in found) or "none",
+            },
+        )
+
+    return [no_order_waits_for_a_row]
 
 
 def _proposed_tables() -> list[AssetSpec]:

@@ -147,6 +147,28 @@ def test_a_blocked_source_is_told_and_its_manifests_are_held_back(sample_site: M
     assert site.analytics.is_file()
 
 
+def test_orders_that_wait_for_a_row_are_told_by_a_check_and_all_others_sealed(
+    sample_site: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GALLRING_APPROVAL__UNREAD_ROWS", "leave_out")
+    site = sample_site("left_out")
+    outcome = run_cycle(site, DAY)
+    assert outcome.success
+    with open_warehouse(site, Settings.load(site)) as warehouse:
+        records = warehouse.value("select count(*) from manifest.left_out")
+        told = warehouse.rows(
+            "select left_out.system from manifest.left_out as left_out inner join manifest.items as items "
+            "on items.record_type = left_out.record_type and items.record_key = left_out.record_key "
+            "where items.action not in ('restrict', 'lift')"
+        )
+    assert records > 0
+    assert told == []
+    found = [(check.unexpected, check.severity) for check in outcome.failed_checks
+             if (check.name, check.table) == ("no_order_waits_for_a_row", "manifest.left_out")]  # fmt: skip
+    assert found == [(records, "warning")]
+    assert {path.parent.parent.name for path in site.outbox.glob("*/*/manifest.json")} >= {"crm", "orders"}
+
+
 def test_a_critical_check_stops_what_comes_after(sample_site: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     from expectations import specs, validation
 
