@@ -35,7 +35,9 @@ AUTOMATIC = "gallring"
 NEWER_ROWS_UNREAD = "newer_rows_unread"
 OTHER_ROWS_UNREAD = "other_rows_unread"
 OFFICE_ROWS_UNREAD = "office_rows_unread"
-UNREAD = frozenset({NEWER_ROWS_UNREAD, OTHER_ROWS_UNREAD, OFFICE_ROWS_UNREAD})
+#: The concern about requests in the office's register that count for nothing as they stand, and may keep something.
+REQUESTS_UNCLEAR = "requests_unclear"
+UNREAD = frozenset({NEWER_ROWS_UNREAD, OTHER_ROWS_UNREAD, OFFICE_ROWS_UNREAD, REQUESTS_UNCLEAR})
 #: The concern about notices to a partner of what nobody has decided to order.
 ORDERS_WAIT = "orders_wait"
 
@@ -220,6 +222,7 @@ def _concerns(warehouse: Warehouse, rules: Rules, manifests: Sequence[str]) -> d
         shares.setdefault(manifest_id, []).append(_Share(record_type, named, erased, there.get(record_type, 0)))
     unread = count_unread(warehouse, manifests)
     office = warehouse.value(_OFFICE_UNREAD) if warehouse.exists("intake", "quarantined") else 0
+    unclear = warehouse.value(_UNCLEAR) if warehouse.exists("raw", "office_requests") else 0
     sizes: dict[str, dict[str, int]] = {}
     ask_of_manifests(warehouse, _MAY_BE_CANCELLED)
     for system, manifest_id, items in warehouse.rows(_SIZES.format(standing=among("manifest_states"))):
@@ -227,7 +230,7 @@ def _concerns(warehouse: Warehouse, rules: Rules, manifests: Sequence[str]) -> d
     return {
         manifest_id: [
             *_weigh(rules, items, shares.get(manifest_id, []), _recent_median(sizes, system, manifest_id)),
-            *_what_was_not_read(*unread.get(manifest_id, (0, 0)), office),
+            *_what_was_not_read(*unread.get(manifest_id, (0, 0)), office, unclear),
         ]
         for manifest_id, system, items in warehouse.rows(
             "select manifest_id, system, items from manifest.manifests "
@@ -264,7 +267,7 @@ def _weigh(rules: Rules, items: int, shares: Sequence[_Share], median: float | N
                       f"of {median:g}", is_anomaly=True)  # fmt: skip
 
 
-def _what_was_not_read(records: int, others: int, office: int) -> Iterator[Concern]:
+def _what_was_not_read(records: int, others: int, office: int, unclear: int) -> Iterator[Concern]:
     if records:
         yield Concern(NEWER_ROWS_UNREAD, f"of {records} records that it erases or redacts, their source has sent a "
                       "newer row that was set aside, and may say why they are to be kept (`gallring quarantine`)",
@@ -276,6 +279,10 @@ def _what_was_not_read(records: int, others: int, office: int) -> Iterator[Conce
     if office:
         yield Concern(OFFICE_ROWS_UNREAD, f"{office} rows of the office's holds and requests were set aside, and may "
                       "say what is to be kept (`gallring quarantine office`)", is_anomaly=True)  # fmt: skip
+    if unclear:
+        yield Concern(REQUESTS_UNCLEAR, f"{unclear} unanswered requests have no day on which they came, or no kind, "
+                      "and may restrict what it erases: complete them in the office's register",
+                      is_anomaly=True)  # fmt: skip
 
 
 #: How many rows of the office's holds and requests were set aside, in deliveries that no full one has followed: any
@@ -287,6 +294,17 @@ _OFFICE_UNREAD = f"""
         on files.source = deliveries.source and files.delivery_id = deliveries.delivery_id
     where files.source = 'office' and files.table_name in ('holds', 'requests') and files.status = 'loaded'
         and deliveries.status = 'loaded' and not exists ({FOLLOWED.format(rows="files")})
+"""
+
+#: Unanswered requests that may be a restriction (Art 18), and have no effect as they stand: without a day (rules.md,
+#: Dates 4), or of no kind. A rectification counts once it is known who asks.
+_UNCLEAR = """
+    select count(*) from raw.office_requests
+    where in_source and answered_at is null and (
+        kind is null
+        or (received_at is null and kind = 'restriction')
+        or (received_at is null and kind = 'rectification' and identity_verified_at is not null)
+    )
 """
 
 #: Records that manifests name and erase of; a partner's copies are no source's records. An item about a whole record

@@ -373,3 +373,37 @@ def test_every_order_waits_while_a_hold_is_set_aside(tmp_path: Path) -> None:
     nights.take_in(DAY)
     assert concerns(nights.warehouse, Rules(), report.manifest_id) == []
     nights.warehouse.close()
+
+
+@pytest.mark.parametrize(
+    ("request_", "waits"),
+    [
+        ({"kind": "restriction"}, True),
+        ({"kind": "", "received_at": "2025-01-30"}, True),
+        ({"kind": "rectification", "identity_verified_at": "2025-01-30"}, True),
+        ({"kind": "rectification"}, False),
+        ({"kind": "objection"}, False),
+        ({"kind": "restriction", "received_at": "2025-01-30"}, False),
+        ({"kind": "restriction", "answered_at": "2025-01-30"}, False),
+    ],
+    ids=lambda each: "-".join(each) if isinstance(each, dict) else None,
+)
+def test_every_order_waits_while_a_request_may_restrict_and_has_no_effect(
+    tmp_path: Path, request_: dict[str, str], waits: bool
+) -> None:
+    """T1 is to be erased. Somebody else has asked for something, and the office left out when, or what."""
+    crm = System("crm")
+    for key in ("T1", "T2"):
+        crm.add("customers", key, customer_type="private", name=name_of(key), customer_since="2020-01-01",
+                relation_ended_at="2022-01-01")  # fmt: skip
+    nights = Nights(tmp_path, crm)
+    nights.systems["office"].add("requests", "R1", customer_id="T2", **request_)
+    for source in nights.systems:
+        nights.export(source, DAY)
+    nights.take_in(DAY)
+    nights.decide(DAY)
+    decisions = approve_automatically(nights.warehouse, Rules(), **WHO)
+    codes = {concern.code for each in decisions for concern in each.concerns}
+    assert codes == ({"requests_unclear"} if waits else set())
+    assert [each.decision for each in decisions] == ["waits" if waits else "approved"] * len(decisions) != []
+    nights.warehouse.close()
