@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assets.manifests import gate, ledger, lines
+from assets.manifests import gate, ledger, left_out, lines
 from assets.manifests.gate import Refusal
 from tests.manifests.company import DAY, RECORDS, Company, Office
 from tests.manifests.in_parts import in_small_parts
@@ -33,10 +33,10 @@ def _company() -> Company:
     return company
 
 
-def _in_order(company: Company) -> tuple[int, list[tuple[Any, ...]]]:
+def _in_order(company: Company, told: str = "true") -> tuple[int, list[tuple[Any, ...]]]:
     """In how many parts the items are put in order, and what comes of it."""
-    types = lines.proposed(company.warehouse)["partner:P1"]
-    lines.put_in_order(company.warehouse, types, VALUES)
+    types = lines.proposed(company.warehouse, told)["partner:P1"]
+    lines.put_in_order(company.warehouse, types, VALUES, told)
     made = len(list(lines._parts(company.warehouse, types, {"system": "partner:P1"})))
     return made, company.warehouse.rows("select * from being_sealed order by rowid")
 
@@ -63,6 +63,34 @@ def test_an_item_without_a_key_is_counted(monkeypatch: pytest.MonkeyPatch, at_on
         in_small_parts(monkeypatch, at_once)
     _, rows = _in_order(company)
     assert len(rows) == 5 * (3 + 2 * len(KEYS))
+    assert sum(row[0] is None for row in rows) == 2
+
+
+@pytest.mark.parametrize("at_once", [0, 3, 40])
+def test_of_records_that_are_left_out_only_what_spares_stands_in_the_list(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """The others are in order as before; one without a key is still counted."""
+    company = _company()
+    company.warehouse.run("update manifest.proposed set record_key = null where record_key = 'K7' and action = 'erase'")
+    _, whole = _in_order(company)
+    company.warehouse.run("create table manifest.left_out (system varchar, record_type varchar, record_key varchar)")
+    company.warehouse.insert(
+        "manifest.left_out", ["system", "record_type", "record_key"],
+        [("crm", "customer", KEYS[0]), ("web", "web_event", KEYS[1])],
+    )  # fmt: skip
+    if at_once:
+        in_small_parts(monkeypatch, at_once)
+    _, rows = _in_order(company, left_out.TOLD)
+    out = {("customer", KEYS[0]), ("web_event", KEYS[1])}
+    names = [each for (each,) in company.warehouse.rows("select column_name from (describe being_sealed)")]
+    record_type, key, action = (names.index(name) for name in ("record_type", "record_key", "action"))
+    expected = [
+        row for row in whole
+        if row[action] in ("restrict", "lift") or (str(row[record_type]), row[key]) not in out
+    ]  # fmt: skip
+    assert rows == expected
+    assert len(whole) - len(rows) == 2 * (len(ledger.ACTIONS) - 2)
     assert sum(row[0] is None for row in rows) == 2
 
 
