@@ -227,10 +227,11 @@ def _concerns(warehouse: Warehouse, rules: Rules, manifests: Sequence[str]) -> d
     ask_of_manifests(warehouse, _MAY_BE_CANCELLED)
     for system, manifest_id, items in warehouse.rows(_SIZES.format(standing=among("manifest_states"))):
         sizes.setdefault(system, {})[manifest_id] = items
+    spares = {each for each, found in shares.items() if not any(share.erased for share in found)}  # restrict and lift
     return {
         manifest_id: [
             *_weigh(rules, items, shares.get(manifest_id, []), _recent_median(sizes, system, manifest_id)),
-            *_what_was_not_read(*unread.get(manifest_id, (0, 0)), office, unclear),
+            *(() if manifest_id in spares else _what_was_not_read(*unread.get(manifest_id, (0, 0)), office, unclear)),
         ]
         for manifest_id, system, items in warehouse.rows(
             "select manifest_id, system, items from manifest.manifests "

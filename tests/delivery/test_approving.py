@@ -368,6 +368,9 @@ def test_every_order_waits_while_a_hold_is_set_aside(tmp_path: Path) -> None:
     nights.warehouse.run("delete from intake.quarantined")
     (decision,) = approve_automatically(nights.warehouse, Rules(), **WHO)
     assert (decision.decision, [each.code for each in decision.concerns]) == ("waits", ["office_rows_unread"])
+    nights.warehouse.run("update manifest.items set action = 'restrict'")
+    assert concerns(nights.warehouse, Rules(), report.manifest_id) == [], "what keeps is told whatever is not read"
+    nights.warehouse.run("update manifest.items set action = 'erase'")
     nights.systems["office"].tables["holds"].clear()
     nights.export("office", DAY, hour=4)
     nights.take_in(DAY)

@@ -11,8 +11,8 @@ import pytest
 from assets.manifests import left_out as module
 from assets.manifests.left_out import LeftOut, left_out
 from assets.manifests.sealing import seal
-from tests.delivery.nights import POLICY, Nights, Rules, System, instant, name_of
-from tests.delivery.test_unread import PAST
+from tests.delivery.nights import POLICY, Nights, Rules, instant, name_of
+from tests.delivery.test_unread import PAST, with_an_unread_order
 from tests.manifests.company import DAY, Company, full
 
 NEXT = DAY + timedelta(days=1)
@@ -20,11 +20,8 @@ NEXT = DAY + timedelta(days=1)
 
 @pytest.fixture
 def nights(tmp_path: Path) -> Iterator[Nights]:
-    """T1 and T2 left long ago; that night T1 orders again, and the day of the order cannot be read."""
-    made = Nights(tmp_path, System("crm"), System("orders"))
-    for key in ("T1", "T2"):
-        made.systems["crm"].add("customers", key, name=name_of(key), **PAST)
-    made.systems["orders"].add("orders", "O9", customer_id="T1", placed_at="i dag", status="open")
+    """The first night of a company in which a row may keep T1, and none T2."""
+    made = with_an_unread_order(tmp_path)
     made.rules = Rules(leaves_out=True)
     made.night(DAY, *made.systems)
     yield made

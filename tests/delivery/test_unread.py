@@ -20,13 +20,18 @@ from tests.manifests.company import DAY
 PAST = {"customer_type": "private", "customer_since": "2020-01-01", "relation_ended_at": "2022-01-01"}
 
 
-@pytest.fixture
-def nights(tmp_path: Path) -> Iterator[Nights]:
+def with_an_unread_order(path: Path) -> Nights:
     """T1 and T2 left long ago; that night T1 orders again, and the day of the order cannot be read."""
-    made = Nights(tmp_path, System("crm"), System("orders"))
+    made = Nights(path, System("crm"), System("orders"))
     for key in ("T1", "T2"):
         made.systems["crm"].add("customers", key, name=name_of(key), **PAST)
     made.systems["orders"].add("orders", "O9", customer_id="T1", placed_at="i dag", status="open")
+    return made
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Iterator[Nights]:
+    made = with_an_unread_order(tmp_path)
     yield made
     made.warehouse.close()
 
