@@ -16,9 +16,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from assets.contracts.contract import Contracts
+from assets.contracts.declarations import canonical, load_contracts
 from assets.errors import BadInput
-from assets.ingest.contracts import Contracts
-from assets.ingest.declarations import canonical, load_contracts
 from assets.models import SQL, Model, Models
 from assets.purpose_register import Register, months_and_days, read_register
 from assets.statements import check_select

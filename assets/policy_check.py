@@ -19,10 +19,10 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import traverse_scope
 
+from assets.contracts.contract import Column, Contract
+from assets.contracts.declarations import canonical
+from assets.contracts.raw_tables import raw_columns
 from assets.errors import BadInput
-from assets.ingest.contracts import Column, Contract
-from assets.ingest.declarations import canonical
-from assets.ingest.tables import raw_columns
 from assets.models import Model, Models
 from assets.policy import HOLD, SHARED_CLOCKS, Policy, is_copy
 from assets.yaml_files import read_yaml
@@ -281,7 +281,7 @@ def _published_words(policy: Policy) -> Iterator[Finding]:
     if not own:
         return
     from assets.catalogue.lineage import LineageUnknown
-    from assets.publication.lineage import column_lineage
+    from assets.catalogue.published_lineage import column_lineage
 
     try:
         traced = column_lineage(policy)

@@ -1,6 +1,6 @@
 """What differs between two policies, in words: purposes, periods, grounds, coverage, rules and contracts.
 
-Reads the two policies alone; `assets.retention.simulating` tells what the difference does to a site's data.
+Reads the two policies alone; `assets.rehearsal.simulating` tells what the difference does to a site's data.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from assets.ingest.contracts import Contract
+from assets.contracts.contract import Contract
 from assets.policy import Policy
 from assets.purpose_register import Purpose, months_and_days
 

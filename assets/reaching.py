@@ -1,7 +1,7 @@
 """Functions that no SQL of somebody else's may call, wherever it stands. Checks nothing itself.
 
 A policy's purposes (`assets.statements`) and a reader's questions (`assets.publication.serving`) add their own; a
-contract's expressions (`assets.ingest.expressions`) name what they may call instead.
+contract's expressions (`assets.contracts.expressions`) name what they may call instead.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@ import secrets
 import shutil
 from pathlib import Path
 
+from assets.contracts.declarations import CONTRACTS
 from assets.errors import BadInput
-from assets.ingest.declarations import CONTRACTS
 from assets.manifests.signatures import make_key, write_public_key
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.site import FOLDERS, Site

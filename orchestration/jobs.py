@@ -35,7 +35,7 @@ from assets.ingest.assets import POLICY_GROUP as POLICY
 from assets.manifests.assets import GROUP as MANIFESTS
 from assets.policy import Policy
 from assets.publication.assets import GROUP as PUBLICATION
-from assets.retention import rehearsing
+from assets.rehearsal import dry_running
 from assets.retention.assets import GROUP as RETENTION
 from assets.retention.assets import PURPOSE_GROUP as PURPOSES
 from assets.retention.assets import TRIGGER_GROUP as TRIGGERS
@@ -204,7 +204,7 @@ def rehearsal(
 ) -> None:  # fmt: skip
     """Rehearse, and say what would be sealed."""
     with clear_failures():
-        found = rehearsing.dry_run(warehouse, policy, as_of)
+        found = dry_running.dry_run(warehouse, policy, as_of)
     told: dict[str, Any] = {"as_of": as_of.isoformat(), "items": sum(count for *_, count in found.proposed)}
     told |= {f"{system}: {action}": count for system, action, count in found.proposed}
     told |= {f"blocked tables of {source}": count for source, count in found.blocks}
@@ -220,7 +220,7 @@ def evaluation_afterwards(
 ) -> None:  # fmt: skip
     """Evaluate the day, and say whether its counts were news."""
     with clear_failures():
-        is_new, found = rehearsing.backfill_day(warehouse, policy, as_of)
+        is_new, found = dry_running.backfill_day(warehouse, policy, as_of)
     outcome = "remembered" if is_new else "not remembered: a cycle has decided that day"
     context.add_output_metadata({"as_of": as_of.isoformat(), "counts": outcome, **_by_disposition(found)})
 

@@ -124,7 +124,8 @@ def exports() -> str:
 
 def published_tables() -> str:
     """Every table and macro of `analytics.duckdb`, with the comments that stand in the file itself."""
-    from assets.publication.analytics import MACROS, published_tables
+    from assets.catalogue.published import published_tables
+    from assets.publication.analytics import MACROS
 
     parts = [
         "# Published tables",

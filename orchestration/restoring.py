@@ -19,9 +19,9 @@ from assets.erasure.restoring import (
     require_restorable,
     restoring_alone,
 )
+from assets.ingest.registers import NOTHING_ENTERED, Entered, entered
 from assets.ingest.tables import prepare
 from assets.manifests.signatures import PublicKey
-from assets.rights.registers import NOTHING_ENTERED, Entered, entered
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseError, WarehouseLocked
 from orchestration.opening import PUBLIC_KEY, load_policy, open_file

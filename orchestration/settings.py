@@ -28,11 +28,11 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from assets.catalogue.published import SMALLEST_GROUP
 from assets.erasure.periods import Periods
 from assets.errors import BadInput
 from assets.ingest.limits import Limits, bytes_of
 from assets.notification.addresses import PORTS, is_loopback, is_private_address
-from assets.publication.analytics import SMALLEST_GROUP
 from assets.purpose_register import months_and_days
 from assets.site import Site
 

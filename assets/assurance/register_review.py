@@ -13,8 +13,9 @@ from typing import Any
 
 from assets.erasure.periods import last_day
 from assets.errors import CheckFailed
+from assets.ingest import registers
 from assets.policy import Policy
-from assets.rights import holds, registers
+from assets.rights import holds
 from assets.site import Site
 from assets.warehouse import Warehouse
 from assets.writing import write_whole

@@ -15,7 +15,7 @@ from assets.core.units import shape_of
 from assets.erasure.copies import copy_register
 from assets.erasure.periods import Periods
 from assets.evidence.chain import EvidenceBroken, read_chain
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.manifests.folders import manifest_folder
 from assets.manifests.signatures import PublicKey
 from assets.manifests.verifying import verify
@@ -35,7 +35,7 @@ class Looked:
 
 def manifests(warehouse: Warehouse, site: Site, key: PublicKey) -> Looked:
     """Every sealed manifest that is still to be kept stands in the outbox, signed, whole, and after the one before."""
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     sealed = warehouse.rows(
         "select system, manifest_id from manifest.manifests where signature is not null order by system, sequence"
     )

@@ -2,7 +2,7 @@
 
 To trace a hundred SELECTs takes a third of a second, and they are the same every night. A site keeps what was found in
 a file: names of tables and columns alone, under a digest of the SELECT and of the program that traced it. The file is
-taken as it stands or not at all, and whoever has to know that nothing leaks traces anew (`assets.publication.lineage`).
+taken as it stands or not at all; whoever has to know that nothing leaks traces anew (`published_lineage`).
 """
 
 from __future__ import annotations

@@ -78,18 +78,6 @@ LINKS = {
     "national_id_key": "number",
     "trader_id_key": "number",
 }
-#: The same in `raw.*`, where a record is named by its source's key.
-RAW_LINKS = {
-    "customer_id": "customer",
-    "contact_id": "contact",
-    "subscriber_id": "subscriber",
-    "quote_id": "quote",
-    "order_id": "order",
-    "delivery_id": "delivery",
-    "invoice_id": "invoice",
-    "refers_to_invoice_id": "invoice",
-}
-RAW_KEYS = {"email_key": "email", "national_id_key": "number", "org_number_key": "number"}
 _HASHES = ("email", "number")
 #: `core.people` numbers rows of three kinds: the surrogate times four, and one of these.
 NODES = {"customer": 0, "contact": 1, "subscriber": 2}

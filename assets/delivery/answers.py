@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import IO, Any
 
-from assets.delivery.states import ANSWERS
+from assets.ledger.states import ANSWERS
 
 #: Reasons that a `detail` may give; anything else in it is free text, and dropped. Compared without regard to case.
 CODES = frozenset({

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Protocol
 
-from assets.delivery.states import Event, among, ask_of_manifests, ask_of_manifests_in, record
 from assets.errors import BadUsage, CheckFailed, NeedsPerson
-from assets.manifests import ledger
+from assets.ledger import issued
+from assets.ledger.states import Event, among, ask_of_manifests, ask_of_manifests_in, record
 from assets.manifests.unread import FOLLOWED, count_unread
 from assets.warehouse import Warehouse
 
@@ -157,7 +157,7 @@ def preview(warehouse: Warehouse, rules: Rules, manifest_id: str) -> Preview:
     Raises:
         BadUsage: no manifest has that id, or several do.
     """
-    found = ledger.show(warehouse, manifest_id, 0).summary
+    found = issued.show(warehouse, manifest_id, 0).summary
     return Preview(
         found.manifest_id, found.system, found.as_of, found.respond_by, found.items,
         tuple(Count(*row) for row in warehouse.rows(_COUNTS, {"id": found.manifest_id})),
@@ -580,9 +580,9 @@ def withdraw(warehouse: Warehouse, event: Event) -> None:
     with warehouse.transaction():
         query = (
             "select item_id from manifest.item_states where manifest_id = $id and state in ('issued', 'approved') "
-            f"and item_id not in ({ledger.MAY_HAVE_ARRIVED})"
+            f"and item_id not in ({issued.MAY_HAVE_ARRIVED})"
         )
-        ledger.take_back(warehouse, query, {"id": event.manifest_id})
+        issued.take_back(warehouse, query, {"id": event.manifest_id})
         record(warehouse, [event])
 
 
@@ -601,7 +601,7 @@ def _named(warehouse: Warehouse, manifest_ids: Sequence[str], by: str, reason: s
     """The full ids of the manifests that a person decides on, in the order given, each once."""
     if not by.strip() or not reason.strip():
         raise BadUsage("Say who decides and why: --by NAME --reason TEXT.")
-    return ledger.full_ids(warehouse, manifest_ids)
+    return issued.full_ids(warehouse, manifest_ids)
 
 
 def _nothing_of(full_ids: Sequence[str], done: str) -> str:

@@ -34,7 +34,7 @@ from assets.delivery.settling import settle, unproven
 from assets.delivery.transports.contract import Transports
 from assets.errors import CheckFailed
 from assets.ingest.tables import require_intake
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.manifests.assets import GROUP as MANIFESTS
 from assets.manifests.signatures import Signer
 from assets.models import SQL
@@ -184,7 +184,7 @@ def _approving() -> AssetsDefinition:
         clock: ResourceParam[Any],
     ) -> Iterator[MaterializeResult[Any]]:  # fmt: skip
         with clear_failures():
-            ledger.prepare(warehouse)
+            issued.prepare(warehouse)
             decisions = approve_automatically(warehouse, approval_rules, on_day=as_of, at=clock())
             _write_decisions(warehouse, decisions)
         yield _told(warehouse, spec, _told_of_decisions(decisions))
@@ -256,7 +256,7 @@ def _reading() -> AssetsDefinition:
         clock: ResourceParam[Any], time_zone: ResourceParam[ZoneInfo],
     ) -> Iterator[MaterializeResult[Any]]:  # fmt: skip
         with clear_failures():
-            ledger.prepare(warehouse)
+            issued.prepare(warehouse)
             report = read_receipts(warehouse, site, transports, now=clock(), zone=time_zone)
         yield _told(warehouse, spec, _told_of_receipts(report))
 

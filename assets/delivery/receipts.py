@@ -30,7 +30,6 @@ from zoneinfo import ZoneInfo
 
 from assets.delivery import circuit
 from assets.delivery.answers import Answers
-from assets.delivery.states import among_items, ask_of_items, record_selected
 from assets.delivery.transports.contract import (
     ReceiptFile,
     RetryableTransportError,
@@ -38,6 +37,7 @@ from assets.delivery.transports.contract import (
     Transports,
     is_receipt,
 )
+from assets.ledger.states import among_items, ask_of_items, record_selected
 from assets.manifests.folders import folder_name
 from assets.site import Site
 from assets.warehouse import Warehouse

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from assets.delivery.answers import code_of
-from assets.delivery.states import ANSWERS
 from assets.delivery.transports.contract import CANCELLED, MANIFESTS, RECEIPTS
 from assets.delivery.transports.folder import CANCELLED_MARK, DELIVERED_MARK
 from assets.errors import BadInput, CheckFailed
+from assets.ledger.states import ANSWERS
 from assets.manifests import documents
 from assets.manifests.signatures import PublicKey
 from assets.manifests.verifying import Verification, read_document, verify

@@ -21,7 +21,9 @@ from datetime import UTC, date, datetime
 from assets.core.changing import is_behind
 from assets.delivery.approving import withdraw
 from assets.delivery.reminding import fall_due
-from assets.delivery.states import (
+from assets.errors import CheckFailed
+from assets.ledger import issued
+from assets.ledger.states import (
     Event,
     among,
     among_items,
@@ -29,8 +31,7 @@ from assets.delivery.states import (
     ask_of_manifests_in,
     record_selected,
 )
-from assets.errors import CheckFailed
-from assets.manifests import changes, ledger, sealing
+from assets.manifests import changes, sealing
 from assets.manifests.ranges import Range, ranges
 from assets.manifests.sealing import SealReport
 from assets.manifests.signatures import Signer
@@ -82,7 +83,7 @@ def recheck(warehouse: Warehouse, policy: Policy, manifest: str | None, as_of: d
     Raises:
         CheckFailed: the warehouse is not evaluated as of that day.
     """
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     require_day(warehouse, policy, as_of)
     if not ask_of_manifests_in(warehouse, "issued", "approved"):
         return Recheck(as_of, ())
@@ -165,7 +166,7 @@ with cancelled as (
     select distinct manifest_id from manifest.events
     where state = 'cancelled' and item_id is null and manifest_id in (select manifest_id from manifest.sending)
 )
-{ledger.MAY_HAVE_ARRIVED} and manifest_id in (from cancelled)
+{issued.MAY_HAVE_ARRIVED} and manifest_id in (from cancelled)
 union
 select replaced.told_by
 from manifest.items as items

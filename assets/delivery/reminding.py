@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from assets.delivery.states import among_items, ask_of_items, record_selected
-from assets.manifests import fields, ledger
+from assets.ledger import issued
+from assets.ledger.states import among_items, ask_of_items, record_selected
+from assets.manifests import fields
 from assets.models import SQL, Model
 from assets.warehouse import Warehouse
 
@@ -49,21 +50,21 @@ def fall_due(warehouse: Warehouse, as_of: date) -> int:
     Returns:
         How many fell due.
     """
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     with warehouse.transaction():
         if not ask_of_items(warehouse, _POSTPONED):
             warehouse.run("delete from manifest.fallen_due")
             return 0
-        warehouse.run(_FALLEN_DUE.format(standing=among_items()), {"as_of": as_of, "reason": ledger.TOLD_ANEW})
+        warehouse.run(_FALLEN_DUE.format(standing=among_items()), {"as_of": as_of, "reason": issued.TOLD_ANEW})
         if not warehouse.value("select count(*) from manifest.fallen_due"):
             return 0
         _leave_what_is_otherwise(warehouse)
-        ledger.take_back(warehouse, f"select item_id from ({_NO_ORDERS})")
+        issued.take_back(warehouse, f"select item_id from ({_NO_ORDERS})")
         record_selected(
             warehouse,
             "select manifest_id, item_id, 'cancelled' as state, cast($as_of as date) as on_day, 'clock' as origin, "
             f"cast($reason as varchar) as reason from ({_NO_ORDERS} union all {_EMPTY})",
-            {"as_of": as_of, "reason": ledger.TOLD_ANEW},
+            {"as_of": as_of, "reason": issued.TOLD_ANEW},
         )
         warehouse.run("drop table if exists manifest.due_fields")
         return int(warehouse.value("select count(*) from manifest.fallen_due where is_open"))
@@ -194,7 +195,7 @@ def remind(warehouse: Warehouse, as_of: date) -> list[Reminder]:
 
     Writes `manifest.reminders`.
     """
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     with warehouse.transaction():
         if _is_any_to_be_answered(warehouse, as_of) and ask_of_items(warehouse, _TO_BE_ANSWERED, {"until": as_of}):
             record_selected(

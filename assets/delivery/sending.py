@@ -18,7 +18,6 @@ from pathlib import Path
 from queue import Queue
 
 from assets.delivery import circuit
-from assets.delivery.states import Event, among, ask_of_manifests, record
 from assets.delivery.transports.contract import (
     RetryableTransportError,
     TerminalTransportError,
@@ -26,7 +25,8 @@ from assets.delivery.transports.contract import (
     TransportError,
     Transports,
 )
-from assets.manifests import ledger
+from assets.ledger import issued
+from assets.ledger.states import Event, among, ask_of_manifests, record
 from assets.manifests.folders import altered_file, folder_name, manifest_folder
 from assets.manifests.gate import BLOCKED, held_by_blocks
 from assets.policy import Policy
@@ -135,7 +135,7 @@ def deliver_approved(
         half_open_after: how long a system that did not answer is left alone.
     """
     circuit.prepare(warehouse)
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     if recheck is not None:
         recheck(warehouse, policy, site)
     waiting: list[NotDelivered] = []

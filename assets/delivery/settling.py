@@ -26,9 +26,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from assets.delivery.states import among_items, ask_of_items, record_selected
-from assets.ingest.contracts import SUCCESSOR
-from assets.manifests import ledger, told
+from assets.contracts.contract import SUCCESSOR
+from assets.ledger import issued, told
+from assets.ledger.states import among_items, ask_of_items, record_selected
 from assets.manifests.fields import held_bits, number_fields
 from assets.models import SQL, Model
 from assets.policy import Policy
@@ -110,7 +110,7 @@ def settle(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Settlement
         policy: whose contracts the tables follow.
         as_of: the day.
     """
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     with warehouse.transaction():
         _drop_leftovers(warehouse)
         warehouse.run("delete from manifest.unproven")

@@ -15,15 +15,16 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 
+from assets.contracts.contract import Contract, Contracts
 from assets.delivery import settling
 from assets.erasure import registers
 from assets.erasure.periods import last_day
 from assets.erasure.taking_out import Change, lingering, take_out
 from assets.erasure.undeclared import HasPurposes, drop_undeclared
-from assets.ingest.contracts import Contract, Contracts
 from assets.ingest.projecting import LARGEST_DIGEST, LOCAL_ZONE
 from assets.ingest.recognising import mark_when_ordered
-from assets.manifests import changes, gate, told
+from assets.ledger import told
+from assets.manifests import changes, gate
 from assets.purpose_register import months_and_days
 from assets.vocabulary import RECORD_TYPES, TOLD_STATES, enum_of
 from assets.warehouse import RewriteFailed, Warehouse, identifier, literal

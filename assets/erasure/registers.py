@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from assets.delivery.states import among_items, ask_of_items
+from assets.contracts.contract import Contract, Contracts
 from assets.erasure.taking_out import Change
-from assets.ingest.contracts import Contract, Contracts
 from assets.ingest.merging import stored_while_open
+from assets.ingest.registers import KEYS, NAMED
+from assets.ledger.states import among_items, ask_of_items
 from assets.purpose_register import months_and_days
-from assets.rights.registers import KEYS, NAMED
 from assets.warehouse import Warehouse, identifier, literal
 
 _LAST = "add_months({}, $months) + cast($days as integer)"

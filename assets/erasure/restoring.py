@@ -21,16 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from assets.delivery.approving import withdraw
-from assets.delivery.states import Event, record
 from assets.erasure.copies import BACKUP_NAME
 from assets.erasure.periods import last_day
 from assets.errors import BadInput, GallringError
 from assets.evidence.chain import read_chain
-from assets.manifests import documents, fields, ledger, told
+from assets.ingest.registers import NOTHING_ENTERED, Entered, Forgotten, go_on_from, take_over
+from assets.ledger import issued, told
+from assets.ledger.states import Event, record
+from assets.manifests import documents, fields
 from assets.manifests.signatures import PublicKey
 from assets.manifests.verifying import verify
 from assets.policy import Policy
-from assets.rights.registers import NOTHING_ENTERED, Entered, Forgotten, go_on_from, take_over
 from assets.site import Site
 from assets.warehouse import REWRITING, Warehouse, WarehouseLocked, WrittenCopy, discard_database, literal
 from assets.writing import discard_half_written, flush
@@ -225,7 +226,7 @@ def replay(
         NeedsPerson: something was `entered` of which this warehouse does not know the column.
     """
     with warehouse.transaction():
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         policy.publish(warehouse)
         fields.number_fields(warehouse)
         chained = _in_order(warehouse, unknown_manifests(warehouse, site), key)

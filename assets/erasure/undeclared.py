@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from assets.ingest.contracts import SUCCESSOR, Contract
-from assets.ingest.tables import HasContracts, raw_columns
+from assets.contracts.contract import SUCCESSOR, Contract
+from assets.contracts.raw_tables import raw_columns
+from assets.ingest.tables import HasContracts
 from assets.models import Model
 from assets.warehouse import RewriteFailed, Warehouse, identifier
 

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from assets.contracts.declarations import CONTRACTS
 from assets.errors import BadInput
 from assets.evidence import verify_bundle
 from assets.evidence.chain import evidence_files, read_chain, signed_document
 from assets.evidence.entries import SCHEMA, entry_fits
 from assets.evidence.verify_bundle import CONTENTS, KEY, lines_of
-from assets.ingest.declarations import CONTRACTS
 from assets.manifests.signatures import PublicKey, Signer
 from assets.policy import Policy
 from assets.site import Site

@@ -19,9 +19,9 @@ from typing import Any
 from assets.evidence.chain import Chain, EvidenceBroken, append, read_chain
 from assets.evidence.entries import facts_fit
 from assets.evidence.verify_bundle import canonical
-from assets.manifests import ledger
+from assets.ingest.registers import journal
+from assets.ledger import issued
 from assets.manifests.signatures import Signer
-from assets.rights.registers import journal
 from assets.site import Site
 from assets.warehouse import Warehouse
 
@@ -53,7 +53,7 @@ def record(warehouse: Warehouse, site: Site, signer: Signer, recorded_at: dateti
         EvidenceBroken: the log is not what was signed; nothing is added to it.
     """
     chain = read_chain(site, signer.public)
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     entries = list(_news(warehouse, chain))
     if any(not facts_fit(entry["kind"], entry["facts"]) for entry in entries):
         raise EvidenceBroken("An entry would hold what the evidence log has no place for: nothing was written.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from assets.errors import BadInput
-from assets.rights.registers import Entry, note
+from assets.ingest.registers import Entry, note
 from assets.warehouse import Warehouse
 
 _LATEST = """

@@ -20,7 +20,7 @@ from dagster import (
 )
 
 from assets.catalogue.assets import OWNERS, POOL, SCHEMA, clear_failures, key_of, table_spec, told_of
-from assets.ingest.contracts import Column, Contract
+from assets.contracts.contract import Column, Contract
 from assets.ingest.limits import Limits
 from assets.ingest.loading import DeliveryOutcome, ingest
 from assets.policy import Policy

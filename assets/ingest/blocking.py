@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from assets.ingest.contracts import Contract
+from assets.contracts.contract import Contract
 from assets.ingest.projecting import LOCAL_ZONE
 from assets.ingest.tables import HasContracts
 from assets.warehouse import Warehouse, identifier

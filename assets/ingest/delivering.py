@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from assets.contracts.contract import Contract, Contracts, Lookup
 from assets.errors import BadInput, BadUsage
-from assets.ingest.contracts import Contract, Contracts, Lookup
 from assets.ingest.deliveries import DESCRIPTION, MODES, is_safe_delivery_id, is_safe_name, sha256_of
 from assets.ingest.limits import NO_MORE_THAN, Limits
 from assets.ingest.reading import FileRefused, Reading

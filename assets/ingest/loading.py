@@ -16,10 +16,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from assets.contracts.contract import DELETED, Contract, Contracts
 from assets.errors import BadInput
 from assets.ingest import readings
 from assets.ingest.blocking import refresh_blocks
-from assets.ingest.contracts import DELETED, Contract, Contracts
 from assets.ingest.deliveries import (
     DeliveredFile,
     Delivery,
@@ -32,9 +32,9 @@ from assets.ingest.deliveries import (
 from assets.ingest.limits import NO_MORE_THAN, Limits
 from assets.ingest.projecting import ODD_BYTES
 from assets.ingest.reading import JSON_LINE, FileRefused, Reading, json_scan
+from assets.ingest.registers import merge as merge_registers
 from assets.ingest.staging import FileOutcome, Input, load_table
 from assets.ingest.tables import HasContracts, prepare
-from assets.rights.registers import merge as merge_registers
 from assets.site import Site
 from assets.warehouse import MachineLacks, ValueRefused, Warehouse, WarehouseError
 from assets.writing import write_whole

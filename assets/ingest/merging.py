@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from assets.ingest.contracts import Column, Contract
+from assets.contracts.contract import Column, Contract
+from assets.contracts.raw_tables import raw_columns
 from assets.ingest.projecting import has_digest
 from assets.ingest.recognising import TABLES, is_recognised, mark, ordered_of
-from assets.ingest.tables import raw_columns
-from assets.rights.registers import KEYS, NAMED, Named
+from assets.ingest.registers import KEYS, NAMED, Named
 from assets.warehouse import Warehouse, identifier, literal
 
 _KEY_TEXT = {

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from assets.ingest.contracts import DELETED, Column, Contract, Format
+from assets.contracts.contract import DELETED, Column, Contract, Format
 from assets.warehouse import identifier, literal
 
 LOCAL_ZONE = "Europe/Stockholm"

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from assets.ingest.contracts import DELETED, Contract, Format, Lookup
+from assets.contracts.contract import DELETED, Contract, Format, Lookup
 from assets.ingest.limits import NO_MORE_THAN, Limits
 from assets.ingest.projecting import ODD_BYTES, SHARED_OUT, Scan, cleaned
 from assets.warehouse import Warehouse, WarehouseError, extension_path, identifier, literal

@@ -13,8 +13,8 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 
-from assets.ingest.contracts import SUCCESSOR, Column, Contract, Contracts
-from assets.ingest.expressions import Expression
+from assets.contracts.contract import SUCCESSOR, Column, Contract, Contracts
+from assets.contracts.expressions import Expression
 from assets.warehouse import Warehouse
 
 #: What stands for the rows that are in scope, where a field's name stands for its values.

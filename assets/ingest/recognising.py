@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from assets.ingest.contracts import Contract
+from assets.contracts.contract import Contract
 from assets.ingest.projecting import LARGEST_DIGEST, Scan, digest
 from assets.warehouse import Warehouse, identifier, literal
 

@@ -15,13 +15,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from assets.core.units import RAW_LINKS
-from assets.ingest.contracts import SUCCESSOR, Contract
+from assets.contracts.contract import SUCCESSOR, Contract
+from assets.contracts.raw_tables import RAW_LINKS, SQL_TYPES, names_rows
 from assets.ingest.deliveries import DeliveredFile, DeliveryRefused
 from assets.ingest.merging import IS_AGAIN, Known, Staging, known_state, merge, rank
 from assets.ingest.projecting import OUT_OF_SCOPE, STAGED, Scan, projection
 from assets.ingest.recognising import is_contradicted, recognise
-from assets.ingest.tables import SQL_TYPES, names_rows
 from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier, literal
 
 _TABLE = "staged_rows"

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from assets.contracts.contract import Contract, Contracts
+from assets.contracts.raw_tables import SQL_TYPES, names_rows, raw_columns
 from assets.errors import BadInput, CheckFailed
-from assets.ingest import readings
-from assets.ingest.contracts import SURROUNDINGS, ColumnType, Contract, Contracts
-from assets.manifests import told
-from assets.rights import registers
+from assets.ingest import readings, registers
+from assets.ledger import told
 from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier
-
-SQL_TYPES: dict[ColumnType, str] = {
-    "text": "varchar", "date": "date", "instant": "date", "decimal": "decimal(18, 4)", "boolean": "boolean",
-}  # fmt: skip
 
 _TABLES = {
     "intake.deliveries": "sequence bigint, source varchar, delivery_id varchar, mode varchar, extracted_at timestamp, "
@@ -43,20 +39,6 @@ class HasContracts(Protocol):
     def contracts(self) -> Contracts:
         """The contracts of what arrives."""
         ...
-
-
-def raw_columns(contract: Contract) -> dict[str, str]:
-    """The columns of a raw table and their SQL types: the contract's, the surroundings, keys, what is remembered."""
-    columns = {column.name: SQL_TYPES[column.type] for column in contract.columns}
-    columns.update(SURROUNDINGS)
-    columns.update({f"{column.name}_key": "uuid" for column in contract.columns if column.pseudonymised})
-    columns.update({f"known_{column.name}": SQL_TYPES[column.type] for column in contract.columns if column.remembered})
-    return columns
-
-
-def names_rows(contract: Contract) -> set[str]:
-    """The columns whose texts name a row each, of this table or another: nearly every one is another text."""
-    return {column.name for column in contract.columns if column.type == "text" and column.name.endswith("_id")}
 
 
 def prepare(warehouse: Warehouse, policy: HasContracts) -> None:

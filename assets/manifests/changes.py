@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 
-from assets.manifests import fields, ledger, reasons
+from assets.ledger import issued
+from assets.manifests import fields, reasons
 from assets.manifests.ranges import Range, ranges
 from assets.models import SQL, Model
 from assets.policy import Policy
@@ -64,7 +65,7 @@ def propose(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
     Raises:
         BadInput: a record type has more classified fields than can be told of.
     """
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     warehouse.sparing(lambda: _propose(warehouse, policy, as_of))
 
 

@@ -12,9 +12,9 @@ Numbers are BIGINT where every bit fits into one, HUGEINT else: a stored HUGEINT
 from __future__ import annotations
 
 from assets.errors import BadInput
-from assets.manifests import told
+from assets.ledger import told
+from assets.ledger.told import MOST_FIELDS
 from assets.manifests.ranges import EVERY, Range
-from assets.manifests.told import MOST_FIELDS
 from assets.warehouse import Warehouse, identifier, literal
 
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from assets.core.changing import is_behind
-from assets.delivery.states import record_selected
-from assets.manifests import documents, folders, gate, ledger, left_out, lines, told
+from assets.ledger import issued, told
+from assets.ledger.states import record_selected
+from assets.manifests import documents, folders, gate, left_out, lines
 from assets.manifests.gate import Refusal
 from assets.manifests.signatures import Signer
 from assets.policy import Policy
@@ -100,7 +101,7 @@ def seal(
         raise ValueError("issued_at needs an instant with its time zone.")
     refusals = _refusals(warehouse, policy, as_of)
     if site is not None and not any(refusal.rule == gate.UNREADABLE for refusal in refusals):
-        ledger.prepare(warehouse)  # the proposal may be an earlier version's, where a run goes on from here
+        issued.prepare(warehouse)  # the proposal may be an earlier version's, where a run goes on from here
         folders.restore(warehouse, site)
     withheld = {refusal.system for refusal in refusals if refusal.withholds_system_only}
     if any(not refusal.withholds_system_only for refusal in refusals):
@@ -229,7 +230,7 @@ class _Run:
             "respond_by": self.respond_by.isoformat(),
             "policy": {"version": self.policy.version, "sha256": self.policy.sha256},
             "items": {"file": documents.ITEMS, "count": written.count, "sha256": written.sha256},
-            "counts": {action: counts.get(action, 0) for action in ledger.ACTIONS},
+            "counts": {action: counts.get(action, 0) for action in issued.ACTIONS},
             "previous": previous,
             "state_of_inputs": _state_of_inputs(self.warehouse),
         }
@@ -262,7 +263,7 @@ class _Run:
         any_due = "select count(*) from manifest.fallen_due where as_of = $as_of and is_open"
         if self.warehouse.value(any_due, {"as_of": self.as_of}):
             select = _TOLD_ANEW.format(told=left_out.OF_OTHERS if self.parted else "true")
-            record_selected(self.warehouse, select, {"system": system, "as_of": self.as_of, "reason": ledger.TOLD_ANEW})
+            record_selected(self.warehouse, select, {"system": system, "as_of": self.as_of, "reason": issued.TOLD_ANEW})
 
     def _record_manifest(
         self, document: dict[str, Any], text: str, signature: str | None, sequence: int, table_sha256: str | None
@@ -329,7 +330,7 @@ _RECORD = (
         respond_by, key_field
     from being_sealed
     """,
-    # One event speaks for all items of the manifest (assets.delivery.states).
+    # One event speaks for all items of the manifest (assets.ledger.states).
     "insert into manifest.events (manifest_id, state, on_day, origin, by_whom, sequence) "
     "select $id, 'issued', $as_of, 'seal', cast($by as varchar), coalesce(max(sequence), 0) + 1 from manifest.events",
     """

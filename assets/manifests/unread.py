@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from assets.core.units import KIND, KINDS, RAW_LINKS, REGISTERS, Kind
-from assets.ingest.contracts import SUCCESSOR
+from assets.contracts.contract import SUCCESSOR
+from assets.contracts.raw_tables import RAW_LINKS
+from assets.core.units import KIND, KINDS, REGISTERS, Kind
 from assets.warehouse import Warehouse, identifier
 
 #: The full deliveries that brought the table of some rows since: what was set aside in `deliveries` is read anew there.

@@ -1,12 +1,10 @@
 """`analytics.duckdb`: the published copy for analysts, plain and without direct identifiers.
 
-Writes the file and swaps it in. What stands in it is SQL: a file of `sql/analytics/` is a table, and its header says
-what the table and each column are. Reads only what the warehouse has decided; decides nothing.
+Writes the file and swaps it in. What stands in it is SQL (`assets.catalogue.published`). Reads only what the warehouse
+has decided; decides nothing.
 
-A file may be named `schema.table.sql`. It selects from the warehouse, and from `published.*`, the tables of the new
-file that were written before it. A table whose sources are not there yet is published empty. A file that begins with
-`A view` selects from `published.*` alone, and is read where it stands: what is wide and repeats itself is stored once
-in `stored.*`, by numbers, and put together by views.
+A table whose sources are not there yet is published empty. A view is read where it stands: what is wide and repeats
+itself is stored once in `stored.*`, by numbers, and put together by views.
 """
 
 from __future__ import annotations
@@ -16,38 +14,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.attaching import attached
+from assets.catalogue.published import CATALOG, SMALLEST_GROUP, PublishedTable, published_tables
 from assets.errors import CheckFailed
-from assets.models import SQL, Model
+from assets.models import SQL
 from assets.retention.explaining import require_evaluation
 from assets.site import Site
-from assets.vocabulary import CLOSED_WORDS, enum_of
-from assets.warehouse import UNPACKED_TEXTS, Warehouse, discard_database, identifier, literal
+from assets.warehouse import Warehouse, discard_database, identifier, literal
 from assets.writing import flush, put_in_place
 
 if TYPE_CHECKING:
     from assets.policy import Policy
 
-FOLDER = SQL / "analytics"
 MACROS = SQL / "published_macros.sql"
-CATALOG = "published"
 #: The file is without direct identifiers, but still personal data: readable by the site's own account alone.
 FILE_MODE = 0o600
-#: A group of fewer customers than this stands for one of them, unless the site says otherwise.
-SMALLEST_GROUP = 10
 #: How many dispositions make a site whose publication is worth sharing out among threads.
 _WORTH_SHARING = 5_000_000
-#: Columns of `stored.*` that are nearly all that there is to write.
-KEYS = frozenset({"item_id", "record_key"})
 
-_COLUMN = re.compile(r"^-- - (?P<name>[a-z_0-9]+) (?P<type>[a-z]+(?:\([0-9]+, ?[0-9]+\))?(?:\[\])?): (?P<comment>.+)$")
 _MACRO = re.compile(r"^-- - (\w+): (.+)$", re.MULTILINE)
-_EARLIER = re.compile(rf"\b{CATALOG}\.([a-z_]+\.[a-z_]+)")
 
 #: How many rows each view gives, counted where they are stored: the joins that put a view together take none away.
 VIEW_ROWS = {
@@ -96,79 +84,6 @@ _ASTRAY = """
 
 
 @dataclass(frozen=True)
-class Column:
-    """A published column as its file's header declares it."""
-
-    name: str
-    type: str
-    comment: str
-
-
-@dataclass(frozen=True)
-class PublishedTable:
-    """One file of `sql/analytics/` and the table that it makes in the published file."""
-
-    model: Model
-
-    @property
-    def name(self) -> str:
-        """`schema.table`, or the table alone when it stands in `main`."""
-        return self.model.name
-
-    @property
-    def schema(self) -> str:
-        """The schema in the published file."""
-        return self.name.rpartition(".")[0] or "main"
-
-    @property
-    def sql_name(self) -> str:
-        """The quoted name, catalog included."""
-        return f"{CATALOG}.{self.local_name}"
-
-    @property
-    def local_name(self) -> str:
-        """The quoted name within the file."""
-        return ".".join(identifier(part) for part in (self.schema, self.name.rpartition(".")[2]))
-
-    def definition(self, column: Column) -> str:
-        """A column as the file keeps it."""
-        is_key = self.schema == "stored" and column.name in KEYS
-        return f"{identifier(column.name)} {UNPACKED_TEXTS if is_key else _stored_type(column)}"
-
-    @property
-    def is_view(self) -> bool:
-        """Whether nothing is written for it."""
-        return self.model.is_view
-
-    @property
-    def view_statement(self) -> str:
-        """A view's SELECT as the file keeps it: whoever opens the file calls it as they like."""
-        return re.sub(rf"\b{CATALOG}\.", "", self.model.statement)
-
-    @cached_property
-    def columns(self) -> tuple[Column, ...]:
-        """The columns in the header's order."""
-        found = (_COLUMN.match(line) for line in self.model.text.splitlines())
-        return tuple(Column(**match.groupdict()) for match in found if match)
-
-    @cached_property
-    def comment(self) -> str:
-        """What a row is: the header up to the first column."""
-        return self.model.header.partition(" - ")[0]
-
-    @property
-    def earlier(self) -> frozenset[str]:
-        """The published tables that it reads."""
-        return frozenset(name.removeprefix("main.") for name in _EARLIER.findall(self.model.statement))
-
-    @property
-    def sources(self) -> list[tuple[str, str]]:
-        """The warehouse tables that it reads, as (schema, table)."""
-        pairs = (reference.split(".") for reference in sorted(self.model.references))
-        return [(schema, table) for schema, table in pairs if schema != CATALOG]
-
-
-@dataclass(frozen=True)
 class Publication:
     """What was published: counts alone."""
 
@@ -176,15 +91,6 @@ class Publication:
     as_of: date
     rows: Mapping[str, int]
     size_bytes: int
-
-
-def published_tables() -> tuple[PublishedTable, ...]:
-    """Every published table, each after those it reads."""
-    tables = {path.stem: PublishedTable(Model("analytics", path)) for path in sorted(FOLDER.glob("*.sql"))}
-    sorter: TopologicalSorter[str] = TopologicalSorter()
-    for name, table in tables.items():
-        sorter.add(name, *sorted(table.earlier))
-    return tuple(tables[name] for name in sorter.static_order())
 
 
 def publish(warehouse: Warehouse, policy: Policy, site: Site, *, smallest_group: int = SMALLEST_GROUP) -> Publication:
@@ -277,11 +183,6 @@ def _fill(warehouse: Warehouse, tables: Sequence[PublishedTable], smallest_group
             params = {name: given[name] for name in table.model.parameters} or None
             warehouse.run(f"insert into {table.sql_name} by name {table.model.statement}", params)
     return {table.name: int(warehouse.value(f"select count(*) from {table.sql_name}")) for table in tables}
-
-
-def _stored_type(column: Column) -> str:
-    """A column's type in the file: `enum` stands for the closed words that the evaluation knows under its name."""
-    return enum_of(CLOSED_WORDS[column.name]) if column.type == "enum" else column.type
 
 
 def _describe(warehouse: Warehouse, table: PublishedTable) -> None:

@@ -19,9 +19,10 @@ from dagster import (
 )
 
 from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of, lineage_of, sql_source
+from assets.catalogue.published import PublishedTable, published_tables
 from assets.errors import CheckFailed
 from assets.policy import Policy
-from assets.publication.analytics import PublishedTable, as_many_threads_as_pay, publish, published_tables
+from assets.publication.analytics import as_many_threads_as_pay, publish
 from assets.publication.report.building import build_report
 from assets.retention.standings import remember_standing
 from assets.site import Site

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from assets.ingest.contracts import Column, Contract
-from assets.manifests import ledger
+from assets.contracts.contract import Column, Contract
+from assets.ledger import issued
 from assets.retention.explaining import require_evaluation
 from assets.rights.others import Own, digits, known_names, names_another
 from assets.rights.people import Person, records_of
@@ -270,7 +270,7 @@ def _ordered_erased(warehouse: Warehouse, policy: Policy) -> Iterator[dict[str, 
 
     `ordered_on` and `state` are null where the order has been taken back and the source has not delivered since.
     """
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     chosen_types = {kind for (kind,) in warehouse.rows("select distinct record_type from persons_records")}
     for contract in policy.contracts.values():
         if contract.record_type not in chosen_types:

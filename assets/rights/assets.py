@@ -18,9 +18,10 @@ from dagster import (
 )
 
 from assets.catalogue.assets import POOL, clear_failures, key_of, model_spec, told_of
+from assets.ingest import registers
 from assets.ingest.tables import require_intake
 from assets.retention.assets import GROUP
-from assets.rights import freetext, holds, registers, requests
+from assets.rights import freetext, holds, requests
 from assets.warehouse import Warehouse
 
 #: Claims about the office's registers, by check name: the table that they are about.

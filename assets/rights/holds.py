@@ -15,8 +15,8 @@ import isodate
 
 from assets.attaching import attached
 from assets.errors import BadInput, BadUsage, CheckFailed
+from assets.ingest.registers import HOLDS, Entry, amend, enter, next_id
 from assets.models import SQL, Model
-from assets.rights.registers import HOLDS, Entry, amend, enter, next_id
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseError, identifier
 

@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.retention.explaining import require_evaluation
 from assets.rights.matches import undecided_pairs
 from assets.rights.people import Person, person_of, records_of
@@ -100,7 +100,7 @@ def gather_answer(warehouse: Warehouse, policy: Policy, request_id: str, today: 
         BadInput: there is no such request.
     """
     as_of = require_evaluation(warehouse, policy)
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     request = find(warehouse, request_id, today)
     known = _know(warehouse, policy, request_id, as_of)
     orders = _orders(warehouse, request.clock.received_on)

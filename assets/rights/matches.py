@@ -14,11 +14,11 @@ from typing import Any
 
 from assets.core.changing import look_again
 from assets.errors import BadInput, CheckFailed
+from assets.ingest.registers import Entry, note
 from assets.models import SQL, Model
 from assets.rights.matching import LEAST_WEIGHT, compared, levels
 from assets.rights.people import Person
 from assets.rights.readings import records_named
-from assets.rights.registers import Entry, note
 from assets.warehouse import Warehouse, identifier
 
 #: A row by its record type and its source's own key.

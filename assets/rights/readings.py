@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from assets.rights.registers import Entry, note, prepare
+from assets.ingest.registers import Entry, note, prepare
 from assets.warehouse import Warehouse
 
 Reading = Literal["explained", "timeline_made", "answer_drafted", "matches_listed", "match_shown", "quarantine_shown"]

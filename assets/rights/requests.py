@@ -11,8 +11,8 @@ from datetime import date, datetime
 from typing import Literal, get_args
 
 from assets.errors import BadInput, BadUsage, NeedsPerson
+from assets.ingest.registers import REQUESTS, Entry, amend, enter, next_id
 from assets.rights.clocks import Clock, Standing, standing
-from assets.rights.registers import REQUESTS, Entry, amend, enter, next_id
 from assets.warehouse import Warehouse
 
 Kind = Literal[

@@ -18,8 +18,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Literal
 
-from assets.ingest.contracts import DELETED
-from assets.ingest.declarations import canonical
+from assets.contracts.contract import DELETED
+from assets.contracts.declarations import canonical
 from assets.warehouse import Warehouse, identifier
 
 SQL = Path(__file__).resolve().parent / "sql"

@@ -12,7 +12,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from assets.manifests.ledger import ManifestSummary
+    from assets.ledger.issued import ManifestSummary
     from assets.publication.status import ManifestState, OverdueItems, Turn
     from orchestration.cli.summary import UndeliveredLine, UnreadLine
 

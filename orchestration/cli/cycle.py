@@ -30,7 +30,7 @@ from orchestration.cli.progress import progress
 
 if TYPE_CHECKING:
     from assets.delivery.settling import Unproven
-    from assets.manifests.ledger import ManifestSummary
+    from assets.ledger.issued import ManifestSummary
     from assets.manifests.left_out import LeftOut
     from assets.publication.status import Status
     from assets.retention.policy_versions import UnraisedVersion

@@ -16,7 +16,7 @@ from orchestration.cli.printing import as_json, complain, say, table
 if TYPE_CHECKING:
     from assets.erasure.erasing import Erasure
     from assets.erasure.restoring import Replayed
-    from assets.rights.registers import Forgotten
+    from assets.ingest.registers import Forgotten
 
 
 def add_to(app: typer.Typer) -> None:

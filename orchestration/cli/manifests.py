@@ -16,7 +16,7 @@ from orchestration.cli.progress import progress
 
 if TYPE_CHECKING:
     from assets.delivery.approving import Preview
-    from assets.manifests.ledger import ManifestSummary
+    from assets.ledger.issued import ManifestSummary
     from assets.warehouse import Warehouse
 
 ManifestArgument = Annotated[
@@ -51,7 +51,7 @@ def list_manifests(
 ) -> None:
     """The sealed manifests, oldest first."""
     chosen, settings = existing_site(site)
-    from assets.manifests.ledger import manifests
+    from assets.ledger.issued import manifests
     from orchestration.cli.cycle import tell_ledger
 
     with warehouse_of(chosen, settings) as warehouse:
@@ -76,7 +76,7 @@ def show(
     """
     chosen, settings = existing_site(site)
     from assets.delivery.approving import preview
-    from assets.manifests.ledger import show as read
+    from assets.ledger.issued import show as read
     from orchestration.cli.cycle import counted
 
     with warehouse_of(chosen, settings) as warehouse:
@@ -159,7 +159,7 @@ def _decide(job: str, named: list[str], by: str, reason: str, site: Path | None,
 
 def _look(warehouse: Warehouse, named: list[str]) -> list[ManifestSummary]:
     """Where the manifests stand that were named, in that order."""
-    from assets.manifests.ledger import full_ids, manifests
+    from assets.ledger.issued import full_ids, manifests
 
     standing = {each.manifest_id: each for each in manifests(warehouse)}
     return [standing[full_id] for full_id in full_ids(warehouse, named)]
@@ -181,7 +181,7 @@ def recipients(
     for, as long as a partner had it.
     """
     chosen, settings = existing_site(site)
-    from assets.manifests.ledger import recipients as read
+    from assets.ledger.issued import recipients as read
     from assets.retention.explaining import evaluated_on, find_record
 
     with warehouse_of(chosen, settings) as warehouse:

@@ -89,9 +89,9 @@ def _tell_matches(found: Sequence[Match]) -> None:
 
 def _show_pair(at: Desk, pair: str, *, json: bool) -> None:
     """One pair, side by side; the reading is noted before anything is shown."""
+    from assets.ingest.registers import Entry, note
     from assets.rights.matches import find_match, side_by_side
     from assets.rights.readings import READINGS, RESTRICTED, any_restricted, records_named
-    from assets.rights.registers import Entry, note
 
     match = find_match(at.warehouse, pair)
     sides = [(match.first_type, match.first_key), (match.second_type, match.second_key)]
@@ -135,11 +135,11 @@ def access_report(
     them.
     """
     from assets.erasure.periods import last_day
+    from assets.ingest.registers import Entry, note
     from assets.rights.access import gather
     from assets.rights.matches import undecided_pairs
     from assets.rights.people import find_person, records_of
     from assets.rights.readings import RESTRICTED, any_restricted
-    from assets.rights.registers import Entry, note
     from assets.rights.reports import write_report
     from orchestration.opening import periods_of
 

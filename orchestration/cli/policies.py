@@ -20,7 +20,7 @@ from orchestration.cli.printing import as_json, complain, heading, say, table
 
 if TYPE_CHECKING:
     from assets.policy import Policy
-    from assets.retention.simulating import Simulation
+    from assets.rehearsal.simulating import Simulation
 
 verbs = typer.Typer(help="Check a policy, print its register.", no_args_is_help=True, rich_markup_mode=None)
 Language = Annotated[Literal["sv", "en"], typer.Option("--language", help="Swedish or English titles.")]
@@ -133,7 +133,7 @@ def simulate(
     Exit codes: 0 nothing would be erased at once; 4 something would, and a person has to decide.
     """
     from assets.policy import Policy
-    from assets.retention.simulating import simulate as rehearse
+    from assets.rehearsal.simulating import simulate as rehearse
 
     chosen, settings = existing_site(site)
     from orchestration.opening import load_policy
@@ -153,7 +153,7 @@ def simulate(
 
 def _draw(found: Simulation, page: Path) -> None:
     """Write the simulation as a page."""
-    from assets.publication.rehearsal import write_page
+    from assets.rehearsal.page import write_page
 
     if not page.parent.is_dir():
         raise BadUsage(f"{page.parent} is no folder: name a file in one that is there.")

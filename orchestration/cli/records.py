@@ -26,7 +26,7 @@ from orchestration.cli.printing import as_json, complain, say
 
 if TYPE_CHECKING:
     from assets.policy import Policy
-    from assets.retention.scenarios import ScenarioOutcome
+    from assets.rehearsal.scenarios import ScenarioOutcome
     from assets.site import Site
     from assets.warehouse import Warehouse
 
@@ -135,7 +135,7 @@ def scenario(
     The same SQL on an in-memory warehouse; exit code 1 when one of them differs, 3 when one is no scenario.
     """
     rules = chosen_policy(site, policy)
-    from assets.retention.scenarios import run
+    from assets.rehearsal.scenarios import run
 
     outcomes: list[tuple[Path, ScenarioOutcome]] = []
     refused: dict[Path, str] = {}

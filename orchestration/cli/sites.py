@@ -17,7 +17,7 @@ from orchestration.cli.printing import as_json, heading, say, table
 from orchestration.cli.progress import progress, size_below
 
 if TYPE_CHECKING:
-    from assets.manifests.ledger import ManifestSummary
+    from assets.ledger.issued import ManifestSummary
     from assets.site import Site
 
 #: How many generated customers the demo has, beside the telling cases.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from assets.delivery.settling import Unproven
-    from assets.manifests.ledger import ManifestSummary
+    from assets.ledger.issued import ManifestSummary
     from assets.manifests.left_out import LeftOut
     from assets.retention.policy_versions import UnraisedVersion
     from assets.warehouse import Warehouse
@@ -186,7 +186,7 @@ _UNREAD = "select system, code, message, times from manifest.unread_receipts ord
 def read_summary(warehouse: Warehouse) -> Summary:
     """The summary of an open warehouse; what has not been made yet is empty."""
     from assets.delivery.settling import unproven
-    from assets.manifests import ledger
+    from assets.ledger import issued
     from assets.manifests.left_out import left_out
     from assets.retention.policy_versions import unraised_version
 
@@ -200,7 +200,7 @@ def read_summary(warehouse: Warehouse) -> Summary:
         quarantined=tuple(QuarantineLine(*row) for row in warehouse.rows(_QUARANTINED)) if taken_in else (),
         systems=tuple(SystemLine(*row) for row in warehouse.rows(_SYSTEMS)) if evaluated else (),
         purposes=tuple(PurposeLine(*row) for row in warehouse.rows(_PURPOSES)) if evaluated else (),
-        manifests=tuple(ledger.manifests(warehouse)),
+        manifests=tuple(issued.manifests(warehouse)),
         undelivered=tuple(UndeliveredLine(*row) for row in warehouse.rows(_UNDELIVERED)) if dispatched else (),
         unread=tuple(UnreadLine(*row) for row in warehouse.rows(_UNREAD)) if answered else (),
         unproven=tuple(unproven(warehouse)),

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from assets.core.building import build
+from assets.ingest.registers import prepare
 from assets.policy import Policy
 from assets.retention.evaluation import evaluate
 from assets.retention.explaining import Language
@@ -20,7 +21,6 @@ from assets.rights import requests
 from assets.rights.access import gather
 from assets.rights.letters import draft
 from assets.rights.people import find_person
-from assets.rights.registers import prepare
 from assets.rights.reports import TIMELINES, write_folder, write_report
 from assets.rights.timeline import as_page, timeline
 from assets.sample.generating import SAMPLE_DAY

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from assets.manifests.ledger import ManifestSummary
+from assets.ledger.issued import ManifestSummary
 from assets.publication.status import ManifestState, OverdueItems, Status, Turn
 from orchestration.cli import alike, cycle
 from orchestration.cli.summary import Summary, UndeliveredLine, UnreadLine

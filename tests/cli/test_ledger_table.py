@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from assets.manifests.ledger import ManifestSummary
+from assets.ledger.issued import ManifestSummary
 from orchestration.cli.cycle import tell_ledger
 
 DAY = date(2026, 11, 26)

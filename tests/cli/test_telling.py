@@ -10,7 +10,7 @@ import pytest
 from assets.delivery.receipts import read_receipts
 from assets.delivery.settling import WHAT_TO_DO
 from assets.delivery.transports.contract import RetryableTransportError
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.manifests.left_out import left_out
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -63,7 +63,7 @@ def test_an_approved_manifest_that_did_not_reach_its_system_is_told_with_what_to
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with Warehouse.in_memory() as warehouse:
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         warehouse.run(
             "create table manifest.dispatches as select * from (values "
             "('2026-11-22-aaaaa111', 'web', 'delivered', null, null), "
@@ -79,7 +79,7 @@ def test_an_approved_manifest_that_did_not_reach_its_system_is_told_with_what_to
 
 def test_items_that_no_export_proves_are_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     with Warehouse.in_memory() as warehouse:
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         assert read_summary(warehouse).unproven == ()
         warehouse.run(
             "insert into manifest.unproven (system, reason, items) values ('crm', 'other_rows_in_scope', 2), "
@@ -98,7 +98,7 @@ def test_items_that_no_export_proves_are_told_with_what_to_do(capsys: pytest.Cap
 
 def test_rows_that_keep_absence_unproved_are_told_with_their_table(capsys: pytest.CaptureFixture[str]) -> None:
     with Warehouse.in_memory() as warehouse:
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         warehouse.run(
             "insert into manifest.unproven values ('crm', 'field_read_no_more', 3, null, null), "
             "('crm', 'rows_without_key', 7, 'customers', 2)"
@@ -138,7 +138,7 @@ def test_answers_that_could_not_be_read_are_told_with_their_system_and_what_to_d
         (site.receipts / "crm" / f"{name} {number}.jsonl").mkdir(parents=True)
     (site.receipts / "crm" / f"{name}.jsonl").write_text(f"{name}\n", encoding="utf-8")
     with Warehouse.in_memory() as warehouse:
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         warehouse.run("insert into manifest.manifests (manifest_id, system) values ('m', 'crm'), ('w', 'web')")
         web = Counting(RetryableTransportError("unreachable", "The folder is not there (not mounted?)."))
         read_receipts(warehouse, site, Ways(crm=Counting(), web=web), now=datetime(2026, 11, 25, tzinfo=UTC))

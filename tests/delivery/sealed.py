@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from assets.delivery.states import Event, record
 from assets.delivery.transports.contract import ReceiptFile, Transport, TransportError
+from assets.ledger.states import Event, record
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse

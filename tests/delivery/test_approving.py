@@ -19,9 +19,9 @@ from assets.delivery.approving import (
     concerns,
     preview,
 )
-from assets.delivery.states import Event, record
 from assets.errors import BadUsage, CheckFailed, NeedsPerson
-from assets.manifests import ledger
+from assets.ledger import issued
+from assets.ledger.states import Event, record
 from assets.manifests.changes import propose
 from assets.manifests.sealing import seal
 from assets.retention.incremental import evaluate_night
@@ -57,7 +57,7 @@ def erase(*keys: str) -> dict[tuple[str, str], dict[str, str]]:
 
 
 def sealed(warehouse: Warehouse) -> list[str]:
-    return [one.manifest_id for one in ledger.manifests(warehouse)]
+    return [one.manifest_id for one in issued.manifests(warehouse)]
 
 
 def states(warehouse: Warehouse, manifest_id: str) -> set[str]:

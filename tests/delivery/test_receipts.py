@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from assets.delivery import receipts
 from assets.delivery.answers import CODES, Answers, code_of
 from assets.delivery.receipts import FileReport, ReceiptReport, read_receipts
-from assets.delivery.states import Event, record
 from assets.delivery.transports.contract import ReceiptFile, RetryableTransportError
+from assets.ledger.states import Event, record
 from assets.warehouse import Warehouse
 from tests.delivery.sealed import NOW, TODAY, Counting, Sealed, Ways, answer
 

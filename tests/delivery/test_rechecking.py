@@ -13,9 +13,9 @@ from assets.delivery import rechecking
 from assets.delivery.approving import approve, approve_automatically, cancel
 from assets.delivery.rechecking import Fallen, at_the_door, recall, recheck
 from assets.delivery.reminding import fall_due
-from assets.delivery.states import Event, record
 from assets.errors import CheckFailed
-from assets.manifests import ledger
+from assets.ledger import issued
+from assets.ledger.states import Event, record
 from assets.manifests.verifying import verify
 from assets.warehouse import Warehouse
 from tests.delivery.test_approving import Rules, erase, sealed, states
@@ -431,7 +431,7 @@ def test_a_notice_falls_with_the_erasure_it_follows_from(company: Company) -> No
     assert {each.system for each in recheck(warehouse, POLICY, None, NEXT).fallen} == {"crm", "partner:P1"}
     recall(warehouse, POLICY, NEXT, at=NOW)
     assert warehouse.value("select count(*) from manifest.notified_fields") == 0
-    assert ledger.manifests(warehouse)[0].states == {"cancelled": 1}
+    assert issued.manifests(warehouse)[0].states == {"cancelled": 1}
 
 
 @pytest.mark.parametrize("by_ranges", [False, True], ids=["", "by ranges"])

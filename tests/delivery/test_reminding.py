@@ -9,8 +9,8 @@ import pytest
 
 from assets.delivery.approving import cancel
 from assets.delivery.reminding import Reminder, fall_due, remind
-from assets.delivery.states import BY_NAME, STATES, Event, record
-from assets.manifests import ledger
+from assets.ledger import issued
+from assets.ledger.states import BY_NAME, STATES, Event, record
 from assets.models import SQL, Model
 from assets.warehouse import Warehouse
 from tests.delivery.test_approving import erase, sealed
@@ -233,11 +233,11 @@ def test_who_starts_from_what_is_near_reminds_of_what_a_look_at_every_item_would
     lateness = set()
     for seed in range(2):
         chance, warehouse = random.Random(seed), Warehouse.in_memory(threads=1)
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         columns = ["manifest_id", "item_id", "system", "action", "as_of", "respond_by"]
         for number in range(4):
             warehouse.insert("manifest.items", columns, [
-                (f"M{number}", f"I{number}-{item}", "crm", chance.choice(ledger.ACTIONS), DAY,
+                (f"M{number}", f"I{number}-{item}", "crm", chance.choice(issued.ACTIONS), DAY,
                  DAY + timedelta(days=10 * number)) for item in range(5)
             ])  # fmt: skip
         for night in range(5):

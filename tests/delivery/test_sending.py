@@ -197,7 +197,7 @@ def test_a_cancelled_one_alone_is_nothing_to_send(sealed: Sealed) -> None:
 
 
 def test_a_manifest_with_some_items_cancelled_is_not_sent(sealed: Sealed) -> None:
-    from assets.delivery.states import Event, record
+    from assets.ledger.states import Event, record
 
     first, second = sealed.manifests("crm")
     sealed.step("approved", first, second)

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from dagster import AssetCheckResult, AssetCheckSeverity
 
+from assets.contracts.declarations import CONTRACTS
 from assets.delivery.assets import delivery_checks
 from assets.delivery.settling import Unproven, settle, unproven
 from assets.erasure.erasing import erase_own_copies
 from assets.ingest import readings
-from assets.ingest.declarations import CONTRACTS
 from assets.policy import SHIPPED_REGISTER, Policy
 from tests.delivery import nights as settling_nights
 from tests.delivery.nights import POLICY, Nights, System, name_of

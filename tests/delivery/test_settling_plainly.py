@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from assets.delivery.settling import settle
-from assets.delivery.states import ANSWERS, Event, allowed, record
 from assets.ingest import readings
-from assets.manifests import ledger, told
+from assets.ledger import issued, told
+from assets.ledger.states import ANSWERS, Event, allowed, record
 from assets.manifests.fields import number_fields
 from assets.warehouse import Warehouse
 from tests.manifests.company import POLICY, RECORDS, Company
@@ -60,7 +60,7 @@ class Sources:
         for record_type, keys in self.keys.items():
             for key in keys:
                 company.add(record_type, key)
-        ledger.prepare(self.warehouse)
+        issued.prepare(self.warehouse)
         number_fields(self.warehouse)
         self.minute = 0
         self.sealed: dict[str, list[str]] = {}

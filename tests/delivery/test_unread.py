@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assets.core.units import RAW_LINKS
+from assets.contracts.raw_tables import RAW_LINKS
 from assets.delivery.approving import approve, approve_automatically, concerns
 from assets.ingest.loading import load_rows
 from assets.manifests.unread import UPWARDS, concerned_records

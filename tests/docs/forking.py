@@ -22,8 +22,8 @@ import typer.main
 #: What most commands read.
 READ = (
     "altair", "assets.delivery.approving", "assets.erasure.restoring", "assets.evidence.chain",
-    "assets.manifests.ledger", "assets.policy_check", "assets.publication.report.building",
-    "assets.retention.explaining", "assets.retention.scenarios", "assets.rights.letters", "assets.rights.reports",
+    "assets.ledger.issued", "assets.policy_check", "assets.publication.report.building",
+    "assets.retention.explaining", "assets.rehearsal.scenarios", "assets.rights.letters", "assets.rights.reports",
     "open_data_contract_standard.model", "orchestration.cli.summary", "orchestration.definitions",
     "orchestration.doctor", "orchestration.history", "orchestration.initialising", "orchestration.running",
 )  # fmt: skip
@@ -78,7 +78,7 @@ def read_ahead() -> None:
     for module in READ:
         importlib.import_module(module)
     from assets.catalogue.assets import lineage_of
-    from assets.ingest.declarations import canonical
+    from assets.contracts.declarations import canonical
     from assets.models import Models
     from expectations.validation import imported_meanwhile
     from orchestration.cli.verbs import app

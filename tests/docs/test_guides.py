@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from assets.ingest.declarations import load_contracts
+from assets.contracts.declarations import load_contracts
 from assets.ingest.delivering import deliver
 from tests.docs.conftest import Followed, run_as_a_reader
 from tests.docs.pages import DOCS, blocks

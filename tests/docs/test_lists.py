@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from assets.delivery.states import STATES
 from assets.ingest.kept_out import RULES
+from assets.ledger.states import STATES
 from assets.policy import Policy
 from assets.purpose_register import Contact, Purpose, Recipient, RecordOfProcessing, Register
-from assets.retention.scenarios import run
+from assets.rehearsal.scenarios import run
 from assets.site import FOLDERS
 from tests.docs.pages import DOCS, blocks
 

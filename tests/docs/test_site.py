@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from assets.catalogue.published import published_tables
 from assets.policy import Policy
-from assets.publication.analytics import published_tables
 from orchestration.cli.verbs import app
 from tests.docs.pages import DOCS
 

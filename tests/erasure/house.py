@@ -13,7 +13,7 @@ from typing import Any
 from assets.core.building import build
 from assets.erasure.erasing import Erasure, erase_own_copies
 from assets.ingest.loading import load_rows
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.manifests.changes import propose
 from assets.manifests.sealing import SealReport, seal
 from assets.manifests.signatures import Signer, make_key
@@ -44,7 +44,7 @@ class House:
                 make_key(site.keys / "signing.pem", site.keys / "signing.pub.pem")
             self.signer = Signer.load(site.keys / "signing.pem")
         policy.publish(warehouse)
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
 
     def evaluate(self, day: date, exports: Exports, mode: str = "full") -> None:
         """Take in the exports and decide."""

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from assets.delivery.states import Event, record
 from assets.erasure import copies
 from assets.erasure.copies import (
     KINDS,
@@ -23,6 +22,7 @@ from assets.erasure.copies import (
 from assets.erasure.periods import Periods, last_day
 from assets.erasure.taking_out import Lingering
 from assets.ingest.loading import ingest
+from assets.ledger.states import Event, record
 from assets.site import FOLDERS, Site
 from assets.warehouse import Warehouse
 from tests.erasure.house import House, customer

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from assets.contracts.contract import Contract
 from assets.delivery import settling
 from assets.erasure import erasing
 from assets.erasure.erasing import Erasure
 from assets.ingest import tables
-from assets.ingest.contracts import Contract
 from assets.ingest.recognising import mark_when_ordered, ordered_of
-from assets.manifests import gate, told
+from assets.ledger import told
+from assets.manifests import gate
 from assets.warehouse import RewriteFailed, Warehouse, WarehouseError, WarehouseKeyError, identifier
 from tests.erasure.house import CANARY, KEY, POLICY, House, company, files_with, opened
 

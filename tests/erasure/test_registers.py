@@ -11,17 +11,17 @@ import pytest
 
 from assets.core.building import build
 from assets.core.changing import rebuild
-from assets.delivery.states import Event, record
 from assets.erasure.erasing import Erasure, erase_own_copies
+from assets.ingest import registers
 from assets.ingest.loading import load_rows
+from assets.ingest.registers import Entry
 from assets.ingest.tables import prepare
-from assets.manifests import ledger
+from assets.ledger import issued
+from assets.ledger.states import Event, record
 from assets.manifests.changes import propose
 from assets.manifests.sealing import seal
 from assets.retention.evaluation import evaluate
 from assets.retention.incremental import evaluate_night
-from assets.rights import registers
-from assets.rights.registers import Entry
 from assets.warehouse import Warehouse
 from tests.erasure.house import POLICY, PSEUDONYM_KEY, opened
 from tests.retention.nights import differences
@@ -118,7 +118,7 @@ class Site:
         self.warehouse = warehouse
         POLICY.publish(warehouse)
         prepare(warehouse, POLICY)
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
 
     def night(self, day: date, rows: Exports) -> Erasure:
         self.evaluate(day, rows)

@@ -28,9 +28,9 @@ from assets.erasure.restoring import (
 )
 from assets.errors import BadInput, BadUsage
 from assets.evidence.recording import record
+from assets.ingest import registers
 from assets.manifests import folders
 from assets.manifests.signatures import Signer
-from assets.rights import registers
 from assets.site import Site
 from assets.warehouse import (
     MachineLacks,

@@ -19,7 +19,7 @@ from assets.erasure import erasing, registers
 from assets.erasure.erasing import Erasure, prepare
 from assets.erasure.restoring import back_up
 from assets.erasure.taking_out import Change, Lingering, lingering, take_out
-from assets.manifests import told
+from assets.ledger import told
 from assets.site import Site
 from assets.warehouse import MachineLacks, RewriteFailed, Warehouse, identifier
 from tests.erasure import test_erasing

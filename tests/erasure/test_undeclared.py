@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from assets.contracts.declarations import CONTRACTS
 from assets.erasure import erasing
 from assets.erasure.erasing import Erasure
-from assets.ingest.declarations import CONTRACTS
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.warehouse import RewriteFailed, Warehouse
 from tests.erasure.house import CANARY, POLICY, House, customer, files_with, opened

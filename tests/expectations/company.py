@@ -7,7 +7,7 @@ from datetime import date
 from assets.core.building import build
 from assets.ingest.loading import load_rows
 from assets.ingest.tables import prepare
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.manifests.changes import propose
 from assets.manifests.sealing import seal
 from assets.policy import Policy
@@ -124,7 +124,7 @@ def evaluated_warehouse() -> Warehouse:
     """The company as of `AS_OF`: two earlier days sealed in the ledger, and today's proposal standing."""
     policy = Policy.load(None)
     warehouse = Warehouse.in_memory(pseudonym_key=b"validation", threads=1)
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     policy.publish(warehouse)
     prepare(warehouse, policy)
     load_rows(warehouse, policy, EXPORTS)

@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from assets.ingest.contracts import Column, Contract
-from assets.ingest.declarations import canonical
+from assets.contracts.contract import Column, Contract
+from assets.contracts.declarations import canonical
 
 #: Days that would end what should be there; some are set where a life is to come to its end.
 LATER = {"relation_ended_at", "deceased_on", "role_ended_at", "closed_at", "withdrawn_at", "unsubscribed_at",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from assets.contracts.declarations import load_contracts
 from assets.errors import BadInput
-from assets.ingest.declarations import load_contracts
 from tests.ingest.company import Company, StandInPolicy
 
 SHIPPED = Path(__file__).resolve().parents[2] / "expectations" / "contracts" / "crm_contacts.yaml"

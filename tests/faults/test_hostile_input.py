@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 import yaml
 
+from assets.contracts.declarations import CONTRACTS, load_contracts
+from assets.contracts.expressions import checked_expression
 from assets.errors import BadInput, GallringError
-from assets.ingest.declarations import CONTRACTS, load_contracts
 from assets.ingest.delivering import deliver
-from assets.ingest.expressions import checked_expression
 from assets.ingest.limits import Limits, bytes_of
 from assets.ingest.loading import IngestReport, ingest
 from assets.ingest.reading import FileRefused, refuse_bomb
 from assets.manifests import documents
 from assets.policy import SHIPPED_REGISTER, Policy
-from assets.retention.scenarios import read
+from assets.rehearsal.scenarios import read
 from assets.warehouse import Warehouse
 from assets.yaml_files import DEEPEST, LARGEST, read_yaml
 from orchestration.cli.printing import harmless

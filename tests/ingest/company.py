@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from assets.ingest.contracts import Contracts
-from assets.ingest.declarations import canonical
+from assets.contracts.contract import Contracts
+from assets.contracts.declarations import canonical
 from assets.ingest.loading import IngestReport, ingest
 from assets.site import Site
 from assets.warehouse import Warehouse

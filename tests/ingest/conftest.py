@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assets.ingest.declarations import load_contracts
+from assets.contracts.declarations import load_contracts
 from tests.ingest.company import Company
 
 

@@ -17,14 +17,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assets.contracts.contract import Contract, Contracts
+from assets.contracts.declarations import CONTRACTS, canonical
+from assets.contracts.raw_tables import raw_columns
 from assets.errors import BadInput
 from assets.ingest import loading, merging, staging
 from assets.ingest.accepting import accept_shrunk_table
-from assets.ingest.contracts import Contract, Contracts
-from assets.ingest.declarations import CONTRACTS, canonical
 from assets.ingest.deliveries import Delivery, prove_files
 from assets.ingest.loading import ingest, load_rows
-from assets.ingest.tables import prepare, raw_columns
+from assets.ingest.tables import prepare
 from assets.warehouse import MachineLacks, Warehouse, WarehouseError
 from tests.ingest.company import AS_OF, Company, StandInPolicy
 
@@ -866,8 +867,8 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 from assets.ingest import loading
-from assets.ingest.contracts import Contract, Contracts
-from assets.ingest.declarations import CONTRACTS, canonical
+from assets.contracts.contract import Contract, Contracts
+from assets.contracts.declarations import CONTRACTS, canonical
 from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.ingest.company import AS_OF, StandInPolicy

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.ingest.contracts import Column, Format
+from assets.contracts.contract import Column, Format
 from assets.ingest.projecting import typed
 from assets.warehouse import Warehouse
 

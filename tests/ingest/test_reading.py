@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from assets.contracts.declarations import canonical
 from assets.ingest import reading
-from assets.ingest.declarations import canonical
 from assets.ingest.limits import Limits
 from assets.ingest.loading import ingest
 from assets.ingest.projecting import Scan

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assets.contracts.contract import Contract, Contracts
+from assets.contracts.declarations import canonical
+from assets.contracts.raw_tables import raw_columns
 from assets.erasure.erasing import erase_own_copies
-from assets.ingest.contracts import Contract, Contracts
-from assets.ingest.declarations import canonical
-from assets.ingest.tables import raw_columns
 from tests.ingest.company import AS_OF, Company
 
 COLUMNS = ("invoice_id", "kind", "amount", "currency", "issued_on", "buyer_name", "_deleted")

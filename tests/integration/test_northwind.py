@@ -21,7 +21,7 @@ from assets.manifests.sealing import seal
 from assets.manifests.signatures import Signer, make_key
 from assets.policy import Policy
 from assets.policy_check import check
-from assets.retention import scenarios
+from assets.rehearsal import scenarios
 from assets.retention.evaluation import evaluate
 from assets.retention.explaining import explain, render
 from assets.site import Site

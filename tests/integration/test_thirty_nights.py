@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from assets.delivery.approving import approve, cancel
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.manifests.verifying import verify
 from tests.delivery.nights import Nights, System, instant, name_of
 
@@ -76,7 +76,7 @@ def play(nights: Nights) -> None:
             waiting += [each.manifest_id for each in nights.decided if each.decision == "waits"]
             assert waiting
         if night == APPROVED:
-            for each in ledger.manifests(nights.warehouse):
+            for each in issued.manifests(nights.warehouse):
                 if "issued" in each.states:
                     approve(nights.warehouse, each.manifest_id, by="A. Prover", reason="read", on_day=day,
                             at=instant(day, 9))  # fmt: skip
@@ -106,7 +106,7 @@ def happen(nights: Nights, night: int, day: date, backup: dict[str, Any]) -> Non
     if night == CANCELLED:
         nights.rules.mode = "required"
     if night == CANCELLED + 1:
-        for each in ledger.manifests(nights.warehouse):
+        for each in issued.manifests(nights.warehouse):
             if "issued" in each.states:
                 cancel(nights.warehouse, each.manifest_id, by="A. Prover", reason="once more", on_day=day,
                        at=instant(day, 1))  # fmt: skip
@@ -256,7 +256,7 @@ def test_what_an_old_backup_brought_back_was_told_anew(played: Nights) -> None:
 
 
 def test_partners_were_told_once_and_answered(played: Nights) -> None:
-    told = ledger.recipients(played.warehouse, "delivery", "T-o0d")
+    told = issued.recipients(played.warehouse, "delivery", "T-o0d")
     assert [(each.partner_id, each.role, each.state) for each in told] == [("P1", "processor", "done")]
     assert told[0].told_on is not None
     assert told[0].answered_on is not None

@@ -21,7 +21,7 @@ from assets.ingest.delivering import deliver
 from assets.ingest.loading import ingest
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.policy_check import check
-from assets.retention import scenarios
+from assets.rehearsal import scenarios
 from assets.retention.explaining import explain, render
 from assets.site import Site
 from assets.warehouse import Warehouse

@@ -19,7 +19,6 @@ from typing import Any
 from unittest import mock
 
 from assets.core.changing import rebuild
-from assets.delivery import states
 from assets.delivery.approving import approve, approve_automatically, cancel
 from assets.delivery.assets import Door, deliver_checked
 from assets.delivery.receipts import read_receipts
@@ -33,7 +32,7 @@ from assets.errors import GallringError
 from assets.evidence.recording import record
 from assets.ingest.loading import ingest
 from assets.ingest.tables import prepare
-from assets.manifests import ledger
+from assets.ledger import issued, states
 from assets.manifests.changes import propose
 from assets.manifests.folders import folder_name
 from assets.manifests.sealing import seal
@@ -145,7 +144,7 @@ class Life:
         warehouse = Warehouse.open(self.site.warehouse, key=None, pseudonym_key=b"life", threads=1)
         self.policy.publish(warehouse)
         prepare(warehouse, self.policy)
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         return warehouse
 
     def close(self) -> None:

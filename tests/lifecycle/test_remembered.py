@@ -8,8 +8,8 @@ import pytest
 
 from assets.delivery.approving import cancel
 from assets.delivery.reminding import fall_due
-from assets.delivery.states import Event
-from assets.delivery.states import record as take_step
+from assets.ledger.states import Event
+from assets.ledger.states import record as take_step
 from assets.warehouse import Warehouse
 from tests.erasure.house import House
 

@@ -11,11 +11,11 @@ import pytest
 
 from assets.delivery.approving import cancel
 from assets.delivery.rechecking import recall
-from assets.delivery.states import Event
-from assets.delivery.states import record as take_step
 from assets.erasure.restoring import back_up, replay
 from assets.evidence.chain import EvidenceBroken
 from assets.evidence.recording import record as record_evidence
+from assets.ledger.states import Event
+from assets.ledger.states import record as take_step
 from assets.manifests.changes import propose
 from assets.manifests.signatures import PublicKey
 from assets.site import Site

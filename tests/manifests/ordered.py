@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from assets.manifests import told
+from assets.ledger import told
 from assets.warehouse import Warehouse
 
 

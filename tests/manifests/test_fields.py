@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from assets.errors import BadInput
+from assets.ledger.told import MOST_FIELDS
 from assets.manifests import changes, gate
 from assets.manifests.changes import propose
-from assets.manifests.told import MOST_FIELDS
 from tests.manifests.company import DAY, POLICY, Company, full
 
 C1 = ("customer", "C1")

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from assets.manifests import gate, ledger, left_out, lines
+from assets.ledger import issued
+from assets.manifests import gate, left_out, lines
 from assets.manifests.gate import Refusal
 from tests.manifests.company import DAY, RECORDS, Company, Office
 from tests.manifests.in_parts import in_small_parts
@@ -28,7 +29,7 @@ def _company() -> Company:
         "create or replace table manifest.proposed as select 'partner:P1' as system, record_type, record_key, row_id, "
         "action, cast([] as varchar[]) as fields, cast('[]' as json) as because, cast('[]' as json) as kept "
         "from retention.records cross join (select unnest($actions) as action) order by hash(record_key, action)",
-        {"actions": list(ledger.ACTIONS)},
+        {"actions": list(issued.ACTIONS)},
     )
     return company
 
@@ -90,7 +91,7 @@ def test_of_records_that_are_left_out_only_what_spares_stands_in_the_list(
         if row[action] in ("restrict", "lift") or (str(row[record_type]), row[key]) not in out
     ]  # fmt: skip
     assert rows == expected
-    assert len(whole) - len(rows) == 2 * (len(ledger.ACTIONS) - 2)
+    assert len(whole) - len(rows) == 2 * (len(issued.ACTIONS) - 2)
     assert sum(row[0] is None for row in rows) == 2
 
 

@@ -11,11 +11,11 @@ import pytest
 from assets.core.building import build
 from assets.ingest.loading import load_rows
 from assets.ingest.tables import prepare
+from assets.ledger.issued import recipients
 from assets.manifests.changes import propose
-from assets.manifests.ledger import recipients
 from assets.manifests.sealing import seal
 from assets.policy import Policy
-from assets.retention import scenarios
+from assets.rehearsal import scenarios
 from assets.retention.evaluation import evaluate
 from assets.warehouse import Warehouse
 

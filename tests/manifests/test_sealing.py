@@ -23,7 +23,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.manifests import documents, folders, ledger, sealing
+from assets.ledger import issued
+from assets.manifests import documents, folders, sealing
 from assets.manifests.folders import SealingFailed, folder_name
 from assets.manifests.sealing import seal, take_out_of
 from assets.manifests.verifying import verify
@@ -187,7 +188,7 @@ def test_lines_stand_in_the_order_of_their_words() -> None:
         "create or replace table manifest.proposed as select 'partner:P1' as system, record_type, record_key, row_id, "
         "action, cast([] as varchar[]) as fields, cast('[]' as json) as because, cast('[]' as json) as kept "
         "from retention.records cross join (select unnest($actions) as action)",
-        {"actions": list(ledger.ACTIONS)},
+        {"actions": list(issued.ACTIONS)},
     )
     sealing._Run(company.warehouse, POLICY, None, None, DAY, ISSUED_AT, DAY)._number_items(
         "partner:P1", None, {"customer": 25, "delivery": 25, "web_event": 25}

@@ -15,7 +15,7 @@ import pytest
 from assets.core.building import build
 from assets.ingest.loading import ingest
 from assets.ingest.tables import prepare
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.manifests.changes import propose
 from assets.manifests.sealing import seal
 from assets.policy import Policy
@@ -59,7 +59,7 @@ def _make(folder: Path, customers: int) -> None:
     with _opened(folder) as warehouse:
         policy.publish(warehouse)
         prepare(warehouse, policy)
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         ingest(warehouse, policy, site, as_of=SAMPLE_DAY)
         build(warehouse)
         evaluate(warehouse, policy, SAMPLE_DAY)

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from assets.attaching import attached
+from assets.catalogue.published import published_tables
 from assets.errors import CheckFailed
-from assets.manifests import ledger
-from assets.publication.analytics import publish, published_tables
+from assets.ledger import issued
+from assets.publication.analytics import publish
 from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.publication.house import CANARY, ENDS, StubPolicy, hand_made
@@ -200,7 +201,7 @@ def test_tables_without_a_source_yet_are_published_empty(warehouse: Warehouse, r
 
 
 def test_an_item_has_the_state_that_was_recorded_last(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     columns = ["manifest_id", "item_id", "system", "record_type", "record_key", "action"]
     items = [("M1", item, "crm", "customer", "C2", "erase") for item in ("I1", "I2", "I3")]
     warehouse.insert("manifest.items", columns, items)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from assets.attaching import attached
+from assets.contracts.contract import Contract
+from assets.contracts.raw_tables import raw_columns
 from assets.core.building import build
-from assets.ingest.contracts import Contract
-from assets.ingest.tables import prepare, raw_columns
-from assets.manifests import ledger
+from assets.ingest.tables import prepare
+from assets.ledger import issued
 from assets.policy import Policy
 from assets.publication.analytics import publish
 from assets.retention.evaluation import evaluate
@@ -62,7 +63,7 @@ def warehouse(policy: Policy) -> Iterator[Warehouse]:
     """Two rows in every table, evaluated: one with the rules' own words, one with the canary in their place too."""
     with Warehouse.in_memory(pseudonym_key=b"k" * 32) as warehouse:
         policy.publish(warehouse)
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         prepare(warehouse, policy)
         for contract in policy.contracts.values():
             columns = raw_columns(contract)

@@ -11,7 +11,7 @@ import pytest
 from assets.attaching import attached
 from assets.core.building import build
 from assets.ingest.loading import load_rows
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.policy import Policy
 from assets.publication.analytics import publish
 from assets.retention.evaluation import evaluate
@@ -55,7 +55,7 @@ def analytics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Wareho
     with Warehouse.in_memory(pseudonym_key=b"k" * 32) as warehouse, Warehouse.in_memory() as reader:
         policy.publish(warehouse)
         load_rows(warehouse, policy, exports())
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         build(warehouse)
         evaluate(warehouse, policy, AS_OF)
         publish(warehouse, policy, site, smallest_group=1)

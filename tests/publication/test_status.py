@@ -12,7 +12,7 @@ import pytest
 
 from assets.attaching import attached
 from assets.delivery.settling import Unproven
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.manifests.left_out import LeftOut
 from assets.publication.analytics import publish
 from assets.publication.status import Block, Delivery, ManifestState, OverdueItems, OverdueRequest, status
@@ -34,7 +34,7 @@ def site(tmp_path: Path) -> Site:
 @pytest.fixture
 def warehouse() -> Iterator[Warehouse]:
     with hand_made() as warehouse:
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         columns = ["manifest_id", "item_id", "system", "record_type", "record_key", "action", "respond_by"]
         for item, state in (("I1", "issued"), ("I2", "issued"), ("I3", "verified")):
             warehouse.insert(

@@ -11,8 +11,9 @@ from datetime import date
 import pytest
 
 from assets.attaching import attached
+from assets.catalogue.published import published_tables
 from assets.policy import Policy
-from assets.publication.analytics import VIEW_ROWS, publish, published_tables
+from assets.publication.analytics import VIEW_ROWS, publish
 from assets.retention.evaluation import evaluate
 from assets.site import Site
 from assets.warehouse import Warehouse

@@ -12,7 +12,7 @@ import pytest
 from assets.core.building import build
 from assets.errors import BadInput
 from assets.ingest.loading import load_rows
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.models import SQL
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.policy_check import check, require_words_that_name_nobody
@@ -84,7 +84,7 @@ def test_of_the_shipped_purposes_nothing_is_traced(policy_with: MakePolicy, monk
     def traced(*_: object) -> None:
         raise AssertionError("a shipped purpose was traced")
 
-    monkeypatch.setattr("assets.publication.lineage.column_lineage", traced)
+    monkeypatch.setattr("assets.catalogue.published_lineage.column_lineage", traced)
     require_words_that_name_nobody(Policy.load())
     require_words_that_name_nobody(policy_with(""))
     with pytest.raises(AssertionError, match="was traced"):
@@ -100,7 +100,7 @@ def test_nothing_is_published_of_claims_whose_words_could_name_somebody(
     with Warehouse.in_memory(pseudonym_key=b"k" * 32) as warehouse:
         policy.publish(warehouse)
         load_rows(warehouse, policy, {"web/events": [event]})
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         build(warehouse)
         evaluate(warehouse, policy, AS_OF)
         assert warehouse.rows("select distinct ended_by from purposes.web_security") == [("192.0.2.7",)]

@@ -12,15 +12,16 @@ from typing import Any
 from assets.core.building import build
 from assets.core.changing import Rebuilt, rebuild
 from assets.erasure.erasing import erase_own_copies
+from assets.ingest import registers
 from assets.ingest.loading import load_rows
 from assets.ingest.tables import prepare
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.manifests.changes import propose
 from assets.manifests.sealing import seal
 from assets.policy import Policy
 from assets.retention.evaluation import evaluate
 from assets.retention.incremental import Evaluated, evaluate_night
-from assets.rights import matches, registers
+from assets.rights import matches
 from assets.warehouse import Warehouse, identifier
 from tests.oracle.companies import random_company
 
@@ -240,7 +241,7 @@ def first_night(warehouse: Warehouse, company: Company) -> None:
     """Everything arrives, and is evaluated."""
     company.policy.publish(warehouse)
     prepare(warehouse, company.policy)
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     load_rows(warehouse, company.policy, company.there)
     night(warehouse, company)
 

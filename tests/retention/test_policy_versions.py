@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from assets.contracts.declarations import CONTRACTS
 from assets.core.building import build
-from assets.ingest.declarations import CONTRACTS
 from assets.ingest.loading import load_rows
 from assets.models import SQL
 from assets.policy import SHIPPED_REGISTER, Policy

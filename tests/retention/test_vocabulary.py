@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.ingest.contracts import CATEGORIES
-from assets.ingest.declarations import canonical
+from assets.contracts.contract import CATEGORIES
+from assets.contracts.declarations import canonical
 from assets.models import Model
 from assets.policy import OwnPurpose, Policy
 from assets.vocabulary import CLOCKS, CLOSED_WORDS, DATA_CATEGORIES, RECORD_TYPES

@@ -13,7 +13,7 @@ from typing import Any
 
 from assets.core.building import build
 from assets.ingest.loading import load_rows
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.policy import Policy
 from assets.retention.evaluation import evaluate
 from assets.rights import freetext
@@ -109,7 +109,7 @@ def _template() -> Path:
     with Warehouse.open(folder / "template.duckdb", key=None, pseudonym_key=KEY) as warehouse:
         policy().publish(warehouse)
         load_rows(warehouse, policy(), EXPORTS)
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
     return folder / "template.duckdb"
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from assets.contracts.contract import DELETED, TABLES
+from assets.contracts.declarations import canonical
 from assets.errors import BadInput
-from assets.ingest.contracts import DELETED, TABLES
-from assets.ingest.declarations import canonical
 from assets.sample import drawing
 from assets.sample.drawing import tables
 from assets.sample.generating import generate, generate_next_night, telling_cases

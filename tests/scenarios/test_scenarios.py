@@ -14,7 +14,7 @@ import pytest
 from assets.errors import BadInput
 from assets.models import Models
 from assets.policy import Policy
-from assets.retention import scenarios
+from assets.rehearsal import scenarios
 
 HERE = Path(__file__).parent
 SHIPPED = sorted(HERE.glob("*.yaml"))

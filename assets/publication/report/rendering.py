@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from assets.delivery.states import STATES
+from assets.ledger.states import STATES
 from assets.publication.report.asking import Answers, Language, Question, ShownColumn, sections
 from assets.publication.report.charts import Chart, dispositions_chart, months_chart, purposes_chart
 from assets.publication.report.register import CSV_NAME, JSON_LD_NAME, bases, part, periods, transfers

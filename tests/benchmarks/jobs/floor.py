@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from assets.ingest.declarations import canonical
+from assets.contracts.declarations import canonical
 from assets.warehouse import Warehouse, identifier
 from tests.benchmarks.jobs.cycle import cpu_seconds
 

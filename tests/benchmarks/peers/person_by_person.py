@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from assets.ingest.declarations import canonical
+from assets.contracts.declarations import canonical
 from assets.warehouse import Warehouse, identifier
 from tests.benchmarks.jobs.cycle import cpu_seconds
 from tests.oracle.evaluator import FIELDS, evaluate

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from assets.ingest.declarations import canonical
+from assets.contracts.declarations import canonical
 from tests.benchmarks.peers.task import Task, told
 
 RULES = Path(__file__).with_name("rules.sql")

@@ -8,10 +8,10 @@ import pytest
 
 from assets.catalogue.assets import lineage_of
 from assets.catalogue.lineage import Lineage, LineageUnknown, Origin
+from assets.catalogue.published import SMALLEST_GROUP, published_tables
+from assets.catalogue.published_lineage import PublishedLineage, column_lineage, identifying_columns
 from assets.models import SQL
 from assets.policy import Policy
-from assets.publication.analytics import SMALLEST_GROUP, published_tables
-from assets.publication.lineage import PublishedLineage, column_lineage, identifying_columns
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,10 @@ import pytest
 
 from assets.core.building import build
 from assets.errors import BadInput, BadUsage, CheckFailed, NeedsPerson
+from assets.ingest import registers
 from assets.ingest.delivering import deliver
 from assets.ingest.loading import ingest
-from assets.rights import holds, registers, requests
+from assets.rights import holds, requests
 from assets.rights.holds import Record
 from assets.site import Site
 from assets.warehouse import Warehouse

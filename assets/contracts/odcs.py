@@ -22,8 +22,7 @@ import yaml
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty, Server
 from pydantic import ValidationError
 
-from assets.errors import BadInput
-from assets.ingest.contracts import (
+from assets.contracts.contract import (
     CATEGORIES,
     FRESHNESS_DAYS,
     SHRINK_TOLERANCE,
@@ -36,8 +35,9 @@ from assets.ingest.contracts import (
     Format,
     Lookup,
 )
-from assets.ingest.date_patterns import strptime_pattern
-from assets.ingest.expressions import ROW, Expression, checked_expression
+from assets.contracts.date_patterns import strptime_pattern
+from assets.contracts.expressions import ROW, Expression, checked_expression
+from assets.errors import BadInput
 from assets.yaml_files import UNQUOTED, read_yaml, wrong_with
 
 _TYPES: dict[str, ColumnType] = {

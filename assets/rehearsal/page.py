@@ -1,6 +1,6 @@
 """A rehearsed policy as one page for whoever decides: what would change, by year, with the numbers in tables.
 
-Draws and words what `assets.retention.simulating` found; decides nothing. The page asks no other server for anything.
+Draws and words what `assets.rehearsal.simulating` found; decides nothing. The page asks no other server for anything.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from assets.publication.report.charts import years_chart
 from assets.publication.report.rendering import FOLDER, template
-from assets.retention.simulating import DIRECTIONS, Simulation
+from assets.rehearsal.simulating import DIRECTIONS, Simulation
 from assets.writing import write_whole
 
 TEMPLATE = "rehearsal.html.j2"

@@ -9,7 +9,7 @@ import pytest
 
 from assets import vocabulary
 from assets.errors import BadUsage
-from assets.manifests import ledger
+from assets.ledger import issued
 from assets.warehouse import Warehouse
 from tests.manifests.company import DAY, Company, full
 from tests.manifests.ordered import order_erased
@@ -32,12 +32,12 @@ def warehouse() -> Warehouse:
 
 
 def test_manifests_are_listed_in_their_order(warehouse: Warehouse) -> None:
-    listed = ledger.manifests(warehouse)
+    listed = issued.manifests(warehouse)
     assert [(one.system, one.sequence, one.items) for one in listed] == [("crm", 1, 3), ("web", 1, 1), ("crm", 2, 1)]
     assert listed[0].actions == {"erase": 1, "redact": 1, "restrict": 1}
     assert listed[0].states == {"issued": 3}
     assert listed[0].respond_by == date(2025, 3, 3)
-    assert [one.system for one in ledger.manifests(warehouse, "web")] == ["web"]
+    assert [one.system for one in issued.manifests(warehouse, "web")] == ["web"]
 
 
 def test_the_last_event_is_the_state(warehouse: Warehouse) -> None:
@@ -45,12 +45,12 @@ def test_the_last_event_is_the_state(warehouse: Warehouse) -> None:
     insert = "insert into manifest.events (item_id, manifest_id, state, on_day) values (?, ?, ?, ?)"
     warehouse.run(insert, [item, manifest, "delivered", DAY])
     warehouse.run(insert, [item, manifest, "done", DAY + timedelta(days=9)])
-    assert ledger.show(warehouse, manifest).preview[0].state == "done"
+    assert issued.show(warehouse, manifest).preview[0].state == "done"
 
 
 def test_a_manifest_is_shown_with_its_first_items(warehouse: Warehouse) -> None:
-    manifest_id = ledger.manifests(warehouse)[0].manifest_id
-    shown = ledger.show(warehouse, manifest_id, preview=2)
+    manifest_id = issued.manifests(warehouse)[0].manifest_id
+    shown = issued.show(warehouse, manifest_id, preview=2)
     assert shown.document["manifest_id"] == shown.summary.manifest_id == manifest_id
     assert not shown.signed
     assert [(item.record_key, item.action, item.fields) for item in shown.preview] == [
@@ -58,17 +58,17 @@ def test_a_manifest_is_shown_with_its_first_items(warehouse: Warehouse) -> None:
     ]  # fmt: skip
     assert shown.preview[1].because[0]["purpose"] == "selling"
     assert [entry["fields"] for entry in shown.preview[1].kept] == [["email"], ["name", "street", "city"]]
-    assert ledger.show(warehouse, manifest_id[:20]).summary == shown.summary
+    assert issued.show(warehouse, manifest_id[:20]).summary == shown.summary
 
 
 @pytest.mark.parametrize("manifest_id", ["", "2025", "nothing"])
 def test_an_id_that_is_none_or_several_is_told(warehouse: Warehouse, manifest_id: str) -> None:
     with pytest.raises(BadUsage, match="gallring manifest list"):
-        ledger.show(warehouse, manifest_id)
+        issued.show(warehouse, manifest_id)
 
 
 def test_an_empty_warehouse_has_no_manifests() -> None:
-    assert ledger.manifests(Warehouse.in_memory()) == []
+    assert issued.manifests(Warehouse.in_memory()) == []
 
 
 def types(warehouse: Warehouse) -> dict[tuple[str, str], str]:
@@ -88,7 +88,7 @@ CLOSED = [("items", "record_type"), ("items", "action")] + [
 @pytest.mark.parametrize("earlier", ["varchar", "enum('erase', 'customer', 'order')"])
 def test_words_of_an_earlier_version_are_brought_over_once_and_say_the_same(tmp_path: Path, earlier: str) -> None:
     with Warehouse.open(tmp_path / "w.duckdb", key=None) as warehouse:
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         for table, column in CLOSED:
             warehouse.run(f"alter table manifest.{table} alter column {column} type {earlier}")
         for key in ("O1", "O2"):
@@ -96,9 +96,9 @@ def test_words_of_an_earlier_version_are_brought_over_once_and_say_the_same(tmp_
         before = warehouse.rows("select record_type, record_key, state, action from manifest.told order by all")
         assert [row[:3] for row in before] == [("order", "O1", "erase"), ("order", "O2", "erase")]
     with Warehouse.open(tmp_path / "w.duckdb", key=None) as warehouse:
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         assert {types(warehouse)[each] for each in CLOSED} == {"ENUM"}
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         assert warehouse.rows("select record_type, record_key, state, action from manifest.told order by all") == before
         assert warehouse.value("select count(*) from manifest.ordered_fields where record_type = 'order'") == 2
         warehouse.run("update manifest.told_bits set record_type = 'consent', state = 'restrict', action = 'lift'")
@@ -106,10 +106,10 @@ def test_words_of_an_earlier_version_are_brought_over_once_and_say_the_same(tmp_
 
 def test_a_word_that_this_version_does_not_know_stays_as_it_was_told() -> None:
     warehouse = Warehouse.in_memory(threads=1)
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     warehouse.run("alter table manifest.told_bits alter column record_type type varchar")
     order_erased(warehouse, "loyalty_card", "L1", "number")
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     assert types(warehouse)["told_bits", "record_type"] == "VARC"
     assert warehouse.rows("select record_type, record_key, field from manifest.ordered_fields") == [
         ("loyalty_card", "L1", "number")
@@ -117,4 +117,4 @@ def test_a_word_that_this_version_does_not_know_stays_as_it_was_told() -> None:
 
 
 def test_the_ledger_knows_every_action() -> None:
-    assert tuple(sorted(ledger.ACTIONS)) == vocabulary.ACTIONS
+    assert tuple(sorted(issued.ACTIONS)) == vocabulary.ACTIONS

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from assets.errors import BadInput
-from assets.manifests import ledger, told
+from assets.ledger import issued, told
+from assets.ledger.told import MOST_FIELDS
 from assets.manifests.fields import number_fields
-from assets.manifests.told import MOST_FIELDS
 from assets.warehouse import Warehouse
 from tests.manifests.company import DAY, Company, full
 from tests.manifests.ordered import order_erased
@@ -27,7 +27,7 @@ Fields = dict[tuple[str, str], tuple[str, str]]
 @pytest.fixture
 def warehouse() -> Warehouse:
     made = Warehouse.in_memory(threads=1)
-    ledger.prepare(made)
+    issued.prepare(made)
     return made
 
 
@@ -101,7 +101,7 @@ def test_bits_say_what_an_account_field_by_field_says(warehouse: Warehouse, seed
             taken = set(choice.sample(items, min(len(items), choice.randint(1, 2))))
             warehouse.run("create or replace temp table taken (item_id varchar)")
             warehouse.insert("taken", ["item_id"], [(item,) for item in sorted(taken | account.cancelled)])
-            ledger.take_back(warehouse, "from taken")
+            issued.take_back(warehouse, "from taken")
             account.take_back(taken)
         else:
             item, fields = choice.choice(items), choice.sample(FIELDS, 2)
@@ -190,7 +190,7 @@ def bits(company: Company) -> dict[str, int]:
 
 def test_a_field_keeps_its_bit_whatever_a_later_policy_classifies() -> None:
     company = Company(threads=1)
-    ledger.prepare(company.warehouse)
+    issued.prepare(company.warehouse)
     classify(company, "name", "email")
     order_erased(company.warehouse, "customer", "C1", "email")
     first = bits(company)
@@ -216,7 +216,7 @@ def test_items_name_fields_in_the_order_of_a_contract_that_gained_some() -> None
 
 def test_bits_come_free_of_fields_that_nothing_was_told_about() -> None:
     company = Company(threads=1)
-    ledger.prepare(company.warehouse)
+    issued.prepare(company.warehouse)
     classify(company, *(f"old_{number}" for number in range(MOST_FIELDS)))
     order_erased(company.warehouse, "customer", "C1", "old_0", "old_7")
     classify(company, *(f"new_{number}" for number in range(MOST_FIELDS - 2)))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from assets.contracts.contract import TABLES
+from assets.contracts.declarations import CONTRACTS, canonical, load_contracts
+from assets.contracts.expressions import checked_expression
+from assets.contracts.odcs import read_contract
 from assets.errors import BadInput
-from assets.ingest.contracts import TABLES
-from assets.ingest.declarations import CONTRACTS, canonical, load_contracts
-from assets.ingest.expressions import checked_expression
-from assets.ingest.odcs import read_contract
 
 GOOD = (CONTRACTS / "crm_contacts.yaml").read_text(encoding="utf-8")
 

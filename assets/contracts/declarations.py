@@ -1,6 +1,6 @@
 """The contracts of a folder, a file a table or several, mapped onto the canonical model: the shipped contracts.
 
-Reads folders; what one file says is `assets.ingest.odcs`.
+Reads folders; what one file says is `assets.contracts.odcs`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from assets.contracts.contract import TABLES, Column, Contract, Contracts, Lookup
+from assets.contracts.odcs import read_contract, table_of
 from assets.errors import BadInput
-from assets.ingest.contracts import TABLES, Column, Contract, Contracts, Lookup
-from assets.ingest.odcs import read_contract, table_of
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "expectations" / "contracts"
 

@@ -9,7 +9,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from assets.delivery.states import (
+from assets.ledger import issued
+from assets.ledger.states import (
     ANSWERS,
     BY_NAME,
     ORIGINS,
@@ -26,7 +27,6 @@ from assets.delivery.states import (
     record,
     record_selected,
 )
-from assets.manifests import ledger
 from assets.warehouse import Warehouse
 
 VIEWS = ("common_states", "own_states", "item_states", "manifest_states")
@@ -44,7 +44,7 @@ NAMED = {
 def warehouse() -> Warehouse:
     """Two manifests of three items each."""
     warehouse = Warehouse.in_memory()
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     for manifest, system in (("M1", "crm"), ("M2", "orders")):
         warehouse.insert("manifest.manifests", ["manifest_id", "system", "sequence"], [(manifest, system, 1)])
         warehouse.insert(
@@ -194,7 +194,7 @@ def test_an_older_warehouse_gets_the_columns_that_came_later() -> None:
         "detail varchar)"
     )
     warehouse.run("insert into manifest.events values ('I1', 'M1', 'issued', date '2026-11-22', null)")
-    ledger.prepare(warehouse)
+    issued.prepare(warehouse)
     warehouse.insert("manifest.items", ["manifest_id", "item_id", "action"], [("M1", "I1", "erase")])
     assert record(warehouse, [event("approved")]) == []
     assert states(warehouse) == ["approved"]
@@ -209,12 +209,12 @@ def test_what_is_counted_by_manifest_is_what_the_items_say() -> None:
     for seed in range(12):
         chance = random.Random(seed)
         warehouse = Warehouse.in_memory(threads=1)
-        ledger.prepare(warehouse)
+        issued.prepare(warehouse)
         for number in range(3):
             warehouse.insert(
                 "manifest.items", ["manifest_id", "item_id", "system", "record_type", "record_key", "action", "as_of"],
                 [(f"M{number}", f"I{number}-{item}", "crm", "customer", f"C{item}",
-                  chance.choice(ledger.ACTIONS), DAY) for item in range(6)],
+                  chance.choice(issued.ACTIONS), DAY) for item in range(6)],
             )  # fmt: skip
         names = [state.name for state in STATES if state.name != "issued"]
         weights = [6 if name in ("approved", "delivered") else 1 for name in names]

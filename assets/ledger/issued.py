@@ -22,9 +22,8 @@ from datetime import date, datetime
 from typing import Any
 
 from assets import vocabulary
-from assets.delivery import states
 from assets.errors import BadUsage
-from assets.manifests import told
+from assets.ledger import states, told
 from assets.vocabulary import RECORD_TYPES, enum_of
 from assets.warehouse import UNPACKED_TEXTS, Warehouse
 

@@ -1,7 +1,7 @@
 """Contracts: what each export table looks like: its columns, their types and categories, and how its files are written.
 
 The names, types, data categories, keys and required columns of every table that the rules know are the canonical model;
-a company's contracts map its own files onto it. Reads no file: `assets.ingest.declarations` does.
+a company's contracts map its own files onto it. Reads no file: `assets.contracts.declarations` does.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from assets.ingest.expressions import Expression
+from assets.contracts.expressions import Expression
 
 #: Every table that the rules know, in the order in which people and manifests list them.
 TABLES: tuple[tuple[str, str], ...] = (

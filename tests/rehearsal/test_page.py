@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.publication.rehearsal import CALLED, COLOURS, render, write_page
-from assets.retention.simulating import DIRECTIONS, Example, Flip, Simulation
+from assets.rehearsal.page import CALLED, COLOURS, render, write_page
+from assets.rehearsal.simulating import DIRECTIONS, Example, Flip, Simulation
 from tests.publication.reported import read_page
 
 FOUND = Simulation(

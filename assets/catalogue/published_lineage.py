@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from assets.catalogue.lineage import ANALYTICS, Lineage, LineageUnknown, Origin
-from assets.ingest.contracts import Column, Contract, Contracts
+from assets.catalogue.published import SMALLEST_GROUP, published_tables
+from assets.contracts.contract import Column, Contract, Contracts
 from assets.models import SQL, Model, Models
 from assets.policy import Policy
-from assets.publication.analytics import SMALLEST_GROUP, published_tables
 
 #: Tables that Python writes, as the SELECT they amount to.
 _WRITTEN = {

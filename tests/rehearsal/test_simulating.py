@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from assets.contracts.declarations import CONTRACTS
 from assets.errors import BadInput, CheckFailed
-from assets.ingest.declarations import CONTRACTS
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.policy_diff import diff
+from assets.rehearsal.simulating import Simulation, simulate
 from assets.retention.evaluation import evaluate
-from assets.retention.simulating import Simulation, simulate
 from assets.sample.generating import SAMPLE_DAY
 from assets.warehouse import Warehouse
 from tests.publication.reported import decided_site

@@ -1,0 +1,1 @@
+"""Contracts: what a company declares of its exports, and what is refused of it."""

@@ -1,0 +1,1 @@
+"""The ledger: what systems were told, and where each item stands."""

@@ -1,0 +1,1 @@
+"""Rehearsal: what is tried over a company before anybody decides it."""
