@@ -25,7 +25,8 @@ from dagster import (
 )
 
 from assets.catalogue.assets import POOL, VIEW, clear_failures, key_of, numbers_of, sql_source, table_spec
-from assets.delivery.approving import Decision, Rules, approve_automatically
+from assets.delivery.approving import Decision, approve_automatically
+from assets.delivery.concerns import Rules
 from assets.delivery.receipts import ReceiptReport, read_receipts
 from assets.delivery.rechecking import at_the_door, may_leave, recall, require_day
 from assets.delivery.reminding import fall_due, remind

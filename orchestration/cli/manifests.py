@@ -15,7 +15,7 @@ from orchestration.cli.printing import as_json, heading, say, table
 from orchestration.cli.progress import progress
 
 if TYPE_CHECKING:
-    from assets.delivery.approving import Preview
+    from assets.delivery.previewing import Preview
     from assets.ledger.issued import ManifestSummary
     from assets.warehouse import Warehouse
 
@@ -75,7 +75,7 @@ def show(
     pseudonyms, and why it waits for a person.
     """
     chosen, settings = existing_site(site)
-    from assets.delivery.approving import preview
+    from assets.delivery.previewing import preview
     from assets.ledger.issued import show as read
     from orchestration.cli.cycle import counted
 

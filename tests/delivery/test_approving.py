@@ -10,15 +10,9 @@ from typing import Any
 import pytest
 
 from assets.core.changing import rebuild
-from assets.delivery.approving import (
-    approve,
-    approve_automatically,
-    approve_each,
-    cancel,
-    cancel_each,
-    concerns,
-    preview,
-)
+from assets.delivery.approving import approve, approve_automatically, approve_each, cancel, cancel_each
+from assets.delivery.concerns import concerns
+from assets.delivery.previewing import preview
 from assets.errors import BadUsage, CheckFailed, NeedsPerson
 from assets.ledger import issued
 from assets.ledger.states import Event, record

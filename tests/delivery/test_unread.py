@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from assets.contracts.raw_tables import RAW_LINKS
-from assets.delivery.approving import approve, approve_automatically, concerns
+from assets.delivery.approving import approve, approve_automatically
+from assets.delivery.concerns import concerns
 from assets.ingest.loading import load_rows
 from assets.manifests.unread import UPWARDS, concerned_records
 from assets.warehouse import Warehouse

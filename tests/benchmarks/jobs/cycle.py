@@ -62,7 +62,7 @@ def run(site: str, as_of: str, is_looked_at: bool = False) -> dict[str, Any]:
     from dagster import DagsterInstance
     from dagster._core.definitions.job_definition import JobDefinition
 
-    from assets.delivery import approving
+    from assets.delivery import concerns
     from assets.manifests import folders, sealing
     from assets.site import Site
     from orchestration.running import run_cycle
@@ -88,7 +88,7 @@ def run(site: str, as_of: str, is_looked_at: bool = False) -> dict[str, Any]:
     for owner, name in ((sealing._Run, "_number_items"), (folders, "write_items")):  # ids and order; bytes and digest
         setattr(owner, name, counting(getattr(owner, name), lists))
     if is_looked_at:
-        approving._what_was_not_read = lambda *_: iter(())
+        concerns._what_was_not_read = lambda *_: iter(())
     outcome = run_cycle(Site(Path(site)), date.fromisoformat(as_of))
     if outcome.failures:
         raise RuntimeError("; ".join(f"{failure.step}: {failure.message}" for failure in outcome.failures))
