@@ -57,23 +57,55 @@ def explain(
 ) -> None:
     """Why a record's fields are kept or not.
 
-    Every claim, end and reason. Tells of the last run; with --as-of, of that day, which changes nothing that is stored.
+    Every claim, end and reason, and where what was ordered of it stands. Tells of the last run; with --as-of, of that
+    day, without orders, which changes nothing that is stored.
     """
     chosen, settings = existing_site(site, policy)
     on = given_day(as_of)
     from assets.policy import Policy
-    from assets.retention.explaining import explain as explain_record
-    from assets.retention.explaining import render
 
     rules = Policy.load(settings.policy)
     with warehouse_of(chosen, settings) as warehouse:
         _note(warehouse, record, key, whole=whole)
-        with _looked_at(warehouse, rules, on):
+        with _looked_at(warehouse, rules, on) as is_another_day:
             if whole:
                 _explain_whole(chosen, warehouse, rules, record, key, language, json=json)
-                return
-            explanation = explain_record(warehouse, rules, record, key, language)
-    as_json(explanation) if json else say(render(explanation))
+            else:
+                _explain_record(warehouse, rules, record, key, language, with_orders=not is_another_day, json=json)
+
+
+def _explain_record(
+    warehouse: Warehouse,
+    policy: Policy,
+    record: str,
+    key: str,
+    language: Literal["sv", "en"],
+    *,
+    with_orders: bool,
+    json: bool,
+) -> None:
+    """Why each field of a record is kept or not, and what became of it; of one that is gone, what was ordered of it."""
+    from assets.delivery.outcomes import outcome_of, render_gone
+    from assets.delivery.outcomes import render as render_outcome
+    from assets.retention.explaining import evaluated_on, explain, render
+
+    outcome = outcome_of(warehouse, record, key) if with_orders else None
+    try:
+        explanation = explain(warehouse, policy, record, key, language)
+    except BadInput:
+        if outcome is None or not outcome.orders:
+            raise
+        if json:
+            as_json({"record_type": record, "record_key": key, "fields": [], **vars(outcome)})
+        else:
+            say("\n".join(render_gone(outcome, record, key, evaluated_on(warehouse), language)))
+        return
+    if json:
+        as_json(vars(explanation) | (vars(outcome) if outcome else {}))
+        return
+    say(render(explanation))
+    if outcome is not None:
+        say("\n" + "\n".join(render_outcome(outcome, explanation.source, language)))
 
 
 def _explain_whole(
@@ -163,17 +195,20 @@ def scenario(
 
 
 @contextmanager
-def _looked_at(warehouse: Warehouse, rules: Policy, on: date | None) -> Iterator[None]:
-    """The warehouse as it would be evaluated on another day, for as long as the block runs; nothing of it is stored."""
+def _looked_at(warehouse: Warehouse, rules: Policy, on: date | None) -> Iterator[bool]:
+    """The warehouse as it would be evaluated on another day, for as long as the block runs; nothing of it is stored.
+
+    Gives whether it is another day than the last run's.
+    """
     from assets.retention.evaluation import evaluate
     from assets.retention.explaining import require_evaluation
 
     if on is None or on == require_evaluation(warehouse, rules):
-        yield
+        yield False
         return
     with warehouse.taken_back():
         evaluate(warehouse, rules, on)
-        yield
+        yield True
 
 
 def _tell_outcome(path: Path, outcome: ScenarioOutcome) -> None:

@@ -171,6 +171,15 @@ def test_explain_looks_at_another_day_and_stores_nothing(demo: Demo) -> None:
     assert "2027-01-01" in on["2027-01-01"]
     assert on["2026-11-22"] != on["2027-01-01"]
     assert demo.ask("explain", "customer", "K9003").out == on["2026-11-22"]
+    assert "What was ordered" in on["2026-11-22"]
+    assert "What was ordered" not in on["2027-01-01"]
+
+
+def test_explain_tells_what_was_ordered_of_a_record(demo: Demo) -> None:
+    (item,) = [item for item in items_of(demo) if item["key"] == {"customer_id": "K9001"}]
+    (order,) = demo.ask("explain", "customer", "K9001", "--json").data["orders"]
+    assert (order["action"], order["fields"], order["state"]) == (item["action"], item["fields"], "issued")
+    assert order["next_en"] in demo.ask("explain", "customer", "K9001").out
 
 
 @pytest.mark.parametrize("language", ["sv", "en"])
