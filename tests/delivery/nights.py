@@ -10,7 +10,9 @@ import csv
 import hashlib
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -33,8 +35,10 @@ from assets.policy import Policy
 from assets.retention.evaluation import evaluate
 from assets.site import Site
 from assets.warehouse import Warehouse
+from tests.beginning import begin, keep
 
 POLICY = Policy.load()
+PSEUDONYM_KEY = b"nights"
 RECORD_TABLES = {
     contract.record_type: (contract.source, contract.table, contract.key)
     for contract in POLICY.contracts.values() if contract.record_type is not None
@@ -184,7 +188,7 @@ class Nights:
         self.site.make()
         make_key(self.site.keys / "signing.pem", self.site.keys / "signing.pub.pem")
         self.signer = Signer.load(self.site.keys / "signing.pem")
-        self.warehouse = warehouse or Warehouse.in_memory(pseudonym_key=b"nights", threads=1)
+        self.warehouse = warehouse or Warehouse.in_memory(pseudonym_key=PSEUDONYM_KEY, threads=1)
         self.systems = {system.name: system for system in systems}
         for name in ("crm", "orders", "mailing", "web", "office"):
             self.systems.setdefault(name, System(name))
@@ -198,6 +202,21 @@ class Nights:
         POLICY.publish(self.warehouse)
         for name in self.systems:
             self.exchange(name).mkdir(parents=True)
+
+    def keep(self) -> None:
+        """Close it as it stands in memory: others begin where it ends."""
+        assert not any(system._later for system in self.systems.values()), "what is still to come is no other system's"
+        keep(self.warehouse, self.site.path.parent / "kept.duckdb")
+        self.warehouse.close()
+
+    def begun(self, path: Path) -> Nights:
+        """A company of a test's own that begins where this one was kept."""
+        shutil.copytree(self.site.path, path / "site")
+        begun = copy(self)
+        begun.site = Site(path / "site")
+        begun.warehouse = begin(self.site.path.parent / "kept.duckdb", pseudonym_key=PSEUDONYM_KEY)
+        begun.systems, begun.rules = deepcopy((self.systems, self.rules))
+        return begun
 
     def exchange(self, system: str) -> Path:
         return self.site.path / "exchange" / folder_name(system)

@@ -54,12 +54,20 @@ def approved(path: Path, warehouse: Warehouse | None = None) -> Nights:
     return made
 
 
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    """One that each test begins with."""
+    made = approved(tmp_path_factory.mktemp("approved"))
+    made.keep()
+    return made
+
+
 @pytest.fixture
-def nights(tmp_path: Path) -> Iterator[Nights]:
+def nights(first_night: Nights, tmp_path: Path) -> Iterator[Nights]:
     """One in memory."""
-    made = approved(tmp_path)
-    yield made
-    made.warehouse.close()
+    begun = first_night.begun(tmp_path)
+    yield begun
+    begun.warehouse.close()
 
 
 def at_the_door(nights: Nights) -> list[str]:

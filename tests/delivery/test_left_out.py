@@ -18,14 +18,22 @@ from tests.manifests.company import DAY, Company, full
 NEXT = DAY + timedelta(days=1)
 
 
-@pytest.fixture
-def nights(tmp_path: Path) -> Iterator[Nights]:
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     """The first night of a company in which a row may keep T1, and none T2."""
-    made = with_an_unread_order(tmp_path)
+    made = with_an_unread_order(tmp_path_factory.mktemp("first-night"))
     made.rules = Rules(leaves_out=True)
     made.night(DAY, *made.systems)
-    yield made
-    made.warehouse.close()
+    made.keep()
+    return made
+
+
+@pytest.fixture
+def nights(first_night: Nights, tmp_path: Path) -> Iterator[Nights]:
+    """The company after that night."""
+    begun = first_night.begun(tmp_path)
+    yield begun
+    begun.warehouse.close()
 
 
 def records(nights: Nights) -> list[tuple[str, ...]]:

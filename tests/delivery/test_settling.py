@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,21 +39,33 @@ def add_customer(crm: System, key: str, *, kept: bool = False) -> None:
     )  # fmt: skip
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[Made]:
-    """A company with the named customers, after its first night."""
-    opened: list[Nights] = []
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A company with the named customers, after its first night: the same for everybody who names the same."""
 
+    @cache
     def make(*keys: str, kept: int = 0) -> Nights:
         crm = System("crm")
         for key in keys:
             add_customer(crm, key)
         for number in range(kept):
             add_customer(crm, f"K{number:03}", kept=True)
-        nights = Nights(tmp_path, crm)
-        opened.append(nights)
+        nights = Nights(tmp_path_factory.mktemp("first-night"), crm)
         nights.night(DAY, *EVERYTHING)
+        nights.keep()
         return nights
+
+    return make
+
+
+@pytest.fixture
+def made(first_night: Made, tmp_path: Path) -> Iterator[Made]:
+    """Such a company of the test's own."""
+    opened: list[Nights] = []
+
+    def make(*keys: str, kept: int = 0) -> Nights:
+        opened.append(first_night(*keys, kept=kept).begun(tmp_path))
+        return opened[-1]
 
     yield make
     for nights in opened:

@@ -37,37 +37,51 @@ def nights(tmp_path: Path) -> Iterator[Nights]:
     made.warehouse.close()
 
 
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Nights:
+    """The first night of such a company."""
+    made = with_an_unread_order(tmp_path_factory.mktemp("first-night"))
+    made.night(DAY, *made.systems)
+    made.keep()
+    return made
+
+
+@pytest.fixture
+def after(first_night: Nights, tmp_path: Path) -> Iterator[Nights]:
+    """The company after that night."""
+    begun = first_night.begun(tmp_path)
+    yield begun
+    begun.warehouse.close()
+
+
 def waiting(nights: Nights) -> dict[str, list[str]]:
     return {each.system: [concern.code for concern in each.concerns] for each in nights.decided}
 
 
-def test_an_order_about_the_customer_of_an_order_that_was_set_aside_waits(nights: Nights) -> None:
-    nights.night(DAY, *nights.systems)
-    (decision,) = nights.decided
+def test_an_order_about_the_customer_of_an_order_that_was_set_aside_waits(after: Nights) -> None:
+    (decision,) = after.decided
     assert (decision.decision, decision.items) == ("waits", 2)
     ((code, text),) = [(each.code, each.text) for each in decision.concerns]
     assert code == "other_rows_unread"
     assert text.startswith("1 other records")
     assert not any(name in text for name in ("T1", "O9"))
-    assert nights.states("T1") == nights.states("T2") == ["issued"]
+    assert after.states("T1") == after.states("T2") == ["issued"]
 
 
-def test_once_the_row_is_read_its_customer_is_kept_and_the_rest_goes(nights: Nights) -> None:
-    nights.night(DAY, *nights.systems)
-    nights.systems["orders"].tables["orders"]["O9"]["placed_at"] = DAY.isoformat()
-    nights.night(DAY + timedelta(days=1), *nights.systems)
-    assert waiting(nights) == {"crm": []}
-    assert nights.states("T1") == ["cancelled"]
-    assert nights.states("T2") == ["cancelled", "done"]
+def test_once_the_row_is_read_its_customer_is_kept_and_the_rest_goes(after: Nights) -> None:
+    after.systems["orders"].tables["orders"]["O9"]["placed_at"] = DAY.isoformat()
+    after.night(DAY + timedelta(days=1), *after.systems)
+    assert waiting(after) == {"crm": []}
+    assert after.states("T1") == ["cancelled"]
+    assert after.states("T2") == ["cancelled", "done"]
 
 
-def test_a_person_who_looked_at_it_lets_it_go(nights: Nights) -> None:
-    nights.night(DAY, *nights.systems)
-    (decision,) = nights.decided
-    approve(nights.warehouse, decision.manifest_id, by="A. Prover", reason="asked the shop", on_day=DAY,
+def test_a_person_who_looked_at_it_lets_it_go(after: Nights) -> None:
+    (decision,) = after.decided
+    approve(after.warehouse, decision.manifest_id, by="A. Prover", reason="asked the shop", on_day=DAY,
             at=instant(DAY, 5))  # fmt: skip
-    nights.deliver(DAY)
-    assert nights.states("T1") == nights.states("T2") == ["delivered"]
+    after.deliver(DAY)
+    assert after.states("T1") == after.states("T2") == ["delivered"]
 
 
 def test_an_approval_does_not_go_over_to_what_such_a_row_bears_on(nights: Nights) -> None:
@@ -92,11 +106,10 @@ def test_an_approval_does_not_go_over_to_what_such_a_row_bears_on(nights: Nights
     assert (anew.decision, anew.by_whom) == ("approved", "A. Prover"), "else the approval would have gone over"
 
 
-def test_restrictions_do_not_wait_for_it(nights: Nights) -> None:
-    nights.night(DAY, *nights.systems)
-    (decision,) = nights.decided
-    nights.warehouse.run("update manifest.items set action = 'restrict' where record_key = 'T1'")
-    assert concerns(nights.warehouse, Rules(), decision.manifest_id) == []
+def test_restrictions_do_not_wait_for_it(after: Nights) -> None:
+    (decision,) = after.decided
+    after.warehouse.run("update manifest.items set action = 'restrict' where record_key = 'T1'")
+    assert concerns(after.warehouse, Rules(), decision.manifest_id) == []
 
 
 # -- on what a row bears -----------------------------------------------------------------------------------------------

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from assets.warehouse import RewriteFailed, Warehouse, WarehouseError, Warehouse
 from tests.erasure.house import CANARY, KEY, POLICY, House, company, files_with, opened
 
 DAY = date(2026, 11, 25)
+Sealed = Callable[..., House]
 
 
 @pytest.fixture
@@ -33,15 +36,33 @@ def plain(tmp_path: Path) -> House:
     return House(opened(tmp_path / "plain", key=None))
 
 
-def sealed(house: House) -> House:
+def seal(house: House) -> House:
+    """K1 is ordered erased, and nothing has gone yet."""
     house.seal(DAY, {"crm/customers": [{**each, "city": CANARY * 40} for each in company()["crm/customers"][:1]]})
     house.warehouse.checkpoint()
     return house
 
 
-def test_a_string_that_was_in_the_file_is_in_none_afterwards(plain: House) -> None:
-    folder = plain.warehouse.path.parent  # type: ignore[union-attr]
-    sealed(plain)
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
+    """Opens such a house in a new folder. It is made once for each key, and copied."""
+
+    @cache
+    def made(key: str | None) -> Path:
+        folder = tmp_path_factory.mktemp("sealed") / "house"
+        seal(House(opened(folder, key=key))).warehouse.close()
+        return folder
+
+    def make(folder: Path, key: str | None = KEY) -> House:
+        shutil.copytree(made(key), folder)
+        return House(opened(folder, key=key))
+
+    return make
+
+
+def test_a_string_that_was_in_the_file_is_in_none_afterwards(sealed: Sealed, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    plain = sealed(folder, None)
     assert files_with(folder, CANARY) == ["warehouse.duckdb"], "the control: the search can find it"
     erasure = plain.erase(DAY)
     plain.warehouse.close()
@@ -50,9 +71,9 @@ def test_a_string_that_was_in_the_file_is_in_none_afterwards(plain: House) -> No
     assert erasure.fields_erased == 5
 
 
-def test_update_and_checkpoint_would_not_have_done(plain: House) -> None:
-    folder = plain.warehouse.path.parent  # type: ignore[union-attr]
-    sealed(plain)
+def test_update_and_checkpoint_would_not_have_done(sealed: Sealed, tmp_path: Path) -> None:
+    folder = tmp_path / "plain"
+    plain = sealed(folder, None)
     for name in ("name", "email", "street", "city"):
         plain.warehouse.run(f"update raw.crm_customers set {name} = null")
     plain.warehouse.checkpoint()
@@ -60,8 +81,8 @@ def test_update_and_checkpoint_would_not_have_done(plain: House) -> None:
     assert files_with(folder, CANARY), "DuckDB keeps what it takes away: if this fails, rewriting is not needed"
 
 
-def test_an_encrypted_file_shows_nothing_before_either(tmp_path: Path) -> None:
-    house = sealed(House(opened(tmp_path / "house")))
+def test_an_encrypted_file_shows_nothing_before_either(sealed: Sealed, tmp_path: Path) -> None:
+    house = sealed(tmp_path / "house")
     assert house.warehouse.value("select count(*) from raw.crm_customers where name like ?", [f"%{CANARY}%"]) == 1
     assert files_with(tmp_path, CANARY) == []
     house.erase(DAY)
@@ -89,9 +110,10 @@ def test_what_stays_is_the_same_row_by_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("in_memory", [False, True])
-def test_what_is_made_anew_before_anyone_reads_it_is_not_copied(tmp_path: Path, in_memory: bool) -> None:
-    house = House(Warehouse.in_memory() if in_memory else opened(tmp_path / "house"))
-    sealed(house)
+def test_what_is_made_anew_before_anyone_reads_it_is_not_copied(
+    sealed: Sealed, tmp_path: Path, in_memory: bool
+) -> None:
+    house = seal(House(Warehouse.in_memory())) if in_memory else sealed(tmp_path / "house")
     for table in (*settling.WORKING_TABLES, *gate.WORKING_TABLES):
         house.warehouse.run(f"create or replace table {table} as select 'R1' as record_key")
     assert house.erase(DAY).reasons == ("ordered",)
@@ -327,8 +349,10 @@ def test_corrected_values_leave_the_file_in_the_end(plain: House) -> None:
 # -- what may go wrong -------------------------------------------------------------------------------------------------
 
 
-def test_a_copy_that_does_not_agree_is_thrown_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    house = sealed(House(opened(tmp_path / "house")))
+def test_a_copy_that_does_not_agree_is_thrown_away(
+    sealed: Sealed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = sealed(tmp_path / "house")
     whole = Warehouse._checksums
 
     def falsified(self: Warehouse, relations: Mapping[str, str]) -> dict[str, tuple[int, int]]:
@@ -346,8 +370,10 @@ def test_a_copy_that_does_not_agree_is_thrown_away(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("wrong", ["ff" * 32, None])
-def test_a_wrong_or_missing_key_is_an_error_and_never_a_new_warehouse(tmp_path: Path, wrong: str | None) -> None:
-    sealed(House(opened(tmp_path / "house"))).warehouse.close()
+def test_a_wrong_or_missing_key_is_an_error_and_never_a_new_warehouse(
+    sealed: Sealed, tmp_path: Path, wrong: str | None
+) -> None:
+    sealed(tmp_path / "house").warehouse.close()
     path = tmp_path / "house" / "warehouse.duckdb"
     before = path.read_bytes()
     with pytest.raises(WarehouseKeyError, match="does not open with this key"):
@@ -363,8 +389,8 @@ def test_words_in_the_path_are_not_taken_for_what_is_wrong(tmp_path: Path) -> No
         assert type(found.value) is WarehouseError
 
 
-def test_spill_files_left_over_do_not_look_like_a_wrong_key(tmp_path: Path) -> None:
-    sealed(House(opened(tmp_path / "house"))).warehouse.close()
+def test_spill_files_left_over_do_not_look_like_a_wrong_key(sealed: Sealed, tmp_path: Path) -> None:
+    sealed(tmp_path / "house").warehouse.close()
     spilled = tmp_path / "house" / "tmp" / "duckdb_temp_storage_DEFAULT-0.tmp"
     spilled.write_bytes(b"spill")
     with opened(tmp_path / "house") as warehouse:
@@ -400,8 +426,8 @@ house.erase(date(2026, 11, 25))
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_kill_at_any_point_leaves_a_whole_file(tmp_path: Path, point: str) -> None:
-    sealed(House(opened(tmp_path / "house"))).warehouse.close()
+def test_a_kill_at_any_point_leaves_a_whole_file(sealed: Sealed, tmp_path: Path, point: str) -> None:
+    sealed(tmp_path / "house").warehouse.close()
     done = subprocess.run(
         [sys.executable, "-c", _CHILD, str(tmp_path / "house"), point, "encrypted"], capture_output=True, check=False
     )
@@ -435,8 +461,8 @@ def small_disk(tmp_path: Path) -> Any:
     subprocess.run(["umount", str(folder)], check=False)
 
 
-def test_a_full_disk_changes_nothing_and_says_so(small_disk: Path) -> None:
-    house = sealed(House(opened(small_disk / "house")))
+def test_a_full_disk_changes_nothing_and_says_so(sealed: Sealed, small_disk: Path) -> None:
+    house = sealed(small_disk / "house")
     used = sum(path.stat().st_size for path in small_disk.rglob("*") if path.is_file())
     (small_disk / "filler").write_bytes(b"\0" * ((24 << 20) - used - (1 << 20)))
     with pytest.raises(RewriteFailed, match="Make room"):

@@ -16,6 +16,7 @@ from assets.erasure import erasing
 from assets.erasure.erasing import Erasure
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.warehouse import RewriteFailed, Warehouse
+from tests.beginning import begin, keep
 from tests.erasure.house import CANARY, POLICY, House, customer, files_with, opened
 
 DAY = date(2026, 11, 25)
@@ -50,12 +51,34 @@ def own(declared: Declared) -> Policy:
     return declared(nickname="", badge=", {property: remembered, value: true}")
 
 
+@pytest.fixture(scope="module")
+def in_file(tmp_path_factory: pytest.TempPathFactory, own: Policy) -> Path:
+    """The folder of a plain warehouse. K1 is ordered erased, K2 is a customer of today: both have a nickname."""
+    folder = tmp_path_factory.mktemp("nicknames") / "plain"
+    with opened(folder, key=None) as warehouse:
+        House(warehouse, policy=own).night(DAY, {"crm/customers": people()})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def in_memory(tmp_path_factory: pytest.TempPathFactory, own: Policy) -> Path:
+    """The same, as a warehouse in memory held it."""
+    path = tmp_path_factory.mktemp("nicknames") / "kept.duckdb"
+    with Warehouse.in_memory() as warehouse:
+        House(warehouse, policy=own).night(DAY, {"crm/customers": people()})
+        keep(warehouse, path)
+    return path
+
+
 @pytest.fixture(params=["file", "memory"])
 def house(request: pytest.FixtureRequest, tmp_path: Path, own: Policy) -> Iterator[House]:
-    """K1 is ordered erased, K2 is a customer of today: both have a nickname, in a plain file or in memory."""
-    warehouse = Warehouse.in_memory() if request.param == "memory" else opened(tmp_path / "plain", key=None)
+    """A house of the test's own that begins there, in a plain file or in memory."""
+    if request.param == "memory":
+        warehouse = begin(request.getfixturevalue("in_memory"), pseudonym_key=b"")
+    else:
+        shutil.copytree(request.getfixturevalue("in_file"), tmp_path / "plain")
+        warehouse = opened(tmp_path / "plain", key=None)
     house = House(warehouse, policy=own)
-    house.night(DAY, {"crm/customers": people()})
     yield house
     house.warehouse.close()
 

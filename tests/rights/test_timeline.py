@@ -1,17 +1,24 @@
-"""The three questions about a whole customer, answered in both languages, with a drawing."""
+"""The questions about a whole customer, answered in both languages, with a drawing."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from assets.core.building import build
 from assets.errors import BadInput
+from assets.retention.evaluation import evaluate
 from assets.rights.access import gather
 from assets.rights.people import find_person
 from assets.rights.rendering import Language, words
-from assets.rights.timeline import as_page, as_text, timeline
+from assets.rights.timeline import Ordered, Timeline, as_page, as_text, timeline
 from assets.warehouse import Warehouse
+from tests.delivery.nights import POLICY, Nights, System, name_of
+from tests.delivery.test_unread import PAST
+from tests.manifests.company import DAY as SEALED
 from tests.rights.company import DAY, EXPORTS, NOW, company, evaluated, policy
 
 
@@ -36,6 +43,35 @@ def test_the_three_questions_are_answered(warehouse: Warehouse) -> None:
     )
     assert "customer details, from the customer relation; the time counts from its end, through" in english
     assert not any(value in swedish + english for value in ("Disa", "disa@", "1740640", "199006"))
+
+
+def test_what_was_ordered_is_told_until_it_is_proved_and_after(tmp_path: Path) -> None:
+    nights = Nights(tmp_path, System("crm"))
+    nights.systems["crm"].add("customers", "T1", name=name_of("T1"), **PAST)
+    nights.systems["crm"].add("contacts", "T2", customer_id="T1", name=name_of("T2"), role_ended_at="2021-01-01")
+    with nights.warehouse as known:
+        assert timeline_of(nights).ordered == ()
+        nights.night(SEALED, *nights.systems)
+        assert timeline_of(nights).ordered == (Ordered("crm", "erase", "done", SEALED, 2),)
+        after = SEALED + timedelta(days=1)
+        nights.night(after, *nights.systems)
+        assert known.value("select count(*) from retention.records") == 0
+        assert timeline_of(nights).ordered == (Ordered("crm", "erase", "verified", after, 2),)
+        text = as_text(timeline_of(nights))
+        assert "What has been ordered?\n- crm: is erased (records: 2); checked; the data is no longer there" in text
+        elsewhere = timeline(known, POLICY, "T1", "sv", with_orders=False)
+        assert elsewhere.ordered is None
+        assert "beordrats" not in as_text(elsewhere)
+        assert "beordrats" in as_page(timeline(known, POLICY, "T1", "sv"), None)
+
+
+def timeline_of(nights: Nights) -> Timeline:
+    if nights.sealed is None:
+        nights.export("crm", SEALED - timedelta(days=1))
+        nights.take_in(SEALED - timedelta(days=1))
+        build(nights.warehouse)
+        evaluate(nights.warehouse, POLICY, SEALED - timedelta(days=1))
+    return timeline(nights.warehouse, POLICY, "T1", "en")
 
 
 @pytest.mark.parametrize("language", get_args(Language))
