@@ -1,4 +1,4 @@
-"""Everything about one customer at once: why it is still here, when it goes, who else has it.
+"""Everything about one customer at once: why it is still here, when it goes, what was ordered, who else has it.
 
 Gathers what the evaluation has decided over all records of the customer, and tells it in sentences (`words.yaml`) and
 as a page with a drawn timeline. Speaks of purposes, kinds of records and days; no field's value is read.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.errors import BadInput
+from assets.ledger.states import among_items, ask_of_items
 from assets.models import Models
 from assets.retention.explaining import require_evaluation
 from assets.rights.people import find_person, records_of
@@ -51,6 +52,17 @@ class Going:
 
 
 @dataclass(frozen=True)
+class Ordered:
+    """What a system was told of some records, and where that stands since its last step; none that was cancelled."""
+
+    system: str
+    action: str
+    state: str
+    since: date
+    records: int
+
+
+@dataclass(frozen=True)
 class Recipient:
     """Somebody who has a copy: from when (None: no day is known), of how many records."""
 
@@ -61,7 +73,7 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A customer's data on a day."""
+    """A customer's data on a day. `ordered` is None where it is not asked for."""
 
     record_key: str
     as_of: date
@@ -69,11 +81,16 @@ class Timeline:
     records: int
     purposes: tuple[PurposeLine, ...]
     going: tuple[Going, ...]
+    ordered: tuple[Ordered, ...] | None
     recipients: tuple[Recipient, ...]
 
 
-def timeline(warehouse: Warehouse, policy: Policy, customer: str, language: Language = "sv") -> Timeline:
+def timeline(
+    warehouse: Warehouse, policy: Policy, customer: str, language: Language = "sv", *, with_orders: bool = True
+) -> Timeline:
     """The timeline of a customer, a company's too, as the warehouse was last evaluated.
+
+    What was ordered stands as it does today, of whatever day the rest is: who looks at another leaves it out.
 
     Raises:
         BadInput: no such customer has been delivered.
@@ -88,6 +105,7 @@ def timeline(warehouse: Warehouse, policy: Policy, customer: str, language: Lang
                             "on known.record_type = chosen.record_type and known.row_id = chosen.row_id")),
         tuple(_line(row) for row in warehouse.rows(_PURPOSES, {"language": language})),
         tuple(Going(*row) for row in warehouse.rows(_GOING)),
+        tuple(_ordered(warehouse)) if with_orders else None,
         tuple(_recipients(warehouse)),
     )  # fmt: skip
 
@@ -95,6 +113,11 @@ def timeline(warehouse: Warehouse, policy: Policy, customer: str, language: Lang
 def _line(row: tuple[Any, ...]) -> PurposeLine:
     told: Any = (*row[:-1], tuple(row[-1]))
     return PurposeLine(*told)
+
+
+def _ordered(warehouse: Warehouse) -> Iterator[Ordered]:
+    if warehouse.exists("manifest", "items") and ask_of_items(warehouse, _ITEMS):
+        yield from (Ordered(*row) for row in warehouse.rows(_ORDERED.format(standing=among_items())))
 
 
 def _recipients(warehouse: Warehouse) -> Iterator[Recipient]:
@@ -162,16 +185,37 @@ _GOING = """
     group by all
     order by min(decided.disposition <> 'erase'), decided.keep_until nulls last, decided.record_type, fate
 """
+#: The items about the customer's records, those that have left their sources too.
+_ITEMS = """
+    select items.item_id
+    from manifest.items as items
+    inner join (
+        select known.record_type, known.record_key
+        from core.records as known
+        inner join customers_records as chosen
+            on known.record_type = chosen.record_type and known.row_id = chosen.row_id
+    ) as records
+        on records.record_type = cast(items.record_type as varchar) and records.record_key = items.record_key
+"""
+_ORDERED = """
+    select system, cast(action as varchar) as action, state, max(since), count(distinct (record_type, record_key))
+    from ({standing})
+    where state <> 'cancelled'
+    group by all
+    order by system, action, state
+"""
 
 
 # -- telling -----------------------------------------------------------------------------------------------------------
 
 
 def sentences(found: Timeline) -> Iterator[tuple[str, list[str]]]:
-    """The three questions with their answers, in the timeline's language."""
+    """The questions with their answers, in the timeline's language."""
     said = words(found.language)["timeline"]
     yield said["why"], [_purpose(line, found) for line in found.purposes] or [said["nothing"]]
     yield said["when"], [_going(line, found) for line in found.going] or [said["nothing"]]
+    if found.ordered is not None:
+        yield said["what"], [_order(line, found) for line in found.ordered] or [said["nothing"]]
     yield (
         said["who"],
         [
@@ -229,6 +273,15 @@ def _going(line: Going, found: Timeline) -> str:
     after = line.keep_until + timedelta(days=1) if line.keep_until else ""
     kinds = known["timeline"]["categories"].format(number=line.categories)
     return f"{what} ({kinds}): {said.format(day=after)}."
+
+
+def _order(line: Ordered, found: Timeline) -> str:
+    known = words(found.language)
+    told: str = known["timeline"]["order"].format(
+        system=line.system, action=known["actions"].get(line.action, line.action), records=line.records,
+        state=known["states"].get(line.state, line.state), since=line.since,
+    )  # fmt: skip
+    return told
 
 
 def _drawing(found: Timeline) -> str:

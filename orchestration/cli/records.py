@@ -69,7 +69,9 @@ def explain(
         _note(warehouse, record, key, whole=whole)
         with _looked_at(warehouse, rules, on) as is_another_day:
             if whole:
-                _explain_whole(chosen, warehouse, rules, record, key, language, json=json)
+                _explain_whole(
+                    chosen, warehouse, rules, record, key, language, with_orders=not is_another_day, json=json
+                )
             else:
                 _explain_record(warehouse, rules, record, key, language, with_orders=not is_another_day, json=json)
 
@@ -116,6 +118,7 @@ def _explain_whole(
     key: str,
     language: Literal["sv", "en"],
     *,
+    with_orders: bool,
     json: bool,
 ) -> None:
     """Everything about one customer in sentences, and as a page with a drawn timeline beside the access reports.
@@ -129,7 +132,7 @@ def _explain_whole(
 
     if record != "customer":
         raise BadUsage("--whole explains a customer: gallring explain customer KEY --whole.")
-    found = timeline(warehouse, policy, key, language)
+    found = timeline(warehouse, policy, key, language, with_orders=with_orders)
     if json:
         as_json(found)
         return

@@ -48,7 +48,8 @@ def test_the_three_questions_are_answered(warehouse: Warehouse) -> None:
 def test_what_was_ordered_is_told_until_it_is_proved_and_after(tmp_path: Path) -> None:
     nights = Nights(tmp_path, System("crm"))
     nights.systems["crm"].add("customers", "T1", name=name_of("T1"), **PAST)
-    nights.systems["crm"].add("contacts", "T2", customer_id="T1", name=name_of("T2"), role_ended_at="2021-01-01")
+    note = {"customer_id": "T1", "channel": "note", "occurred_at": "2021-01-01", "body": "Fiktiv text"}
+    nights.systems["crm"].add("interactions", "T2", **note)
     with nights.warehouse as known:
         assert timeline_of(nights).ordered == ()
         nights.night(SEALED, *nights.systems)
