@@ -41,10 +41,10 @@ def add_customer(crm: System, key: str, *, kept: bool = False) -> None:
 
 @pytest.fixture(scope="module")
 def first_night(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """A company with the named customers, after its first night: the same for everybody who names the same."""
+    """A company with the named customers, after its first night: the same for the same names, policy and answers."""
 
     @cache
-    def make(*keys: str, kept: int = 0) -> Nights:
+    def make(under: object, *keys: str, kept: int) -> Nights:
         crm = System("crm")
         for key in keys:
             add_customer(crm, key)
@@ -64,7 +64,8 @@ def made(first_night: Made, tmp_path: Path) -> Iterator[Made]:
     opened: list[Nights] = []
 
     def make(*keys: str, kept: int = 0) -> Nights:
-        opened.append(first_night(*keys, kept=kept).begun(tmp_path))
+        under = (settling_nights.POLICY.sha256, System._meet)
+        opened.append(first_night(under, *keys, kept=kept).begun(tmp_path))
         return opened[-1]
 
     yield make

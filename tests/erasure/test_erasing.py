@@ -55,7 +55,9 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
 
     def make(folder: Path, key: str | None = KEY) -> House:
         shutil.copytree(made(key), folder)
-        return House(opened(folder, key=key))
+        house = House(opened(folder, key=key))
+        house.warehouse.checkpoint()
+        return house
 
     return make
 
