@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from assets.contracts.expressions import Expression
-
 #: Every table that the rules know, in the order in which people and manifests list them.
 TABLES: tuple[tuple[str, str], ...] = (
     *(("crm", name) for name in ("customers", "contacts", "interactions", "quotes", "quote_documents", "consents")),
@@ -28,6 +26,8 @@ CATEGORIES = frozenset(
 DELETED = "_deleted"
 #: An extra column in which an export names, by its key, the record that another one was merged into.
 SUCCESSOR = "merged_into"
+#: The name by which an expression inside a subquery reaches the row that is being read.
+ROW = "this"
 
 #: A raw row's own surroundings. `in_delivery` is the delivery that last said something about the row; it is not called
 #: `delivery_id` because deliveries of goods have a column of that name. `withheld` names the fields that the source
@@ -44,6 +44,15 @@ SHRINK_TOLERANCE = 0.2
 
 ColumnType = Literal["text", "date", "instant", "decimal", "boolean"]
 FileKind = Literal["csv", "jsonl", "parquet", "excel"]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A checked expression, the columns of the row that it reads, and the lookups it looks into."""
+
+    sql: str
+    columns: tuple[str, ...]
+    lookups: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,13 @@ lookup files that the same contract declares: no tables, no files, no clock, no 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
 
+from assets.contracts.contract import ROW, Expression
 from assets.errors import BadInput
 from assets.statements import FORBIDDEN
-
-#: The name by which an expression inside a subquery reaches the row that is being read.
-ROW = "this"
 
 _FORBIDDEN: tuple[type[exp.Expr], ...] = (
     *FORBIDDEN, exp.Parameter, exp.Placeholder, exp.Window, exp.UDTF, exp.Columns, exp.Lambda, exp.With, exp.Pivot,
@@ -30,15 +27,6 @@ _KNOWN_FUNCTIONS = frozenset({
     "printf", "regexp_full_match", "regexp_matches", "rtrim", "split_part", "string_split", "strip_accents", "suffix",
     "try_strptime", "ucase",
 })  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Expression:
-    """A checked expression, the columns of the row that it reads, and the lookups it looks into."""
-
-    sql: str
-    columns: tuple[str, ...]
-    lookups: tuple[str, ...]
 
 
 def checked_expression(text: str, where: str, lookups: Collection[str] = ()) -> Expression:

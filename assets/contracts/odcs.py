@@ -25,18 +25,19 @@ from pydantic import ValidationError
 from assets.contracts.contract import (
     CATEGORIES,
     FRESHNESS_DAYS,
+    ROW,
     SHRINK_TOLERANCE,
     SUCCESSOR,
     SURROUNDINGS,
     Column,
     ColumnType,
     Contract,
+    Expression,
     FileKind,
     Format,
     Lookup,
 )
 from assets.contracts.date_patterns import strptime_pattern
-from assets.contracts.expressions import ROW, Expression, checked_expression
 from assets.errors import BadInput
 from assets.yaml_files import UNQUOTED, read_yaml, wrong_with
 
@@ -270,7 +271,14 @@ def _shrink_tolerance(path: Path, options: Mapping[str, Any], source: str) -> fl
 
 def _row_filter(path: Path, options: Mapping[str, Any], lookups: Sequence[str]) -> Expression | None:
     text = options.get("rowFilter")
-    return None if text is None else checked_expression(str(text), f"{path.name}: rowFilter", lookups)
+    return None if text is None else _checked(str(text), f"{path.name}: rowFilter", lookups)
+
+
+def _checked(text: str, where: str, lookups: Sequence[str]) -> Expression:
+    """As `checked_expression`, whose parser of SQL is read where a contract has an expression, not by each command."""
+    from assets.contracts.expressions import checked_expression
+
+    return checked_expression(text, where, lookups)
 
 
 def _file_columns(target: SchemaObject, options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -332,7 +340,7 @@ def _read_column(path: Path, prop: SchemaProperty, model: Column | None, lookups
     options = _custom(path, name, prop.customProperties, _COLUMN_PROPERTIES)
     column_type = _type_of(path, prop, model)
     pattern, time_zone = _date_options(path, prop, column_type)
-    transform = None if prop.transformLogic is None else checked_expression(prop.transformLogic, where, lookups)
+    transform = None if prop.transformLogic is None else _checked(prop.transformLogic, where, lookups)
     return Column(
         name=name,
         type=column_type,

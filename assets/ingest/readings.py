@@ -13,8 +13,7 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 
-from assets.contracts.contract import SUCCESSOR, Column, Contract, Contracts
-from assets.contracts.expressions import Expression
+from assets.contracts.contract import SUCCESSOR, Column, Contract, Contracts, Expression
 from assets.warehouse import Warehouse
 
 #: What stands for the rows that are in scope, where a field's name stands for its values.
