@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent
 #: Files that take ten seconds and more of idle cores, all their tests together, the longest first.
 LONGEST = (
     "browser/test_dagster_ui.py", "scenarios/test_scenarios.py", "docs/test_guides.py", "faults/test_canary.py",
-    "orchestration/test_running.py", "orchestration/test_jobs.py", "integration/test_thirty_nights.py",
+    "orchestration/test_running.py", "orchestration/test_jobs.py", "integration/test_twenty_nights.py",
     "oracle/test_agreement.py", "integration/test_properties.py", "erasure/test_erasing.py", "cli/test_demo.py",
     "delivery/test_commands.py", "erasure/test_restoring.py", "cli/test_rights.py", "delivery/test_sending.py",
     "manifests/test_sealing.py", "erasure/test_guard.py", "integration/test_tryton.py",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -21,15 +23,25 @@ RESPOND_BY = date(2025, 3, 3)
 OUTCOME = erase("C0", "C1", "C2")
 
 
-@pytest.fixture
-def company() -> Company:
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A company whose order to erase three customers was delivered, kept."""
     company = Company()
     for number in range(3):
         company.add("customer", f"C{number}")
     company.night(DAY, OUTCOME)
     record(company.warehouse, [Event(manifest_of(company), "approved", DAY, "approve"),
                                Event(manifest_of(company), "delivered", DAY, "deliver", at=NOW)])  # fmt: skip
-    return company
+    path = tmp_path_factory.mktemp("delivered") / "kept.duckdb"
+    company.keep(path)
+    return path
+
+
+@pytest.fixture
+def company(delivered: Path) -> Iterator[Company]:
+    begun = Company.begun(delivered)
+    yield begun
+    begun.warehouse.close()
 
 
 def manifest_of(company: Company) -> str:

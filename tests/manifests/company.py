@@ -17,6 +17,7 @@ from assets.models import SQL, Model
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse
+from tests.beginning import begin, keep
 
 DAY = date(2025, 2, 1)
 ISSUED_AT = datetime(2025, 2, 1, 3, 0, tzinfo=UTC)
@@ -78,6 +79,16 @@ class Company:
         company._rows = {(record_type, key): row_id for record_type, key, row_id in rows}
         company._random, company._shuffled = random.Random(0), False
         return company
+
+    def keep(self, path: Path) -> None:
+        """Close it as it stands, in a new file at `path`: others begin there."""
+        keep(self.warehouse, path)
+        self.warehouse.close()
+
+    @classmethod
+    def begun(cls, path: Path) -> Company:
+        """A company of a test's own that begins where one was kept."""
+        return cls.opened(begin(path, pseudonym_key=b""))
 
     def add(self, record_type: str, key: str, **values: Any) -> None:
         """One record; every classified field holds a value unless `values` says None."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +15,9 @@ from tests.manifests.in_parts import in_small_parts
 C1 = ("customer", "C1")
 
 
-@pytest.fixture(params=[0, 1, 2], ids=["at once", "one by one", "by two"])
-def company(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Company:
-    """A whole erasure, a redaction with a restriction, and one record that nothing is told about."""
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A proposal: a whole erasure, a redaction with a restriction, and one record that nothing is told about."""
     made = Company()
     for key in ("C1", "C2", "C3"):
         made.add("customer", key)
@@ -29,9 +31,19 @@ def company(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
             ("web_event", "E1"): {"behaviour": "never"},
         },
     )
+    path = tmp_path_factory.mktemp("proposed") / "kept.duckdb"
+    made.keep(path)
+    return path
+
+
+@pytest.fixture(params=[0, 1, 2], ids=["at once", "one by one", "by two"])
+def company(request: pytest.FixtureRequest, kept: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
+    """A company of a test's own with that proposal."""
     if request.param:
         in_small_parts(monkeypatch, request.param)
-    return made
+    begun = Company.begun(kept)
+    yield begun
+    begun.warehouse.close()
 
 
 def rules(company: Company) -> set[str]:

@@ -1,4 +1,4 @@
-"""Thirty nights against systems that tell the truth, lie, refuse, withhold, stammer, fail and forget.
+"""Twenty nights against systems that tell the truth, lie, refuse, withhold, stammer, fail and forget.
 
 One company is played once; the tests look at where it stands at the end. Everything is the product's own but the
 systems: intake, evaluation, sealing, the folder transport, receipts, settling.
@@ -21,11 +21,11 @@ from assets.manifests.verifying import verify
 from tests.delivery.nights import Nights, System, instant, name_of
 
 FIRST = date(2026, 11, 1)
-NIGHTS = 30
+NIGHTS = 20
 LAST = FIRST + timedelta(days=NIGHTS - 1)
 
 #: The nights on which something happens to the company.
-OFFICE, DOWN, UP, WAITING, HOLD, APPROVED, CANCELLED, BACKUP = 3, 6, 11, 13, 14, 15, 17, 20
+OFFICE, DOWN, UP, WAITING, HOLD, APPROVED, CANCELLED, BACKUP = 2, 4, 7, 8, 9, 10, 12, 14
 
 #: One customer a temper falls due every few nights; what each means stands in `tests.delivery.nights`.
 TEMPERS = ("T", "L", "H", "P", "R", "W", "Q", "N", "S", "D", "O", "A")
@@ -36,10 +36,10 @@ def night_of(day: date) -> int:
 
 
 def systems() -> tuple[System, ...]:
-    """Customers, subscribers, orders and web events whose last day falls within the thirty nights, or long before."""
+    """Customers, subscribers, orders and web events whose last day falls within the twenty nights, or long before."""
     crm, orders, mailing, web, office = (System(name) for name in ("crm", "orders", "mailing", "web", "office"))
     for number, temper in enumerate(TEMPERS):
-        for turn, due in enumerate((-100, number, number + 12)):
+        for turn, due in enumerate((-100, number, number + 8)):
             key = f"{temper}{number:02}{turn}"
             since = (FIRST + timedelta(days=due)).replace(year=2023) - timedelta(days=1)
             crm.add("customers", key, customer_type="private", name=name_of(key), phone="070-1740605",
@@ -57,13 +57,13 @@ def systems() -> tuple[System, ...]:
         orders.add("deliveries", f"{key}d", order_id=f"{key}n", partner_id="P1", contact_name=name_of(key),
                    phone="070-1740606", street="Provgatan 1", delivered_at=delivered.isoformat())  # fmt: skip
         web.add("events", f"S-w{number}", cookie_id=f"k{number}", ip="192.0.2.10", kind="view", url="/",
-                occurred_at=(FIRST - timedelta(days=90 - 3 * number)).isoformat())  # fmt: skip
+                occurred_at=(FIRST - timedelta(days=90 - 2 * number)).isoformat())  # fmt: skip
     office.add("partners", "P1", name="Budfirman", role="processor")
     return crm, orders, mailing, web, office
 
 
 def play(nights: Nights) -> None:
-    """The thirty nights."""
+    """The twenty nights."""
     backup: dict[str, dict[str, dict[str, str]]] = {}
     waiting: list[str] = []
     for night in range(NIGHTS):
@@ -116,7 +116,7 @@ def happen(nights: Nights, night: int, day: date, backup: dict[str, Any]) -> Non
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
-    nights = Nights(tmp_path_factory.mktemp("thirty"), *systems(), respond_within=10)
+    nights = Nights(tmp_path_factory.mktemp("twenty"), *systems(), respond_within=10)
     play(nights)
     yield nights
     nights.warehouse.close()
