@@ -72,6 +72,7 @@ class Scan:
         oddly_blank: whether a value may have other blanks at its ends than spaces and line ends.
         place: the SQL of a row's place in the file, where the relation is not the file itself.
         layout: how the file is written, where its table's contract knows several layouts.
+        rowless: whether the file is known to end with its heading, so that nothing of it has to be read.
     """
 
     relation: str
@@ -85,6 +86,7 @@ class Scan:
     oddly_blank: bool = True
     place: str | None = None
     layout: Contract | None = None
+    rowless: bool = False
 
     @property
     def is_shared_out(self) -> bool:

@@ -133,7 +133,7 @@ class Reading:
     # -- formats -------------------------------------------------------------------------------------------------------
 
     def _csv(self, path: Path, file_format: Format, wanted: Sequence[str], listed: tuple[str, ...]) -> Scan:
-        names = csv_header(path, file_format) if file_format.header else list(listed)
+        names, ends = csv_heading(path, file_format) if file_format.header else (list(listed), False)
         columns = _named(names, wanted)
         rejects = f"rejects_{next(_scan_numbers)}"
         at_once = self._at_once(path)
@@ -155,6 +155,7 @@ class Reading:
             heading=int(file_format.header),
             unknown=_unknown(names, wanted),
             oddly_blank=holds_odd_bytes(path),
+            rowless=ends and path.stat().st_size <= self._limits.line_bytes,
         )  # fmt: skip
 
     def _at_once(self, path: Path) -> int | None:
@@ -282,8 +283,8 @@ def holds_odd_bytes(path: Path) -> bool:
     return False
 
 
-def csv_header(path: Path, file_format: Format) -> list[str]:
-    """The names in the first record of a CSV file in UTF-8, without blanks around them.
+def csv_heading(path: Path, file_format: Format) -> tuple[list[str], bool]:
+    """The names in the first record of a CSV file in UTF-8, without blanks around them; whether the file ends with it.
 
     Raises:
         FileRefused: there is none.
@@ -296,11 +297,12 @@ def csv_header(path: Path, file_format: Format) -> list[str]:
                 delimiter=file_format.delimiter, quotechar=file_format.quote or None, quoting=quoting, strict=True,
             )  # fmt: skip
             names = next(reader, None)
+            ends = not lines.read(1)
     except (UnicodeDecodeError, csv.Error):
         raise FileRefused("the first line is not a header as the contract declares it") from None
     if not names:
         raise FileRefused("the file is empty: it has no header")
-    return [name.strip() for name in names]
+    return [name.strip() for name in names], ends
 
 
 def json_scan(

@@ -165,7 +165,8 @@ def _stage(
     rules: tuple[tuple[str, str], ...] = ()
     for number, scan in enumerate(scans, start=1):
         made = projection(contract, scan, file_number=number, deletions=deletions, ordered=known.ordered)
-        warehouse.run(f"insert into {_TABLE} ({stored}) select {stored} from ({made.select}) as made", scan.params)
+        if not scan.rowless:
+            warehouse.run(f"insert into {_TABLE} ({stored}) select {stored} from ({made.select}) as made", scan.params)
         rules = made.rules
     return (*rules, (*_DUPLICATE, contract.key))
 
@@ -337,7 +338,7 @@ def _quarantine_lines(warehouse: Warehouse, contract: Contract, each: Input, del
 
 def _rejected_lines(warehouse: Warehouse, scan: Scan) -> list[int]:
     """The lines that the reader could not make rows of."""
-    if scan.rejects is None:
+    if scan.rejects is None or scan.rowless:
         return []
     return [line for (line,) in warehouse.rows(f"select distinct line from {scan.rejects} order by line")]
 

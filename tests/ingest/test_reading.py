@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,3 +87,60 @@ def test_a_file_of_which_lines_get_lost_between_two_lots_is_read_in_one_piece(
     (delivery,) = ingest(company.warehouse, company.policy, company.site, as_of=AS_OF, limits=limits).deliveries
     assert (delivery.status, delivery.reason) == ("loaded", None)
     assert [(file.rows_in, file.loaded, file.quarantined) for file in delivery.files] == [(1500, 1500 - bad, bad)]
+
+
+_NAMES = ",".join(column.name for column in _CONTRACT.columns)
+_QUOTED = ",".join(f'"{column.name}"' for column in _CONTRACT.columns)
+
+
+@pytest.mark.parametrize(
+    ("text", "rowless"),
+    [
+        (_NAMES, True), (f"{_NAMES}\n", True), (f"{_NAMES}\r\n", True), (f"{_QUOTED}\n", True),
+        (f'{_NAMES},"of its\nown"\n', True), (f"{_NAMES}\n\n", False), (f"{_NAMES}\nB1,F1,2026-01-02,1,x", False),
+        (f"{_NAMES}\nB1", False), (f"{_NAMES}\n\0", False), (f"{_NAMES},{'x' * 4096}\n", False),
+    ],
+)  # fmt: skip
+def test_of_a_file_that_ends_with_its_heading_the_reader_finds_no_row(text: str, rowless: bool, tmp_path: Path) -> None:
+    path = tmp_path / "payments.csv"
+    path.write_bytes(text.encode())
+    with Warehouse.in_memory() as warehouse, Reading(warehouse, None, _LIMITS) as opened:
+        scan = opened.scan(path, _CONTRACT, deletions=False)
+        assert scan.rowless == rowless
+        if rowless:
+            assert warehouse.rows(f"from {scan.relation}", scan.params) == []
+            assert warehouse.rows(f"from {scan.rejects}") == []
+
+
+def test_a_file_that_ends_with_its_heading_is_not_read_again_and_empties_its_table(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    run = Warehouse.run
+
+    def noting(self: Warehouse, sql: str, *params: Any) -> None:
+        read.append(sql)
+        run(self, sql, *params)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Warehouse, "run", noting)
+        company.send("orders", {"payments": f"{_NAMES}\n"}, rows=0, day="2026-11-23")
+        company.ingest()
+    assert company.rows("select status, rows_in from intake.files") == [("loaded", 0)]
+    assert [sql for sql in read if "read_csv(" in sql] == []
+    company.send("orders", {"payments": f"{_NAMES}\nB1,,2026-01-02T10:00:00Z,1,x\n"}, rows=1, day="2026-11-24")
+    company.ingest()
+    assert company.rows("select in_source from raw.orders_payments") == [(True,)]
+    company.send("orders", {"payments": f"{_NAMES}\n"}, rows=0)
+    company.ingest()
+    assert company.rows("select status, rows_in from intake.files order by delivery_id") == [
+        ("loaded", 0), ("loaded", 1), ("loaded", 0),
+    ]  # fmt: skip
+    assert company.rows("select in_source from raw.orders_payments") == [(False,)]
+
+
+def test_a_file_that_ends_with_its_heading_where_rows_are_stated_is_refused(company: Company) -> None:
+    company.send("orders", {"payments": f"{_NAMES}\n"}, rows=1)
+    (delivery,) = company.ingest().deliveries
+    assert delivery.status == "rejected"
+    assert "holds 0 rows where delivery.json states 1" in str(delivery.reason)
