@@ -78,20 +78,22 @@ class Step:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One scenario file."""
+    """One scenario file. `left_aside`: what stands in it and says nothing, a sentence each."""
 
     name: str
     exports: Exports
     steps: tuple[Step, ...]
+    left_aside: tuple[str, ...] = ()
 
 
 @dataclass
 class ScenarioOutcome:
-    """How a scenario went: `differences` is empty when everything is as expected."""
+    """How a scenario went: `differences` is empty when everything is as expected; `left_aside` as in `Scenario`."""
 
     name: str
     expectations: int = 0
     differences: list[str] = field(default_factory=list)
+    left_aside: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -117,7 +119,10 @@ def read(path: Path) -> Scenario:
         raise BadInput(f"{path}: a scenario has a name, exports and a list under expect.")
     exports = _exports(path, content.get("exports") or {})
     steps = [_step(path, number, step) for number, step in enumerate(content["expect"], start=1)]
-    return Scenario(str(content.get("name") or path.stem), exports, tuple(sorted(steps, key=lambda step: step.as_of)))
+    return Scenario(
+        str(content.get("name") or path.stem), exports, tuple(sorted(steps, key=lambda step: step.as_of)),
+        tuple(_left_aside(content["expect"])),
+    )  # fmt: skip
 
 
 def run(path: Path, policy: Policy) -> ScenarioOutcome:
@@ -128,7 +133,7 @@ def run(path: Path, policy: Policy) -> ScenarioOutcome:
     """
     scenario = read(path)
     _require_known_systems(path, scenario, policy)
-    outcome = ScenarioOutcome(scenario.name)
+    outcome = ScenarioOutcome(scenario.name, left_aside=scenario.left_aside)
     with Warehouse.in_memory(pseudonym_key=b"scenario", threads=1) as warehouse:
         policy.publish(warehouse)
         prepare(warehouse, policy)
@@ -225,6 +230,8 @@ def _item_differences(warehouse: Warehouse, as_of: date, system: str, items: tup
                 action for kind, key, action in issued if (kind, key) == (item.record_type, item.record_key)
             )
             yield f"{name}: not issued" + (f" (but {', '.join(others)})" if others else "")
+        elif item.action == "erase" and item.fields:
+            yield f"{name}: expected fields {sorted(item.fields)}, but an erasure is of the whole record and names none"
         elif item.fields is not None and set(found) != set(item.fields):
             yield f"{name}: expected fields {sorted(item.fields)}, issued {sorted(found)}"
 
@@ -236,12 +243,26 @@ def _exports(path: Path, exports: Any) -> Exports:
     for table, rows in exports.items():
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise BadInput(f"{path}: exports: {table} must be a list of rows.")
-    return {str(table): rows for table, rows in exports.items()}
+    return {
+        str(table): [
+            {column: _cell(f"{path}: exports: {table}, row {number}: {column}", value) for column, value in row.items()}
+            for number, row in enumerate(rows, start=1)
+        ]
+        for table, rows in exports.items()
+    }
+
+
+def _cell(where: str, value: Any) -> str | None:
+    """A cell as an export has it; several values in one are separated by `;` there."""
+    several = value if isinstance(value, list) else [value]
+    if not all(each is None or isinstance(each, str) for each in several):
+        raise BadInput(f"{where}: give one value, or a list of some.")
+    return ";".join(each for each in several if each) if isinstance(value, list) else value
 
 
 def _step(path: Path, number: int, step: Any) -> Step:
     where = f"{path}: expect, step {number}"
-    if not isinstance(step, dict):
+    if not isinstance(step, dict) or (len(step) > 1 and _EXPECTED.isdisjoint(step)):
         raise BadInput(f"{where}: give as_of: YYYY-MM-DD with dispositions, manifests or both.")
     try:
         as_of = date.fromisoformat(step["as_of"])
@@ -260,6 +281,17 @@ def _step(path: Path, number: int, step: Any) -> Step:
     )
 
 
+def _left_aside(steps: list[dict[str, Any]]) -> Iterator[str]:
+    """The keys of steps that are none, and whether nothing is expected at all: such a file is always right."""
+    for number, step in enumerate(steps, start=1):
+        for name in sorted(step.keys() - _EXPECTED - {"as_of"}):
+            yield f"expect, step {number}: {name} is left aside: a step has as_of, dispositions and manifests"
+    if not any(step.get(name) for step in steps for name in _EXPECTED):
+        yield "it expects nothing"
+
+
+#: What a step may expect.
+_EXPECTED = frozenset({"dispositions", "manifests"})
 _DISPOSITION = f"[record, key, field, {' | '.join(DISPOSITIONS)} (, YYYY-MM-DD or null)]"
 _ITEM = f"[record, key, {' | '.join(ACTIONS)} (, [fields])]"
 
@@ -279,16 +311,22 @@ def _expected_disposition(
     record_type: str, record_key: str, named: str, disposition: str, *keep_until: str | None
 ) -> ExpectedDisposition:
     """An entry of `dispositions`; raises `ValueError` where a word or a day is none."""
-    if disposition not in DISPOSITIONS or len(keep_until) > 1:
+    if disposition not in DISPOSITIONS or len(keep_until) > 1 or not _are_texts(record_type, record_key, named):
         raise ValueError
     end: date | str | None = ANY_END
     if keep_until:
         end = None if keep_until[0] is None else date.fromisoformat(keep_until[0])
-    return ExpectedDisposition(record_type, record_key, named, disposition, end)
+    return ExpectedDisposition(record_type, record_key.strip(), named, disposition, end)
 
 
 def _expected_item(record_type: str, record_key: str, action: str, *fields: list[str]) -> ExpectedItem:
     """An entry of `manifests`; raises `ValueError` where the action is none."""
     if action not in ACTIONS or len(fields) > 1 or not all(isinstance(each, list) for each in fields):
         raise ValueError
-    return ExpectedItem(record_type, record_key, action, tuple(fields[0]) if fields else None)
+    if not _are_texts(record_type, record_key, *(name for each in fields for name in each)):
+        raise ValueError
+    return ExpectedItem(record_type, record_key.strip(), action, tuple(fields[0]) if fields else None)
+
+
+def _are_texts(*values: object) -> bool:
+    return all(isinstance(value, str) for value in values)

@@ -45,7 +45,7 @@ TURNING = {
     ("triggers", "invoice_balances", "on_day"): ("reached", "true"),
     ("triggers", "order_states", "still_open_on"): ("passed", "state = 'open'"),
     ("triggers", "debts", "lapses_on"): ("passed", "missing is not null"),
-    ("triggers", "debts", "extinguished_on"): ("passed", "missing is not null"),
+    ("triggers", "debts", "extinguished_on"): ("reached", "missing is not null"),
     ("triggers", "contact_caps", "cap_on"): ("passed", "true"),
     ("triggers", "capacity_doubts", "doubtful_through"): ("passed", "true"),
     ("purposes", "legal_hold", "ends_on"): ("reached", "true"),

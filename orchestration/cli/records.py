@@ -186,7 +186,7 @@ def scenario(
     if json:
         as_json([
             {"file": path, "name": each.name, "passed": each.passed, "expectations": each.expectations,
-             "differences": each.differences}
+             "differences": each.differences, "left_aside": each.left_aside}
             for path, each in outcomes
         ])  # fmt: skip
     failed = sum(not outcome.passed for _, outcome in outcomes)
@@ -217,5 +217,7 @@ def _looked_at(warehouse: Warehouse, rules: Policy, on: date | None) -> Iterator
 def _tell_outcome(path: Path, outcome: ScenarioOutcome) -> None:
     verdict = "ok" if outcome.passed else "DIFFERS"
     say(f"{verdict:8}{path} ({outcome.expectations} expectations)")
+    for note in outcome.left_aside:
+        complain(f"  {note}.")
     for difference in outcome.differences:
         complain(f"  {difference}")

@@ -1,6 +1,7 @@
 -- The claim on each invoice: when it lapses and when it was extinguished. Grain: an invoice (credit notes are no
 -- claim).
--- Without a known capacity the clock runs by the longer period, and lapses_on only says when even that is over.
+-- Without a known capacity the clock runs by the longer period, and lapses_on only says when even that is over. From
+-- the day on which the claim is extinguished nothing is missing: that is its last day, whatever the capacity.
 -- A restart counts while the clock, restarted by all before it, still runs; the first gap ends the chain.
 with periods as (
     select
@@ -161,7 +162,7 @@ select
     extinction.lapses_on,
     extinction.extinguished_on,
     case
-        when extinction.extinguished_on < $as_of then null
+        when extinction.extinguished_on <= $as_of then null
         when extinction.capacity is null then 'purchase_capacity_missing'
         when extinction.arose_on is null then 'claim_without_day'
     end as missing,

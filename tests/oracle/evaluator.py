@@ -877,14 +877,21 @@ def accounting(company: Company, ledger: Ledger) -> None:
         _account(ledger, ("invoice", key, "identity address transaction"), end)
         for payment in company.children("payment", "invoice_id", key):
             _account(ledger, ("payment", str(payment["payment_id"]), "*"), end)
-        if invoice.get("kind") == "invoice":  # an order line takes the latest end of its order's invoices
-            for line in company.children("order_line", "order_id", invoice.get("order_id")):
-                if company.order_of(line):
-                    _account(ledger, ("order_line", str(line["order_line_id"]), "transaction"), end)
+        if not _is_invoice_of_its_order(company, invoice):
+            continue
+        for line in company.children("order_line", "order_id", invoice.get("order_id")):
+            if company.order_of(line):
+                _account(ledger, ("order_line", str(line["order_line_id"]), "transaction"), end)
     for key, payment in company.rows["payment"].items():
         if company.orphan(("payment", key)):  # a payment without its invoice is a chain of its own
             paid = company.happened(payment, "paid_at")
             _account(ledger, ("payment", key, "*"), _archive_end(company, paid) if paid else None)
+
+
+def _is_invoice_of_its_order(company: Company, invoice: Row) -> bool:
+    """An order line takes the latest end of its order's invoices: of its credit notes where there are none."""
+    others = company.children("invoice", "order_id", invoice.get("order_id"))
+    return invoice.get("kind") == "invoice" or all(other.get("kind") == "credit_note" for other in others)
 
 
 def _account(ledger: Ledger, target: tuple[str, str, str], end: date | None) -> None:
@@ -943,7 +950,7 @@ def _debt(company: Company, ledger: Ledger, key: str, invoice: Row) -> None:
     extinguished = _extinguished(company, invoice)
     end = earliest(lapse, extinguished)
     for kind, record in covered:
-        if capacity and lapse:
+        if (capacity and lapse) or (extinguished and extinguished <= company.as_of):
             ledger.claim(kind, record, "*", "debt_collection", end)
         else:
             ledger.doubt(kind, record, "*", "debt_collection", "no capacity" if lapse else "no start", end=end)

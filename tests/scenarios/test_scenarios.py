@@ -132,6 +132,39 @@ def test_steps_run_in_the_order_of_their_days_whatever_their_order_in_the_file(t
     assert scenarios.run(path, policy).differences == []
 
 
+def test_an_expected_erasure_names_no_fields(tmp_path: Path, policy: Policy) -> None:
+    step = "{as_of: 2024-06-11, manifests: {orders: [[order, O1, erase, [buyer_name]]]}}"
+    assert scenarios.run(written(tmp_path, f"{CLOSED_ORDER}expect: [{step}]"), policy).differences == [
+        "2024-06-11 orders: order O1 erase: expected fields ['buyer_name'], but an erasure is of the whole record and "
+        "names none"
+    ]
+
+
+def test_what_says_nothing_in_a_file_is_told(tmp_path: Path, policy: Policy) -> None:
+    steps = (
+        "[{as_of: 2024-06-10, dispositions: [[order, ' O1 ', buyer_name, retain]], manifest: {}}, {as_of: 2024-06-11}]"
+    )
+    outcome = scenarios.run(written(tmp_path, f"{CLOSED_ORDER}expect: {steps}"), policy)
+    assert (outcome.expectations, outcome.differences) == (1, [])
+    assert outcome.left_aside == (
+        "expect, step 1: manifest is left aside: a step has as_of, dispositions and manifests",
+    )
+    path = written(tmp_path, "exports: {}\nexpect: [{as_of: 2024-06-10}]")
+    assert scenarios.run(path, policy).left_aside == ("it expects nothing",)
+
+
+def test_a_list_in_a_cell_is_what_an_export_writes_of_it(tmp_path: Path, policy: Policy) -> None:
+    path = written(
+        tmp_path,
+        "exports: {crm/customers: [{customer_id: C1, customer_type: private, name: Test Person, phone: 070-1740605,"
+        " relation_ended_at: 2020-01-01}], office/holds: [{hold_id: H1, record_type: customer, record_key: C1,"
+        " fields: [name, ~], placed_at: 2020-01-01}]}\n"
+        "expect: [{as_of: 2025-01-01, dispositions: [[customer, C1, name, restrict], [customer, C1, phone, erase]]}]",
+    )
+    assert scenarios.read(path).exports["office/holds"][0]["fields"] == "name"
+    assert scenarios.run(path, policy).differences == []
+
+
 def test_values_stay_the_text_that_was_written(tmp_path: Path) -> None:
     path = written(tmp_path, "exports: {web/events: [{event_id: 007, statistics_consent: true, ip: ~}]}\nexpect: []")
     assert scenarios.read(path).exports == {
@@ -186,6 +219,15 @@ def expecting(what: str) -> str:
         (expecting("manifests: {orders: [[order]]}"), "manifests: orders: entry 1: give [record, key, "),
         (expecting("manifests: {orders: [[order, O1, remove]]}"), "erase | lift | notify | redact | restrict "),
         (expecting("manifests: {orders: [[order, O1, redact, buyer_name]]}"), "entry 1: give [record, key, "),
+        (expecting("manifests: {orders: [[order, {}, redact]]}"), "entry 1: give [record, key, "),
+        (expecting("manifests: {orders: [[order, O1, redact, [~]]]}"), "entry 1: give [record, key, "),
+        (expecting("dispositions: [[order, ~, buyer_name, retain]]"), "entry 1: give [record, key, field, "),
+        (expecting("dispositions: [[order, O1, [buyer_name], retain]]"), "entry 1: give [record, key, field, "),
+        (expecting("disposition: [[order, O1, buyer_name, retain]]"), "step 1: give as_of: YYYY-MM-DD with dispos"),
+        (
+            "exports: {crm/customers: [{customer_id: C1}, {customer_id: {a: b}}]}\nexpect: []",
+            "exports: crm/customers, row 2: customer_id: give one value, or a list of some",
+        ),
     ],
 )
 def test_a_file_that_is_no_scenario_is_refused_with_the_place(text: str, said: str, tmp_path: Path) -> None:

@@ -64,17 +64,30 @@ clocks as (
         on chain.last_voucher_on = fiscal.last_voucher_on
 ),
 
-order_clocks as (
+order_sums as (
     select
         invoice.order_id,
-        min(clock.starts_on) as starts_on,
-        max(clock.ends_on) as ends_on,
-        max(clock.missing) as missing
+        max(case when not invoice.is_credit_note then 1 else 0 end) as has_invoice,
+        min(case when not invoice.is_credit_note then clock.starts_on end) as starts_on,
+        max(case when not invoice.is_credit_note then clock.ends_on end) as ends_on,
+        max(case when not invoice.is_credit_note then clock.missing end) as missing,
+        min(clock.starts_on) as note_starts_on,
+        max(clock.ends_on) as note_ends_on,
+        max(clock.missing) as note_missing
     from core.invoices as invoice
     inner join clocks as clock
         on invoice.chain_id = clock.chain_id
-    where not invoice.is_credit_note and invoice.order_id is not null
+    where invoice.order_id is not null
     group by invoice.order_id
+),
+
+order_clocks as (
+    select
+        order_sum.order_id,
+        case when order_sum.has_invoice = 1 then order_sum.starts_on else order_sum.note_starts_on end as starts_on,
+        case when order_sum.has_invoice = 1 then order_sum.ends_on else order_sum.note_ends_on end as ends_on,
+        case when order_sum.has_invoice = 1 then order_sum.missing else order_sum.note_missing end as missing
+    from order_sums as order_sum
 ),
 
 claims as (
