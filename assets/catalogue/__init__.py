@@ -1,1 +1,1 @@
-"""How the tables of every stop are described and reported to Dagster."""
+"""How tables are described and reported to Dagster, and what the columns of published ones are made of."""

@@ -62,7 +62,10 @@ class Outcome:
 
 
 def outcome_of(warehouse: Warehouse, record_type: str, record_key: str) -> Outcome:
-    """What became of what was decided about the record; in its sources or not, it may have been ordered."""
+    """What became of what was decided about the record; in its sources or not, it may have been ordered.
+
+    The warehouse must have been evaluated.
+    """
     about = {"record_type": record_type, "record_key": record_key}
     return Outcome(tuple(_orders(warehouse, about)), _is_left_out(warehouse, about), _blocks(warehouse, record_type))
 

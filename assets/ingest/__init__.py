@@ -1,1 +1,1 @@
-"""Intake: deliveries in, typed `raw.*` tables out, with every row accounted for."""
+"""Intake: deliveries in, typed `raw.*` tables out, with every row accounted for; the site's own registers."""

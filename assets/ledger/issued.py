@@ -1,6 +1,7 @@
 """The ledger of sealed manifests: its tables, and the questions people ask it.
 
-Tables are made here and filled by `sealing` and by `assets.delivery`. Nothing here decides what is told to a system.
+Tables are made here and filled by `assets.manifests.sealing` and by `assets.delivery`. Nothing here decides what is
+told to a system.
 
 - `manifest.items`, `manifest.manifests`, `manifest.events`, `manifest.receipts`, `manifest.verifications` are
   append-only. An event without an item speaks for its whole manifest; `manifest.item_states` says where each stands.

@@ -159,7 +159,7 @@ _VIEWS = ("common_states", "own_states", "item_states", "manifest_states")
 
 
 def prepare(warehouse: Warehouse) -> None:
-    """Make the tables of the states and the views that say where items stand. `ledger.prepare` calls it."""
+    """Make the tables of the states and the views that say where items stand. `issued.prepare` calls it."""
     _fill(warehouse, "states", "state varchar, position integer, owner varchar, next_sv varchar, next_en varchar", [
         (state.name, position, state.owner, state.next_sv, state.next_en) for position, state in enumerate(STATES)
     ])  # fmt: skip

@@ -1,7 +1,7 @@
 """What each source was last told about a record's fields: the one table of the ledger that intake reads too.
 
-Declared and changed here alone. `sealing` and a replay `tell`, a cancelled item is taken back through `put_back`, and
-`assets.delivery.settling` lets what came back to its source count as never told (`forget`).
+Declared and changed here alone. `assets.manifests.sealing` and a replay `tell`, a cancelled item is taken back through
+`put_back`, and `assets.delivery.settling` lets what came back to its source count as never told (`forget`).
 
 - `manifest.told(record_type, record_key, state, named, item_id, as_of, action)`: view, the last word on a record's
   fields. A row per record, item and state that still stands; `named` has a bit per field, and of all rows of a record

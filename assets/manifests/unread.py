@@ -11,7 +11,7 @@ what else it names (`intake.quarantined.refers_to`) it bears on
   word reaches, goes by that. Not who has the same number, and not the other records of a person of whom it names one.
 
 It bears on nobody where it names nobody that can be read. Holds and requests are not looked at here: while one of them
-is not read, everything waits (`approving`).
+is not read, everything waits (`assets.delivery.concerns`).
 """
 
 from __future__ import annotations

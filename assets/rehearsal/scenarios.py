@@ -284,7 +284,7 @@ def _step(path: Path, number: int, step: Any) -> Step:
 def _left_aside(steps: list[dict[str, Any]]) -> Iterator[str]:
     """The keys of steps that are none, and whether nothing is expected at all: such a file is always right."""
     for number, step in enumerate(steps, start=1):
-        for name in sorted(step.keys() - _EXPECTED - {"as_of"}):
+        for name in sorted(map(str, step.keys() - _EXPECTED - {"as_of"})):
             yield f"expect, step {number}: {name} is left aside: a step has as_of, dispositions and manifests"
     if not any(step.get(name) for step in steps for name in _EXPECTED):
         yield "it expects nothing"

@@ -1,1 +1,1 @@
-"""What a person can ask, and what the office needs to answer: registers, clocks, reports and letters."""
+"""What a person can ask, and what the office needs to answer: requests, holds, clocks, reports and letters."""

@@ -89,8 +89,9 @@ def _explain_record(
     """Why each field of a record is kept or not, and what became of it; of one that is gone, what was ordered of it."""
     from assets.delivery.outcomes import outcome_of, render_gone
     from assets.delivery.outcomes import render as render_outcome
-    from assets.retention.explaining import evaluated_on, explain, render
+    from assets.retention.explaining import explain, render, require_evaluation
 
+    as_of = require_evaluation(warehouse, policy)
     outcome = outcome_of(warehouse, record, key) if with_orders else None
     try:
         explanation = explain(warehouse, policy, record, key, language)
@@ -100,7 +101,7 @@ def _explain_record(
         if json:
             as_json({"record_type": record, "record_key": key, "fields": [], **vars(outcome)})
         else:
-            say("\n".join(render_gone(outcome, record, key, evaluated_on(warehouse), language)))
+            say("\n".join(render_gone(outcome, record, key, as_of, language)))
         return
     if json:
         as_json(vars(explanation) | (vars(outcome) if outcome else {}))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.errors import BadInput
+from assets.errors import BadInput, CheckFailed
+from assets.warehouse import Warehouse
 from orchestration.cli.records import _explain_record
 from tests.delivery.nights import POLICY, Nights, System, name_of
 from tests.delivery.test_outcomes import NEXT
@@ -41,3 +42,8 @@ def test_a_record_that_is_gone_is_told_of_and_one_that_never_was_is_not(
         for key, with_orders in (("T9", True), ("T1", False)):
             with pytest.raises(BadInput, match="No customer with the key"):
                 _explain_record(warehouse, POLICY, "customer", key, "en", with_orders=with_orders, json=False)
+
+
+def test_before_anything_was_decided_that_is_what_is_told() -> None:
+    with Warehouse.in_memory() as warehouse, pytest.raises(CheckFailed, match="Nothing has been decided yet"):
+        _explain_record(warehouse, POLICY, "customer", "T1", "en", with_orders=True, json=False)

@@ -151,6 +151,10 @@ def test_what_says_nothing_in_a_file_is_told(tmp_path: Path, policy: Policy) -> 
     )
     path = written(tmp_path, "exports: {}\nexpect: [{as_of: 2024-06-10}]")
     assert scenarios.run(path, policy).left_aside == ("it expects nothing",)
+    path = written(tmp_path, "exports: {}\nexpect: [{as_of: 2024-06-10, dispositions: [], ~: 1, b: 2}]")
+    assert [note.partition(" is left aside")[0] for note in scenarios.read(path).left_aside] == [
+        "expect, step 1: None", "expect, step 1: b", "it expects nothing",
+    ]  # fmt: skip
 
 
 def test_a_list_in_a_cell_is_what_an_export_writes_of_it(tmp_path: Path, policy: Policy) -> None:
