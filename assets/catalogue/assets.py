@@ -18,6 +18,7 @@ from dagster import (
     AssetChecksDefinition,
     AssetCheckSeverity,
     AssetCheckSpec,
+    AssetExecutionContext,
     AssetKey,
     AssetSpec,
     Failure,
@@ -111,30 +112,43 @@ def lineage_of(table: str, statement: str) -> TableColumnLineage:
     })  # fmt: skip
 
 
-def told_of(warehouse: Warehouse, made: Sequence[AssetSpec]) -> Iterator[MaterializeResult[Any]]:
-    """One result for each table that a step has made, each after those it is built from: its rows and columns."""
+def told_of(
+    warehouse: Warehouse, made: Sequence[AssetSpec], more: Mapping[AssetKey, Mapping[str, Any]] | None = None
+) -> Iterator[MaterializeResult[Any]]:
+    """One result for each table that a step has made, each after those it is built from: its rows and columns.
+
+    `more`: what else is told of some of them.
+    """
     by_key = {spec.key: spec for spec in made}
     sorter = TopologicalSorter(
         {key: {dep.asset_key for dep in spec.deps} & by_key.keys() for key, spec in by_key.items()}
     )
     stored = _stored_columns(warehouse, {key.path[0] for key in by_key})
+    sizes = _sizes(warehouse)
     for key in sorter.static_order():
-        columns = stored.get(tuple(key.path), [])
-        yield MaterializeResult(asset_key=key, metadata=numbers_of(warehouse, by_key[key], columns=columns))
+        told = _numbers_of(warehouse, by_key[key], stored.get(tuple(key.path), []), sizes)
+        yield materialized(key, {**told, **(more or {}).get(key, {})})
 
 
-def _stored_columns(
-    warehouse: Warehouse, schemas: Iterable[str], table: str | None = None
-) -> dict[tuple[str, ...], list[tuple[str, str]]]:
-    """The columns of the tables and views of some schemas with their types, in order; of one table where it is named.
+def materialized(key: AssetKey, metadata: Mapping[str, Any]) -> MaterializeResult[Any]:
+    """The result of a table that the step has made, with what is told of it.
+
+    Told to the step, and not with the result: what comes with a result is written of the output too, once more.
+    """
+    AssetExecutionContext.get().add_asset_metadata(metadata, key)
+    return MaterializeResult(asset_key=key)
+
+
+def _stored_columns(warehouse: Warehouse, schemas: Iterable[str]) -> dict[tuple[str, ...], list[tuple[str, str]]]:
+    """The columns of the tables and views of some schemas with their types, in order.
 
     To look anything up in the catalog DuckDB binds every view there is: one question for fifty tables costs what one
     for a single table does.
     """
     rows = warehouse.rows(
         "select schema_name, table_name, column_name, data_type from duckdb_columns() where database_name = $catalog "
-        "and list_contains($schemas, schema_name) and table_name = coalesce($table, table_name) order by column_index",
-        {"catalog": warehouse.catalog, "schemas": sorted(schemas), "table": table},
+        "and list_contains($schemas, schema_name) order by column_index",
+        {"catalog": warehouse.catalog, "schemas": sorted(schemas)},
     )
     found: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for schema, name, column, kind in rows:
@@ -142,42 +156,30 @@ def _stored_columns(
     return found
 
 
-def numbers_of(
-    warehouse: Warehouse, spec: AssetSpec, *, columns: Sequence[tuple[str, str]] | None = None
+def _sizes(warehouse: Warehouse) -> dict[tuple[str, ...], int]:
+    """How many rows the catalog knows of in each stored table, those that were deleted of late perhaps among them."""
+    known = "select schema_name, table_name, estimated_size from duckdb_tables() where database_name = ?"
+    return {(schema, table): int(rows) for schema, table, rows in warehouse.rows(known, [warehouse.catalog])}
+
+
+def _numbers_of(
+    warehouse: Warehouse, spec: AssetSpec, columns: Sequence[tuple[str, str]], sizes: Mapping[tuple[str, ...], int]
 ) -> dict[str, Any]:
-    """What is told of an asset's table: its numbers, and what its definition says of its columns."""
-    schema, table = spec.key.path
-    said = spec.metadata.get(SCHEMA)
-    described = {column.name: column for column in said.columns} if said else {}
-    told = numbers(warehouse, schema, table, said=described, columns=columns, is_view=VIEW in spec.kinds)
-    lineage = spec.metadata.get(LINEAGE)
-    return {**told, LINEAGE: lineage} if lineage is not None else told
-
-
-def numbers(
-    warehouse: Warehouse, schema: str, table: str, *, said: Mapping[str, TableColumn] | None = None,
-    columns: Sequence[tuple[str, str]] | None = None, is_view: bool = False,
-) -> dict[str, Any]:  # fmt: skip
     """A table's row count and columns, and its preview: in how many rows each column holds something.
 
-    Of a view the columns alone where the warehouse is large. `columns`: with their types, where they are known already.
+    And what its definition says of its columns. Of a view nothing is counted where the warehouse is large.
     """
-    if columns is None:
-        columns = _stored_columns(warehouse, [schema], table).get((schema, table), [])
-    shape = [_column(name, kind.lower(), (said or {}).get(name)) for name, kind in columns]
-    if is_view and _largest_table(warehouse) > MOST_COUNTED:
-        return {SCHEMA: TableSchema(columns=shape)}
-    rows = warehouse.value(f"select count(*) from {identifier(schema)}.{identifier(table)}")
-    told: dict[str, Any] = {"dagster/row_count": int(rows), SCHEMA: TableSchema(columns=shape)}
-    if columns and rows <= MOST_PREVIEWED:
-        told["preview"] = _preview(warehouse, schema, table, [name for name, _ in columns])
-    return told
-
-
-def _largest_table(warehouse: Warehouse) -> int:
-    """How many rows the catalog knows of in the largest table."""
-    largest = "select coalesce(max(estimated_size), 0) from duckdb_tables() where database_name = ?"
-    return int(warehouse.value(largest, [warehouse.catalog]))
+    told: dict[str, Any] = {}
+    largest = max(sizes.values(), default=0)
+    if VIEW not in spec.kinds or largest <= MOST_COUNTED:
+        known = sizes.get(tuple(spec.key.path), max(largest, 1))  # a view may have a row of tables without any
+        told["dagster/row_count"], held = _held(warehouse, spec.key, [name for name, _ in columns], known)
+        told |= {"preview": _preview(held)} if held else {}
+    said = spec.metadata.get(SCHEMA)
+    described = {column.name: column for column in said.columns} if said else {}
+    told[SCHEMA] = TableSchema(columns=[_column(name, kind.lower(), described.get(name)) for name, kind in columns])
+    lineage = spec.metadata.get(LINEAGE)
+    return {**told, LINEAGE: lineage} if lineage is not None else told
 
 
 def _column(name: str, kind: str, said: TableColumn | None) -> TableColumn:
@@ -185,13 +187,23 @@ def _column(name: str, kind: str, said: TableColumn | None) -> TableColumn:
     return TableColumn(name, kind, said.description if said else None, tags=said.tags if said else {})
 
 
-def _preview(warehouse: Warehouse, schema: str, table: str, columns: Sequence[str]) -> MetadataValue[Any]:
-    """How many rows hold something in each column. Not one of the values."""
-    counts = ", ".join(f"count({identifier(name)})" for name in columns)
-    (held,) = warehouse.rows(f"select {counts} from {identifier(schema)}.{identifier(table)}")
-    records = [
-        TableRecord({"column": name, "rows that hold it": count}) for name, count in zip(columns, held, strict=True)
-    ]
+def _held(warehouse: Warehouse, key: AssetKey, columns: Sequence[str], known: int) -> tuple[int, dict[str, int]]:
+    """How many rows a table has, and how many of them hold something in each column, where they are not too many.
+
+    `known`: no fewer rows than it has, by the catalog. Where that is none, nothing is asked.
+    """
+    if not known:
+        return 0, dict.fromkeys(columns, 0)
+    relation = ".".join(identifier(part) for part in key.path)
+    if known > MOST_PREVIEWED and (rows := int(warehouse.value(f"select count(*) from {relation}"))) > MOST_PREVIEWED:
+        return rows, {}
+    counts = ", ".join(["count(*)", *(f"count({identifier(name)})" for name in columns)])
+    ((rows, *held),) = warehouse.rows(f"select {counts} from {relation}")
+    return int(rows), dict(zip(columns, held, strict=True))
+
+
+def _preview(held: Mapping[str, int]) -> MetadataValue[Any]:
+    records = [TableRecord({"column": name, "rows that hold it": count}) for name, count in held.items()]
     shape = TableSchema(columns=[TableColumn("column", "string"), TableColumn("rows that hold it", "int")])
     return MetadataValue.table(records, schema=shape)
 

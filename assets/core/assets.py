@@ -36,7 +36,6 @@ def core_assets() -> list[AssetsDefinition]:
             require_intake(warehouse)
             rebuilt = rebuild(warehouse, policy, full=from_scratch)
         counts = {"rebuilt_records": rebuilt.records, "rebuilt_everything": rebuilt.whole}
-        for told in told_of(warehouse, specs):
-            yield told._replace(metadata={**(told.metadata or {}), **(counts if told.asset_key == people.key else {})})
+        yield from told_of(warehouse, specs, {people.key: counts})
 
     return [core]

@@ -17,14 +17,13 @@ from dagster import (
     AssetChecksDefinition,
     AssetCheckSeverity,
     AssetsDefinition,
-    AssetSpec,
     MaterializeResult,
     ResourceParam,
     asset_check,
     multi_asset,
 )
 
-from assets.catalogue.assets import POOL, VIEW, clear_failures, key_of, numbers_of, sql_source, table_spec
+from assets.catalogue.assets import POOL, VIEW, clear_failures, key_of, sql_source, table_spec, told_of
 from assets.delivery.approving import Decision, approve_automatically
 from assets.delivery.concerns import Rules
 from assets.delivery.receipts import ReceiptReport, read_receipts
@@ -116,8 +115,7 @@ def _settling(policy: Policy) -> AssetsDefinition:
         counts = Counter[str]()
         for each in settled:
             counts[f"items_{each.outcome}"] += each.items
-        yield _told(warehouse, spec, dict(counts))
-        yield _told(warehouse, missing, {})
+        yield from told_of(warehouse, [spec, missing], {spec.key: counts})
 
     return settlement
 
@@ -160,10 +158,9 @@ def _rechecking() -> AssetsDefinition:
             _write(warehouse, "recalls", "manifest_id varchar, system varchar, reason varchar, items bigint", [
                 (each.manifest_id, each.system, each.reason, each.items) for each in found.fallen
             ])  # fmt: skip
-        more = {"manifests_recalled": len(found.manifests), "items_fallen": sum(each.items for each in found.fallen)}
-        yield _told(warehouse, spec, more)
-        yield _told(warehouse, due, {"items_told_anew": told_anew})
-        yield _told(warehouse, recalled, {})
+        counts = {"manifests_recalled": len(found.manifests), "items_fallen": sum(each.items for each in found.fallen)}
+        more = {spec.key: counts, due.key: {"items_told_anew": told_anew}}
+        yield from told_of(warehouse, [spec, due, recalled], more)
 
     return recheck
 
@@ -188,7 +185,7 @@ def _approving() -> AssetsDefinition:
             issued.prepare(warehouse)
             decisions = approve_automatically(warehouse, approval_rules, on_day=as_of, at=clock())
             _write_decisions(warehouse, decisions)
-        yield _told(warehouse, spec, _told_of_decisions(decisions))
+        yield from told_of(warehouse, [spec], {spec.key: _told_of_decisions(decisions)})
 
     return approval
 
@@ -216,7 +213,7 @@ def _delivering() -> AssetsDefinition:
             if altered := [each.message for each in report.waiting if each.code == ALTERED]:
                 raise CheckFailed(" ".join(dict.fromkeys(altered)))
         codes = Counter(f"waiting_{each.code}" for each in report.waiting)
-        yield _told(warehouse, spec, {"manifests_delivered": len(report.delivered), **codes})
+        yield from told_of(warehouse, [spec], {spec.key: {"manifests_delivered": len(report.delivered), **codes}})
 
     return dispatch
 
@@ -259,7 +256,7 @@ def _reading() -> AssetsDefinition:
         with clear_failures():
             issued.prepare(warehouse)
             report = read_receipts(warehouse, site, transports, now=clock(), zone=time_zone)
-        yield _told(warehouse, spec, _told_of_receipts(report))
+        yield from told_of(warehouse, [spec], {spec.key: _told_of_receipts(report)})
 
     return answers
 
@@ -294,8 +291,7 @@ def _reminding() -> AssetsDefinition:
         lateness = Counter[str]()
         for each in late:
             lateness[f"items_{each.lateness}"] += each.items
-        yield _told(warehouse, reminders, dict(lateness))
-        yield _told(warehouse, states, waiting)
+        yield from told_of(warehouse, [reminders, states], {reminders.key: lateness, states.key: waiting})
 
     return reminding
 
@@ -311,10 +307,6 @@ class Door:
         self.rules = rules
         self.signer = signer
         self.respond_within_days = respond_within_days
-
-
-def _told(warehouse: Warehouse, spec: AssetSpec, more: dict[str, Any]) -> MaterializeResult[Any]:
-    return MaterializeResult(asset_key=spec.key, metadata={**numbers_of(warehouse, spec), **more})
 
 
 def _write(warehouse: Warehouse, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -24,7 +24,7 @@ from dagster import (
     multi_asset,
 )
 
-from assets.catalogue.assets import POOL, clear_failures, key_of, numbers, table_spec
+from assets.catalogue.assets import POOL, clear_failures, key_of, table_spec, told_of
 from assets.erasure.copies import copy_register, destroy_expired, record_register
 from assets.erasure.erasing import Erasure, erase_own_copies
 from assets.erasure.periods import Periods
@@ -67,17 +67,14 @@ def erasure_assets(after: Iterable[str]) -> list[AssetsDefinition]:
             destroyed, register = destroy_expired(warehouse, site, keeping, as_of)
             record_register(warehouse, register)
             runs = forget_runs(as_of)
-        told = {
-            "erasure.rewrites": {**_told_of(erasure), "seconds": round(seconds, 3)},
-            "erasure.copies": {
+        yield from told_of(warehouse, specs, {
+            key_of("erasure.rewrites"): {**_told_of(erasure), "seconds": round(seconds, 3)},
+            key_of("erasure.copies"): {
                 "files_destroyed": destroyed,
                 "files_not_on_the_register": len(register.strangers),
                 "runs_forgotten": runs,
             },
-        }
-        for table in _TABLES:
-            metadata = {**numbers(warehouse, *table.split(".")), **told[table]}
-            yield MaterializeResult(asset_key=key_of(table), metadata=metadata)
+        })  # fmt: skip
 
     return [own_copies]
 

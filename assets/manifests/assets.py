@@ -171,9 +171,7 @@ def _sealing() -> AssetsDefinition:
                 leave_out=approval_rules.leaves_out,
             )
         _fail_if_refused(report)
-        for result in told_of(warehouse, specs):
-            more = _told_of_sealing(report) if result.asset_key == key_of("manifest.manifests") else {}
-            yield result._replace(metadata={**(result.metadata or {}), **more})
+        yield from told_of(warehouse, specs, {key_of("manifest.manifests"): _told_of_sealing(report)})
 
     return sealing
 

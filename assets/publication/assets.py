@@ -18,7 +18,7 @@ from dagster import (
     multi_asset,
 )
 
-from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of, lineage_of, sql_source
+from assets.catalogue.assets import OWNERS, POOL, clear_failures, key_of, lineage_of, materialized, sql_source
 from assets.catalogue.published import PublishedTable, published_tables
 from assets.errors import CheckFailed
 from assets.policy import Policy
@@ -60,7 +60,7 @@ def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
                 "dagster/row_count": published.rows[table.name],
                 "dagster/column_lineage": made_of[table.name],
             }
-            yield MaterializeResult(_key(table), metadata=told)
+            yield materialized(_key(table), told)
 
     @asset(
         key=key_of(REPORT),

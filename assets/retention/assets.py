@@ -43,9 +43,7 @@ def retention_assets(policy: Policy) -> list[AssetsDefinition]:
         with clear_failures():
             found = evaluate_night(warehouse, policy, as_of, full=from_scratch)
         counts = {"evaluated_records": found.records, "evaluated_everything": found.whole}
-        for told in told_of(warehouse, specs):
-            of_the_day = told.asset_key == key_of("retention.evaluation")
-            yield told._replace(metadata={**(told.metadata or {}), **(counts if of_the_day else {})})
+        yield from told_of(warehouse, specs, {key_of("retention.evaluation"): counts})
 
     return [retention]
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import AssetKey, TableColumnLineage, TableSchema
+from dagster import AssetKey, MaterializeResult, TableColumnLineage, TableSchema, materialize, multi_asset
 
-from assets.catalogue.assets import VIEW, numbers
+from assets.catalogue.assets import VIEW, table_spec, told_of
 from assets.policy import Policy
 from assets.sample.generating import telling_cases
 from assets.site import Site
@@ -82,16 +83,55 @@ def test_a_large_warehouse_counts_the_rows_of_tables_alone(monkeypatch: pytest.M
     """To count what a view puts together takes as long as to read it, and nobody asked."""
     views = {".".join(key.path) for key in graph().get_all_asset_keys() if VIEW in graph().get(key).kinds}
     assert views >= {"retention.claims", "retention.records", "manifest.item_states", "manifest.claim_bits"}
+    for most, told_of_a_view in ((5, 5), (4, None)):
+        monkeypatch.setattr("assets.catalogue.assets.MOST_COUNTED", most)
+        shown = materialized()
+        assert shown["seen"].get("dagster/row_count") == told_of_a_view
+        assert [column.name for column in shown["seen"]["dagster/column_schema"].columns] == ["n", "nothing"]
+        assert shown["counted"]["dagster/row_count"] == 5
+
+
+@pytest.mark.parametrize(
+    ("most", "previewed"), [(5, {"counted", "empty", "emptied", "seen"}), (4, {"empty", "emptied"})]
+)
+def test_a_preview_counts_what_columns_hold_where_rows_are_few(
+    most: int, previewed: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assets.catalogue.assets.MOST_PREVIEWED", most)
+    shown = materialized()
+    held = {
+        name: {record.data["column"]: record.data["rows that hold it"] for record in told["preview"].records}
+        for name, told in shown.items() if "preview" in told
+    }  # fmt: skip
+    rows = {"counted": 5, "seen": 5, "empty": 0, "emptied": 0}
+    assert held == {name: {"n": rows[name], "nothing": 0} for name in previewed}
+    assert {name: told["dagster/row_count"] for name, told in shown.items()} == rows
+
+
+def materialized() -> dict[str, dict[str, Any]]:
+    """What a step tells of a table, of one without rows, of one whose rows went, and of a view of the first."""
+    kinds = {"counted": ("duckdb",), "empty": ("duckdb",), "emptied": ("duckdb",), "seen": ("duckdb", VIEW)}
+    specs = [table_spec(f"s.{name}", group="g", description=name, kinds=kind) for name, kind in kinds.items()]
+
     with Warehouse.in_memory() as warehouse:
         warehouse.run("create schema s")
-        warehouse.run("create table s.counted as select n from range(5) as numbers (n)")
-        warehouse.run("create view s.seen as select n from s.counted")
-        for most, told_of_a_view in ((5, 5), (4, None)):
-            monkeypatch.setattr("assets.catalogue.assets.MOST_COUNTED", most)
-            seen = numbers(warehouse, "s", "seen", is_view=True)
-            assert seen.get("dagster/row_count") == told_of_a_view
-            assert [column.name for column in seen["dagster/column_schema"].columns] == ["n"]
-            assert numbers(warehouse, "s", "counted")["dagster/row_count"] == 5
+        for name, rows in {"counted": 5, "empty": 0, "emptied": 5}.items():
+            warehouse.run(f"create table s.{name} as select n, null as nothing from range({rows}) as numbers (n)")
+        warehouse.run("delete from s.emptied")
+        warehouse.run("create view s.seen as select n, nothing from s.counted")
+
+        @multi_asset(specs=specs)
+        def tables() -> Iterator[MaterializeResult[Any]]:
+            yield from told_of(warehouse, specs)
+
+        run = materialize([tables])
+    for event in run.all_events:
+        if event.event_type_value == "STEP_OUTPUT":  # what is told stands with the table alone, not twice
+            assert event.step_output_data.metadata == {}
+    return {
+        event.asset_key.path[-1]: {name: told.value for name, told in event.materialization.metadata.items()}
+        for event in run.get_asset_materialization_events() if event.asset_key
+    }  # fmt: skip
 
 
 def test_personal_columns_are_marked_with_their_category(told: dict[str, dict[str, Any]]) -> None:
