@@ -41,7 +41,7 @@ _HOLDS_OVER = f"""
 #: partner was told that every field has to go; an authority is told nothing, nor is it for an entry that was withdrawn.
 _DISCLOSURES_OVER = """
     entry.row_id in (select row_id from temp.old_disclosures)
-    and (entry.record_type, entry.record_key) not in (select (record_type, record_key) from temp.under_way)
+    and (lower(entry.record_type), entry.record_key) not in (select (record_type, record_key) from temp.under_way)
     and (
         not entry.in_source
         or exists (
@@ -58,17 +58,17 @@ _DISCLOSURES_OVER = """
             group by disclosed.disclosure_row_id
             having count(*) = count(notified.field)
         )
-        and (entry.partner_id, entry.record_type, entry.record_key) not in (
+        and (entry.partner_id, lower(entry.record_type), entry.record_key) not in (
             select (waiting.partner_id, waiting.record_type, waiting.record_key) from manifest.notice_fields as waiting
         )
     )
 """
 #: Those that are old enough, and whose record has gone.
 _OLD_DISCLOSURES = f"""
-    select entry.row_id, entry.record_type, entry.record_key
+    select entry.row_id, record.record_type, record.record_key
     from raw.office_disclosures as entry
     inner join core.records as record
-        on record.record_type = entry.record_type and record.record_key = entry.record_key
+        on record.record_type = lower(entry.record_type) and record.record_key = entry.record_key
     where {_LAST.format("entry.disclosed_at")} < $as_of and not record.in_source
 """
 _OVER = {"office_requests": _REQUESTS_OVER, "office_holds": _HOLDS_OVER, "office_disclosures": _DISCLOSURES_OVER}

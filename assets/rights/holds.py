@@ -123,7 +123,7 @@ def held_already(warehouse: Warehouse, numbers: Sequence[str]) -> list[str]:
         from raw.office_holds as own
         inner join raw.office_holds as other
             on
-                other.record_type = own.record_type
+                lower(other.record_type) = lower(own.record_type)
                 and other.record_key = own.record_key
                 and other.fields is not distinct from own.fields
         where

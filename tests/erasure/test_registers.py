@@ -78,6 +78,7 @@ def exports() -> Exports:
             disclosure("D-waiting", "SEN", "G3"), disclosure("D-young", "INK", "G4", YOUNG),
             disclosure("D-held", "INK", "held"), disclosure("D-unknown", "INK", "X9"),
             disclosure("D-undated", "INK", "G1", None),
+            {**disclosure("D-capital", "INK", "G1"), "record_type": "Customer"},
         ],
     }  # fmt: skip
     rows["office/requests"] += [
@@ -157,7 +158,7 @@ class Site:
 
 GONE = {
     *(f"R-{kind}-old" for kind in OVER), "R-address", "R-here", "site-r1", "H-old", "H-fields", "H-nobody", "site-h1",
-    "D-told", "D-authority",
+    "D-told", "D-capital", "D-authority",
 }  # fmt: skip
 
 

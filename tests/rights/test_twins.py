@@ -30,6 +30,12 @@ def test_a_second_hold_on_the_same_is_told_of_the_first_until_that_is_released()
     assert held_already(warehouse, second) == []
 
 
+def test_an_exported_hold_is_the_same_however_it_writes_the_record_type() -> None:
+    exported = {"hold_id": "H7", "record_type": "Order", "record_key": "O1", "placed_at": DAY, "reason": "court"}
+    warehouse = company({"office/holds": [exported]})
+    assert held_already(warehouse, placed(warehouse, Record("order", "O1"))) == ["H7"]
+
+
 def test_a_second_request_of_the_same_is_told_of_the_first_until_that_is_answered() -> None:
     warehouse = company()
 
