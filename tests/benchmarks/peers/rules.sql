@@ -291,6 +291,9 @@ left join (
     from invoices
     join archives on archives.chain = invoices.chain
     where not invoices.is_credit
+    or not exists (
+        select 1 from invoices as plain where plain.order_id = invoices.order_id and not plain.is_credit
+    )
     group by invoices.order_id
 ) as archived on archived.order_id = lines.order_id;
 create unlogged table record.delivery as

@@ -300,8 +300,10 @@ class _Company:
         return self._marked(rows, key)
 
     def _orders_and_below(self) -> dict[str, pd.DataFrame]:
-        plain = self.invoices.loc[~self.invoices["is_credit"], ["order_id", "chain"]].merge(self.archives, on="chain")
-        archived = plain.groupby("order_id", as_index=False)[["accounting", "accounting?"]].max()
+        is_credit = self.invoices["is_credit"]
+        is_alone = is_credit & ~self.invoices["order_id"].isin(self.invoices.loc[~is_credit, "order_id"])
+        invoiced = self.invoices.loc[~is_credit | is_alone, ["order_id", "chain"]].merge(self.archives, on="chain")
+        archived = invoiced.groupby("order_id", as_index=False)[["accounting", "accounting?"]].max()
         lines = self._below("orders", "order_lines", "order_line_id", self.orders, "order_id")
         return {
             "order": self._marked(self.orders.merge(self._due("order_id"), on="order_id", how="left"), "order_id"),

@@ -332,8 +332,10 @@ class _Company:
         due = self._invoicing().group_by("order_id").agg(
             pl.col("until").max().alias("invoicing"), pl.col("missing").any().alias("invoicing?")
         )  # fmt: skip
+        plain = self.invoices.filter(~pl.col("is_credit")).select("order_id", "chain")
+        notes = self.invoices.filter("is_credit").select("order_id", "chain")
         archived = (
-            self.invoices.filter(~pl.col("is_credit"))
+            pl.concat([plain, notes.join(plain, on="order_id", how="anti")])
             .join(self._archives(), on="chain")
             .group_by("order_id")
             .agg(pl.col("until").max().alias("accounting"), pl.col("missing").any().alias("accounting?"))
