@@ -235,7 +235,7 @@ class Policy:
             "coverage": list(self._coverage_rows()),
             "records": [
                 (contract.record_type, contract.source, contract.table, contract.key,
-                 _fields_pattern([column.name for column in contract.columns if column.category is not None]))
+                 fields_pattern([column.name for column in contract.columns if column.category is not None]))
                 for contract in self.contracts.values() if contract.record_type is not None
             ],
             "fields": [
@@ -333,6 +333,6 @@ def _columns(described: str) -> dict[str, str]:
     return dict(column.split() for column in described.split(", "))
 
 
-def _fields_pattern(fields: list[str]) -> str:
-    """Matches a list of known fields, each between semicolons of its own (`;name;;phone;`), and nothing else."""
-    return "^(?:;(?:" + "|".join(fields) + ");)+$"
+def fields_pattern(fields: list[str]) -> str:
+    """Matches a list of known fields between semicolons (`;name;phone;`), and nothing else but more of these."""
+    return "^;+(?:(?:" + "|".join(fields) + ");+)+$"

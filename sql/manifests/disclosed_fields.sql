@@ -33,18 +33,6 @@ listed as (
         and (disclosures.disclosed_at is null or disclosures.disclosed_at <= $as_of)
 ),
 
-known as (
-    select
-        listed.row_id,
-        cast(count(*) as integer) as known_names
-    from listed
-    inner join policy.fields
-        on
-            listed.record_type = fields.record_type
-            and strpos(listed.names, ';' || fields.field || ';') > 0
-    group by listed.row_id
-),
-
 judged as (
     select
         listed.row_id,
@@ -54,10 +42,9 @@ judged as (
         listed.disclosed_on,
         listed.entered_at,
         listed.names,
-        coalesce(known.known_names, 0) = length(listed.names) - length(replace(listed.names, ';', '')) - 1
-            as every_name_is_known
+        coalesce(regexp_matches(listed.names, described.fields_pattern), false) as every_name_is_known
     from listed
-    left join known on listed.row_id = known.row_id
+    left join policy.records as described on listed.record_type = described.record_type
 ),
 
 named as (

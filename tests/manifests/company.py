@@ -14,9 +14,9 @@ from assets.manifests.folders import restore
 from assets.manifests.sealing import SealReport, seal
 from assets.manifests.signatures import Signer, make_key
 from assets.models import SQL, Model
-from assets.policy import Policy
+from assets.policy import Policy, fields_pattern
 from assets.site import Site
-from assets.warehouse import Warehouse
+from assets.warehouse import Warehouse, literal
 from tests.beginning import begin, keep
 
 DAY = date(2025, 2, 1)
@@ -233,7 +233,8 @@ def _tables() -> list[str]:
     statements = [f"create schema {name}" for name in ("policy", "raw", "core", "intake", "retention", "triggers")]
     statements += [
         "create table policy.purposes (purpose varchar, class varchar)",
-        "create table policy.records (record_type varchar, source varchar, table_name varchar, key_field varchar)",
+        "create table policy.records (record_type varchar, source varchar, table_name varchar, key_field varchar, "
+        "fields_pattern varchar)",
         "create table policy.fields (record_type varchar, source varchar, table_name varchar, field varchar, "
         "data_category varchar, position integer)",
         "create table raw.office_partners (row_id bigint, in_source boolean default true, partner_id varchar, "
@@ -265,7 +266,8 @@ def _tables() -> list[str]:
             f"create table raw.{source}_{table} "
             f"(row_id bigint, in_source boolean, withheld varchar[], {columns}{extra})"
         )
-        statements.append(f"insert into policy.records values ('{record_type}', '{source}', '{table}', '{key_field}')")
+        described = (record_type, source, table, key_field, fields_pattern(fields))
+        statements.append(f"insert into policy.records values ({', '.join(map(literal, described))})")
         position = 0
         for category, names in categories.items():
             for field in names:

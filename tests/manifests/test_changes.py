@@ -209,7 +209,14 @@ def test_a_record_that_has_gone_is_told_to_its_partners(company: Company) -> Non
     assert company.warehouse.value("select because ->> '$[*].reason' from manifest.items") == ["eu-gdpr:A19"]
 
 
-@pytest.mark.parametrize("fields", [None, "", "name;shoe_size", "name;;"])
+@pytest.mark.parametrize("fields", ["name", " name; ", ";;name;", "name;;name"])
+def test_what_stands_between_semicolons_is_listed_and_nothing_else(company: Company, fields: str) -> None:
+    disclose(company, "P1", "C1", fields)
+    told = notices(company.night(DAY, {C1: full("customer", "erase")}))
+    assert told == {("partner:P1", "customer", "C1", "notify", ("name",))}
+
+
+@pytest.mark.parametrize("fields", [None, "", " ; ", "name;shoe_size", "name;Phone"])
 def test_a_disclosure_that_lists_nothing_known_is_one_of_the_whole_record(company: Company, fields: str | None) -> None:
     disclose(company, "P1", "C1", fields)
     told = notices(company.night(DAY, {C1: {"identity": "erase"}}))
