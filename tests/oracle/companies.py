@@ -666,8 +666,9 @@ def holds(make: Maker) -> None:
         kind = make.random.choice((*HOLDABLE, "customer", "customer"))
         table, column, fields = HOLDABLE[kind]
         listed = make.random.choice(
-            (None, None, None, fields[0], f"{fields[0]}; {fields[-1]}", "shoe_size", f"{fields[0]};shoe_size")
-        )
+            (None, None, None, fields[0], f"{fields[0]}; {fields[-1]}", f"; {fields[0]};;{fields[-1]};", "shoe_size",
+             f"{fields[0]};shoe_size")
+        )  # fmt: skip
         make.add(
             "office/holds",
             {
