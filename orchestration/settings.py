@@ -454,12 +454,12 @@ policy = "policy"
 [keeping]
 # How long this product keeps its own copies: ISO 8601 periods, through the last day. docs/own-copies.md says why.
 # deliveries = "P7D"       # export files that were taken in, after their extract
-# quarantine = "P30D"      # rows and deliveries that were kept out, after their extract
+# quarantine = "P30D"      # rows and deliveries that were kept out, after their extract; their files, once written
 # residue = "P30D"         # corrected values in the warehouse file, before it is rewritten
 # erased_bytes = "P0D"     # bytes of erased values in the warehouse file: it is rewritten the same night. With P7D they
 #                          # leave every table the same night, and the file within a week: for a large warehouse
 # backups = "P35D"
-# manifests = "P5Y"        # after the last of its items is settled; receipts too
+# manifests = "P5Y"        # after the last of its items is settled; receipts, after they were written
 # registers = "P5Y"        # names in the office's registers, after a request was answered, a hold released, ...
 # reports = "P1Y"
 # access_reports = "P30D"

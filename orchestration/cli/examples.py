@@ -35,7 +35,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "gallring access-report --email anna@hem.example --checked interaction/I7/subject",
     ),
     "backup": ("gallring backup",),
-    "restore": ("gallring restore site/backups/warehouse-until-2026-12-30.duckdb", "gallring restore --replay"),
+    "restore": (
+        "gallring restore site/backups/warehouse-2026-11-25T05-00-00-until-2026-12-30.duckdb",
+        "gallring restore --replay",
+    ),
     "rotate-key": ("gallring rotate-key",),
     "copies": ("gallring copies", "gallring copies --json"),
     "receive": (
