@@ -330,7 +330,14 @@ class _Dates:
 def _written_on(path: Path) -> date:
     """The day on which a file, or what is below a folder, was last written."""
     newest = max((each.lstat().st_mtime for each in (_files_below(path) if path.is_dir() else [path])), default=0.0)
-    return datetime.fromtimestamp(newest, UTC).astimezone(ZoneInfo(LOCAL_ZONE)).date()
+    return _local_day(datetime.fromtimestamp(newest, UTC))
+
+
+def _local_day(at: datetime) -> date:
+    try:
+        return at.astimezone(ZoneInfo(LOCAL_ZONE)).date()
+    except OverflowError:  # a clock gone wrong may state the calendar's last evening
+        return at.date()
 
 
 def _delivery_days(site: Site, warehouse: Warehouse, periods: Periods) -> Mapping[Path, date]:
@@ -349,7 +356,7 @@ def _delivery_days(site: Site, warehouse: Warehouse, periods: Periods) -> Mappin
         if delivery.extracted_at is None:
             continue
         taken_in = (delivery.source, delivery.digest) in loaded
-        extracted_on = delivery.extracted_at.astimezone(ZoneInfo(LOCAL_ZONE)).date()
+        extracted_on = _local_day(delivery.extracted_at)
         if (delivery.source, delivery.digest) in ahead:
             refusal = site.quarantine / delivery.source / delivery.delivery_id / "reason.json"
             refused_on = _written_on(refusal if refusal.is_file() else delivery.folder)

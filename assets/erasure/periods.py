@@ -45,7 +45,13 @@ class Periods:
 
 @cache
 def last_day(since: date, period: str) -> date:
-    """The last day of a period that runs from `since`: months first, clamped to the month's end, then days."""
+    """The last day of a period that runs from `since`: months first, clamped to the month's end, then days.
+
+    The calendar's last, where it would lie behind that.
+    """
     months, days = months_and_days(period)
-    day: date = since + isodate.Duration(months=months, days=days)
+    try:
+        day: date = since + isodate.Duration(months=months, days=days)
+    except (OverflowError, ValueError):
+        return date.max
     return day

@@ -145,11 +145,11 @@ def _take_in(
         return None
     stood: Mapping[str, tuple[int, ...]] = {}
     try:
+        if is_ahead:  # before anything else that may be wrong: the day that it states is no day to go by
+            return _reject(warehouse, site, replace(delivery, extracted_at=None), AHEAD)
         if len(delivery.files) > limits.files:
             raise DeliveryRefused("it lists more files than files_in_a_delivery under [limits] in gallring.toml allows")
         _check_description(warehouse, contracts, delivery)
-        if is_ahead:
-            return _reject(warehouse, site, replace(delivery, extracted_at=None), AHEAD)
         stood = prove_files(delivery)
         with warehouse.transaction(), Reading(warehouse, _temporary(site), limits) as reading:
             files = _load(warehouse, contracts, reading, delivery)

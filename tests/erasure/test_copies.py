@@ -65,6 +65,8 @@ def days(company: Company) -> dict[str, date | None]:
         (date(2026, 11, 25), "P7D", date(2026, 12, 2)),
         (date(2026, 12, 31), "P35D", date(2027, 2, 4)),
         (date(2026, 12, 5), "P0D", date(2026, 12, 5)),
+        (date(9999, 12, 31), "P7D", date.max),
+        (date(9995, 1, 31), "P5Y", date.max),
     ],
 )
 def test_a_last_day_is_calendar_arithmetic(since: date, period: str, until: date) -> None:
@@ -87,8 +89,15 @@ def test_a_delivery_goes_a_week_after_its_extract_once_it_is_taken_in(company: C
     assert company.value("select count(*) from intake.deliveries where status = 'loaded'") == 1
 
 
-def test_a_delivery_that_is_dated_ahead_goes_by_the_day_on_which_it_was_refused(company: Company) -> None:
-    company.send("crm", {"customers": CUSTOMERS}, delivery_id="ahead", day="2031-01-01")
+@pytest.mark.parametrize("day", ["2031-01-01", "9999-12-31"])
+@pytest.mark.parametrize("table", ["customers", "nothing"])
+def test_a_delivery_that_is_dated_ahead_goes_by_the_day_on_which_it_was_refused(
+    company: Company, table: str, day: str
+) -> None:
+    """Whatever else is wrong with it."""
+    instant = f"{day}T23:30:00Z"
+    company.send("crm", {table: CUSTOMERS}, delivery_id="ahead", described={"extracted_at": instant})
+    assert (days(company)["inbox/crm/ahead"] or DAY) > date(2031, 1, 1)  # nobody has looked at it yet
     now = datetime(2026, 11, 25, 2, tzinfo=UTC)
     ingest(company.warehouse, company.policy, company.site, as_of=date(2026, 11, 25), now=now)
     assert company.value("select status from intake.deliveries") == "rejected"
