@@ -17,23 +17,26 @@ def due_on(received_on: date, extended_on: date | None = None, paused_days: int 
     """The last day to answer what came on `received_on`; two months later when extended in time.
 
     The day of receipt is not counted: the same date number next month, or that month's last day, moved past Saturdays,
-    Sundays and Swedish holidays. `paused_days`, on which identity was reasonably doubted, are not counted either.
+    Sundays and Swedish holidays. `paused_days`, on which identity was reasonably doubted, are not counted either. The
+    calendar's last day, where it would lie behind that: a mistyped year.
     """
-    paused = timedelta(days=paused_days)
-    ordinary = _working_day(_months_after(received_on, MONTHS) + paused)
+    ordinary = _working_day(_after(received_on, MONTHS, paused_days))
     if extended_on is None or extended_on > ordinary:
         return ordinary
-    return _working_day(_months_after(received_on, MONTHS + EXTENDED_MONTHS) + paused)
+    return _working_day(_after(received_on, MONTHS + EXTENDED_MONTHS, paused_days))
 
 
-def _months_after(day: date, months: int) -> date:
-    later: date = day + isodate.Duration(months=months)
+def _after(day: date, months: int, days: int) -> date:
+    try:
+        later: date = day + isodate.Duration(months=months, days=days)
+    except (OverflowError, ValueError):
+        return date.max
     return later
 
 
 def _working_day(day: date) -> date:
     """`day`, or the first day after it that is no Saturday, Sunday or Swedish holiday."""
-    while day.weekday() >= _SATURDAY or day in _swedish_holidays(day.year):
+    while day < date.max and (day.weekday() >= _SATURDAY or day in _swedish_holidays(day.year)):
         day += timedelta(days=1)
     return day
 

@@ -107,6 +107,13 @@ def test_the_table(received: str, due: str, falls_on: str, why: str) -> None:
     assert due_on(date.fromisoformat(received)) == date.fromisoformat(due), f"{falls_on}: {why}"
 
 
+@pytest.mark.parametrize("received", [date(9999, 11, 30), date(9999, 12, 1), date(9999, 12, 31)])
+def test_a_mistyped_year_is_due_on_the_calendar_s_last_day_at_the_latest(received: date) -> None:
+    assert received <= due_on(received) <= due_on(received, received, paused_days=40) == date.max
+    assert standing(Clock(received), date(2026, 11, 25)).due_on == due_on(received)
+
+
+
 @pytest.mark.parametrize(("received", "due", "falls_on", "why"), TABLE)
 def test_the_table_is_right_about_its_weekdays(received: str, due: str, falls_on: str, why: str) -> None:
     came = date.fromisoformat(received)
