@@ -129,7 +129,7 @@ def held_already(warehouse: Warehouse, numbers: Sequence[str]) -> list[str]:
         where
             list_contains(cast($numbers as varchar[]), own.hold_id)
             and not list_contains(cast($numbers as varchar[]), other.hold_id)
-            and other.in_source and other.released_at is null
+            and other.released_at is null
         order by other.hold_id
         """,
         {"numbers": list(numbers)},
@@ -235,16 +235,16 @@ def _members(warehouse: Warehouse, hold_id: str) -> list[tuple[str, date | None]
 
 
 def holds(warehouse: Warehouse, today: date) -> list[Hold]:
-    """The register of holds as it stands on a day. A delivered hold is to be reviewed P6M after it was placed.
+    """The register of holds as it stands on a day; those that have left the office's export too, for they hold on.
 
-    The reason of a delivered hold is free text of the office's and is not shown.
+    A delivered hold is to be reviewed P6M after it was placed; its reason is free text of the office's and not shown.
     """
     found = warehouse.rows(
         "select known.hold_id, known.record_type, known.record_key, known.fields, known.placed_at, known.released_at, "
         "case when kept.own then kept.reason end, kept.reviewer, "
         "coalesce(kept.review_on, add_months(known.placed_at, 6)) as review_on "
         "from raw.office_holds as known left join office.holds as kept on known.hold_id = kept.hold_id "
-        "where known.in_source order by known.placed_at nulls first, known.hold_id"
+        "order by known.placed_at nulls first, known.hold_id"
     )
     return [Hold(*(*row, _state(placed=row[4], released=row[5], review_on=row[8], today=today))) for row in found]
 

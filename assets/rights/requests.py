@@ -94,7 +94,7 @@ def asked_already(warehouse: Warehouse, request_id: str) -> list[str]:
                 and other.contact_id is not distinct from own.contact_id
                 and other.email_key is not distinct from own.email_key
         where
-            own.request_id = $id and other.request_id <> $id and other.in_source and other.answered_at is null
+            own.request_id = $id and other.request_id <> $id and other.answered_at is null
         order by other.request_id
         """,
         {"id": request_id},
@@ -193,13 +193,13 @@ _REQUESTS = """
         known.received_at, kept.identity_asked_at, known.identity_verified_at, known.extended_at, known.answered_at
     from raw.office_requests as known
     left join office.requests as kept on known.request_id = kept.request_id
-    where known.in_source and known.received_at is not null and ($id is null or known.request_id = $id)
+    where known.received_at is not null and ($id is null or known.request_id = $id)
     order by known.received_at, known.request_id
 """
 
 
 def requests(warehouse: Warehouse, today: date, request_id: str | None = None) -> list[Request]:
-    """The register of requests, oldest first, as it stands on a day."""
+    """The register of requests, oldest first, as it stands on a day; those that have left the office's export too."""
     found = []
     for number, kind, scope, named_by, *days in warehouse.rows(_REQUESTS, {"id": request_id}):
         clock = Clock(*days)
@@ -214,7 +214,7 @@ def without_day(warehouse: Warehouse) -> list[str]:
     They count for nothing (rules.md, Dates 4), and nobody can tell until when they are to be answered.
     """
     rows = warehouse.rows(
-        "select request_id from raw.office_requests where in_source and received_at is null and answered_at is null "
+        "select request_id from raw.office_requests where received_at is null and answered_at is null "
         "order by request_id"
     )
     return [number for (number,) in rows]

@@ -17,7 +17,6 @@ with holds as (
         office_holds.placed_at,
         office_holds.released_at
     from raw.office_holds
-    where office_holds.in_source
 ),
 
 known_fields as (

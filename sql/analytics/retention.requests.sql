@@ -35,4 +35,3 @@ select
     requests.answered_at
 from raw.office_requests as requests
 left join office.requests as kept on requests.request_id = kept.request_id
-where requests.in_source

@@ -1,0 +1,61 @@
+"""What the office lists and closes at its desk: everything that stands in its registers, on days that can be."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from assets.attaching import attached
+from assets.ingest.loading import load_rows
+from assets.publication.analytics import publish
+from assets.rights import holds, requests
+from assets.rights.assets import rights_checks
+from assets.site import Site
+from assets.warehouse import Warehouse
+from tests.rights.company import DAY, NOW, company, disposition, evaluated, policy
+
+EXPORTED = {
+    "office/holds": [{"hold_id": "H1", "record_type": "order", "record_key": "O2", "placed_at": "2026-05-01",
+                      "reason": "tvist"}],
+    "office/requests": [
+        {"request_id": "R1", "customer_id": "C1", "kind": "restriction", "received_at": "2026-10-01"},
+        {"request_id": "R2", "customer_id": "C2", "kind": "rectification"},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def left() -> Warehouse:
+    """An office whose next full export lists neither its hold nor its requests any more."""
+    warehouse = company(EXPORTED)
+    load_rows(warehouse, policy(), {"office/holds": [], "office/requests": []})
+    return warehouse
+
+
+def test_what_left_the_offices_export_stands_and_is_listed_until_it_is_closed(left: Warehouse, tmp_path: Path) -> None:
+    assert disposition(evaluated(left), "customer", "C1", "identity") == "restrict"
+    assert [(each.hold_id, each.state) for each in holds.holds(left, DAY)] == [("H1", "review_due")]
+    assert [(each.request_id, each.standing.state) for each in requests.requests(left, DAY)] == [("R1", "overdue")]
+    assert requests.without_day(left) == ["R2"]
+    assert [check(warehouse=left, as_of=DAY).passed for check in rights_checks()[:2]] == [False, False]  # type: ignore[union-attr]
+    site = Site(tmp_path / "site")
+    site.make()
+    publish(left, policy(), site)
+    with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=True):
+        assert reader.rows("select hold_id, is_active from site.retention.holds") == [("H1", True)]
+        assert reader.rows("select request_id from site.retention.requests order by all") == [("R1",), ("R2",)]
+
+    holds.release(left, "H1", DAY, NOW)
+    requests.answered(left, "R1", DAY, NOW, notice_given_on=DAY)
+    load_rows(left, policy(), {"office/holds": [], "office/requests": []})
+    assert disposition(evaluated(left), "customer", "C1", "identity") == "retain"
+    assert [each.state for each in holds.holds(left, date(2026, 11, 26))] == ["released"]
+
+
+def test_a_second_entry_is_told_of_the_first_though_that_has_left_the_export(left: Warehouse) -> None:
+    numbers = holds.place(left, [holds.Record("order", "O2")], reason="court", reviewer="jurist", placed_on=DAY, at=NOW)
+    assert holds.held_already(left, numbers) == ["H1"]
+    second = requests.add(left, "restriction", received_on=DAY, at=NOW, customer="C1")
+    assert requests.asked_already(left, second) == ["R1"]
