@@ -133,8 +133,8 @@ def _require_next(
     Raises:
         CheckFailed: one before it is missing, or it follows one that another followed already.
     """
-    named = _before(document.get("previous"), _cancelled(folder, previous, found.system, key))
     last = entries[-1].digest if entries else None
+    named = _before(document.get("previous"), last, _cancelled(folder, previous, found.system, key))
     if named == last or (not entries and previous is not None):
         return
     if any(entry.digest == named for entry in entries) or (named is None and entries):
@@ -148,10 +148,13 @@ def _require_next(
     )
 
 
-def _before(named: str | None, cancelled: dict[str, str | None]) -> str | None:
-    """The digest of the last manifest that was not cancelled, going back from the one named."""
+def _before(named: str | None, last: str | None, cancelled: dict[str, str | None]) -> str | None:
+    """The digest of the last manifest received, or of the last not cancelled, going back from the one named.
+
+    One that was received may be cancelled too: its sending was cut off, and the sender cannot know that it came.
+    """
     for _ in range(_MOST_LINKS):
-        if named is None or named not in cancelled:
+        if named is None or named == last or named not in cancelled:
             break
         named = cancelled[named]
     return named

@@ -182,6 +182,14 @@ def test_a_cancelled_document_of_another_signer_bridges_nothing(key: PublicKey, 
         receive(manifest, key, tmp_path / "receipts")
 
 
+def test_what_follows_a_recalled_one_that_came_is_handed_out(key: PublicKey, tmp_path: Path) -> None:
+    """Its sending was cut off, so that the sender cannot know that it came: the lift that follows has to arrive."""
+    (lift,) = (VECTORS / "after-recalled" / "manifests").iterdir()
+    receive(VALID, key, tmp_path)
+    receive(FOLLOWS, key, tmp_path)
+    assert receive(lift, key, tmp_path).manifest_id == lift.name
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"\xff", b'{"crm": 1}', b'{"crm": [1]}', b'{"crm": [{}]}', b"[" * 9999]
 )
@@ -212,6 +220,18 @@ def test_in_an_outbox_a_cancelled_one_is_bridged(sealed: Sealed) -> None:
     assert receive(second, key, sealed.site.receipts / "crm").manifest_id == second.name
     with pytest.raises(CheckFailed, match="not delivered"):
         receive(first, key, sealed.site.receipts / "crm")
+
+
+def test_in_an_outbox_one_that_was_taken_in_before_it_was_recalled_is_followed(sealed: Sealed) -> None:
+    sealed.site.settings.write_text("")
+    first, second = sealed.folder("crm", 0), sealed.folder("crm", 1)
+    transport = OutboxTransport(first.parent)
+    transport.put(first, first.name)
+    key = PublicKey.load(sealed.office.public)
+    receive(first, key, sealed.site.receipts / "crm")
+    transport.put_cancelled(first, first.name)
+    transport.put(second, second.name)
+    assert receive(second, key, sealed.site.receipts / "crm").manifest_id == second.name
 
 
 # -- all the way --------------------------------------------------------------------------------------------------

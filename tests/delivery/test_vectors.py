@@ -108,7 +108,7 @@ class Independent:
             for path in (place.parent.parent / "cancelled").glob("*") for link in (self.signed(path),)
         }  # fmt: skip
         previous = document["previous"]
-        while previous in links:
+        while previous != self.last and previous in links:
             previous = links[previous]
         if previous != self.last:
             return False

@@ -28,6 +28,8 @@ EXPECTED: tuple[dict[str, Any], ...] = (
     {"vector": "follows", "accept": True, "before": ["valid"], "finds": "follows the one before"},
     {"vector": "after-cancelled", "accept": True, "before": ["valid"],
      "finds": "follows the one before, but for a cancelled one that cancelled/ tells of"},
+    {"vector": "after-recalled", "accept": True, "before": ["valid", "follows"],
+     "finds": "follows the last one received, which cancelled/ tells of: it had come before it was recalled"},
     {"vector": "tampered-item", "accept": False, "finds": "an item's key was changed: digest and item_id differ"},
     {"vector": "tampered-header", "accept": False, "finds": "respond_by was changed: signature and manifest_id differ"},
     {"vector": "tampered-table", "accept": False, "finds": "manifest.csv does not follow from items.jsonl"},
@@ -112,6 +114,7 @@ def make(folder: Path) -> None:
     shutil.copytree(folder / "follows" / "manifests", folder / "after-cancelled" / "cancelled")
     for name in (documents.ITEMS, documents.TABLE):
         (folder / "after-cancelled" / "cancelled" / second["manifest_id"] / name).unlink()
+    shutil.copytree(folder / "after-cancelled", folder / "after-recalled")
     write(folder / "wrong-key" / "manifests", FIRST, "2026-11-22", None, other)
     shutil.copytree(folder / "after-cancelled" / "manifests", folder / "missing-link" / "manifests")
     place = Path("manifests") / first["manifest_id"]
