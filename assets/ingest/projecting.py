@@ -425,16 +425,14 @@ def _day_of_instant(text: str) -> str:
     """
     aware = f"try_cast(upper({text}) as timestamptz)"
     utc = f"make_timestamp(epoch_us({aware}))"
-    return (
-        f"case when extract(hour from {utc}) < 22 then cast({utc} as date) "
-        f"else cast(timezone('{LOCAL_ZONE}', {aware}) as date) end"
-    )
+    late = _within_the_calendar(f"cast(timezone('{LOCAL_ZONE}', {aware}) as date)")
+    return f"case when extract(hour from {utc}) < 22 then cast({utc} as date) else {late} end"
 
 
 def _formatted_instant(text: str, pattern: str, zone: str) -> str:
     parsed = f"try_strptime({text}, {literal(pattern)})"
     if "%z" in pattern:
-        return f"cast(timezone('{LOCAL_ZONE}', {parsed}) as date)"
+        return _within_the_calendar(f"cast(timezone('{LOCAL_ZONE}', {parsed}) as date)")
     has_time = "%H" in pattern or "%I" in pattern
     return _local_day(parsed, zone) if has_time else f"cast({parsed} as date)"
 
@@ -443,4 +441,9 @@ def _local_day(naive: str, zone: str) -> str:
     """The local day of a timestamp that was written in `zone`."""
     if zone == LOCAL_ZONE:
         return f"cast({naive} as date)"
-    return f"cast(timezone('{LOCAL_ZONE}', timezone({literal(zone)}, {naive})) as date)"
+    return _within_the_calendar(f"cast(timezone('{LOCAL_ZONE}', timezone({literal(zone)}, {naive})) as date)")
+
+
+def _within_the_calendar(day: str) -> str:
+    """The last instant that a program knows (`9999-12-31T23:59:59Z`, for "no end") is a day later here: that day."""
+    return f"(case when {day} > date '9999-12-31' then date '9999-12-31' else {day} end)"

@@ -36,12 +36,15 @@ def gather_claims(warehouse: Warehouse, policy: Policy) -> None:
 
     A view takes no parameters; a purpose's name is a word of small letters, digits and `_` (assets/policy.py). The
     purpose is kept as a number, and as it is the same for each of its rows, nobody reads a purpose in vain.
+
+    The end of time is 9999-12-31, and sources write it for "no end": a period that begins there has no end either.
     """
     warehouse.run("create schema if not exists retention")
     purposes = enum_of(policy.purpose_words)
     arms = [
         f"select cast('{model.name}' as {purposes}) as purpose, record_type, cast(row_id as bigint) as row_id, clock, "
-        "cast(starts_on as date) as starts_on, cast(ends_on as date) as ends_on, "
+        "cast(starts_on as date) as starts_on, "
+        "case when ends_on > date '9999-12-31' then date '9999-12-31' else cast(ends_on as date) end as ends_on, "
         "cast(ended_by as varchar) as ended_by, cast(missing as varchar) as missing, "
         f"{str(model.name in policy.sharing_purposes).lower()} as has_shared_clocks "
         f"from purposes.{identifier(model.name)} where row_id is not null"
