@@ -196,17 +196,21 @@ def chosen_by(site: Site, query: str) -> list[Record]:
 def release(warehouse: Warehouse, hold_id: str, on: date, at: datetime) -> list[str]:
     """Release a hold, or every hold of a common stem. `on` is the last day on which it holds.
 
+    One that was to begin on a day to come (a mistyped year) can be released on any day: it has held nothing.
+
     Raises:
-        BadInput: there is no such hold, or it is released already.
+        BadInput: there is no such hold, it is released already, or the day is before its placement.
     """
-    numbers = _members(warehouse, hold_id)
-    still = [number for number, released in numbers if released is None]
+    still = [(number, placed) for number, placed, released in _members(warehouse, hold_id) if released is None]
     if not still:
         raise BadInput(f"The hold {hold_id!r} is released already.")
+    begun = max((placed for _, placed in still if placed is not None and placed <= at.date()), default=on)
+    if on < begun:
+        raise BadInput(f"The hold {hold_id!r} was placed on {begun}: {on} is before that.")
     with warehouse.transaction():
-        for number in still:
+        for number, _ in still:
             amend(warehouse, Entry(HOLDS, number), {"released_at": on}, at, "released")
-    return still
+    return [number for number, _ in still]
 
 
 def review(warehouse: Warehouse, hold_id: str, on: date, at: datetime, next_review: date | None = None) -> date:
@@ -217,21 +221,22 @@ def review(warehouse: Warehouse, hold_id: str, on: date, at: datetime, next_revi
     """
     day: date = next_review or on + isodate.parse_duration(REVIEW_PERIOD)
     with warehouse.transaction():
-        for number, released in _members(warehouse, hold_id):
+        for number, _, released in _members(warehouse, hold_id):
             if released is None:
                 amend(warehouse, Entry(HOLDS, number), {"review_on": day}, at, "reviewed")
     return day
 
 
-def _members(warehouse: Warehouse, hold_id: str) -> list[tuple[str, date | None]]:
+def _members(warehouse: Warehouse, hold_id: str) -> list[tuple[str, date | None, date | None]]:
     found = warehouse.rows(
-        "select hold_id, released_at from raw.office_holds where hold_id = $id or starts_with(hold_id, $id || '.') "
+        "select hold_id, placed_at, released_at from raw.office_holds "
+        "where hold_id = $id or starts_with(hold_id, $id || '.') "
         "and hold_id in (select hold_id from office.holds where hold_group = $id) order by hold_id",
         {"id": hold_id},
     )
     if not found:
         raise BadInput(f"There is no hold {hold_id!r}: `gallring hold list` shows them.")
-    return [(number, released) for number, released in found]
+    return [(number, placed, released) for number, placed, released in found]
 
 
 def holds(warehouse: Warehouse, today: date) -> list[Hold]:

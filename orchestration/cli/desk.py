@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assets.errors import BadUsage
 from orchestration.cli.options import existing_site
 from orchestration.cli.printing import complain
 
@@ -33,6 +34,16 @@ class Desk:
     warehouse: Warehouse
     now: datetime
     today: date
+
+    def happened(self, day: date | None, option: str) -> date:
+        """The day on which something happened: the one that was given, by default today.
+
+        Raises:
+            BadUsage: it is still to come. What is entered is not taken back, and would count from or until then.
+        """
+        if day is not None and day > self.today:
+            raise BadUsage(f"{option} {day} is a day to come: look at the year, or enter it when it has come.")
+        return day or self.today
 
 
 @contextmanager

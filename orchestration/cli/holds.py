@@ -84,8 +84,9 @@ def release_hold(
 
     day = given_day(on, "--on")
     with desk(site) as at:
-        numbers = release(at.warehouse, hold, day or at.today, at.now)
-    say(f"Released: {len(numbers)} hold(s), last day {day or at.today}.")
+        last = at.happened(day, "--on")
+        numbers = release(at.warehouse, hold, last, at.now)
+    say(f"Released: {len(numbers)} hold(s), last day {last}.")
 
 
 @verbs.command("list")

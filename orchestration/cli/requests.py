@@ -53,8 +53,9 @@ def add_request(
     came, proved = given_day(received, "--received"), given_day(verified, "--verified")
     with desk(site) as at:
         number = add(
-            at.warehouse, kind, received_on=came or at.today, at=at.now, customer=customer, contact=contact,
-            email=email, scope=scope, verified_on=proved,
+            at.warehouse, kind, received_on=at.happened(came, "--received"), at=at.now, customer=customer,
+            contact=contact, email=email, scope=scope,
+            verified_on=None if proved is None else at.happened(proved, "--verified"),
         )  # fmt: skip
         entered = find(at.warehouse, number, at.today)
         twins = asked_already(at.warehouse, number)
@@ -83,8 +84,8 @@ def verify_request(
 
     day = given_day(on, "--on")
     with desk(site) as at:
-        (ask if asked else verify)(at.warehouse, request, day or at.today, at.now)
-        due = find(at.warehouse, request, max(day or at.today, at.today)).standing.due_on
+        (ask if asked else verify)(at.warehouse, request, at.happened(day, "--on"), at.now)
+        due = find(at.warehouse, request, at.today).standing.due_on
     if not asked:
         announce(at.site, f"{request}-verified")
     say(f"{request} is {'paused until identity is verified' if due is None else f'to be answered by {due}'}.")
@@ -101,7 +102,7 @@ def extend_request(
 
     day = given_day(on, "--on")
     with desk(site) as at:
-        extended = extend(at.warehouse, request, day or at.today, at.now)
+        extended = extend(at.warehouse, request, at.happened(day, "--on"), at.now)
     say(f"{request} is extended, to be answered by {extended.standing.due_on or 'a day to come: it is paused'}.")
 
 
@@ -159,7 +160,8 @@ def answer_request(
     day, told = given_day(sent, "--sent"), given_day(notice_given, "--notice-given")
     with desk(site, policy) as at:
         if day is not None:
-            closed = answered(at.warehouse, request, day, at.now, notice_given_on=told)
+            sent_on = at.happened(day, "--sent")
+            closed = answered(at.warehouse, request, sent_on, at.now, notice_given_on=told)
             say(f"{request} is answered: {closed.standing.state.replace('_', ' ')} (due {closed.standing.due_on}).")
             return
         written = draft(at.warehouse, at.policy, at.site, request, at.today, at.policy.register_path.parent)

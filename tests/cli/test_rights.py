@@ -165,3 +165,24 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path, monkeypatch: pytest.Mo
         ("made", None), ("match_shown", None), ("explained", "restricted"), ("explained", "restricted"),
         ("timeline_made", "restricted"), ("answer_drafted", "restricted"), ("made", "restricted"),
     ]  # fmt: skip
+
+
+def test_a_day_to_come_is_refused_for_what_has_happened(say: Say, tmp_path: Path) -> None:
+    """Taken in it could not be taken back: a restriction would last until then."""
+    site = make_site(tmp_path / "site")
+    at = f"--site={site.path}"
+    ahead = str(datetime.now(Settings.load(site).zone).date() + timedelta(days=3650))
+    person = ("request", "add", "--kind", "restriction", "--email", "egil@hem.example", at)
+    assert say(*person, "--received", ahead)[0] == 2
+    assert say(*person)[0] == 0
+    place = ("hold", "place", "--reason", "court", "--reviewer", "jurist", "--customer", "C1", "--unknown", at)
+    assert say(*place)[0] == 0
+    for verb in (
+        ("request", "verify", "site-r1", "--on"), ("request", "verify", "site-r1", "--asked", "--on"),
+        ("request", "extend", "site-r1", "--on"), ("request", "answer", "site-r1", "--notice-given", ahead, "--sent"),
+        ("hold", "release", "site-h1", "--on"),
+    ):  # fmt: skip
+        code, _, err = say(*verb, ahead, at)
+        assert (code, f"{ahead} is a day to come" in err) == (2, True)
+    assert json.loads(say("request", "list", "--json", at)[1])[0]["clock"]["answered_on"] is None
+    assert json.loads(say("hold", "list", "--json", at)[1])[0]["released_on"] is None

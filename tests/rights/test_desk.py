@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets.attaching import attached
+from assets.errors import BadInput
 from assets.ingest.loading import load_rows
 from assets.publication.analytics import publish
 from assets.rights import holds, requests
@@ -59,3 +60,17 @@ def test_a_second_entry_is_told_of_the_first_though_that_has_left_the_export(lef
     assert holds.held_already(left, numbers) == ["H1"]
     second = requests.add(left, "restriction", received_on=DAY, at=NOW, customer="C1")
     assert requests.asked_already(left, second) == ["R1"]
+
+
+def test_a_release_before_the_placement_is_refused_and_one_of_a_hold_to_come_is_not() -> None:
+    warehouse = company()
+    held = [holds.Record("order", "O1")]
+    (hold,), (ahead,) = (
+        holds.place(warehouse, held, reason="court", reviewer="jurist", placed_on=day, at=NOW)
+        for day in (DAY, date(2036, 11, 25))
+    )
+    with pytest.raises(BadInput, match="2016-11-25"):
+        holds.release(warehouse, hold, date(2016, 11, 25), NOW)
+    assert [each.released_on for each in holds.holds(warehouse, DAY)] == [None, None]
+    assert holds.release(warehouse, hold, DAY, NOW) == [hold]
+    assert holds.release(warehouse, ahead, DAY, NOW) == [ahead]
