@@ -302,7 +302,12 @@ def _read_transports(
                 continue
             circuit.answered(warehouse, system)
             for file in answer:
-                if (file.name, file.version) not in seen:
+                if file.is_too_large:
+                    unread.append(UnreadReceipts(
+                        system, "too_large", f"{system}: A file of its answers is larger than any answers should be: "
+                        "have the system write them anew in smaller files, and take this one away.",
+                    ))  # fmt: skip
+                elif (file.name, file.version) not in seen:
                     yield from _read_fetched(reading, system, file)
 
 

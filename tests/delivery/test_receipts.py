@@ -485,6 +485,17 @@ def test_answers_come_over_the_transports_too_and_once(told: Sealed) -> None:
     assert told.states(manifest)[:2] == ["done", "done"]
 
 
+def test_a_file_that_is_too_large_to_be_fetched_is_told_until_it_is_gone(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    large = ReceiptFile("anna-testsson.jsonl", "1", b"", is_too_large=True)
+    crm = Counting(receipts=[large, ReceiptFile("b.jsonl", "1", answer(manifest, told.items(manifest)[0]))])
+    first, second = read(told, crm=crm), read(told, crm=crm)
+    assert [report.recorded for report in (first, second)] == [1, 0]
+    assert [(each.system, each.code) for each in second.unread] == [("crm", "too_large")]
+    assert "anna" not in second.unread[0].message
+    assert told.warehouse.rows("select code, times from manifest.unread_receipts") == [("too_large", 1)]
+
+
 def test_early_answers_are_fetched_again(sealed: Sealed) -> None:
     sealed.step("approved")
     manifest = sealed.manifests("crm")[0]

@@ -5,18 +5,22 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
+from assets.delivery.transports import contract
 from assets.delivery.transports import folder as folder_module
 from assets.delivery.transports.choosing import ChosenTransports, Route
 from assets.delivery.transports.contract import (
+    ReceiptFile,
     RetryableTransportError,
     TerminalTransportError,
     Transport,
+    receipts_below,
 )
 from assets.delivery.transports.folder import FolderTransport, OutboxTransport
 from assets.delivery.transports.https import HttpsAccess, HttpsTransport, sign_request
@@ -108,6 +112,52 @@ def test_finished_receipts_of_a_folder_are_fetched_when_new_or_changed(tmp_path:
     assert transport.fetch_receipts(seen) == []
     (tmp_path / "receipts" / "a.jsonl").write_bytes(b"1\n2\n")
     assert [file.content for file in transport.fetch_receipts(seen)] == [b"1\n2\n"]
+
+
+@pytest.fixture
+def little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fetch takes ten bytes, six of one file."""
+    monkeypatch.setattr(contract, "LARGEST_FETCH", 10)
+    monkeypatch.setattr(contract, "LARGEST_RECEIPT_FILE", 6)
+
+
+class Store:
+    """What SFTP and S3 have in common of fsspec, over a folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def exists(self, folder: str) -> bool:
+        return True
+
+    def ls(self, folder: str, detail: bool) -> list[dict[str, Any]]:
+        return [{"name": f"{folder}/{path.name}", "type": "file", "size": path.stat().st_size}
+                for path in self.folder.iterdir()]  # fmt: skip
+
+    def fetch_receipts(self, seen: Collection[tuple[str, str]]) -> list[ReceiptFile]:
+        def read(path: str) -> bytes:
+            return (self.folder / path.rpartition("/")[2]).read_bytes()
+
+        return receipts_below(self, "receipts", seen, lambda entry: str(entry["size"]), read)
+
+
+@pytest.mark.usefixtures("little")
+@pytest.mark.parametrize("of", [FolderTransport, lambda folder: Store(folder / "receipts")], ids=["folder", "store"])
+def test_what_was_fetched_or_is_too_large_keeps_nothing_else_from_being_fetched(
+    tmp_path: Path, of: Callable[[Path], FolderTransport | Store]
+) -> None:
+    files, transport = tmp_path / "receipts", of(tmp_path)
+    files.mkdir()
+    for name, size in (("a", 5), ("b", 40), ("c", 4), ("d", 3), ("e", 1)):
+        (files / f"{name}.jsonl").write_bytes(b"x" * size)
+
+    def fetched(seen: Collection[tuple[str, str]]) -> list[tuple[str, int, bool]]:
+        return [(file.name, len(file.content), file.is_too_large) for file in transport.fetch_receipts(seen)]
+
+    first = transport.fetch_receipts(())
+    assert fetched(()) == [("a.jsonl", 5, False), ("b.jsonl", 0, True), ("c.jsonl", 4, False), ("e.jsonl", 1, False)]
+    seen = {(file.name, file.version) for file in first if not file.is_too_large}
+    assert fetched(seen) == [("b.jsonl", 0, True), ("d.jsonl", 3, False)]
 
 
 def test_the_outbox_releases_a_manifest_by_a_mark_beside_it(sealed: Sealed) -> None:

@@ -9,8 +9,9 @@ putting it again changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,11 +71,15 @@ class Parcel:
 
 @dataclass(frozen=True)
 class ReceiptFile:
-    """A file of answers as it lay at the receiver. `version` changes when the file does."""
+    """A file of answers as it lay at the receiver. `version` changes when the file does.
+
+    One that `is_too_large` was not read: its content is empty, and somebody has to be told of it.
+    """
 
     name: str
     version: str
     content: bytes
+    is_too_large: bool = False
 
 
 class Transport(Protocol):
@@ -92,7 +97,10 @@ class Transport(Protocol):
         """Tell the system that a manifest which it never got is cancelled. Raises like `put`."""
 
     def fetch_receipts(self, seen: Collection[tuple[str, str]]) -> list[ReceiptFile]:
-        """The answers that lie at the system, but for those whose (name, version) is in `seen`. Raises like `put`."""
+        """The answers that lie at the system, but for those whose (name, version) is in `seen`. Raises like `put`.
+
+        A file that is too large to be read is among them each time, as that.
+        """
 
 
 class Transports(Protocol):
@@ -124,6 +132,33 @@ def is_receipt(name: str) -> bool:
     return name.endswith(".jsonl") and not name.startswith(".")
 
 
+@dataclass(frozen=True)
+class Lying:
+    """A finished file of answers that lies at the receiver, and how its content is read."""
+
+    name: str
+    version: str
+    size: int
+    read: Callable[[], bytes]
+
+
+def fetched(lying: Iterable[Lying], seen: Collection[tuple[str, str]]) -> list[ReceiptFile]:
+    """What one fetch takes of the files that lie there, in their order.
+
+    What was fetched before, or is too large to be read, takes no room from the others.
+    """
+    found, size = [], 0
+    for file in lying:
+        if (file.name, file.version) in seen:
+            continue
+        if file.size > LARGEST_RECEIPT_FILE:
+            found.append(ReceiptFile(file.name, file.version, b"", is_too_large=True))
+        elif size + file.size <= LARGEST_FETCH:
+            size += file.size
+            found.append(ReceiptFile(file.name, file.version, file.read()))
+    return found
+
+
 def receipts_below(
     store: Any,
     folder: str,
@@ -140,13 +175,10 @@ def receipts_below(
         version: what changes with a file, of its entry.
         read: the bytes of a file, of its path.
     """
-    found, size = [], 0
     entries = store.ls(folder, detail=True) if store.exists(folder) else []
+    lying = []
     for entry in sorted(entries, key=lambda entry: str(entry["name"])):
         name = str(entry["name"]).rpartition("/")[2]
-        if not is_receipt(name) or entry["type"] != "file" or (name, version(entry)) in seen:
-            continue
-        size += entry["size"]
-        if entry["size"] <= LARGEST_RECEIPT_FILE and size <= LARGEST_FETCH:
-            found.append(ReceiptFile(name, version(entry), read(entry["name"])))
-    return found
+        if is_receipt(name) and entry["type"] == "file":
+            lying.append(Lying(name, version(entry), entry["size"], partial(read, entry["name"])))
+    return fetched(lying, seen)

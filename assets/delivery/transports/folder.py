@@ -15,14 +15,14 @@ from pathlib import Path
 
 from assets.delivery.transports.contract import (
     CANCELLED,
-    LARGEST_FETCH,
-    LARGEST_RECEIPT_FILE,
     RECEIPTS,
+    Lying,
     Parcel,
     ReceiptFile,
     RetryableTransportError,
     TerminalTransportError,
     already_there,
+    fetched,
     is_receipt,
 )
 from assets.manifests import documents
@@ -79,20 +79,15 @@ class FolderTransport:
 
     def fetch_receipts(self, seen: Collection[tuple[str, str]]) -> list[ReceiptFile]:
         """The files of `receipts/` that are new or have changed; links are not followed."""
-        found, size = [], 0
         with _disk():
             self._expect_folder()
-            folder = self._folder / RECEIPTS
+            folder, lying = self._folder / RECEIPTS, []
             for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-                if not is_receipt(path.name) or path.is_symlink() or not path.is_file():
-                    continue
-                status = path.stat()
-                version = f"{status.st_size}-{status.st_mtime_ns}"
-                size += status.st_size
-                if (path.name, version) in seen or status.st_size > LARGEST_RECEIPT_FILE or size > LARGEST_FETCH:
-                    continue
-                found.append(ReceiptFile(path.name, version, path.read_bytes()))
-        return found
+                if is_receipt(path.name) and not path.is_symlink() and path.is_file():
+                    status = path.stat()
+                    version = f"{status.st_size}-{status.st_mtime_ns}"
+                    lying.append(Lying(path.name, version, status.st_size, path.read_bytes))
+            return fetched(lying, seen)
 
     def _put(self, parcel: Parcel) -> None:
         with _disk():
