@@ -19,7 +19,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -311,14 +311,17 @@ def _read_transports(
                     yield from _read_fetched(reading, system, file)
 
 
-def _seen(warehouse: Warehouse, system: str) -> frozenset[tuple[str, str]]:
-    """What was fetched of a system before, as (name, version)."""
-    return frozenset(warehouse.rows(
-        "select name, version from manifest.fetched_receipts where system = $system", {"system": system}
-    ))  # fmt: skip
+def _seen(warehouse: Warehouse, system: str) -> dict[tuple[str, str], None]:
+    """What was fetched of a system before, as (name, version), in that order."""
+    rows = warehouse.rows(
+        "select name, version from manifest.fetched_receipts where system = $system order by rowid", {"system": system}
+    )
+    return dict.fromkeys((name, version) for name, version in rows)
 
 
-def _fetch(transports: Transports, system: str, seen: frozenset[tuple[str, str]]) -> list[ReceiptFile] | TransportError:
+def _fetch(
+    transports: Transports, system: str, seen: Collection[tuple[str, str]]
+) -> list[ReceiptFile] | TransportError:
     try:
         return transports.of(system).fetch_receipts(seen)
     except TransportError as error:
@@ -334,7 +337,12 @@ def _read_fetched(reading: _Reading, system: str, file: ReceiptFile) -> Iterator
         report = reading.take(system, _label(file.name, digest), digest, io.BytesIO(file.content), None)
     if report is None or not (report.early or report.incomplete):
         pair = {"system": system, "name": file.name, "version": file.version}
-        reading.warehouse.run("insert into manifest.fetched_receipts values ($system, $name, $version)", pair)
+        with reading.warehouse.transaction():
+            reading.warehouse.run(
+                "delete from manifest.fetched_receipts where system = $system and name = $name",
+                {"system": system, "name": file.name},
+            )
+            reading.warehouse.run("insert into manifest.fetched_receipts values ($system, $name, $version)", pair)
     if report is not None:
         yield report
 

@@ -19,6 +19,7 @@ class Receiver:
         self.order: list[str] = []
         self.requests: list[tuple[str, str]] = []
         self.refused: list[str] = []
+        self.known: list[str | None] = []
         self.statuses: list[int] = []
         self.receipts = b""
         receiver = self
@@ -58,6 +59,7 @@ class Receiver:
             self.refused.append(problem)
             return 401, b"", {}
         if request.command == "GET":
+            self.known.append(request.headers.get("If-None-Match"))
             tag = f'"{hashlib.sha256(self.receipts).hexdigest()[:16]}"'
             if tag in request.headers.get("If-None-Match", ""):
                 return 304, b"", {"ETag": tag}

@@ -485,6 +485,19 @@ def test_answers_come_over_the_transports_too_and_once(told: Sealed) -> None:
     assert told.states(manifest)[:2] == ["done", "done"]
 
 
+def test_of_a_file_that_changes_the_version_fetched_last_is_remembered(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    lines = [answer(manifest, item) for item in told.items(manifest)]
+    first, second = ReceiptFile("receipts", "1", lines[0]), ReceiptFile("receipts", "2", lines[0] + lines[1])
+    crm = Counting()
+    for file, recorded in ((first, 1), (second, 1), (first, 0)):
+        crm.receipts = [file]
+        assert read(told, crm=crm).recorded == recorded
+        assert told.warehouse.rows("select name, version from manifest.fetched_receipts") == [
+            ("receipts", file.version)
+        ]
+
+
 def test_a_file_that_is_too_large_to_be_fetched_is_told_until_it_is_gone(told: Sealed) -> None:
     manifest = told.manifests("crm")[0]
     large = ReceiptFile("anna-testsson.jsonl", "1", b"", is_too_large=True)

@@ -359,6 +359,14 @@ def test_https_fetches_receipts_until_they_change(parcels: Sealed, https_receive
     assert https_receiver.refused == []
 
 
+def test_https_asks_by_the_version_fetched_last_alone(parcels: Sealed, https_receiver: Receiver) -> None:
+    """After years of changes the header is no longer than on the first day."""
+    https_receiver.receipts = b"{}\n"
+    seen = dict.fromkeys([("other.jsonl", '"x"'), *(("receipts", f'"{number}"') for number in range(2_000))])
+    assert len(https(parcels, https_receiver).fetch_receipts(seen)) == 1
+    assert https_receiver.known == ['"1999"']
+
+
 def test_https_signatures_of_another_key_do_not_pass(parcels: Sealed, https_receiver: Receiver, tmp_path: Path) -> None:
     from assets.manifests.signatures import make_key
 

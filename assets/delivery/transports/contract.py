@@ -99,7 +99,8 @@ class Transport(Protocol):
     def fetch_receipts(self, seen: Collection[tuple[str, str]]) -> list[ReceiptFile]:
         """The answers that lie at the system, but for those whose (name, version) is in `seen`. Raises like `put`.
 
-        A file that is too large to be read is among them each time, as that.
+        `seen` is in the order in which they were fetched. A file that is too large to be read is among the answers each
+        time, as that.
         """
 
 

@@ -86,9 +86,12 @@ class HttpsTransport:
         self._put(Parcel(manifest_folder, manifest_id, CANCELLED))
 
     def fetch_receipts(self, seen: Collection[tuple[str, str]]) -> list[ReceiptFile]:
-        """All answers of the receiver as one file, if they have changed since a version in `seen`."""
+        """All answers of the receiver as one file, if they have changed since the version in `seen` fetched last.
+
+        The others are not named: a header that grew with every change would be refused one day.
+        """
         versions = [version for name, version in seen if name == RECEIPTS and '"' in version]
-        headers = {"Accept": "application/x-ndjson", **({"If-None-Match": ", ".join(versions)} if versions else {})}
+        headers = {"Accept": "application/x-ndjson", **({"If-None-Match": versions[-1]} if versions else {})}
         with self._client() as client:
             request = client.build_request("GET", f"{self._address}/{RECEIPTS}", headers=headers)
             self._sign(request, hashlib.sha256(), ())
