@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from assets.ledger import issued
 from assets.retention.explaining import require_evaluation
 from assets.rights.matches import undecided_pairs
-from assets.rights.people import Person, person_of, records_of
+from assets.rights.people import Person, people_of, records_of
 from assets.rights.rendering import LANGUAGES, render
 from assets.rights.reports import LETTERS, write_folder
 from assets.rights.requests import LIFTS_RESTRICTION, Request, find
@@ -76,6 +76,7 @@ class _Known:
         as_of: the day of the last evaluation.
         is_seen: whether that evaluation acted on the request as it stands now.
         people: whom the request is about; nobody where it is a company's.
+        ended: the customers whose relation it ends, with whether each is a company; none but for a termination.
         undecided: the pairs of them with others of the same address that nobody has decided on.
         records: how many records that is about, those that have left the sources too.
         to_erase: data categories of records that are to be erased and hold a value still: no order has named them.
@@ -86,6 +87,7 @@ class _Known:
     as_of: date
     is_seen: bool
     people: list[Person]
+    ended: dict[str, bool]
     undecided: list[str]
     records: int
     to_erase: int
@@ -110,6 +112,7 @@ def gather_answer(warehouse: Warehouse, policy: Policy, request_id: str, today: 
     all_erased = all(order["state"] in OVER for order in erased)
     # what the rest end, they end with the day they came
     has_effect = known.is_seen and (request.kind in LIFTS_RESTRICTION or as_of > request.clock.received_on)
+    has_effect &= request.kind != "termination" or bool(known.ended)
     stay_in_doubt = any(known.decided.get(each) for each in ("retain", "restrict", "review", "restricted"))
     return {
         "request_id": request_id, "kind": request.kind, "scope": request.scope, "controller": _controller(warehouse),
@@ -132,7 +135,7 @@ def _know(warehouse: Warehouse, policy: Policy, request_id: str, as_of: date) ->
     warehouse.run("create or replace temp table answered_records (record_type varchar, row_id bigint)")
     warehouse.insert("answered_records", ("record_type", "row_id"), records)
     return _Known(
-        as_of, bool(warehouse.value(_SEEN, {"id": request_id})), people,
+        as_of, bool(warehouse.value(_SEEN, {"id": request_id})), people, _ended(warehouse, request_id),
         undecided_pairs(warehouse, people), len(records),
         _still_to_order(warehouse, policy, {record_type for record_type, _ in records}),
         dict(warehouse.rows(_DECIDED)),
@@ -162,47 +165,31 @@ def _paragraphs(text: str) -> list[dict[str, Any]]:
     return found
 
 
-def people_of(warehouse: Warehouse, request_id: str) -> list[Person]:
-    """The people that a request is about: its customer (no company), else its contact, else whoever has the address."""
-    found = warehouse.rows(_PEOPLE, {"id": request_id})
-    return [person_of(warehouse, person_id) for (person_id,) in found]
-
-
-_PEOPLE = """
-    with request as (select * from raw.office_requests where request_id = $id),
-    by_customer as (
-        select customer.row_id * 4 as node_id from request
-        inner join raw.crm_customers as customer on request.customer_id = customer.customer_id
-        where customer.customer_type <> 'company'
-    ),
-    by_contact as (
-        select contact.row_id * 4 + 1 as node_id from request
-        inner join raw.crm_contacts as contact on request.contact_id = contact.contact_id
-        where not exists (select 1 from by_customer)
-    ),
-    by_address as (
-        select node.node_id from request inner join core.person_nodes as node on request.email_key = node.email_key
-        where not exists (select 1 from by_customer) and not exists (select 1 from by_contact)
-    ),
-    named as (from by_customer union all from by_contact union all from by_address)
-    select distinct person.person_id from named
-    inner join core.people as person on named.node_id = person.node_id
-    order by all
-"""
-
-
 def records_about(warehouse: Warehouse, request_id: str) -> list[tuple[str, int]]:
-    """The records that an answer is about: its people's, or all of the company's that ends a relation."""
+    """The records that an answer is about: its people's, and all of each company's whose relation it ends."""
     records = {record for person in people_of(warehouse, request_id) for record in records_of(warehouse, person)}
-    for (customer,) in warehouse.rows(_COMPANY, {"id": request_id}):
-        records |= set(records_of_customer(warehouse, customer))
+    for customer, is_company in _ended(warehouse, request_id).items():
+        if is_company:
+            records |= set(records_of_customer(warehouse, customer))
     return sorted(records)
 
 
-_COMPANY = """
-    select customer.customer_id from raw.office_requests as request
+def _ended(warehouse: Warehouse, request_id: str) -> dict[str, bool]:
+    """The customers whose relation a request ends, as `triggers.exits` does, with whether each is a company."""
+    return dict(warehouse.rows(_ENDED, {"id": request_id}))
+
+
+_ENDED = """
+    with request as (
+        select named.customer_id, contact.contact_id, request.email_key from raw.office_requests as request
+        left join raw.crm_customers as named on request.customer_id = named.customer_id
+        left join raw.crm_contacts as contact on request.contact_id = contact.contact_id
+        where request.request_id = $id and request.kind = 'termination'
+    )
+    select customer.customer_id, coalesce(customer.customer_type = 'company', false) from request
     inner join raw.crm_customers as customer on request.customer_id = customer.customer_id
-    where request.request_id = $id and request.kind = 'termination' and customer.customer_type = 'company'
+        or (request.customer_id is null and request.contact_id is null and request.email_key = customer.email_key)
+    order by all
 """
 #: Whether the evaluation counted the request, and what it names and asks is what the register says now.
 _SEEN = """
@@ -328,8 +315,13 @@ def _warnings(request: Request, known: _Known) -> list[str]:
                      "came.")  # fmt: skip
     if not known.records:
         found.append("Nobody is known under what the request names.")
-    if len(known.people) > 1:
-        found.append(f"The request reaches {len(known.people)} people: make sure that the answer is one person's.")
+    companies = sum(known.ended.values())
+    if len(known.people) + companies > 1:
+        them = "people and companies" if companies else "people"
+        found.append(f"The request reaches {len(known.people) + companies} {them}: make sure that the answer is one's.")
+    if request.kind == "termination" and known.records and not known.ended:
+        found.append("It ends no relation: a contact's word, or that of an address that no customer has, is for a "
+                     "person to decide. Where it is a customer's, enter it once more with --customer.")  # fmt: skip
     if known.undecided:
         found.append(f"It is undecided whether another person is the same: {', '.join(known.undecided)}. "
                      "`gallring people review` decides.")  # fmt: skip

@@ -107,6 +107,39 @@ def person_of(warehouse: Warehouse, person_id: int) -> Person:
     return Person(person_id, tuple(rows))
 
 
+def people_of(warehouse: Warehouse, request_id: str) -> list[Person]:
+    """The people that a request is about: its customer (no company), else its contact, else whoever has the address."""
+    found = warehouse.rows(f"select distinct person_id from ({_ASKING}) where request_id = $id order by all",
+                           {"id": request_id})  # fmt: skip
+    return [person_of(warehouse, person_id) for (person_id,) in found]
+
+
+#: Which request is about whom, as `triggers.request_people` has it, by the register as it is now. Grain: a request and
+#: a person, perhaps more than once. A termination by a customer of any kind is about no contact beside.
+_ASKING = """
+    with asked as (
+        select request.request_id, customer.row_id as customer_id, contact.row_id as contact_id, request.email_key,
+            coalesce(customer.customer_type <> 'company', false) as names_a_person,
+            coalesce(request.kind = 'termination' and customer.row_id is not null, false) as is_a_customers
+        from raw.office_requests as request
+        left join raw.crm_customers as customer on request.customer_id = customer.customer_id
+        left join raw.crm_contacts as contact on request.contact_id = contact.contact_id
+    ),
+    named as (
+        select request_id, customer_id * 4 as node_id from asked where names_a_person
+        union all
+        select request_id, contact_id * 4 + 1 from asked
+        where not names_a_person and not is_a_customers and contact_id is not null
+        union all
+        select asked.request_id, node.node_id from asked
+        inner join core.person_nodes as node on asked.email_key = node.email_key
+        where not names_a_person and not is_a_customers and contact_id is null
+    )
+    select named.request_id, person.person_id from named
+    inner join core.people as person on named.node_id = person.node_id
+"""
+
+
 def records_of(warehouse: Warehouse, person: Person) -> list[tuple[str, int]]:
     """The person's records as (record type, surrogate), those that have left the sources too.
 

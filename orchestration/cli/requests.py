@@ -46,8 +46,8 @@ def add_request(
 ) -> None:  # fmt: skip
     """Enter what a person asks for; it counts from the next evaluation on."""
     from assets.rights.arrivals import announce
-    from assets.rights.letters import people_of
     from assets.rights.matches import undecided_pairs
+    from assets.rights.people import people_of
     from assets.rights.requests import add, asked_already, find
 
     came, proved = given_day(received, "--received"), given_day(verified, "--verified")

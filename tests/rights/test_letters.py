@@ -9,7 +9,7 @@ import pytest
 
 from assets.errors import BadInput
 from assets.rights import requests
-from assets.rights.letters import draft, gather_answer
+from assets.rights.letters import draft, gather_answer, records_about
 from assets.rights.matches import decide
 from assets.rights.requests import KINDS
 from assets.site import Site
@@ -201,6 +201,37 @@ def test_a_company_that_ends_a_relation_is_told_what_stays(
     assert "beställningar" in text
     assert NOTHING_STAYS not in text
     assert "Nobody is known" not in warnings
+
+
+def test_a_termination_by_a_contact_or_by_nobodys_customer_ends_no_relation(tmp_path: Path) -> None:
+    warehouse = company()
+    asked_by = ({"contact": "K1"}, {"email": "walter@skolan.example"})
+    numbers = [requests.add(warehouse, "termination", received_on=RECEIVED, at=NOW, **who) for who in asked_by]  # type: ignore[arg-type]
+    evaluated(warehouse)
+    assert warehouse.value("select count(*) from triggers.exits") == 0
+    for number in numbers:
+        text, warnings = letter(warehouse, number, tmp_path)
+        assert (UNSAID["termination"][1] in text, UNSAID["termination"][0] in text) == (False, True)
+        assert "ends no relation" in warnings
+
+
+def test_a_termination_by_address_is_answered_of_every_customer_that_has_it(tmp_path: Path) -> None:
+    shared = {"email": "kontor@skolan.example"}
+    for people in (0, 1):
+        customers = [each | shared if each["customer_id"] in ("F", "C2")[: people + 1] else each
+                     for each in EXPORTS["crm/customers"]]  # fmt: skip
+        warehouse = company({"crm/customers": customers})
+        number = asked(warehouse, "termination", **shared)
+        assert warehouse.value("select count(*) from triggers.exits") == people + 1
+        text, warnings = letter(warehouse, number, tmp_path)
+        assert UNSAID["termination"][1] in text
+        assert "kontaktperson" in text
+        assert "Nobody is known" not in warnings
+        assert ("2 people and companies" in warnings) == bool(people)
+        told = set(records_about(warehouse, number))
+        ended = warehouse.rows("select 'order', row_id from raw.orders_orders where customer_id = 'F' or "
+                               "(customer_id = 'C2' and $people = 1)", {"people": people})  # fmt: skip
+        assert {record for record in told if record[0] == "order"} == set(ended)
 
 
 def test_the_notice_before_a_restriction_ends_is_told_of_when_it_was_given(
