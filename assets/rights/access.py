@@ -7,7 +7,7 @@ evaluation has not decided; writes no file (`reports` does).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -113,12 +113,12 @@ def gather(
 def portable(report: Mapping[str, Any]) -> dict[str, Any]:
     """Of an access report, what the person gave on consent or contract and what is held on that ground still."""
     given = field_meanings()["given"]
-    only_contact = all(row["record_type"] == "contact" for row in report["person"])
+    own = _bought_by_the_person(report)
     records = []
     for record in report["records"]:
         categories = {
             claim["data_category"] for claim in record["claims"]
-            if claim["active"] and _is_portable(claim["legal_basis"], of_company=only_contact)
+            if claim["active"] and _is_portable(claim["legal_basis"], of_company=not own(record))
         }  # fmt: skip
         wanted = given.get(record["record_type"], ())
         fields = {
@@ -135,6 +135,26 @@ def portable(report: Mapping[str, Any]) -> dict[str, Any]:
 def _is_portable(legal_basis: list[str], *, of_company: bool) -> bool:
     """Consent or contract; a company's contact is no party to its contract (Art 6(1)(f) then)."""
     return any("A6-1-a" in basis or ("A6-1-b" in basis and not of_company) for basis in legal_basis)
+
+
+def _bought_by_the_person(report: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool]:
+    """Says of a record whether it hangs on a customer that is the person, by what it names in the report itself.
+
+    What names nobody that is there goes by whether the person is a customer at all.
+    """
+    customers = {row["record_key"] for row in report["person"] if row["record_type"] == "customer"}
+    known = {(record["record_type"], record["record_key"]): record for record in report["records"]}
+
+    def own(record: Mapping[str, Any]) -> bool:
+        named = {field["field"]: field["value"] for field in record["fields"]}
+        if record["record_type"] in ("customer", "contact"):
+            return bool(record["record_type"] == "customer")
+        if "customer_id" in named or "contact_id" in named:
+            return named.get("customer_id") in customers
+        parents = (known.get((kind, named.get(f"{kind}_id"))) for kind in ("order", "quote", "subscriber"))
+        return next((own(parent) for parent in parents if parent is not None), bool(customers))
+
+    return own
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------

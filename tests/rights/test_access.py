@@ -19,7 +19,7 @@ from assets.rights.reports import require_form, write_report
 from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.manifests.ordered import order_erased
-from tests.rights.company import DAY, NOW, company, evaluated, policy
+from tests.rights.company import DAY, EXPORTS, NOW, company, evaluated, policy
 
 EXPIRES = date(2026, 12, 25)
 
@@ -95,6 +95,21 @@ def test_only_what_was_given_on_consent_or_contract_is_portable(warehouse: Wareh
     assert not {kind for kind, _ in data} & {"interaction", "invoice", "payment", "claim_event"}
     assert "Granne" not in json.dumps(found)
     assert portable(report_on(warehouse, contact="K1"))["records"] == []
+
+
+def test_a_companys_order_is_not_portable_for_its_contact_though_they_subscribe_or_buy_too() -> None:
+    vega = {"name": "Vega Testman", "email": "vega@skolan.example"}
+    customers = [*EXPORTS["crm/customers"], vega | {"customer_id": "C9", "customer_type": "private"}]
+    found = portable(report_on(evaluated(company({
+        "crm/customers": customers,
+        "mailing/subscribers": [vega | {"subscriber_id": "N2", "contact_id": "K1", "subscribed_at": "2026-02-01"}],
+        "orders/orders": [*EXPORTS["orders/orders"],
+                          {"order_id": "O9", "customer_id": "C9", "purchase_capacity": "private", "status": "open",
+                           "placed_at": "2026-09-01", "buyer_name": "Vega Testman"}],
+    })), contact="K1"))  # fmt: skip
+    assert {(each["record_type"], each["record_key"]) for each in found["records"]} == {
+        ("customer", "C9"), ("order", "O9"), ("subscriber", "N2"),
+    }  # fmt: skip
 
 
 def test_an_address_of_two_people_is_for_a_person_to_sort_out(warehouse: Warehouse) -> None:
