@@ -1,7 +1,7 @@
 -- Everything that was ever ordered, by product: restricted and erased people included, nobody told apart. The sums
 -- survive erasure: of an erased line its numbers stay, and a keyed hash of its product. A product's name is free text
--- that could name somebody: it is shown when at least $smallest_group different customers have bought it; the others
--- are folded into one, and with them the least bought where they would still be too few.
+-- that could name somebody: it is shown when at least $smallest_group different customers have bought it, guests not
+-- counted; the others are folded into one, and with them the least bought where they would still be too few.
 -- - product varchar: what was bought; null: too few customers bought it, or nobody's order names it any more
 -- - lines bigint: how many order lines
 -- - quantity decimal(18,4): how many, added up
@@ -10,7 +10,10 @@ with lines as (
     select
         order_lines.product_key,
         order_lines.product,
-        coalesce(orders.customer_id, 'row ' || cast(order_lines.row_id as varchar)) as customer,
+        orders.customer_id as known_customer,
+        coalesce(
+            orders.customer_id, 'order ' || order_lines.order_id, 'row ' || cast(order_lines.row_id as varchar)
+        ) as customer,
         coalesce(order_lines.quantity, order_lines.known_quantity) as quantity,
         coalesce(order_lines.unit_price, order_lines.known_unit_price) as unit_price
     from raw.orders_order_lines as order_lines
@@ -25,7 +28,7 @@ common_products as (
     from lines
     where lines.product_key is not null
     group by lines.product_key
-    having count(distinct lines.customer) >= $smallest_group and min(lines.product) is not null
+    having count(distinct lines.known_customer) >= $smallest_group and min(lines.product) is not null
 ),
 
 remainder as (

@@ -16,9 +16,13 @@ with invoices as (
                 then coalesce(invoices.currency, invoices.known_currency)
             else ''
         end as currency,
-        coalesce(invoices.customer_id, 'row ' || cast(invoices.row_id as varchar)) as customer,
+        coalesce(
+            invoices.customer_id, orders.customer_id, 'order ' || invoices.order_id,
+            'row ' || cast(invoices.row_id as varchar)
+        ) as customer,
         coalesce(invoices.amount, invoices.known_amount) as amount
     from raw.orders_invoices as invoices
+    left join raw.orders_orders as orders on invoices.order_id = orders.order_id
 ),
 
 common_currencies as (

@@ -80,9 +80,8 @@ _TABLES = {
     "product varchar, description varchar, quantity decimal(18, 4), unit_price decimal(18, 4), product_key uuid, "
     "known_quantity decimal(18, 4), known_unit_price decimal(18, 4)",
     "raw.orders_invoices": "row_id bigint, in_source boolean, invoice_id varchar, customer_id varchar, kind varchar, "
-    "issued_on date, "
-    "booked_on date, amount decimal(18, 4), known_amount decimal(18, 4), currency varchar, buyer_name varchar, "
-    "known_currency varchar",
+    "issued_on date, booked_on date, amount decimal(18, 4), known_amount decimal(18, 4), currency varchar, "
+    "buyer_name varchar, known_currency varchar, order_id varchar",
     "raw.office_holds": "row_id bigint, in_source boolean, hold_id varchar, record_type varchar, record_key varchar, "
     "fields varchar, placed_at date, released_at date, reason varchar",
     "office.holds": "hold_id varchar, review_on date",

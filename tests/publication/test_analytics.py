@@ -142,6 +142,41 @@ def test_totals_hold_what_was_erased_and_tell_no_small_group(
     ]
 
 
+def test_lines_and_invoices_of_one_order_are_no_group(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    """Of a guest's order nobody knows the customer: what it holds says nothing of how many people bought it."""
+    warehouse.run("insert into raw.orders_orders by name select 'G1' as order_id, true as in_source")
+    warehouse.run(
+        "insert into raw.orders_orders by name select 'G2' as order_id, 'C7' as customer_id, true as in_source"
+    )
+    warehouse.run(
+        "insert into raw.orders_order_lines by name select 200 + i as row_id, 'G1' as order_id, true as in_source, "
+        "$product as product, cast(md5($product) as uuid) as product_key, 1 as quantity, 1 as unit_price "
+        "from range(4) as r(i)",
+        {"product": CANARY},
+    )
+    warehouse.run("insert into raw.orders_orders by name select 'K' || i as order_id, 'K' || i as customer_id, "
+                  "true as in_source from range(3) as r(i)")  # fmt: skip
+    warehouse.run(
+        "insert into raw.orders_order_lines by name select 210 + i as row_id, 'K' || i as order_id, true as in_source, "
+        "'Film' as product, cast(md5('Film') as uuid) as product_key, 1 as quantity, 1 as unit_price "
+        "from range(3) as r(i)"
+    )
+    for first, order in ((300, "G1"), (310, "G2")):
+        warehouse.run(
+            "insert into raw.orders_invoices by name select $first + i as row_id, true as in_source, "
+            "$order as order_id, 'invoice' as kind, date '2026-06-01' as issued_on, 1 as amount, "
+            "'SEK' as currency from range(3) as r(i)",
+            {"first": first, "order": order},
+        )
+    warehouse.run(
+        "insert into raw.orders_invoices by name select 400 + i as row_id, true as in_source, 'K' || i as customer_id, "
+        "'invoice' as kind, date '2026-07-01' as issued_on, 1 as amount, 'SEK' as currency from range(4) as r(i)"
+    )
+    publish(warehouse, POLICY, site, smallest_group=3)
+    assert CANARY not in [name for (name,) in rows(reader, site, "select product from a.sales.product_totals")]
+    assert date(2026, 6, 1) not in [month for (month,) in rows(reader, site, "select month from a.sales.totals")]
+
+
 def test_a_pseudonym_depends_on_the_key(reader: Warehouse, site: Site) -> None:
     found = []
     for key in (b"a" * 32, b"b" * 32, b"a" * 32):
