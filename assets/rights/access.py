@@ -21,7 +21,7 @@ from assets.contracts.contract import Column, Contract
 from assets.ledger import issued
 from assets.retention.explaining import require_evaluation
 from assets.rights.others import Own, digits, known_names, names_another
-from assets.rights.people import Person, records_of
+from assets.rights.people import Person, records_of, requests_of
 from assets.rights.recipients import recipients
 from assets.warehouse import Warehouse, identifier
 
@@ -320,24 +320,12 @@ _ORDERED_ERASED = """
 
 
 def _requests(warehouse: Warehouse, person: Person) -> list[dict[str, Any]]:
-    """What the person has asked for before."""
+    """What the person has asked for before; what has left the office's export too."""
     return warehouse.records(
-        """
-        select request_id, kind, scope, received_at as received_on, answered_at as answered_on
-        from raw.office_requests
-        where in_source and (
-            list_contains($customers, customer_id) or list_contains($contacts, contact_id)
-            or (customer_id is null and contact_id is null and email_key in (
-                select node.email_key from core.person_nodes as node
-                inner join core.people as person on node.node_id = person.node_id
-                where person.person_id = $person
-            ))
-        )
-        order by received_on, request_id
-        """,
-        {"customers": sorted(person.keys("customer")), "contacts": sorted(person.keys("contact")),
-         "person": person.person_id},
-    )  # fmt: skip
+        "select request_id, kind, scope, received_at as received_on, answered_at as answered_on "
+        "from raw.office_requests where list_contains($asked, request_id) order by received_on, request_id",
+        {"asked": requests_of(warehouse, person)},
+    )
 
 
 # -- what is held back -----------------------------------------------------------------------------------------------

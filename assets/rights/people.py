@@ -114,6 +114,13 @@ def people_of(warehouse: Warehouse, request_id: str) -> list[Person]:
     return [person_of(warehouse, person_id) for (person_id,) in found]
 
 
+def requests_of(warehouse: Warehouse, person: Person) -> list[str]:
+    """The requests that are about a person, by number: what `people_of` says, the other way round."""
+    found = warehouse.rows(f"select distinct request_id from ({_ASKING}) where person_id = $person order by all",
+                           {"person": person.person_id})  # fmt: skip
+    return [request_id for (request_id,) in found]
+
+
 #: Which request is about whom, as `triggers.request_people` has it, by the register as it is now. Grain: a request and
 #: a person, perhaps more than once. A termination by a customer of any kind is about no contact beside.
 _ASKING = """
@@ -157,3 +164,19 @@ def records_of(warehouse: Warehouse, person: Person) -> list[tuple[str, int]]:
                 model.build(warehouse, {"as_of": as_of})
         found = warehouse.rows("select record_type, row_id from triggers.restricted_records order by all")
     return [(record_type, row_id) for record_type, row_id in found]
+
+
+def records_hanging_on(warehouse: Warehouse, row_id: int) -> list[tuple[str, int]]:
+    """What hangs on a customer, itself among it, as (record type, surrogate); as a hold on the customer reaches it.
+
+    `triggers.*` must be built. Nothing that is built here is kept; not to be called inside a transaction that is.
+    """
+    as_of = warehouse.value("select as_of from retention.evaluation")
+    with warehouse.taken_back():
+        warehouse.run("delete from triggers.restricted_people")
+        warehouse.run("delete from triggers.held_customers")
+        warehouse.run("insert into triggers.held_customers by name select null as hold_id, ? as customer_id", [row_id])
+        model = next(each for each in Models.of("triggers").ordered if each.name == "customer_records")
+        model.build(warehouse, {"as_of": as_of})
+        found = warehouse.rows("select distinct record_type, row_id from triggers.customer_records order by all")
+    return [(record_type, record) for record_type, record in found]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from assets.errors import BadInput, BadUsage, CheckFailed, NeedsPerson
+from assets.ingest.loading import load_rows
 from assets.rights.access import gather, portable
 from assets.rights.others import Own, names_another
 from assets.rights.people import find_person, records_of
@@ -166,6 +167,27 @@ def test_what_the_source_holds_still_though_it_was_ordered_erased_is_told_of(tmp
 def test_nobody_is_nobody(warehouse: Warehouse, who: dict[str, str], kind: type[Exception]) -> None:
     with pytest.raises(kind):
         find_person(warehouse, **who)
+
+
+def test_what_the_person_asked_before_is_what_the_rules_read_so() -> None:
+    """An unknown customer falls through to the address; a known customer goes before the contact that is named too."""
+    warehouse = company({"office/requests": [
+        {"request_id": "R1", "customer_id": "P999", "email": "egil@hem.example", "kind": "objection",
+         "received_at": "2026-11-01"},
+        {"request_id": "R2", "customer_id": "C2", "contact_id": "K1", "kind": "objection",
+         "received_at": "2026-11-02"},
+        {"request_id": "R3", "customer_id": "F", "contact_id": "K1", "kind": "objection",
+         "received_at": "2026-11-03"},
+        {"request_id": "R4", "contact_id": "K999", "kind": "access", "received_at": "2026-11-04"},
+    ]})  # fmt: skip
+    evaluated(warehouse)
+
+    def asked(**who: str) -> list[str]:
+        return [each["request_id"] for each in report_on(warehouse, **who)["requests"]]
+
+    assert (asked(customer="C2"), asked(contact="K1"), asked(customer="C1")) == (["R1", "R2"], ["R3"], [])
+    load_rows(warehouse, policy(), {"office/requests": []})
+    assert asked(customer="C2") == ["R1", "R2"]
 
 
 def test_asking_leaves_no_trace_in_the_evaluation(warehouse: Warehouse) -> None:
