@@ -66,7 +66,7 @@ def preview(warehouse: Warehouse, rules: Rules, manifest_id: str) -> Preview:
     """What to look at before approving a manifest, by its id or how it begins.
 
     Raises:
-        BadUsage: no manifest has that id, or several do.
+        BadUsage: no manifest has that id, or several do, or it was destroyed.
     """
     found = issued.show(warehouse, manifest_id, 0).summary
     return Preview(

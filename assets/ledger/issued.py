@@ -169,13 +169,16 @@ def show(warehouse: Warehouse, manifest_id: str, preview: int = 20) -> ManifestD
     """One manifest by its id, or by a beginning of its id that no other manifest has.
 
     Raises:
-        BadUsage: no manifest has that id, or several do.
+        BadUsage: no manifest has that id, or several do, or it was destroyed.
     """
     (full_id,) = full_ids(warehouse, [manifest_id])
     system, document, signed = warehouse.rows(
         "select system, document, signature is not null from manifest.manifests where manifest_id = $id",
         {"id": full_id},
     )[0]
+    if document is None:
+        raise BadUsage(f"Manifest {full_id} was destroyed after its last day: that it was sealed, and when, is "
+                       "all that is kept of it. `gallring manifest list` shows it.")  # fmt: skip
     summary = next(one for one in manifests(warehouse, system) if one.manifest_id == full_id)
     return ManifestDetail(summary, json.loads(document), signed, tuple(_items(warehouse, full_id, preview)))
 

@@ -67,6 +67,15 @@ def test_an_id_that_is_none_or_several_is_told(warehouse: Warehouse, manifest_id
         issued.show(warehouse, manifest_id)
 
 
+def test_a_manifest_that_was_destroyed_is_told_as_that(warehouse: Warehouse) -> None:
+    manifest_id = issued.manifests(warehouse)[0].manifest_id
+    with warehouse.taken_back():
+        warehouse.run("update manifest.manifests set document = null, signature = null where manifest_id = $id",
+                      {"id": manifest_id})  # fmt: skip
+        with pytest.raises(BadUsage, match=f"{manifest_id} was destroyed after its last day"):
+            issued.show(warehouse, manifest_id[:20])
+
+
 def test_an_empty_warehouse_has_no_manifests() -> None:
     assert issued.manifests(Warehouse.in_memory()) == []
 
