@@ -23,6 +23,8 @@ from assets.warehouse import Warehouse
 
 #: States of a manifest item after which its system has nothing left to answer.
 SETTLED = ("done", "verified", "already_absent", "cancelled")
+#: States in which it has nothing to answer, those before it was told among them.
+_NOT_ASKED = ("issued", "approved", *SETTLED)
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,11 @@ class ManifestState:
 
 @dataclass(frozen=True)
 class OverdueItems:
-    """Items of a manifest that should have been answered by now."""
+    """Items of a manifest of which something should have happened by now at the system that was told."""
 
     system: str
     manifest_id: str
-    respond_by: date
+    due_on: date
     items: int
 
 
@@ -176,9 +178,9 @@ def _manifests(published: Warehouse) -> Iterator[ManifestState]:
 
 def _overdue_items(published: Warehouse, today: date) -> Iterator[OverdueItems]:
     for row in published.rows(
-        "select system, manifest_id, respond_by, count(*) from site.manifest.items "
-        "where respond_by < $today and not list_contains($settled, state) group by all order by all",
-        {"today": today, "settled": list(SETTLED)},
+        "select system, manifest_id, due_on, count(*) from site.manifest.items "
+        "where due_on < $today and not list_contains($not_asked, state) group by all order by all",
+        {"today": today, "not_asked": list(_NOT_ASKED)},
     ):
         yield OverdueItems(*row)
 

@@ -98,11 +98,11 @@ def turns_alike(lines: Sequence[Turn]) -> list[Turn]:
 def overdue_alike(lines: Sequence[OverdueItems]) -> list[OverdueItems]:
     """What is late, by name as far as anybody reads on: the longest first."""
     return folded(
-        sorted(lines, key=lambda line: (line.system.startswith(PARTNER), line.respond_by)),
+        sorted(lines, key=lambda line: (line.system.startswith(PARTNER), line.due_on)),
         lambda line: "late",
         lambda lines, whose: replace(
             lines[0], system=whose, manifest_id=f"{len({line.manifest_id for line in lines})} manifests",
-            respond_by=min(line.respond_by for line in lines), items=sum(line.items for line in lines),
+            due_on=min(line.due_on for line in lines), items=sum(line.items for line in lines),
         ),
         named=lambda line: True,
     )  # fmt: skip

@@ -81,10 +81,29 @@ def test_the_latest_delivery_of_each_source_and_what_blocks(warehouse: Warehouse
 
 def test_items_are_late_from_the_day_after_they_were_due(warehouse: Warehouse, site: Site) -> None:
     publish(warehouse, POLICY, site)
+    assert status(site, date(2026, 12, 2)).overdue_items == (), "nobody was told of them"
+    for item in ("I1", "I2"):
+        warehouse.insert("manifest.events", ["item_id", "manifest_id", "state", "on_day"],
+                         [(item, "M1", "delivered", AS_OF)])  # fmt: skip
+    publish(warehouse, POLICY, site)
     found = status(site, date(2026, 12, 1))
-    assert found.manifests == (ManifestState("crm", "issued", 1, 2), ManifestState("crm", "verified", 1, 1))
+    assert found.manifests == (ManifestState("crm", "delivered", 1, 2), ManifestState("crm", "verified", 1, 1))
     assert found.overdue_items == ()
     assert status(site, date(2026, 12, 2)).overdue_items == (OverdueItems("crm", "M1", date(2026, 12, 1), 2),)
+
+
+def test_late_is_what_left_and_whose_own_day_has_passed(warehouse: Warehouse, site: Site) -> None:
+    """As the reminders have it: not what never left, or was postponed; a refusal thirty days after it came."""
+    columns = ["item_id", "manifest_id", "state", "on_day", "until"]
+    warehouse.insert("manifest.events", columns, [
+        ("I1", "M1", "withheld", date(2026, 12, 1), date(2027, 3, 1)), ("I2", "M1", "refused", date(2026, 12, 2), None)
+    ])  # fmt: skip
+    publish(warehouse, POLICY, site)
+    seen = {day: status(site, day).overdue_items for day in (date(2027, 1, 1), date(2027, 1, 2), date(2027, 3, 2))}
+    assert list(seen.values()) == [
+        (), (OverdueItems("crm", "M1", date(2027, 1, 1), 1),),
+        (OverdueItems("crm", "M1", date(2027, 1, 1), 1), OverdueItems("crm", "M1", date(2027, 3, 1), 1)),
+    ]  # fmt: skip
 
 
 def test_what_no_export_proves_is_told_by_system(warehouse: Warehouse, site: Site) -> None:
