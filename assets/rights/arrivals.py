@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assets.ingest.deliveries import find_deliveries
+from assets.manifests.folders import folder_name
 from assets.site import Site
 from assets.writing import write_whole
 
@@ -12,10 +13,10 @@ FOLDER = "arrived-requests"
 
 
 def announce(site: Site, sign: str) -> None:
-    """Leave the sign; the same one again changes nothing."""
+    """Leave the sign; the same one again changes nothing. An office's number may hold a slash: it is never a path."""
     folder = site.dagster / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_whole(folder / sign, b"")
+    write_whole(folder / folder_name(sign), b"")
 
 
 def arrived(site: Site) -> Iterator[str]:

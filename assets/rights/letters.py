@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.ledger import issued
+from assets.manifests.folders import folder_name
 from assets.retention.explaining import require_evaluation
 from assets.rights.matches import undecided_pairs
 from assets.rights.people import Person, people_of, records_of
@@ -64,7 +65,7 @@ def draft(
         text = render("answer.txt.j2", language, policy_folder, answer=answer)
         page = render("answer.html.j2", language, policy_folder, answer=answer, paragraphs=_paragraphs(text))
         files |= {f"answer.{language}.txt": text.encode(), f"answer.{language}.html": page.encode()}
-    folder = write_folder(site.reports / LETTERS / request_id, files)
+    folder = write_folder(site.reports / LETTERS / folder_name(request_id), files)
     return Draft(folder, tuple(files), tuple(answer["warnings"]))
 
 

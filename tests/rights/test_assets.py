@@ -12,7 +12,7 @@ from dagster import AssetCheckSeverity, build_sensor_context
 from assets.evidence.entries import facts_fit
 from assets.evidence.recording import _office
 from assets.rights import holds, requests
-from assets.rights.arrivals import announce
+from assets.rights.arrivals import FOLDER, announce
 from assets.rights.assets import rights_checks
 from assets.rights.holds import Record
 from assets.site import Site
@@ -48,6 +48,9 @@ def test_a_request_starts_one_cycle(tmp_path: Path) -> None:
     assert watch.evaluate_tick(build_sensor_context()).run_requests == []
     announce(site, "site-r1")
     announce(site, "site-r1")
+    announce(site, "2026/14-verified")
+    announce(site, "../../x")
+    assert len(list((site.dagster / FOLDER).iterdir())) == 3
     folder = site.inbox / "office" / "2026-11-22"
     folder.mkdir(parents=True)
     file = {"name": "requests.csv", "table": "requests", "rows": 1, "sha256": "0" * 64}
@@ -56,7 +59,7 @@ def test_a_request_starts_one_cycle(tmp_path: Path) -> None:
         "files": [file],
     }))  # fmt: skip
     keys = [each.run_key for each in watch.evaluate_tick(build_sensor_context()).run_requests or []]
-    assert len(keys) == len(set(keys)) == 2
+    assert len(keys) == len(set(keys)) == 4
 
 
 def test_the_evidence_tells_what_the_office_did_and_names_nobody() -> None:

@@ -257,6 +257,18 @@ def test_a_companys_own_template_goes_before_the_shipped_one(tmp_path: Path) -> 
         draft(warehouse, policy(), Site(tmp_path), number, DAY, tmp_path)
 
 
+def test_a_number_that_is_a_path_names_one_folder_among_the_drafts(tmp_path: Path) -> None:
+    numbers = ("2026", "2026/14", "../..", "/x", ".")
+    rows = [{"request_id": number, "customer_id": "C2", "kind": "objection", "received_at": str(RECEIVED)}
+            for number in numbers]  # fmt: skip
+    warehouse = evaluated(company({"office/requests": rows}))
+    site = Site(tmp_path / "a" / "site")
+    folders = [draft(warehouse, policy(), site, number, DAY, None).folder for number in (*numbers[1:], "2026")]
+    assert {folder.parent for folder in folders} == {site.reports / "access-answers"}
+    assert len({folder for folder in folders if (folder / "answer.sv.txt").is_file()}) == len(numbers)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
 def test_what_speaks_against_sending_is_said() -> None:
     warehouse = company()
     number = requests.add(warehouse, "erasure", received_on=DAY, at=NOW, email="disa@hem.example")
