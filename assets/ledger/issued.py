@@ -300,16 +300,28 @@ class Recipient:
     answered_on: date | None
 
 
-def recipients(warehouse: Warehouse, record_type: str, record_key: str) -> list[Recipient]:
-    """Who received the data of a record, and, of a customer, of everything that hangs on it; were they told?
+def recipients(
+    warehouse: Warehouse, record_type: str, record_key: str, hanging: Sequence[tuple[str, str]] = ()
+) -> list[Recipient]:
+    """Who received the data of a record, and of what hangs on it; were they told?
 
     Read from the register of disclosures and the direct deliveries, as of the last evaluation. Without a partner the
-    list is empty; authorities are in it, and are told nothing.
+    list is empty; authorities are in it, and are told nothing. The orders, invoices, deliveries and contacts that name
+    a customer are looked at in any case: the customer may have left.
+
+    Args:
+        warehouse: evaluated.
+        record_type: of the record.
+        record_key: its key.
+        hanging: what else to look at, as (record type, key): all that hangs on a customer.
     """
     prepare(warehouse)
     if not all(warehouse.exists("manifest", table) for table in ("disclosed_fields", "delivered_fields")):
         return []
-    rows = warehouse.rows(_RECIPIENTS, {"record_type": record_type, "record_key": record_key})
+    rows = warehouse.rows(_RECIPIENTS, {
+        "record_type": record_type, "record_key": record_key,
+        "types": [of_type for of_type, _ in hanging], "keys": [key for _, key in hanging],
+    })  # fmt: skip
     return [
         Recipient(partner, role, of_type, key, tuple(fields), given_on, manifest_id, told_on, state, answered_on)
         for partner, role, of_type, key, fields, given_on, manifest_id, told_on, state, answered_on in rows
@@ -322,6 +334,8 @@ def recipients(warehouse: Warehouse, record_type: str, record_key: str) -> list[
 _RECIPIENTS = """
 with wanted as (
     select cast($record_type as varchar) as record_type, cast($record_key as varchar) as record_key
+    union
+    select unnest(cast($types as varchar[])), unnest(cast($keys as varchar[]))
     union
     select 'order', order_id from raw.orders_orders
     where $record_type = 'customer' and customer_id = $record_key

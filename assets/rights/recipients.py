@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from assets.rights.people import records_hanging_on
 from assets.warehouse import Warehouse, identifier
 
 
@@ -18,6 +19,24 @@ def recipients(warehouse: Warehouse, chosen: str) -> list[dict[str, Any]]:
         chosen: the temporary table of the records asked about (`record_type`, `row_id`).
     """
     return warehouse.records(_RECIPIENTS.format(chosen=identifier(chosen)))
+
+
+def keys_hanging_on(warehouse: Warehouse, customer: str) -> list[tuple[str, str]]:
+    """What hangs on a customer, as (record type, key), for the ledger's question who received it.
+
+    Nothing, where no such customer has been delivered, or nothing was evaluated yet.
+    """
+    if not warehouse.exists("triggers", "customer_records"):
+        return []
+    found = warehouse.rows("select row_id from raw.crm_customers where customer_id = ?", [customer])
+    records = [each for (row_id,) in found for each in records_hanging_on(warehouse, row_id)]
+    keys = warehouse.rows(
+        "select records.record_type, records.record_key from core.records as records inner join ("
+        "select unnest(cast($types as varchar[])) as record_type, unnest(cast($rows as bigint[])) as row_id) as chosen "
+        "on records.record_type = chosen.record_type and records.row_id = chosen.row_id order by all",
+        {"types": [record_type for record_type, _ in records], "rows": [row_id for _, row_id in records]},
+    )
+    return [(record_type, key) for record_type, key in keys]
 
 
 _RECIPIENTS = """

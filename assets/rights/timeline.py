@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from assets.errors import BadInput
 from assets.ledger.states import among_items, ask_of_items
-from assets.models import Models
 from assets.retention.explaining import require_evaluation
-from assets.rights.people import find_person, records_of
+from assets.rights.people import find_person, records_hanging_on, records_of
 from assets.rights.recipients import recipients
 from assets.rights.rendering import Language, render, words
 from assets.warehouse import Warehouse
@@ -136,21 +135,13 @@ def records_of_customer(warehouse: Warehouse, customer: str) -> list[tuple[str, 
     Raises:
         BadInput: no such customer has been delivered.
     """
-    as_of = warehouse.value("select as_of from retention.evaluation")
     found = warehouse.rows("select row_id, customer_type from raw.crm_customers where customer_id = ?", [customer])
     if not found:
         raise BadInput(f"No customer with the key {customer!r} has been delivered: check the key.")
     row_id, kind = found[0]
     if kind != "company":
         return records_of(warehouse, find_person(warehouse, customer=customer))
-    with warehouse.taken_back():
-        warehouse.run("delete from triggers.restricted_people")
-        warehouse.run("delete from triggers.held_customers")
-        warehouse.run("insert into triggers.held_customers by name select null as hold_id, ? as customer_id", [row_id])
-        model = next(each for each in Models.of("triggers").ordered if each.name == "customer_records")
-        model.build(warehouse, {"as_of": as_of})
-        records = warehouse.rows("select distinct record_type, row_id from triggers.customer_records order by all")
-    return [(record_type, record) for record_type, record in records]
+    return records_hanging_on(warehouse, row_id)
 
 
 _PURPOSES = """

@@ -183,9 +183,10 @@ def recipients(
     chosen, settings = existing_site(site)
     from assets.ledger.issued import recipients as read
     from assets.retention.explaining import evaluated_on, find_record
+    from assets.rights.recipients import keys_hanging_on
 
     with warehouse_of(chosen, settings) as warehouse:
-        found = read(warehouse, record, key)
+        found = read(warehouse, record, key, keys_hanging_on(warehouse, key) if record == "customer" else ())
         if not found:
             find_record(warehouse, record, key, evaluated_on(warehouse))
     if json:

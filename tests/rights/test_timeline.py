@@ -10,9 +10,12 @@ import pytest
 
 from assets.core.building import build
 from assets.errors import BadInput
+from assets.ledger import issued
+from assets.manifests.changes import propose
 from assets.retention.evaluation import evaluate
 from assets.rights.access import gather
 from assets.rights.people import find_person
+from assets.rights.recipients import keys_hanging_on
 from assets.rights.rendering import Language, words
 from assets.rights.timeline import Ordered, Timeline, as_page, as_text, timeline
 from assets.warehouse import Warehouse
@@ -94,6 +97,26 @@ def test_the_timeline_and_the_report_know_the_same_recipients() -> None:
     assert "Fraktbolaget AB (records: 1); the day is not on record." in as_text(timeline(known, policy(), "C2", "en"))
     report = gather(known, policy(), find_person(known, customer="C2"), made_at=NOW, expires_on=DAY)
     assert [(each["partner"], each["record_key"]) for each in report["recipients"]] == [("Fraktbolaget AB", "D2")]
+
+
+def test_the_ledger_lists_who_got_anything_that_hangs_on_the_customer() -> None:
+    hanging = [("customer", "C1"), ("interaction", "T1"), ("consent", "S1"), ("order", "O1"), ("order_line", "L1"),
+               ("delivery", "D1"), ("invoice", "I1"), ("subscriber", "N1")]  # fmt: skip
+    disclosures = [
+        {"disclosure_id": f"U{number}", "partner_id": "P1", "record_type": record_type, "record_key": key,
+         "disclosed_at": "2026-09-05"}
+        for number, (record_type, key) in enumerate([*hanging, ("order", "O2"), ("contact", "K1")])
+    ]  # fmt: skip
+    known = evaluated(company({"office/disclosures": disclosures}))
+    propose(known, policy(), DAY)
+
+    def listed(customer: str) -> set[tuple[str, str]]:
+        found = issued.recipients(known, "customer", customer, keys_hanging_on(known, customer))
+        return {(each.record_type, each.record_key) for each in found}
+
+    assert listed("C1") == set(hanging)
+    assert listed("F") == {("contact", "K1")}
+    assert listed("C99") == set()
 
 
 def test_the_page_stands_by_itself_and_is_drawn(warehouse: Warehouse) -> None:
