@@ -120,15 +120,24 @@ def _match(row: Mapping[str, Any]) -> Match:
 
 
 def find_match(warehouse: Warehouse, pair: str) -> Match:
-    """The possible match of that name, decided or not.
+    """The possible match of that name, decided or not; also one by address alone that no list compares any more.
+
+    That is so where a row has left its source, or more than fifty rows share the address. Each is a possible match by
+    the rules all the same (Same person), drafts warn of it, and what they warn of can be settled.
 
     Raises:
         BadInput: there is none.
     """
     found = matches(warehouse, every=True, pair=pair)
-    if not found:
+    if found:
+        return found[0]
+    named = warehouse.rows(_ADDRESS_ALONE, {"pair": pair})
+    if not named:
         raise BadInput(f"There is no possible match {pair!r}: `gallring people review` lists them.")
-    return found[0]
+    first_type, first_key, second_type, second_key, decided = named[0]
+    agreement = {name: "same" if name == "email" else "unknown" for name in levels()}
+    # nothing was compared: any weight below the least says that the address is all
+    return Match(first_type, first_key, second_type, second_key, LEAST_WEIGHT - 1, agreement, decided)
 
 
 def undecided_pairs(warehouse: Warehouse, people: Iterable[Person]) -> list[str]:
@@ -142,8 +151,8 @@ def undecided_pairs(warehouse: Warehouse, people: Iterable[Person]) -> list[str]
     return sorted(found)
 
 
-#: A pair of rows with one address for each other person who has it, but for those of whom somebody has said something.
-_SAME_ADDRESS = """
+#: Every row that is a person, those that have left their source too, with its address.
+_RESOLVED = """
     with keyed as (
         select 'customer' as record_type, row_id, customer_id as record_key from raw.crm_customers
         union all
@@ -158,6 +167,10 @@ _SAME_ADDRESS = """
         inner join core.person_nodes as node on keyed.record_type = node.node_type and keyed.row_id = node.row_id
         inner join core.people as person on node.node_id = person.node_id
     )
+"""
+#: A pair of rows with one address for each other person who has it, but for those of whom somebody has said something.
+_SAME_ADDRESS = f"""
+    {_RESOLVED}
     select min(least(own.name, other.name) || '+' || greatest(own.name, other.name)) as pair
     from resolved as own
     inner join resolved as other on own.email_key = other.email_key
@@ -167,6 +180,17 @@ _SAME_ADDRESS = """
             where decided.person_id = $person and decided.other_id = other.person_id
         )
     group by other.person_id
+"""
+#: The two rows that a pair names, where they are two people with one address, and what was said of them.
+_ADDRESS_ALONE = f"""
+    {_RESOLVED}
+    select first.record_type, first.record_key, second.record_type, second.record_key,
+        case when decided.same then 'yes' when not decided.same then 'no' end
+    from resolved as first
+    inner join resolved as second on first.email_key = second.email_key and first.person_id <> second.person_id
+    left join retention.decided_people as decided
+        on first.person_id = decided.person_id and second.person_id = decided.other_id
+    where contains($pair, first.name) and contains($pair, second.name) and first.name || '+' || second.name = $pair
 """
 
 

@@ -15,7 +15,7 @@ from assets.rights import matching
 from assets.rights.matches import decide, find_match, matches, side_by_side, undecided_pairs
 from assets.rights.people import find_person
 from assets.warehouse import Warehouse, WarehouseError
-from tests.rights.company import DAY, NOW, company, evaluated, policy
+from tests.rights.company import DAY, EXPORTS, NOW, company, evaluated, policy
 
 
 def customer(key: str, **more: str) -> dict[str, str]:
@@ -178,3 +178,29 @@ def test_the_pairs_of_one_person_are_told_until_they_are_decided() -> None:
     decide(warehouse, "customer/C1+customer/C3", same=True, on=DAY, at=NOW)
     assert undecided_pairs(warehouse, [one]) == []
     assert undecided_pairs(company(), [one]) == []
+
+
+def test_every_pair_that_a_draft_warns_of_can_be_settled() -> None:
+    """A row that has left its source speaks still, and so does an address that more than fifty rows share."""
+    office = [{"contact_id": f"K{number}", "customer_id": "F", "name": f"Provsson {number}",
+               "email": "kontor@skolan.example"} for number in range(10, 62)]  # fmt: skip
+    warehouse = company({"crm/contacts": office})
+    kept = [row for row in EXPORTS["crm/customers"] if row["customer_id"] != "C1"]
+    load_rows(warehouse, policy(), {"crm/customers": kept, "mailing/subscribers": []})
+    evaluated(warehouse)
+    left = find_person(warehouse, customer="C3")
+    assert undecided_pairs(warehouse, [left]) == ["customer/C1+customer/C3"]
+    found = find_match(warehouse, "customer/C1+customer/C3")
+    assert (found.decided, found.strength, found.speaks_for) == (None, "same e-mail alone", ("same e-mail",))
+    assert ("name", None, "Olle Provsson") in side_by_side(warehouse, found)
+    decide(warehouse, "customer/C1+customer/C3", same=False, on=DAY, at=NOW)
+    assert undecided_pairs(warehouse, [left]) == []
+    assert find_match(warehouse, "customer/C1+customer/C3").decided == "no"
+
+    shared = find_person(warehouse, contact="K10")
+    pairs = undecided_pairs(warehouse, [shared])
+    assert len(pairs) == 51
+    decide(warehouse, pairs[0], same=False, on=DAY, at=NOW)
+    assert undecided_pairs(warehouse, [shared]) == pairs[1:]
+    with pytest.raises(BadInput):
+        decide(warehouse, "contact/K10+customer/C3", same=False, on=DAY, at=NOW)
