@@ -268,9 +268,14 @@ def _clock(case: _Case) -> Iterator[Examined]:
         return
     from assets.publication.report.asking import published
 
-    with published(case.site) as reader:
-        as_of = reader.value("select as_of from about")
-        newest = reader.value("select max(extracted_at) from quality.deliveries")
+    try:
+        with published(case.site) as reader:
+            as_of = reader.value("select as_of from about")
+            newest = reader.value("select max(extracted_at) from quality.deliveries")
+    except GallringError:
+        yield Examined(case.site.analytics.name, "error", "cannot be read: damaged, or not what a run published",
+                       "Move it away: the next `gallring run` publishes it anew.")  # fmt: skip
+        return
     if as_of > today:
         yield Examined("clock", "error", f"today is {today}, yet the last run was as of {as_of}",
                        "Set the machine's clock (timedatectl), or run as of a day that has come.")  # fmt: skip

@@ -320,11 +320,11 @@ def _instant(text: str, otherwise: datetime, place: str) -> str:
     """An instant in RFC 3339; a day alone counts from its beginning."""
     try:
         moment = datetime.fromisoformat(text.upper()) if text else otherwise
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=otherwise.tzinfo)
+        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
         raise BadInput(f"{place}, column at: not a day or an instant such as 2026-11-25T10:00:00+01:00.") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=otherwise.tzinfo)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _day(text: str, place: str) -> str:

@@ -195,11 +195,11 @@ def _instant(text: str | None, files: list[Path]) -> datetime:
         return datetime.fromtimestamp(max(int(file.stat().st_mtime) for file in files), UTC)
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        if at.tzinfo is None:
+            raise BadUsage(f"--extracted-at {text!r} says no time zone: write it as 2026-11-22T02:00:00Z.")
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise BadUsage(f"--extracted-at {text!r} is not an instant such as 2026-11-22T02:00:00Z.") from None
-    if at.tzinfo is None:
-        raise BadUsage(f"--extracted-at {text!r} says no time zone: write it as 2026-11-22T02:00:00Z.")
-    return at.astimezone(UTC)
 
 
 def _clear_demo(folder: Path) -> None:

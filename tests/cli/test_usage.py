@@ -203,8 +203,10 @@ def test_a_site_that_is_no_demo_is_not_remade(nowhere: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("2026-11-22", 2), ("2026-11-22T02:00:00", 2), ("noon", 2), ("2026-11-22T02:00:00Z", 3)]
-)
+    ("text", "expected"),
+    [("2026-11-22", 2), ("2026-11-22T02:00:00", 2), ("noon", 2), ("2026-11-22T02:00:00Z", 3),
+     ("0001-01-01T00:00:00+01:00", 2)],
+)  # fmt: skip
 def test_deliver_wants_an_instant_with_its_zone(text: str, expected: int, nowhere: Path) -> None:
     assert main(["init", "site"]) == 0
     assert main(["deliver", "crm", "missing.csv", "--extracted-at", text]) == expected

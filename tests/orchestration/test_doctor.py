@@ -120,6 +120,11 @@ def name_a_key_that_is_none(site: Site) -> None:
         file.write('\n[transports.crm]\npublic_key = "crm.pub.pem"\n')
 
 
+def damage_what_is_published(site: Site) -> None:
+    site.analytics.write_bytes(b"no database " * 5_000)
+    site.analytics.chmod(0o600)
+
+
 def live_elsewhere(site: Site) -> None:
     site.settings.write_text('time_zone = "Europe/Helsinki"\n')
 
@@ -147,6 +152,7 @@ def fall_silent(site: Site) -> None:
         (leave_a_rewriting, "leftovers", "error", "gallring restore"),
         (send_nowhere, "transport to crm", "error", "[transports.crm]"),
         (name_a_key_that_is_none, "public key of crm", "error", "[transports.crm]"),
+        (damage_what_is_published, "analytics.duckdb", "error", "gallring run"),
         (live_elsewhere, "time zone", "warning", "counts to another day"),
         (fall_silent, "deliveries to crm", "warning", "[transports.crm]"),
     ],
@@ -158,6 +164,14 @@ def test_what_is_wrong_is_found_with_what_to_do(
     found = [each for each in complaints(site) if each.subject == subject]
     assert [each.verdict for each in found] == [verdict]
     assert mend in found[0].mend
+
+
+def test_a_damaged_file_ends_no_examination(site: Site) -> None:
+    before = [each.subject for each in examine(site, NOW)]
+    damage_what_is_published(site)
+    assert [each.subject for each in examine(site, NOW)] == [
+        "analytics.duckdb" if subject == "clock" else subject for subject in before
+    ]
 
 
 def test_a_zone_with_the_same_midnight_is_none_to_warn_of(site: Site) -> None:
