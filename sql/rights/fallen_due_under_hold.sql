@@ -1,4 +1,5 @@
 -- Records that would be erased today, were they not held: the hold is the only claim that stands on the category.
+-- A company's own row is nobody's data, and what has lost its parent or is restricted stays after the release too.
 -- Grain: a record. fell_due_on: the last day of the last other claim; null when there never was one.
 with held as (
     select distinct
@@ -39,6 +40,12 @@ inner join retention.records as records
         and others.row_id = records.row_id
 where
     not others.is_kept_otherwise
+    and not records.not_personal
+    and not exists (
+        select 1
+        from triggers.orphans as orphan
+        where orphan.record_type = others.record_type and orphan.row_id = others.row_id
+    )
     and not exists (
         select 1
         from triggers.restricted_records as restricted

@@ -148,6 +148,20 @@ def test_what_fell_due_under_hold_is_listed_until_it_leaves() -> None:
     assert disposition(warehouse, "interaction", "T9", "content") == "erase"
 
 
+def test_what_stays_after_the_release_did_not_fall_due() -> None:
+    """A company's own row is nobody's data, and a record without its parent waits for a person."""
+    warehouse = company({
+        "crm/customers": [{"customer_id": "F9", "customer_type": "company", "name": "Provbolaget AB"}],
+        "orders/order_lines": [{"order_line_id": "L9", "order_id": "O99", "product": "Super 8"}],
+    })  # fmt: skip
+    placed(warehouse, Record("customer", "F9"), Record("order_line", "L9"))
+    assert holds.fallen_due(evaluated(warehouse)) == (0, [])
+    holds.release(warehouse, "site-h1", DAY, NOW)
+    evaluated(warehouse, date(2026, 11, 26))
+    assert disposition(warehouse, "customer", "F9", "identity") == "not_personal"
+    assert disposition(warehouse, "order_line", "L9", "transaction") == "review"
+
+
 @pytest.mark.parametrize(
     ("record", "more", "kind"),
     [
