@@ -11,6 +11,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,17 @@ def check(path: Path, key: Path | None = None) -> EvidenceCheck:
         pem = pem or files[KEY]
         entries = len(lines_of(files)) - 1
         found = [*verify_bundle.problems(files, pem), *_misfits(lines_of(files)[:-1])]
-    except (ValueError, LookupError, TypeError, OSError, RecursionError, RuntimeError, zipfile.BadZipFile) as error:
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        OSError,
+        RecursionError,
+        RuntimeError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         kind = str(error) if type(error) is ValueError else "it lacks a part of a bundle, or is none"
         found = [f"No evidence: {kind}."]
     return EvidenceCheck(path, entries, hashlib.sha256(pem).hexdigest(), tuple(found))

@@ -14,6 +14,7 @@ import hashlib
 import json
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -113,7 +114,17 @@ def main(arguments: Sequence[str]) -> int:
     except ImportError:
         sys.stderr.write("Signatures need the package `cryptography`; without it nothing is proven.\n")
         return 2
-    except (ValueError, LookupError, TypeError, OSError, RecursionError, RuntimeError, zipfile.BadZipFile) as error:
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        OSError,
+        RecursionError,
+        RuntimeError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         kind = str(error) if type(error) is ValueError else f"it lacks a part of a bundle ({type(error).__name__})"
         sys.stderr.write(f"No evidence: {kind}.\n")
         return 1

@@ -57,7 +57,7 @@ class PublicKey:
         whole = f"{parts[0]}.{urlsafe_b64encode(payload).rstrip(b'=').decode()}.{parts[2]}"
         try:
             return jws.deserialize_compact(whole, self._key, algorithms=[ALGORITHM]).payload == payload
-        except (JoseError, ValueError):
+        except (JoseError, ValueError, TypeError, AttributeError):  # the last two of headers that are no headers
             return False
 
 

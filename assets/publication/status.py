@@ -63,10 +63,14 @@ class ManifestState:
 
 @dataclass(frozen=True)
 class OverdueItems:
-    """Items of a manifest of which something should have happened by now at the system that was told."""
+    """Items of a manifest of which something should have happened by now at the system that was told.
+
+    `respond_by` is the manifest's own day to answer, `due_on` the day of these items, which an answer may postpone.
+    """
 
     system: str
     manifest_id: str
+    respond_by: date
     due_on: date
     items: int
 
@@ -178,7 +182,7 @@ def _manifests(published: Warehouse) -> Iterator[ManifestState]:
 
 def _overdue_items(published: Warehouse, today: date) -> Iterator[OverdueItems]:
     for row in published.rows(
-        "select system, manifest_id, due_on, count(*) from site.manifest.items "
+        "select system, manifest_id, respond_by, due_on, count(*) from site.manifest.items "
         "where due_on < $today and not list_contains($not_asked, state) group by all order by all",
         {"today": today, "not_asked": list(_NOT_ASKED)},
     ):

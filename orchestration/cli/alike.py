@@ -102,7 +102,8 @@ def overdue_alike(lines: Sequence[OverdueItems]) -> list[OverdueItems]:
         lambda line: "late",
         lambda lines, whose: replace(
             lines[0], system=whose, manifest_id=f"{len({line.manifest_id for line in lines})} manifests",
-            due_on=min(line.due_on for line in lines), items=sum(line.items for line in lines),
+            respond_by=min(line.respond_by for line in lines), due_on=min(line.due_on for line in lines),
+            items=sum(line.items for line in lines),
         ),
         named=lambda line: True,
     )  # fmt: skip

@@ -30,7 +30,7 @@ def standing(number: int) -> Status:
         DAY, "1", (), (), (),
         manifests=(ManifestState("crm", "issued", 1, 7), *(ManifestState(each, "issued", 1, 2) for each in waiting),
                    ManifestState(refused, "refused", 1, 3), ManifestState("web", "issued", 1, 5)),
-        overdue_items=(OverdueItems(refused, "M1", DAY, 3),),
+        overdue_items=(OverdueItems(refused, "M1", DAY, DAY, 3),),
         overdue_requests=(),
         turns=(Turn("approver", "crm", "issued", 7, DAY, "Approve."),
                *(Turn("approver", each, "issued", 2, DAY + timedelta(days=place), "Approve.")
@@ -63,11 +63,13 @@ def test_a_few_partners_are_told_of_one_by_one(capsys: pytest.CaptureFixture[str
 
 
 def test_of_many_that_need_a_person_the_first_are_named_and_the_rest_counted() -> None:
-    late = [OverdueItems(each, f"M{each}", DAY - timedelta(days=place), 1) for place, each in enumerate(partners(200))]
-    told = alike.overdue_alike([*late, OverdueItems("crm", "M1", DAY, 9)])
+    late = [
+        OverdueItems(each, f"M{each}", DAY, DAY - timedelta(days=place), 1) for place, each in enumerate(partners(200))
+    ]
+    told = alike.overdue_alike([*late, OverdueItems("crm", "M1", DAY, DAY, 9)])
     assert told[0].system == "crm"
     assert [line.system for line in told[1:21]] == partners(200)[:-21:-1]  # who is late the longest comes first
-    assert told[21:] == [OverdueItems("180 more partners", "180 manifests", DAY - timedelta(days=179), 180)]
+    assert told[21:] == [OverdueItems("180 more partners", "180 manifests", DAY, DAY - timedelta(days=179), 180)]
     turns = [Turn("privacy", each, "refused", 1, None, "Weigh the reason.") for each in partners(27)]
     assert [line.system for line in alike.turns_alike(turns)] == [*partners(20), "7 more partners"]
 

@@ -348,6 +348,20 @@ def test_every_other_part_of_a_bundle_is_held_too(night: Night, part: str, tmp_p
     assert stand_alone(bundle).returncode == 1
 
 
+def test_a_bundle_that_was_damaged_is_told_without_a_traceback(night: Night, tmp_path: Path) -> None:
+    """Wherever in it: what packs it finds other faults than what reads it."""
+    night.record()
+    bundle = night.export(tmp_path / "bundle.zip")
+    whole = bundle.read_bytes()
+    with zipfile.ZipFile(bundle) as packed:
+        begins = min(each.header_offset for each in packed.infolist() if each.filename.endswith(".jsonl"))
+    for place in range(begins + 30, begins + 230, 5):
+        bundle.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        assert not check(bundle, night.public).ok
+    ran = stand_alone(bundle, night.public)
+    assert (ran.returncode, ran.stderr[:13]) == (1, "No evidence: ")
+
+
 def test_another_key_is_found_out(night: Night, tmp_path: Path) -> None:
     night.record()
     bundle = night.export(tmp_path / "bundle")

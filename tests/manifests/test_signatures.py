@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,13 @@ def test_a_key_is_never_overwritten(keys: tuple[Path, Path]) -> None:
     with pytest.raises(BadInput, match="never overwritten"):
         make_key(*keys)
     assert keys[0].read_bytes() == before
+
+
+@pytest.mark.parametrize("header", [{"alg": "Ed25519", "crit": 1}, {"alg": 7}, {"alg": "Ed25519", "b64": []}, [], 7])
+def test_a_signature_whose_header_is_none_does_not_fit(keys: tuple[Path, Path], header: object) -> None:
+    _, _, made = Signer.load(keys[0]).sign(b"{}").split(".")
+    written = urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    assert not PublicKey.load(keys[1]).fits(f"{written}..{made}", b"{}")
 
 
 def test_a_signature_fits_its_payload_and_key_alone(keys: tuple[Path, Path], tmp_path: Path) -> None:

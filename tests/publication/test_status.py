@@ -79,6 +79,10 @@ def test_the_latest_delivery_of_each_source_and_what_blocks(warehouse: Warehouse
     assert found.blocks == (Block("orders", None, "rejected", "D1"),)
 
 
+#: The last day to answer of the manifest.
+LATEST = date(2026, 12, 1)
+
+
 def test_items_are_late_from_the_day_after_they_were_due(warehouse: Warehouse, site: Site) -> None:
     publish(warehouse, POLICY, site)
     assert status(site, date(2026, 12, 2)).overdue_items == (), "nobody was told of them"
@@ -89,7 +93,7 @@ def test_items_are_late_from_the_day_after_they_were_due(warehouse: Warehouse, s
     found = status(site, date(2026, 12, 1))
     assert found.manifests == (ManifestState("crm", "delivered", 1, 2), ManifestState("crm", "verified", 1, 1))
     assert found.overdue_items == ()
-    assert status(site, date(2026, 12, 2)).overdue_items == (OverdueItems("crm", "M1", date(2026, 12, 1), 2),)
+    assert status(site, date(2026, 12, 2)).overdue_items == (OverdueItems("crm", "M1", LATEST, LATEST, 2),)
 
 
 def test_late_is_what_left_and_whose_own_day_has_passed(warehouse: Warehouse, site: Site) -> None:
@@ -101,8 +105,9 @@ def test_late_is_what_left_and_whose_own_day_has_passed(warehouse: Warehouse, si
     publish(warehouse, POLICY, site)
     seen = {day: status(site, day).overdue_items for day in (date(2027, 1, 1), date(2027, 1, 2), date(2027, 3, 2))}
     assert list(seen.values()) == [
-        (), (OverdueItems("crm", "M1", date(2027, 1, 1), 1),),
-        (OverdueItems("crm", "M1", date(2027, 1, 1), 1), OverdueItems("crm", "M1", date(2027, 3, 1), 1)),
+        (), (OverdueItems("crm", "M1", LATEST, date(2027, 1, 1), 1),),
+        (OverdueItems("crm", "M1", LATEST, date(2027, 1, 1), 1),
+         OverdueItems("crm", "M1", LATEST, date(2027, 3, 1), 1)),
     ]  # fmt: skip
 
 

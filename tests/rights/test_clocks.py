@@ -113,7 +113,6 @@ def test_a_mistyped_year_is_due_on_the_calendar_s_last_day_at_the_latest(receive
     assert standing(Clock(received), date(2026, 11, 25)).due_on == due_on(received)
 
 
-
 @pytest.mark.parametrize(("received", "due", "falls_on", "why"), TABLE)
 def test_the_table_is_right_about_its_weekdays(received: str, due: str, falls_on: str, why: str) -> None:
     came = date.fromisoformat(received)
