@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from unicodedata import normalize
 
 import duckdb
 
@@ -724,8 +725,8 @@ def _hmac_pads(key: bytes) -> tuple[str, str]:
 
 
 def _folded(name: str) -> str:
-    """Unicode's full case folding with every run of white space collapsed to one space."""
-    return " ".join(name.casefold().split())
+    """Unicode's full case folding in composed letters (NFC), with every run of white space collapsed to one space."""
+    return " ".join(normalize("NFC", normalize("NFC", name).casefold()).split())
 
 
 def _kind(error: duckdb.Error) -> str:

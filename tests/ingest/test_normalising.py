@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from unicodedata import normalize
 
 import pytest
 
@@ -36,3 +37,13 @@ def test_a_quick_way_is_the_plain_way(macro: str, plain: str) -> None:
     warehouse.run("create table texts as select unnest($texts) as x", {"texts": [*_texts(), None]})
     assert warehouse.rows(f"select x from texts where {macro}(x) is distinct from {plain}") == []
     assert warehouse.value(f"select count(distinct {macro}(x)) from texts") > 1000
+
+
+@pytest.mark.parametrize("name", ["Åsa Öberg", "ÅSA  ÖBERG", "Zoë Nguyễn", "Łukasz Żak", "Ǻsta"])
+def test_a_name_is_the_same_in_composed_and_decomposed_letters(name: str) -> None:
+    """They look alike on every screen; which of them a program writes depends on the machine that it runs on."""
+    written = [normalize(form, name) for form in ("NFC", "NFD")]
+    assert written[0] != written[1]
+    with Warehouse.in_memory() as warehouse:
+        rows = warehouse.rows("select normalised_name(name) from (select unnest($names) as name)", {"names": written})
+    assert len(set(rows)) == 1

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 Row = dict[str, str | None]
@@ -195,8 +196,8 @@ def address_of(text: str | None) -> str | None:
 
 
 def name_of(text: str | None) -> str | None:
-    """Normalise a name: case-folded, spaces collapsed."""
-    return " ".join((text or "").casefold().split()) or None
+    """Normalise a name: case-folded in composed letters, spaces collapsed."""
+    return " ".join(normalize("NFC", normalize("NFC", text or "").casefold()).split()) or None
 
 
 def personnummer(text: str | None) -> str | None:
