@@ -57,6 +57,20 @@ _REJECTED = """
     order by rejected.sequence
 """
 
+#: The deliveries of a source that were loaded after one of them, up to another.
+_BETWEEN = """
+    select delivery_id from intake.deliveries
+    where source = $source and status = 'loaded'
+        and sequence > (
+            select max(sequence) from intake.deliveries
+            where source = $source and status = 'loaded' and delivery_id = $whole
+        )
+        and sequence <= (
+            select max(sequence) from intake.deliveries
+            where source = $source and status = 'loaded' and delivery_id = $latest
+        )
+"""
+
 
 @dataclass(frozen=True)
 class _Full:
@@ -113,15 +127,14 @@ def _shrinkage(warehouse: Warehouse, contract: Contract, history: list[_Full]) -
     A delivery counts as whole when it is the first one, lost no more than the tolerance against the whole one before
     it, or was accepted by a person.
     """
-    whole, since, lost = history[-1], list[_Full](), 0
+    whole, lost = history[-1], 0
     for full in reversed(history[:-1]):
-        since.append(full)
         lost = whole.rows - full.rows
         allowed = whole.rows if whole.rows < SMALLEST_COMPARED else (contract.shrink_tolerance or 0) * whole.rows
         if lost > allowed:
-            lost -= _ordered_away(warehouse, contract, since)
+            lost -= _ordered_away(warehouse, contract, whole, full)
         if lost <= allowed or _is_accepted(warehouse, contract, full):
-            whole, since, lost = full, [], 0
+            whole, lost = full, 0
     return whole.rows, lost
 
 
@@ -134,20 +147,26 @@ def _is_accepted(warehouse: Warehouse, contract: Contract, full: _Full) -> bool:
     )
 
 
-def _ordered_away(warehouse: Warehouse, contract: Contract, since: list[_Full]) -> int:
-    """Rows that left with these deliveries because a sealed manifest had ordered the whole record erased.
+def _ordered_away(warehouse: Warehouse, contract: Contract, whole: _Full, latest: _Full) -> int:
+    """Rows that left after one full delivery, up to another, because a manifest had ordered the whole record erased.
 
-    One that was told to lose some of its fields was not told to leave: it counts as lost.
+    A row may leave by a delta in between. One that was told to lose some of its fields was not told to leave: it counts
+    as lost.
     """
     if contract.record_type is None:
         return 0
     return int(
         warehouse.value(
             f"select count(*) from raw.{identifier(contract.raw_table)} as gone "
-            "where not gone.in_source and list_contains(?, gone.in_delivery) "
+            f"where not gone.in_source and gone.in_delivery in ({_BETWEEN}) "
             f"and cast(gone.{identifier(contract.key)} as varchar) in (select record_key from manifest.told "
-            "where record_type = ? and state = 'erase' and action = 'erase')",
-            [[full.delivery_id for full in since], contract.record_type],
+            "where record_type = $record_type and state = 'erase' and action = 'erase')",
+            {
+                "source": contract.source,
+                "whole": whole.delivery_id,
+                "latest": latest.delivery_id,
+                "record_type": contract.record_type,
+            },
         )
     )
 

@@ -746,6 +746,32 @@ def test_rows_that_a_manifest_ordered_away_do_not_count_as_shrinking(company: An
     assert "customers" not in dict(company.blocks("crm"))
 
 
+def test_rows_that_a_manifest_ordered_away_may_leave_by_a_delta(company: Any) -> None:
+    many = [customer(f"K{number:03}") for number in range(100)]
+    company.send("crm", {"customers": customers(*many)}, day="2026-11-22")
+    company.ingest()
+    for number in range(50, 100):
+        company.order_erased("customer", f"K{number:03}", "name")
+    gone = [f"K{number:03}" + "," * 15 + ",true" for number in range(50, 100)]
+    delta = "\n".join([CUSTOMERS + ",_deleted", *gone]) + "\n"
+    company.send("crm", {"customers": delta}, day="2026-11-23", mode="delta")
+    for day in ("2026-11-24", "2026-11-25"):
+        company.send("crm", {"customers": customers(*many[:50])}, day=day)
+    company.ingest()
+    assert "customers" not in dict(company.blocks("crm"))
+
+
+def test_rows_that_left_by_a_delta_unordered_count_as_shrinking(company: Any) -> None:
+    many = [customer(f"K{number:03}") for number in range(100)]
+    company.send("crm", {"customers": customers(*many)}, day="2026-11-23")
+    gone = [f"K{number:03}" + "," * 15 + ",true" for number in range(50, 100)]
+    delta = "\n".join([CUSTOMERS + ",_deleted", *gone]) + "\n"
+    company.send("crm", {"customers": delta}, day="2026-11-24", mode="delta")
+    company.send("crm", {"customers": customers(*many[:50])}, day="2026-11-25")
+    company.ingest()
+    assert dict(company.blocks("crm"))["customers"] == "shrunk"
+
+
 def test_rows_that_were_only_to_lose_a_field_count_as_shrinking(company: Any) -> None:
     many = [customer(f"K{number:03}") for number in range(100)]
     company.send("crm", {"customers": customers(*many)}, day="2026-11-24")
