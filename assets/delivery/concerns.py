@@ -164,10 +164,11 @@ _OFFICE_UNREAD = f"""
 """
 
 #: Unanswered requests that may be a restriction (Art 18), and have no effect as they stand: without a day (rules.md,
-#: Dates 4), or of no kind. A rectification counts once it is known who asks.
+#: Dates 4), or of no kind. A rectification counts once it is known who asks. One that has left the office's export is
+#: in force still.
 _UNCLEAR = """
     select count(*) from raw.office_requests
-    where in_source and answered_at is null and (
+    where answered_at is null and (
         kind is null
         or (received_at is null and kind = 'restriction')
         or (received_at is null and kind = 'rectification' and identity_verified_at is not null)

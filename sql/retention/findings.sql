@@ -133,11 +133,8 @@ select
     request.request_id as row_id,
     'received_at' as detail
 from core.requests as request
-inner join raw.office_requests as source_row
-    on request.request_id = source_row.row_id
 where
-    source_row.in_source
-    and request.received_on is null
+    request.received_on is null
     and (
         request.answered_on is null
         or request.answered_on > $as_of
@@ -150,11 +147,8 @@ select
     request.request_id as row_id,
     'kind' as detail
 from core.requests as request
-inner join raw.office_requests as source_row
-    on request.request_id = source_row.row_id
 where
-    source_row.in_source
-    and request.kind is null
+    request.kind is null
     and (request.answered_on is null or request.answered_on > $as_of)
 union all
 select

@@ -403,4 +403,9 @@ def test_every_order_waits_while_a_request_may_restrict_and_has_no_effect(
     codes = {concern.code for each in decisions for concern in each.concerns}
     assert codes == ({"requests_unclear"} if waits else set())
     assert [each.decision for each in decisions] == ["waits" if waits else "approved"] * len(decisions) != []
+    if waits:  # also once the office's export lists it no more: it is in the register still
+        nights.systems["office"].tables["requests"].clear()
+        nights.export("office", DAY, hour=4)
+        nights.take_in(DAY)
+        assert [each.decision for each in approve_automatically(nights.warehouse, Rules(), **WHO)] == ["waits"]
     nights.warehouse.close()

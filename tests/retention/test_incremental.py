@@ -243,6 +243,23 @@ def test_a_hold_on_a_customer_nobody_knows_is_linked_to_all_that_names_it(
     assert held == [("consent",), ("order",)]
 
 
+def test_a_request_without_its_day_that_left_the_export_is_told_by_night_as_whole(
+    warehouse: Warehouse, company: Company
+) -> None:
+    """It is in the register still: that the export no longer lists it is no news of it."""
+    listed = company.there["office/requests"]
+    undated = [{"request_id": "R-X", "kind": "erasure"}, {"request_id": "R-Y"}]
+    for rows in ([*listed, *undated], listed):
+        load_rows(warehouse, company.policy, {"office/requests": rows})
+        assert not any(each.whole for each in night(warehouse, company))
+        assert not differences(warehouse, company.policy, company.day)
+        assert warehouse.rows(
+            "select requests.request_id, findings.finding from retention.findings inner join raw.office_requests as "
+            "requests on findings.row_id = requests.row_id where findings.record_type = 'request' "
+            "and requests.request_id in ('R-X', 'R-Y') order by all"
+        ) == [("R-X", "request_without_day"), ("R-Y", "request_without_day"), ("R-Y", "request_without_kind")]
+
+
 def test_manifests_are_the_same_by_night_and_whole(tmp_path: Path, policies: list[Policy]) -> None:
     """The order in which rows lie in the warehouse tells nobody anything."""
     told = []
