@@ -51,6 +51,8 @@ _TRUE_OR_FALSE = (
     "when 'false' then false when '0' then false end"
 )
 _NOT_IN_SCOPE = "not _in_scope"
+#: A row that only tells a deletion is often empty but for its key, so that no filter holds for it.
+_NEITHER_IN_SCOPE_NOR_DELETED = f"{_NOT_IN_SCOPE} and coalesce(not ({_TRUE_OR_FALSE}), {_DELETED_TEXT} is null)"
 _NOT_OF_TYPE = {
     "date": "not_a_date", "instant": "not_an_instant", "decimal": "not_a_number", "boolean": "not_true_or_false",
 }  # fmt: skip
@@ -122,8 +124,9 @@ def projection(
     branches = _judgements(contract, deletions, ordered)
     rules = tuple((rule, column) for _, rule, column in branches if rule)
     numbers = iter(range(1, len(rules) + 1))
+    outside = (_NOT_IN_SCOPE, _NEITHER_IN_SCOPE_NOR_DELETED)
     cases = " ".join(
-        f"when {condition} then {next(numbers) if rule else OUT_OF_SCOPE if condition == _NOT_IN_SCOPE else 0}"
+        f"when {condition} then {next(numbers) if rule else OUT_OF_SCOPE if condition in outside else 0}"
         for condition, rule, _ in branches
     )
     joined = ordered or bool(contract.lookups)
@@ -314,7 +317,8 @@ def _row_text(contract: Contract) -> str:
 
 def _judgements(contract: Contract, deletions: bool, ordered: bool) -> list[tuple[str, str, str]]:
     """(condition, rule, column) in the order in which they are asked; one without a rule settles a row that is fine."""
-    branches = [("_malformed", "malformed_line", ""), (_NOT_IN_SCOPE, "", "")]
+    outside = _NEITHER_IN_SCOPE_NOR_DELETED if deletions else _NOT_IN_SCOPE
+    branches = [("_malformed", "malformed_line", ""), (outside, "", "")]
     branches += _column_judgements(contract, contract.key_column, ordered)
     if deletions:
         unclear = f"{_DELETED_TEXT} is not null and {_TRUE_OR_FALSE} is null"

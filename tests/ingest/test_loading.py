@@ -357,6 +357,50 @@ def test_deleted_counts_in_deltas_alone_and_must_be_true_or_false(company: Any) 
     assert company.rows("select rule, column_name from intake.quarantined") == [("not_true_or_false", "_deleted")]
 
 
+_ACTIVE = """
+apiVersion: v3.2.0
+kind: DataContract
+id: test-crm-customers
+version: 1.0.0
+status: active
+domain: crm
+servers:
+  - {server: inbox, type: local, path: inbox/crm, format: csv}
+schema:
+  - name: customers
+    customProperties:
+      - {property: rowFilter, value: "state = 'active'"}
+    properties:
+      - {name: customer_id}
+      - {name: customer_type, transformLogic: "'private'"}
+      - {name: name}
+"""
+
+
+def test_what_is_deleted_or_out_of_scope_in_a_delta_has_left(company_with: Any) -> None:
+    company = company_with(crm_customers=_ACTIVE)
+    known = "".join(f"{key},active,Ada Exempel\n" for key in ("K1", "K2", "K3", "K4", "K5"))
+    company.send("crm", {"customers": f"customer_id,state,name\n{known}"}, day="2026-11-24")
+    changes = [
+        "K1,,,true", "K2,closed,Ada Exempel,", "K3,closed,Ada Exempel,", "K3,active,Bo Exempel,",
+        "K4,,,perhaps", "K4,closed,,", "K5,active,Ada Exempel,false", "K9,closed,,false", ",,,true",
+    ]  # fmt: skip
+    delta = "\n".join(["customer_id,state,name,_deleted", *changes]) + "\n"
+    company.send("crm", {"customers": delta}, mode="delta")
+    company.ingest()
+    assert company.rows("select customer_id, name, in_source from raw.crm_customers order by 1") == [
+        ("K1", None, False), ("K2", None, False), ("K3", "Bo Exempel", True), ("K4", "Ada Exempel", True),
+        ("K5", "Ada Exempel", True),
+    ]  # fmt: skip
+    assert company.rows("select line, rule, column_name from intake.quarantined order by 1") == [
+        (6, "not_true_or_false", "_deleted"), (10, "required", "customer_id"),
+    ]  # fmt: skip
+    assert company.rows(
+        "select rows_in, rows_loaded, rows_quarantined, rows_out_of_scope from intake.files "
+        "where delivery_id like '%delta'"
+    ) == [(9, 3, 2, 4)]
+
+
 def changed_in(company: Any) -> dict[str, str]:
     return dict(company.rows("select customer_id, changed_in from raw.crm_customers"))
 
