@@ -35,6 +35,17 @@ from assets.warehouse import Warehouse, identifier
 _EVALUATED = ("triggers", "purposes", "retention")
 _CLAIMS = "retention.purpose_claims"
 _CAN_CLOSE_BY_ITSELF = "order_id in (select order_id from core.orders where closed_on is null and not is_cancelled)"
+#: Whether an objection came by an address or its owner: only there does the end of an opt-in, which is no claim's, turn
+#: anything (the suppression list).
+_OBJECTED_TO = """email_key in (
+    select request.email_key from triggers.requests_in_force as request where request.kind = 'objection'
+    union all
+    select node.email_key
+    from triggers.request_people as request
+    inner join core.people as person on request.person_id = person.person_id
+    inner join core.person_nodes as node on person.node_id = node.node_id
+    where request.kind = 'objection'
+)"""
 #: Dates of `core.*` that no SQL compares with the day: what is worked out from them, it does.
 NEVER_TURNING = {("invoices", "due_on"), ("quotes", "valid_until")}
 #: Dates that SQL works out and compares with the day: `reached` by `<=` or `>`, `passed` by `<` or `>=`, and on which
@@ -48,8 +59,14 @@ TURNING = {
     ("triggers", "debts", "extinguished_on"): ("reached", "missing is not null"),
     ("triggers", "contact_caps", "cap_on"): ("passed", "true"),
     ("triggers", "capacity_doubts", "doubtful_through"): ("passed", "true"),
+    ("triggers", "newsletter_subscriptions", "ends_on"): (
+        "passed", f"subscriber_id in (select subscriber_id from core.subscribers where {_OBJECTED_TO})"
+    ),
+    ("triggers", "consent_ends", "ends_on"): (
+        "passed", f"consent_id in (select consent_id from core.consents where {_OBJECTED_TO})"
+    ),
     ("purposes", "legal_hold", "ends_on"): ("reached", "true"),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

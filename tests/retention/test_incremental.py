@@ -260,6 +260,40 @@ def test_a_request_without_its_day_that_left_the_export_is_told_by_night_as_whol
         ) == [("R-X", "request_without_day"), ("R-Y", "request_without_day"), ("R-Y", "request_without_kind")]
 
 
+@pytest.mark.parametrize("named", [{"customer_id": "C-X"}, {"email": "X@hem.example"}], ids=["by key", "by address"])
+@pytest.mark.parametrize("opt_in", ["subscription", "consent"])
+def test_an_objection_speaks_again_the_night_after_a_later_opt_in_lapsed(
+    warehouse: Warehouse, company: Company, named: dict[str, str], opt_in: str
+) -> None:
+    """Nothing comes: that an opt-in is over turns the address, which no claim tells of."""
+    objected = company.day - timedelta(days=400)
+    on_day = (company.day - timedelta(days=300)).isoformat()
+    own = {"customer_id": "C-X", "email": "x@hem.example"}
+    exports: dict[str, list[dict[str, Any]]] = {
+        "crm/customers": [{**own, "customer_type": "private"}],
+        "office/requests": [
+            {"request_id": "R-X", "kind": "objection", "received_at": objected.isoformat(), **named},
+        ],
+    }
+    if opt_in == "subscription":
+        exports["mailing/subscribers"] = [{"subscriber_id": "S-X", "subscribed_at": on_day, **own}]
+    else:
+        exports["crm/consents"] = [{"consent_id": "S-X", "purpose": "newsletter", "given_at": on_day, **own}]
+    load_rows(warehouse, company.policy, exports, mode="delta")
+    (lasts,) = warehouse.rows(
+        "select add_months(cast(? as date), months) + days from policy.periods "
+        "where purpose = 'newsletter' and clock = 'subscription'",
+        [on_day],
+    )[0]
+    told = []
+    for day in (lasts, lasts + timedelta(days=1)):
+        company.day = day
+        assert not night(warehouse, company)[1].whole
+        told.append(warehouse.rows("select since from retention.suppressions where since = ?", [objected]))
+        assert not differences(warehouse, company.policy, company.day)
+    assert told == [[], [(objected,)]]
+
+
 def test_manifests_are_the_same_by_night_and_whole(tmp_path: Path, policies: list[Policy]) -> None:
     """The order in which rows lie in the warehouse tells nobody anything."""
     told = []
@@ -298,7 +332,8 @@ _STANDS_IN = {
     ("claims", "ends_on"): None,
     ("dispositions", "ends_on"): None,
     ("suppressions", "on_day"): ("core", "subscribers", "subscribed_on"),
-    ("suppressions", "ends_on"): None,
+    ("suppressions", "subscription.ends_on"): ("triggers", "newsletter_subscriptions", "ends_on"),
+    ("suppressions", "consent_end.ends_on"): ("triggers", "consent_ends", "ends_on"),
 }
 #: By what rows may be joined: what `assets.core.units` follows, and what is the same for everybody.
 _LINKED = {
@@ -326,8 +361,9 @@ def test_every_date_that_is_compared_with_the_day_is_looked_for(policies: list[P
     for model in decided_by(policies[0]):
         for found in _COMPARISON.findall(re.sub(r"greatest\(([^()]*)\)", r"\1", model.statement)):
             name = found.split(".")[-1]
-            if (model.name, name) in _STANDS_IN:
-                derived.add(_STANDS_IN[model.name, name])
+            stands_in = {(model.name, name), (model.name, found)} & set(_STANDS_IN)
+            if stands_in:
+                derived |= {_STANDS_IN[each] for each in stands_in}
             else:
                 assert name in dates, f"{model.table} compares {name} with the day: store it, and tell TURNING of it"
     assert set(incremental.TURNING) <= derived
