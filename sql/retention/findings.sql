@@ -125,7 +125,13 @@ left join reaching
 where
     reaching.request_id is null
     and request.answered_on is null
-    and (source_row.customer_id is not null or source_row.contact_id is not null or request.email_key is null)
+    -- An objection by a stranger's address joins the suppression list.
+    and (
+        source_row.customer_id is not null
+        or source_row.contact_id is not null
+        or request.email_key is null
+        or request.kind <> 'objection'
+    )
 union all
 select
     'request_without_day' as finding,

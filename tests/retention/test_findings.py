@@ -27,6 +27,12 @@ REQUESTS = [
     {"request_id": "of a company, not verified", "kind": "erasure", "customer_id": "F", **RECEIVED},
     {"request_id": "names nobody", "kind": "withdrawal", **RECEIVED},
     {"request_id": "a stranger's address", "kind": "objection", "email": "c@hem.example", **RECEIVED},
+    {"request_id": "withdrawn by a mistyped address", "kind": "withdrawal", "email": "c@hem.example", **RECEIVED},
+    {"request_id": "restricted by a mistyped address", "kind": "restriction", "email": "c@hem.example", **RECEIVED},
+    {"request_id": "leaves by a mistyped address", "kind": "termination", "email": "c@hem.example", **RECEIVED},
+    {"request_id": "erasure by a mistyped address", "kind": "erasure", "email": "c@hem.example",
+     "identity_verified_at": "2025-02-11", **RECEIVED},
+    {"request_id": "withdrawn by address", "kind": "withdrawal", "email": "a@hem.example", **RECEIVED},
     {"request_id": "answered", "kind": "objection", "customer_id": "C404", "answered_at": "2025-02-20", **RECEIVED},
     {"request_id": "tomorrow", "kind": "objection", "customer_id": "C1", "received_at": "2025-03-02"},
     {"request_id": "to be verified", "kind": "erasure", "customer_id": "C1", "identity_verified_at": "2025-03-03",
@@ -89,8 +95,9 @@ def found() -> set[tuple[str, str]]:
 def test_a_word_that_reaches_nobody_is_told(found: set[tuple[str, str]]) -> None:
     assert {request for finding, request in found if finding == "request_without_person"} == {
         "mistyped", "mistyped, with an unknown address", "unknown contact", "of a company", "names nobody",
-        "leaves, mistyped",
-    }  # fmt: skip
+        "leaves, mistyped", "withdrawn by a mistyped address", "restricted by a mistyped address",
+        "leaves by a mistyped address", "erasure by a mistyped address",
+    }, "an objection alone does something at a stranger's address: it joins the suppression list"  # fmt: skip
 
 
 def test_a_word_that_counts_for_nothing_for_want_of_its_day_or_kind_is_told(found: set[tuple[str, str]]) -> None:
