@@ -212,7 +212,7 @@ def _read_format(path: Path, server: Server, options: Mapping[str, Any]) -> Form
 
 
 def _check_format(path: Path, found: Format) -> None:
-    if len(found.delimiter.encode()) not in range(1, 5) or found.delimiter in ("\n", "\r", '"'):
+    if len(found.delimiter.encode()) not in range(1, 5) or set(found.delimiter) & set('\n\r"'):
         raise BadInput(f"{path}: delimiter must be one to four characters, such as ; or a tab.")
     if len(found.quote) > 1:
         raise BadInput(f"{path}: quote must be one character, or empty where fields are never quoted.")

@@ -39,6 +39,8 @@ _MARK = "\ufeff"
 #: What a file may begin with that says how it is written.
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 JSON_LINE = "_json_line"
+#: Stands for a delimiter of several characters while a heading is split: the separator of units, which no name holds.
+_STAND_IN = "\x1f"
 _scan_numbers = count(1)
 
 
@@ -290,11 +292,14 @@ def csv_heading(path: Path, file_format: Format) -> tuple[list[str], bool]:
         FileRefused: there is none.
     """
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if file_format.quote else csv.QUOTE_NONE
+    several = len(file_format.delimiter) > 1
     try:
         with path.open("rb") as lines:
+            texts = iter(lambda: lines.readline(CHUNK).decode().removeprefix(_MARK), "")
             reader = csv.reader(
-                iter(lambda: lines.readline(CHUNK).decode().removeprefix(_MARK), ""),
-                delimiter=file_format.delimiter, quotechar=file_format.quote or None, quoting=quoting, strict=True,
+                (_with_stand_in(text, file_format.delimiter) for text in texts) if several else texts,
+                delimiter=_STAND_IN if several else file_format.delimiter,
+                quotechar=file_format.quote or None, quoting=quoting, strict=True,
             )  # fmt: skip
             names = next(reader, None)
             ends = not lines.read(1)
@@ -302,7 +307,16 @@ def csv_heading(path: Path, file_format: Format) -> tuple[list[str], bool]:
         raise FileRefused("the first line is not a header as the contract declares it") from None
     if not names:
         raise FileRefused("the file is empty: it has no header")
+    if several:
+        names = [name.replace(_STAND_IN, file_format.delimiter) for name in names]
     return [name.strip() for name in names], ends
+
+
+def _with_stand_in(line: str, delimiter: str) -> str:
+    """A line for a reader that knows delimiters of one character alone."""
+    if _STAND_IN in line:
+        raise csv.Error("the line holds what stands for its delimiter")
+    return line.replace(delimiter, _STAND_IN)
 
 
 def json_scan(

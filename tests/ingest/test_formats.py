@@ -123,6 +123,27 @@ def test_csv_without_a_header_and_quotes(company_with: Any) -> None:
     assert loaded(company) == EXPECTED
 
 
+@pytest.mark.parametrize("delimiter", ["||", "§§"])
+def test_csv_with_a_delimiter_of_several_characters(company_with: Any, delimiter: str) -> None:
+    company = company_with(**contract(delimiter=f"'{delimiter}'"))
+    rows = [
+        'Nr;Typ;"Köpare";Belopp;Datum;"a;""b"',
+        'F1;K;"Ada; ""Exempel""";12;2026-03-02;',
+        "F2;;Bo;7;2026-03-03;x",
+    ]
+    company.send("orders", {"invoices": "\n".join(rows).replace(";", delimiter) + "\n"})
+    assert company.ingest().rejected == ()
+    assert company.rows("select invoice_id, kind, buyer_name, amount from raw.orders_invoices order by 1") == [
+        ("F1", "credit_note", f'Ada{delimiter} "Exempel"', Decimal(12)), ("F2", "invoice", "Bo", Decimal(7)),
+    ]  # fmt: skip
+
+
+def test_a_heading_that_holds_what_stands_for_a_long_delimiter_is_refused(company_with: Any) -> None:
+    company = company_with(**contract(delimiter="'||'"))
+    company.send("orders", {"invoices": "Nr||Typ||Köpare||Belopp||Datum||a\x1fb\n"})
+    assert company.ingest().rejected[0].reason.endswith("the first line is not a header as the contract declares it")
+
+
 def test_the_order_of_columns_is_the_files_own(company_with: Any) -> None:
     company = company_with(**contract())
     company.send(
