@@ -112,8 +112,8 @@ class Reading:
     def _open(
         self, path: Path, file_format: Format, needed: Iterable[str], wanted: Sequence[str], listed: tuple[str, ...]
     ) -> Scan:
-        if set("*?") & set(str(path)):
-            raise FileRefused("the path of the site holds * or ?, which the reader takes for a pattern")
+        if set("*?[") & set(str(path)):
+            raise FileRefused("the path of the site holds *, ? or [, which the reader takes for a pattern")
         if path.stat().st_size > self._limits.file_bytes:
             raise FileRefused("the file is larger than file_size under [limits] in gallring.toml allows")
         match file_format.kind:

@@ -13,7 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from assets.contracts.declarations import canonical
 from assets.ingest.delivering import deliver
+from assets.ingest.reading import FileRefused, Reading
+from assets.warehouse import Warehouse
 
 CONTRACT = """
 apiVersion: v3.2.0
@@ -142,6 +145,17 @@ def test_a_heading_that_holds_what_stands_for_a_long_delimiter_is_refused(compan
     company = company_with(**contract(delimiter="'||'"))
     company.send("orders", {"invoices": "Nr||Typ||Köpare||Belopp||Datum||a\x1fb\n"})
     assert company.ingest().rejected[0].reason.endswith("the first line is not a header as the contract declares it")
+
+
+@pytest.mark.parametrize("character", ["*", "?", "["])
+def test_a_path_that_the_reader_takes_for_a_pattern_is_refused(tmp_path: Path, character: str) -> None:
+    meant, other = tmp_path / f"s{character}1]", tmp_path / "s1"
+    for folder in (meant, other):
+        folder.mkdir()
+        (folder / "a.csv").write_text("customer_id\nK1\n", encoding="utf-8")
+    with Warehouse.in_memory() as warehouse, Reading(warehouse, None) as opened, pytest.raises(FileRefused) as refused:
+        opened.scan(meant / "a.csv", canonical()["crm", "customers"], deletions=False)
+    assert str(refused.value).startswith("the path of the site holds")
 
 
 def test_the_order_of_columns_is_the_files_own(company_with: Any) -> None:
