@@ -52,6 +52,8 @@ _FORMAT_PROPERTIES = frozenset(
 )
 _TABLE_PROPERTIES = frozenset({"role", "recordType", "optional", "shrinkTolerance", "rowFilter", "fileColumns"})
 _COLUMN_PROPERTIES = frozenset({"dataCategory", "remembered", "pseudonymised"})
+#: Of days: 99,999 are more than two centuries, and a calendar bears no number of nine digits.
+_MOST_DIGITS = 5
 
 
 def table_of(path: Path) -> str:
@@ -256,10 +258,14 @@ def _read_lookup(path: Path, server: Server, entry: SchemaObject) -> Lookup:
 def _freshness(path: Path, document: OpenDataContractStandard, source: str) -> int | None:
     for entry in document.slaProperties or []:
         if entry.property == "freshness":
-            if entry.unit not in ("d", "day", "days") or not str(entry.value).isdigit():
+            if entry.unit not in ("d", "day", "days") or not _are_days(str(entry.value)):
                 raise BadInput(f"{path}: slaProperties: freshness must be a whole number with the unit d.")
             return int(str(entry.value))
     return None if source == "office" else FRESHNESS_DAYS
+
+
+def _are_days(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 def _shrink_tolerance(path: Path, options: Mapping[str, Any], source: str) -> float | None:

@@ -94,6 +94,8 @@ def test_a_table_without_a_contract_is_optional_and_empty(tmp_path: Path) -> Non
         ("      - name: contact_id\n", "      - name: job_title\n", "stands twice"),
         ("logicalType: timestamp", "logicalType: timestamp\n        logicalTypeOptions: {format: qq}", "date format"),
         ("value: 3, unit: d", "value: 3, unit: y", "freshness must be"),
+        ("value: 3, unit: d", "value: ², unit: d", "freshness must be"),
+        ("value: 3, unit: d", "value: 999999999, unit: d", "freshness must be"),
         ("delimiter, value: ','", "delimiter, value: '|\"'", "delimiter must be"),
         ("delimiter, value: ','", 'delimiter, value: "|\\n"', "delimiter must be"),
         ("shrinkTolerance, value: 0.2", "shrinkTolerance, value: 20", "shrinkTolerance must be"),
