@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from assets.contracts.contract import Column, Contract
 from assets.contracts.raw_tables import raw_columns
-from assets.ingest.projecting import OUT_OF_SCOPE, has_digest
+from assets.ingest.projecting import has_digest
 from assets.ingest.recognising import TABLES, is_recognised, mark, ordered_of
 from assets.ingest.registers import KEYS, NAMED, Named
 from assets.warehouse import Warehouse, identifier, literal
@@ -186,17 +186,16 @@ def _meet(warehouse: Warehouse, staging: Staging, raw: str) -> bool:
 def _is_leaving(staging: Staging) -> str:
     """Whether a row that did not come has left: not while a row that broke a rule may be it.
 
-    In a delta it has if it is said to be deleted, or came out of scope: of such a row a full delivery holds none.
+    In a delta it has if it is said to be deleted. One that came out of scope may be another table's in the same file,
+    under the same number: what it was is known until a full delivery.
     """
     key = _key_of("old", staging.contract)
-    bad = f"{key} not in (select _key from {staging.table} where _failure > 0 and _key is not null)"
     if not staging.full:
-        deleted = f"{key} in (select _key from {staging.table} where _failure = 0 and _deleted)"
-        outside = f"{key} in (select _key from {staging.table} where _failure = {OUT_OF_SCOPE})"
-        return f"({deleted} or ({outside} and {bad}))"
+        return f"{key} in (select _key from {staging.table} where _failure = 0 and _deleted)"
     if staging.unidentified:
         return "false"
     recognised = f"not {is_recognised('old')} and "
+    bad = f"{key} not in (select _key from {staging.table} where _failure > 0 and _key is not null)"
     return (recognised if staging.recognised else "") + bad
 
 

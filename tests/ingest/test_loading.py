@@ -377,28 +377,30 @@ schema:
 """
 
 
-def test_what_is_deleted_or_out_of_scope_in_a_delta_has_left(company_with: Any) -> None:
+def test_what_is_deleted_in_a_delta_has_left_in_scope_or_not(company_with: Any) -> None:
+    """What came out of scope, and is not deleted, is as it was until a full delivery."""
     company = company_with(crm_customers=_ACTIVE)
-    known = "".join(f"{key},active,Ada Exempel\n" for key in ("K1", "K2", "K3", "K4", "K5"))
+    known = "".join(f"{key},active,Ada Exempel\n" for key in ("K1", "K2", "K3", "K4", "K5", "K6"))
     company.send("crm", {"customers": f"customer_id,state,name\n{known}"}, day="2026-11-24")
     changes = [
         "K1,,,true", "K2,closed,Ada Exempel,", "K3,closed,Ada Exempel,", "K3,active,Bo Exempel,",
-        "K4,,,perhaps", "K4,closed,,", "K5,active,Ada Exempel,false", "K9,closed,,false", ",,,true",
+        "K4,,,perhaps", "K4,closed,,", "K5,active,Ada Exempel,false", "K6,closed,Ada Exempel,true",
+        "K9,closed,,false", ",,,true",
     ]  # fmt: skip
     delta = "\n".join(["customer_id,state,name,_deleted", *changes]) + "\n"
     company.send("crm", {"customers": delta}, mode="delta")
     company.ingest()
     assert company.rows("select customer_id, name, in_source from raw.crm_customers order by 1") == [
-        ("K1", None, False), ("K2", None, False), ("K3", "Bo Exempel", True), ("K4", "Ada Exempel", True),
-        ("K5", "Ada Exempel", True),
+        ("K1", None, False), ("K2", "Ada Exempel", True), ("K3", "Bo Exempel", True), ("K4", "Ada Exempel", True),
+        ("K5", "Ada Exempel", True), ("K6", None, False),
     ]  # fmt: skip
     assert company.rows("select line, rule, column_name from intake.quarantined order by 1") == [
-        (6, "not_true_or_false", "_deleted"), (10, "required", "customer_id"),
+        (6, "not_true_or_false", "_deleted"), (11, "required", "customer_id"),
     ]  # fmt: skip
     assert company.rows(
         "select rows_in, rows_loaded, rows_quarantined, rows_out_of_scope from intake.files "
         "where delivery_id like '%delta'"
-    ) == [(9, 3, 2, 4)]
+    ) == [(10, 4, 2, 4)]
 
 
 def changed_in(company: Any) -> dict[str, str]:
