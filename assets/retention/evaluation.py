@@ -44,7 +44,8 @@ def gather_claims(warehouse: Warehouse, policy: Policy) -> None:
     arms = [
         f"select cast('{model.name}' as {purposes}) as purpose, record_type, cast(row_id as bigint) as row_id, clock, "
         "cast(starts_on as date) as starts_on, "
-        "case when ends_on > date '9999-12-31' then date '9999-12-31' else cast(ends_on as date) end as ends_on, "
+        "case when cast(ends_on as date) > date '9999-12-31' then date '9999-12-31' else cast(ends_on as date) end "
+        "as ends_on, "
         "cast(ended_by as varchar) as ended_by, cast(missing as varchar) as missing, "
         f"{str(model.name in policy.sharing_purposes).lower()} as has_shared_clocks "
         f"from purposes.{identifier(model.name)} where row_id is not null"

@@ -10,7 +10,7 @@ from assets.core.building import build
 from assets.ingest.loading import load_rows
 from assets.ingest.tables import prepare
 from assets.policy import Policy
-from assets.retention.evaluation import evaluate
+from assets.retention.evaluation import evaluate, gather_claims
 from assets.rights.requests import requests
 from assets.warehouse import Warehouse
 from expectations.validation import validate
@@ -65,5 +65,12 @@ def test_what_ends_with_the_calendar_has_no_end_and_stops_no_night(instant: str)
                 each.name for each in validate(warehouse, stop) if each.severity == "critical" and not each.passed
             }
             assert broken == set(), stop
+        # a policy's own purpose may give its days as text, which is compared with no date
+        warehouse.run("create or replace table purposes.quote_open as select * replace "
+                      "(cast(ends_on as varchar) as ends_on) from purposes.quote_open")  # fmt: skip
+        gather_claims(warehouse, policy)
+        sums = "select count(*), max(ends_on) from retention.purpose_claims where purpose = 'quote_open'"
+        ((claims, latest),) = warehouse.rows(sums)
+        assert (claims > 0, latest) == (True, date(9999, 12, 31))
         (asked,) = requests(warehouse, DAY)
         assert (asked.request_id, asked.clock.received_on) == ("R1", date(9999, 12, 31))
