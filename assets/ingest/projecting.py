@@ -51,8 +51,6 @@ _TRUE_OR_FALSE = (
     "when 'false' then false when '0' then false end"
 )
 _NOT_IN_SCOPE = "not _in_scope"
-#: A row that only tells a deletion is often empty but for its key, so that no filter holds for it.
-_NEITHER_IN_SCOPE_NOR_DELETED = f"{_NOT_IN_SCOPE} and coalesce(not ({_TRUE_OR_FALSE}), {_DELETED_TEXT} is null)"
 _NOT_OF_TYPE = {
     "date": "not_a_date", "instant": "not_an_instant", "decimal": "not_a_number", "boolean": "not_true_or_false",
 }  # fmt: skip
@@ -124,9 +122,8 @@ def projection(
     branches = _judgements(contract, deletions, ordered)
     rules = tuple((rule, column) for _, rule, column in branches if rule)
     numbers = iter(range(1, len(rules) + 1))
-    outside = (_NOT_IN_SCOPE, _NEITHER_IN_SCOPE_NOR_DELETED)
     cases = " ".join(
-        f"when {condition} then {next(numbers) if rule else OUT_OF_SCOPE if condition in outside else 0}"
+        f"when {condition} then {next(numbers) if rule else OUT_OF_SCOPE if condition == _NOT_IN_SCOPE else 0}"
         for condition, rule, _ in branches
     )
     joined = ordered or bool(contract.lookups)
@@ -228,8 +225,10 @@ def _mapped(contract: Contract, deletions: bool) -> str:
     """Each canonical column as text, the file's own columns for the row's text, and what decides about the row."""
     parts = [f"{_text(column)} as {identifier('text ' + column.name)}" for column in contract.columns]
     parts += [f"{identifier(name)} as {identifier('file ' + name)}" for name in contract.reads]
-    scope = f"coalesce(cast((\n{contract.row_filter.sql}\n) as boolean), false)" if contract.row_filter else "true"
     deleted = identifier(DELETED) if deletions else "cast(null as varchar)"
+    # a row that only tells a deletion is often empty but for its key, and the filter cannot say
+    unknown = f"coalesce(lower({deleted}) not in ('false', '0'), false)" if deletions else "false"
+    scope = f"coalesce(cast((\n{contract.row_filter.sql}\n) as boolean), {unknown})" if contract.row_filter else "true"
     beside = ["_malformed", "_text", "_line", "_digest"]
     return ", ".join([*parts, f"{scope} as _in_scope", f"{deleted} as {_DELETED_TEXT}", *beside])
 
@@ -317,8 +316,7 @@ def _row_text(contract: Contract) -> str:
 
 def _judgements(contract: Contract, deletions: bool, ordered: bool) -> list[tuple[str, str, str]]:
     """(condition, rule, column) in the order in which they are asked; one without a rule settles a row that is fine."""
-    outside = _NEITHER_IN_SCOPE_NOR_DELETED if deletions else _NOT_IN_SCOPE
-    branches = [("_malformed", "malformed_line", ""), (outside, "", "")]
+    branches = [("_malformed", "malformed_line", ""), (_NOT_IN_SCOPE, "", "")]
     branches += _column_judgements(contract, contract.key_column, ordered)
     if deletions:
         unclear = f"{_DELETED_TEXT} is not null and {_TRUE_OR_FALSE} is null"
