@@ -19,6 +19,7 @@ from typing import Any
 from assets.evidence.chain import Chain, EvidenceBroken, append, read_chain
 from assets.evidence.entries import facts_fit
 from assets.evidence.verify_bundle import canonical
+from assets.ingest.inputs import deliveries_read
 from assets.ingest.registers import journal
 from assets.ledger import issued
 from assets.manifests.signatures import Signer
@@ -91,7 +92,7 @@ def _decided(warehouse: Warehouse) -> Iterator[Told]:
     facts = {
         "as_of": str(as_of),
         "policy": warehouse.records("select version, sha256 from policy.about")[0],
-        "deliveries": warehouse.records(_DELIVERIES),
+        "deliveries": [{**read, "status": "loaded"} for read in deliveries_read(warehouse)],
         "dispositions": warehouse.records(_DISPOSITIONS),
         "purposes": warehouse.records(_PURPOSES),
         "blocked": warehouse.records('select source, table_name as "table", reason from intake.blocks order by all'),
@@ -99,12 +100,6 @@ def _decided(warehouse: Warehouse) -> Iterator[Told]:
     yield "decided", str(as_of), facts
 
 
-_DELIVERIES = """
-select source, delivery_id, digest, status from (
-    select *, row_number() over (partition by source order by sequence desc) as nth
-    from intake.deliveries where status = 'loaded'
-) where nth = 1 order by source
-"""
 _DISPOSITIONS = """
 with counted as (
     select record_type, disposition, count(*) as categories from retention.dispositions group by all

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.core.changing import is_behind
+from assets.ingest.inputs import deliveries_read
 from assets.ledger import issued, told
 from assets.ledger.states import record_selected
 from assets.manifests import documents, folders, gate, left_out, lines
@@ -232,7 +233,7 @@ class _Run:
             "items": {"file": documents.ITEMS, "count": written.count, "sha256": written.sha256},
             "counts": {action: counts.get(action, 0) for action in issued.ACTIONS},
             "previous": previous,
-            "state_of_inputs": _state_of_inputs(self.warehouse),
+            "state_of_inputs": deliveries_read(self.warehouse),
         }
         return {"manifest_id": documents.manifest_id(document), **document}
 
@@ -293,16 +294,6 @@ def take_out_of(warehouse: Warehouse, table: str, whose: str, system: str, told_
         warehouse.run(
             f"create or replace table {table} as select * from {table} where not {is_theirs}", {"system": system}
         )
-
-
-def _state_of_inputs(warehouse: Warehouse) -> list[dict[str, str]]:
-    """Each source's latest loaded delivery, with its digest."""
-    rows = warehouse.rows(
-        "select source, delivery_id, digest from intake.deliveries as deliveries where status = 'loaded' "
-        "and sequence = (select max(latest.sequence) from intake.deliveries as latest "
-        "where latest.source = deliveries.source and latest.status = 'loaded') order by source"
-    )
-    return [{"source": source, "delivery_id": delivery_id, "digest": digest} for source, delivery_id, digest in rows]
 
 
 #: What the records' own source has now been told: the last word replaces the one before.

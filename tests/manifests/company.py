@@ -61,14 +61,20 @@ class Company:
             self.warehouse.run(statement)
         self.warehouse.run("insert into policy.purposes values ('selling', 'use'), ('bookkeeping', 'duty')")
         deliveries = [
-            (1, "crm", "d1", "aa", "loaded"),
-            (2, "crm", "d2", "bb", "loaded"),
-            (3, "web", "d1", "cc", "loaded"),
-            (4, "web", "d2", "dd", "rejected"),
+            (1, "crm", "d1", "full", "aa", "loaded"),
+            (2, "crm", "d2", "full", "bb", "loaded"),
+            (3, "web", "d1", "full", "cc", "loaded"),
+            (4, "web", "d2", "full", "dd", "rejected"),
         ]
         self.warehouse.insert(
-            "intake.deliveries", ["sequence", "source", "delivery_id", "digest", "status"], deliveries
+            "intake.deliveries", ["sequence", "source", "delivery_id", "mode", "digest", "status"], deliveries
         )
+        files = [
+            (source, delivery_id, table, status)
+            for _, source, delivery_id, _, _, status in deliveries
+            for table in ("customers", "interactions")
+        ]
+        self.warehouse.insert("intake.files", ["source", "delivery_id", "table_name", "status"], files)
 
     @classmethod
     def opened(cls, warehouse: Warehouse) -> Company:
@@ -245,8 +251,9 @@ def _tables() -> list[str]:
         "create table core.records (record_type varchar, row_id bigint, record_key varchar, not_personal boolean, "
         "in_source boolean)",
         "create table core.deliveries (delivery_id bigint, delivered_on date)",
-        "create table intake.deliveries (sequence bigint, source varchar, delivery_id varchar, digest varchar, "
-        "status varchar, extracted_at timestamp)",
+        "create table intake.deliveries (sequence bigint, source varchar, delivery_id varchar, mode varchar, "
+        "digest varchar, status varchar, extracted_at timestamp)",
+        "create table intake.files (source varchar, delivery_id varchar, table_name varchar, status varchar)",
         "create table intake.blocks (source varchar, table_name varchar, reason varchar, detail varchar)",
         "create table retention.evaluation (as_of date)",
         "create table retention.records (record_type varchar, source varchar, row_id bigint, record_key varchar)",
