@@ -9,6 +9,7 @@ A folder holds `register.yaml`, and, where they differ from the shipped ones, `p
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,16 @@ SHIPPED_REGISTER = SQL / "purposes" / "register.yaml"
 SHARED_CLOCKS = "*"
 #: The purpose that holds of the office's register keep records by.
 HOLD = "legal_hold"
+
+
+#: How SQL asks for a purpose's period: by a clock or several, or by what a row says, so that no clock stands there.
+_ALIAS = r"(?:\w+\.)?"
+_PURPOSE = rf"{_ALIAS}purpose\s*=\s*'(?P<purpose>[^']+)'"
+_CLOCK = rf"{_ALIAS}clock\s*(?:=\s*'(?P<clock>[^']+)'|in\s*\((?P<clocks>[^)]*)\)|(?P<chosen>=))"
+_PERIOD_READ = [
+    re.compile(rf"\b{first}\s+and\s+{second}", re.IGNORECASE)
+    for first, second in ((_PURPOSE, _CLOCK), (_CLOCK.replace("|(?P<chosen>=)", ""), _PURPOSE))
+]
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,16 @@ def is_copy(own: Model) -> bool:
         return shipped.is_file() and Model(own.schema, shipped).statement == own.statement
     except (OSError, UnicodeDecodeError):  # told by whoever checks what is not a copy
         return False
+
+
+def periods_read(model: Model) -> set[tuple[str, str | None]]:
+    """The periods that a SELECT asks `policy.periods` for, as purpose and clock; None: the clock that a row says."""
+    read: set[tuple[str, str | None]] = set()
+    for pattern in _PERIOD_READ:
+        for found in (each.groupdict() for each in pattern.finditer(model.statement)):
+            several = re.findall(r"'([^']+)'", found["clocks"] or "")
+            read |= {(found["purpose"], clock) for clock in several or [found["clock"]]}
+    return read
 
 
 @dataclass(frozen=True)
@@ -178,6 +199,39 @@ class Policy:
         """Where a purpose's SQL is, or None."""
         folders = [folder for folder in (self.purpose_folder, SQL / "purposes") if folder is not None]
         return next((path for folder in folders if (path := folder / f"{purpose}.sql").is_file()), None)
+
+    @cached_property
+    def period_readers(self) -> tuple[Model, ...]:
+        """The SQL that may ask for periods: of the register's purposes, and of the triggers."""
+        paths = (self.purpose_path(name) for name in self.register.purposes)
+        return (*(Model("purposes", path) for path in paths if path), *Models.of("triggers").ordered)
+
+    @cached_property
+    def lacking_periods(self) -> tuple[str, ...]:
+        """What to add to the register, a sentence for each period that SQL joins and that is not there.
+
+        The SQL would join nothing, and so keep nothing. A trigger may read a purpose that the register does not have.
+        """
+        known: set[tuple[str, str | None]] = {(purpose, clock) for purpose, clock, _ in self._periods()}
+        known |= {(purpose, None) for purpose, _ in known}
+        return tuple(
+            f"register: {'clocks' if purpose == SHARED_CLOCKS else f'purposes → {purpose} → periods'}: "
+            f"add {clock or 'the clocks that its rows choose'}; {model.path.name} reads "
+            f"{'it' if clock else 'them'}, and keeps nothing without."
+            for model in self.period_readers
+            for purpose, clock in sorted(periods_read(model) - known, key=str)
+            if model.schema == "purposes" or purpose in (SHARED_CLOCKS, *self.register.purposes)
+        )
+
+    def require_periods(self) -> None:
+        """Refuse to decide by SQL that joins a period which the register lacks: all that it keeps would be erased.
+
+        Raises:
+            BadInput: a period is missing; the message is that of `gallring policy check`.
+        """
+        if lacking := self.lacking_periods:
+            more = f" So with {len(lacking) - 1} more: `gallring policy check` tells them all."
+            raise BadInput(lacking[0] + (more if len(lacking) > 1 else ""))
 
     @cached_property
     def fields(self) -> dict[str, dict[str, list[str]]]:

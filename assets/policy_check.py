@@ -7,7 +7,6 @@ Reads the policy alone, no warehouse. A finding is an `error` (the policy cannot
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,16 +22,13 @@ from assets.contracts.contract import Column, Contract
 from assets.contracts.declarations import canonical
 from assets.contracts.raw_tables import raw_columns
 from assets.errors import BadInput
-from assets.models import Model, Models
-from assets.policy import HOLD, SHARED_CLOCKS, Policy, is_copy
+from assets.models import Model
+from assets.policy import HOLD, SHARED_CLOCKS, Policy, is_copy, periods_read
 from assets.yaml_files import read_yaml
 
 CLAIM_COLUMNS = ("record_type", "row_id", "clock", "starts_on", "ends_on", "ended_by", "missing")
 #: The columns of claims that are text; analysts see them.
 _CLAIM_WORDS = ("clock", "ended_by", "missing")
-_PERIOD = re.compile(r"purpose\s*=\s*'([^']+)'\s+and\s+\w+\.clock\s*(?:=\s*'([^']+)'|in\s*\(([^)]*)\))")
-#: A purpose that takes its period by what a row says, so that no clock stands in its SQL.
-_CHOSEN = re.compile(r"purpose\s*=\s*'([^']+)'\s+and\s+\w+\.clock\s*=(?!\s*')")
 _GROUNDS = {"use": ("eu-gdpr:A6-1-a", "eu-gdpr:A6-1-b", "eu-gdpr:A6-1-f"), "duty": ("eu-gdpr:A6-1-c", "eu-gdpr:A6-1-f")}
 
 #: Grounds that a person's word takes away.
@@ -162,26 +158,14 @@ def _claims_shape(name: str, model: Model) -> Iterator[Finding]:
 
 def _periods(policy: Policy) -> Iterator[Finding]:
     """Every period that the SQL reads stands in the register; every one in the register is read."""
+    for lacking in policy.lacking_periods:
+        yield Finding("error", "period_missing", lacking)
     available = {(SHARED_CLOCKS, clock) for clock in policy.register.clocks}
     available |= {(name, clock) for name, purpose in policy.register.purposes.items() for clock in purpose.periods}
-    read: set[tuple[str, str]] = set()
-    models = [Model("purposes", path) for name in policy.register.purposes if (path := policy.purpose_path(name))]
-    for model in (*models, *Models.of("triggers").ordered):
-        named = set(_periods_read(model))
-        read |= named
-        for purpose, clock in sorted(named - available):
-            if purpose == SHARED_CLOCKS or purpose in policy.register.purposes:
-                where = "clocks" if purpose == SHARED_CLOCKS else f"purposes → {purpose} → periods"
-                yield Finding("error", "period_missing", f"register: {where}: add {clock}; {model.path.name} reads it.")
-    chosen = {name for model in models for name in _CHOSEN.findall(model.statement)}
-    for purpose, clock in sorted((purpose, clock) for purpose, clock in available - read if purpose not in chosen):
-        yield Finding("warning", "period_unused", f"register: {purpose} → {clock}: no SQL reads this period.")
-
-
-def _periods_read(model: Model) -> Iterator[tuple[str, str]]:
-    for purpose, one, several in _PERIOD.findall(model.statement):
-        for clock in [one] if one else re.findall(r"'([^']+)'", several):
-            yield purpose, clock
+    read = {period for model in policy.period_readers for period in periods_read(model)}
+    for purpose, clock in sorted(available):
+        if not read & {(purpose, clock), (purpose, None)}:
+            yield Finding("warning", "period_unused", f"register: {purpose} → {clock}: no SQL reads this period.")
 
 
 def _scenarios(policy: Policy) -> Iterator[Finding]:

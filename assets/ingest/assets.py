@@ -62,6 +62,7 @@ def policy_assets() -> list[AssetsDefinition]:
         from assets.policy_check import require_words_that_name_nobody
 
         with clear_failures():
+            policy.require_periods()  # as the evaluation does: said before anything is taken in
             require_words_that_name_nobody(policy)
             policy.publish(warehouse)
         yield from told_of(warehouse, specs)

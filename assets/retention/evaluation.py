@@ -20,9 +20,10 @@ def evaluate(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
     `core.*` must be built and `policy.*` published.
 
     Raises:
-        BadInput: a purpose of the register has no SQL file.
+        BadInput: a purpose of the register has no SQL file, or one that reads a period which the register lacks.
         WarehouseError: a purpose's SQL does not run; the message names it.
     """
+    policy.require_periods()
     forget(warehouse, "evaluated")
     params = {"as_of": as_of}
     Models.of("triggers").build(warehouse, params)

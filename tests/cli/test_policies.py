@@ -160,6 +160,31 @@ def test_a_claim_may_end_by_a_birth_and_take_the_period_that_its_row_says(
     assert ("web_security → norway: no SQL reads this period" in capsys.readouterr().out) is unused
 
 
+#: Ways to ask for a period that the register lacks: a purpose that joined it would keep nothing.
+LACKED = {
+    "p.purpose = 'web_security' and p.clock = 'lamps'": "purposes → web_security → periods: add lamps",
+    "p.clock = 'lamps' and p.purpose = 'web_security'": "purposes → web_security → periods: add lamps",
+    "p.purpose = 'web_security' AND p.clock IN ('security', 'lamps')": "purposes → web_security → periods: add lamps",
+    "p.purpose = 'web_securty' and p.clock = 'security'": "purposes → web_securty → periods: add security",
+    "p.purpose = 'legal_basis' and p.clock = e.kind": "purposes → legal_basis → periods: add the clocks",
+}
+
+
+@pytest.mark.parametrize("joined", LACKED)
+def test_nothing_is_decided_by_a_purpose_that_reads_a_period_which_is_not_there(
+    joined: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    statement = OF_A_ROW.replace("p.purpose = 'web_security' and p.clock = {}", joined)
+    (site / "policy" / "purposes" / "web_security.sql").write_text(statement)
+    trial = site / "policy" / "scenarios" / "customer_care.yaml"
+    for verb in (["scenario", str(trial)], ["run"]):
+        capsys.readouterr()
+        assert main([*verb, "--site", str(site)]) == 3
+        said = capsys.readouterr().err
+        assert f"register: {LACKED[joined]}" in said
+        assert "web_security.sql reads" in said
+
+
 def test_sql_whose_entry_was_lost_from_the_register_is_told(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     register = site / "policy" / "register.yaml"
     text = register.read_text(encoding="utf-8")

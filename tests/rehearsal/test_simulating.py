@@ -130,6 +130,20 @@ def test_a_policy_that_reads_an_unknown_table_is_refused(warehouse: Warehouse, t
     assert warehouse.value("select count(*) from duckdb_databases() where database_name = 'rehearsal'") == 0
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (", grace: P30D}", "}", "purposes → debt_collection → periods: add grace; debts.sql reads it"),
+        ("  still_open: {period", "  open_still: {period", "clocks: add still_open; order_states.sql reads it"),
+    ],
+)
+def test_a_policy_without_a_period_that_its_sql_reads_is_refused(
+    old: str, new: str, said: str, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=said):
+        simulate(warehouse, Policy.load(), other_policy(tmp_path / "other", (old, new)))
+
+
 def test_another_policy_than_the_sites_is_refused(warehouse: Warehouse, tmp_path: Path) -> None:
     with pytest.raises(CheckFailed, match="another policy"):
         simulate(warehouse, other_policy(tmp_path / "other", LONGER), Policy.load())
