@@ -4,9 +4,9 @@ Reads SQL alone: which tables there are, and which columns could name somebody, 
 raises: the tracer does not guess.
 
 A value passes masked when, on its way, it stands inside
-- `pseudonym(…)`: a keyed hash; `count(…)`, `sum(…)`; the year alone;
+- `pseudonym(…)`: a keyed hash; `count(…)`, which is no value, while a sum of one row is that row's; the year alone;
 - a condition (`x is not null`, the `when` of a `case`): only whether it holds comes through;
-- a `case` that lets through closed values alone: `when x in ('a', 'b') then x`, or a fixed form without free parts;
+- a `case` that lets through closed values alone: `when x in ('a', 'b') then x`, or words and short codes as a form;
 - a group that enough different people share: at least `$smallest_group`, or a number that is no smaller than the
   tracer was told.
 """
@@ -27,7 +27,9 @@ from assets.errors import CheckFailed
 #: How the tables of the published file are called (`published.*` while it is written).
 ANALYTICS = "analytics"
 
-_FREE_FORM = re.compile(r"[.*+\\]")
+#: A form that a few words alone have, or codes too short for a name: `open|closed`, `(?:late|[A-Z]{3})`.
+_WORD = r"(?:[A-Za-z0-9_-]+|\[A-Z\](?:\{[1-3](?:,[1-3])?\})?)"
+_CLOSED_FORM = re.compile(rf"{_WORD}(?:\|{_WORD})*|\((?:\?:)?{_WORD}(?:\|{_WORD})*\)")
 
 
 class LineageUnknown(CheckFailed):
@@ -223,23 +225,22 @@ def _closes(condition: exp.Expr, reference: exp.Expr) -> bool:
         case exp.In():
             words = condition.expressions
             return condition.this == reference and bool(words) and all(isinstance(word, exp.Literal) for word in words)
-        case exp.RegexpFullMatch() | exp.Anonymous():
+        case exp.RegexpFullMatch():
             return _fixes_form(condition, reference)
     return False
 
 
 def _fixes_form(call: exp.Expr, reference: exp.Expr) -> bool:
-    """`regexp_full_match(x, '[A-Z]{3}')`: a form in which nothing is free."""
-    if isinstance(call, exp.Anonymous) and call.name.lower() != "regexp_full_match":
+    """`regexp_full_match(x, '[A-Z]{3}')`: a form of words and short codes, without options that would widen it."""
+    if call.this != reference or call.args.get("options"):
         return False
-    value, pattern = call.expressions[:2] if isinstance(call, exp.Anonymous) else (call.this, call.args["expression"])
-    return value == reference and isinstance(pattern, exp.Literal) and not _FREE_FORM.search(pattern.name)
+    pattern = call.args["expression"]
+    return isinstance(pattern, exp.Literal) and _CLOSED_FORM.fullmatch(pattern.name) is not None
 
 
 _MASKINGS: dict[str, Callable[[exp.Expr, exp.Expr, exp.Expr], bool]] = {
     "pseudonym": lambda parent, *_: isinstance(parent, exp.Anonymous) and parent.name.lower() == "pseudonym",
     "count": lambda parent, *_: isinstance(parent, exp.Count),
-    "sum": lambda parent, *_: isinstance(parent, exp.Sum),
     "year": _is_year,
     "condition": _is_condition,
     "closed values": _is_closed,

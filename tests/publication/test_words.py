@@ -34,6 +34,23 @@ REFUSED = {
         EVENTS.format("(select max(o.ip) from raw.web_events as o)"),
         "web_security.sql: what its clock, ended_by, missing are made of cannot be traced",
     ),
+    "a form that a name has": (
+        EVENTS.format("case when regexp_full_match(e.ip, '[^0-9]{1,60}') then e.ip end"),
+        "web_security.sql: ended_by carries raw.web_events.ip, which could name somebody",
+    ),
+    "a sum of one": (
+        EVENTS.format("cast(sum(cast(replace(e.ip, '.', '') as hugeint)) as varchar)")
+        + " group by e.row_id, e.occurred_at",
+        "web_security.sql: ended_by carries raw.web_events.ip, which could name somebody",
+    ),
+    "digits as a year": (
+        EVENTS.format("cast(year(make_date(cast(substr(e.ip, 1, 6) as integer), 1, 1)) as varchar)"),
+        "web_security.sql: ended_by carries raw.web_events.ip, which could name somebody",
+    ),
+    "what a group is said to share": (
+        EVENTS.format("e.ip") + " group by e.row_id, e.occurred_at, e.ip having count(distinct e.occurred_at) >= 10",
+        "web_security.sql: ended_by carries raw.web_events.ip, which could name somebody",
+    ),
     "a column of nobody knows which table": (
         EVENTS.replace("from raw.web_events as e", "from raw.web_events as e left join core.people as p on false")
         .format("ip"),
@@ -75,7 +92,15 @@ def test_where_several_words_are_refused_the_first_is_told_and_how_many_there_ar
         require_words_that_name_nobody(policy)
 
 
-@pytest.mark.parametrize("word", ["'moved_out'", "case when e.ip is not null then 'seen' end"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "'moved_out'",
+        "case when e.ip is not null then 'seen' end",
+        "case when regexp_full_match(e.ip, '[A-Z]{3}') then e.ip end",
+        "case when e.ip in ('local', 'none') then e.ip end",
+    ],
+)
 def test_words_of_the_companys_own_pass(word: str, policy_with: MakePolicy) -> None:
     require_words_that_name_nobody(policy_with(EVENTS.format(word)))
 
