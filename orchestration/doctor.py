@@ -142,9 +142,15 @@ def _modes(case: _Case) -> Iterator[Examined]:
     site = case.site
     private = [site.path, site.keys, *sorted(site.keys.glob("*")), site.inbox, site.quarantine, site.temporary,
                site.warehouse, site.analytics]  # fmt: skip
-    loose = [path for path in private if path.exists() and path.name != PUBLIC_KEY and _open_to_others(path)]
-    for path in loose:
-        yield Examined("modes", "error", f"{path} is open to other accounts", f"chmod go= {path}")
+    # Sources deliver by group (orchestration.opening.require_private_inbox), so theirs may reach the inbox.
+    by_group = (site.path, site.inbox)
+    loose = [
+        (path, "o" if path in by_group else "go")
+        for path in private
+        if path.exists() and path.name != PUBLIC_KEY and _open_to(path, 0o007 if path in by_group else 0o077)
+    ]
+    for path, whom in loose:
+        yield Examined("modes", "error", f"{path} is open to other accounts", f"chmod {whom}= {path}")
     if not loose:
         yield Examined("modes", "ok", "keys and personal data are for this account alone")
     foreign = [path for path in private if path.exists() and path.stat().st_uid != os.geteuid()]
@@ -153,8 +159,8 @@ def _modes(case: _Case) -> Iterator[Examined]:
                        "Run Gallring as that account, or give the folder to this one.")  # fmt: skip
 
 
-def _open_to_others(path: Path) -> bool:
-    return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+def _open_to(path: Path, whom: int) -> bool:
+    return bool(stat.S_IMODE(path.stat().st_mode) & whom)
 
 
 def _policy(case: _Case) -> Iterator[Examined]:

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, get_args
+from zoneinfo import ZoneInfo
 
 import isodate
 
 from assets.attaching import attached
 from assets.errors import BadInput, BadUsage, CheckFailed
+from assets.ingest.projecting import LOCAL_ZONE
 from assets.ingest.registers import HOLDS, Entry, amend, enter, next_id
 from assets.models import SQL, Model
 from assets.site import Site
@@ -96,6 +98,7 @@ def place(
     """
     if reason not in REASONS:
         raise BadUsage(f"{reason!r} is no reason code: choose one of {', '.join(REASONS)}.")
+    listed = list(dict.fromkeys(fields))
     if not records or not reviewer.strip():
         raise BadUsage("A hold needs a record to hold and the role that reviews it (--reviewer).")
     chosen = list(dict.fromkeys(records))
@@ -107,7 +110,7 @@ def place(
     review = review_on or placed_on + isodate.parse_duration(REVIEW_PERIOD)
     rows = [
         {"hold_id": number, "hold_group": stem, "record_type": record.record_type, "record_key": record.record_key,
-         "fields": ";".join(fields) or None, "placed_at": placed_on, "reason": reason, "reviewer": reviewer.strip(),
+         "fields": ";".join(listed) or None, "placed_at": placed_on, "reason": reason, "reviewer": reviewer.strip(),
          "review_on": review}
         for number, record in zip(numbers, chosen, strict=True)
     ]  # fmt: skip
@@ -204,7 +207,8 @@ def release(warehouse: Warehouse, hold_id: str, on: date, at: datetime) -> list[
     still = [(number, placed) for number, placed, released in _members(warehouse, hold_id) if released is None]
     if not still:
         raise BadInput(f"The hold {hold_id!r} is released already.")
-    begun = max((placed for _, placed in still if placed is not None and placed <= at.date()), default=on)
+    today = at.astimezone(ZoneInfo(LOCAL_ZONE)).date()
+    begun = max((placed for _, placed in still if placed is not None and placed <= today), default=on)
     if on < begun:
         raise BadInput(f"The hold {hold_id!r} was placed on {begun}: {on} is before that.")
     with warehouse.transaction():
@@ -217,13 +221,18 @@ def review(warehouse: Warehouse, hold_id: str, on: date, at: datetime, next_revi
     """Note that a hold was looked at on a day and stays; the day on which it is looked at next.
 
     Raises:
-        BadInput: there is no such hold.
+        BadInput: there is no such hold, or it is released.
+        BadUsage: it is to be looked at next on the day of this look, or before it.
     """
     day: date = next_review or on + isodate.parse_duration(REVIEW_PERIOD)
+    if day <= on:
+        raise BadUsage(f"Looked at on {on}, the hold cannot be looked at next on {day}: name a later day.")
     with warehouse.transaction():
-        for number, _, released in _members(warehouse, hold_id):
-            if released is None:
-                amend(warehouse, Entry(HOLDS, number), {"review_on": day}, at, "reviewed")
+        still = [number for number, _, released in _members(warehouse, hold_id) if released is None]
+        if not still:
+            raise BadInput(f"The hold {hold_id!r} is released already: there is nothing to review.")
+        for number in still:
+            amend(warehouse, Entry(HOLDS, number), {"review_on": day}, at, "reviewed")
     return day
 
 

@@ -47,7 +47,10 @@ def verify(
         Path | None, typer.Argument(metavar="[BUNDLE]", help="An exported bundle. [default: the site's own log]")
     ] = None,
     key: Annotated[
-        Path | None, typer.Option("--key", metavar="FILE", help="The sender's public key. [default: the bundle's own]")
+        Path | None,
+        typer.Option(
+            "--key", metavar="FILE", help="The sender's public key. [default: the bundle's, or the site's, own]"
+        ),
     ] = None,
     site: SiteOption = None,
     json: JsonOption = False,
@@ -57,7 +60,7 @@ def verify(
     A changed, dropped or moved entry is found; exit code 1 when there is one.
     """
     if path is None:
-        _verify_own(site, json)
+        _verify_own(site, key, json)
         return
     from assets.evidence.bundles import check
 
@@ -75,13 +78,13 @@ def verify(
         raise CheckFailed(f"{path} is no evidence: ask whoever sent it for it again.")
 
 
-def _verify_own(site: Path | None, json: bool) -> None:
+def _verify_own(site: Path | None, key: Path | None, json: bool) -> None:
     chosen, _ = existing_site(site)
     from assets.evidence.chain import read_chain
     from assets.manifests.signatures import PublicKey
     from orchestration.opening import PUBLIC_KEY
 
-    chain = read_chain(chosen, PublicKey.load(chosen.keys / PUBLIC_KEY))
+    chain = read_chain(chosen, PublicKey.load(key or chosen.keys / PUBLIC_KEY))
     if json:
         as_json({"ok": True, "entries": len(chain.entries), "digest": chain.digest, "unfinished_bytes": chain.surplus})
         return

@@ -130,7 +130,11 @@ def review_holds(
     day, again = given_day(on, "--on"), given_day(next_review, "--next")
     with desk(site) as at:
         if hold is not None:
-            say(f"Reviewed; to be looked at again on {review(at.warehouse, hold, day or at.today, at.now, again)}.")
+            looked = at.happened(day, "--on")
+            due_on = review(at.warehouse, hold, looked, at.now, again)
+            as_json({"hold": hold, "review_on": due_on}) if json else say(
+                f"Reviewed; to be looked at again on {due_on}."
+            )
             return
         due = [each for each in read(at.warehouse, day or at.today) if each.state == "review_due"]
         count, kept = fallen_due(at.warehouse)

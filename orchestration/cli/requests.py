@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assets.errors import CheckFailed, NeedsPerson
+from assets.errors import BadUsage, CheckFailed, NeedsPerson
 from orchestration.cli.desk import OnOption, desk, warn_of_matches, warn_of_twins, warn_of_undated
 from orchestration.cli.options import (
     ContactOption,
@@ -158,11 +158,15 @@ def answer_request(
     from assets.rights.requests import answered
 
     day, told = given_day(sent, "--sent"), given_day(notice_given, "--notice-given")
+    if told is not None and day is None:
+        raise BadUsage("--notice-given is noted with the answer: give --sent DATE too.")
     with desk(site, policy) as at:
         if day is not None:
             sent_on = at.happened(day, "--sent")
             closed = answered(at.warehouse, request, sent_on, at.now, notice_given_on=told)
-            say(f"{request} is answered: {closed.standing.state.replace('_', ' ')} (due {closed.standing.due_on}).")
+            as_json(closed) if json else say(
+                f"{request} is answered: {closed.standing.state.replace('_', ' ')} (due {closed.standing.due_on})."
+            )
             return
         written = draft(at.warehouse, at.policy, at.site, request, at.today, at.policy.register_path.parent)
         note_reading(at.warehouse, "answer_drafted", request, records_about(at.warehouse, request), at.now)

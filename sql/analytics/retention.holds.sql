@@ -13,7 +13,7 @@ with holds as (
         office_holds.hold_id,
         lower(office_holds.record_type) as record_type,
         office_holds.record_key,
-        regexp_replace(';' || replace(office_holds.fields, ' ', '') || ';', ';+', ';', 'g') as listed,
+        ';' || replace(office_holds.fields, ' ', '') || ';' as listed,
         office_holds.placed_at,
         office_holds.released_at
     from raw.office_holds
@@ -32,8 +32,11 @@ known_fields as (
 ),
 
 known_types as (
-    select distinct records.record_type
+    select
+        records.record_type,
+        any_value(records.fields_pattern) as fields_pattern
     from policy.records
+    group by records.record_type
 )
 
 select
@@ -41,8 +44,7 @@ select
     known_types.record_type,
     records.record_key,
     case
-        when length(holds.listed) - length(replace(holds.listed, ';', '')) - 1 = len(known_fields.fields)
-            then known_fields.fields
+        when regexp_matches(holds.listed, known_types.fields_pattern) then coalesce(known_fields.fields, [])
         else []
     end as fields,
     holds.placed_at,

@@ -15,6 +15,7 @@ import pytest
 
 from assets.sample.generating import telling_cases
 from orchestration.cli import main
+from orchestration.initialising import make_site
 
 pytestmark = pytest.mark.slow
 
@@ -102,6 +103,15 @@ def test_a_manifest_that_was_touched_does_not_verify(demo: Demo, tmp_path: Path)
     answer = demo.ask("manifest", "verify", str(touched))
     assert answer.code == 1
     assert "does not verify" in answer.out
+
+
+def test_the_evidence_is_held_against_the_key_that_is_given(demo: Demo, tmp_path: Path) -> None:
+    own = demo.folder / "keys" / "signing.pub.pem"
+    assert demo.ask("evidence", "verify", "--key", str(own)).code == 0
+    another = make_site(tmp_path / "another").keys / "signing.pub.pem"
+    for key in (another, tmp_path / "none.pem"):
+        answer = demo.ask("evidence", "verify", "--key", str(key))
+        assert (answer.code != 0, answer.out) == (True, ""), "whoever has the key from elsewhere asks about that one"
 
 
 def test_the_demo_tells_stories_of_every_action(demo: Demo) -> None:

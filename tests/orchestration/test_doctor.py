@@ -56,6 +56,15 @@ def test_a_site_that_is_well_has_nothing_to_mend(site: Site) -> None:
     }
 
 
+def test_sources_may_deliver_by_group(site: Site) -> None:
+    """The inbox is let to a group, as `require_private_inbox` advises; what holds keys and copies is not."""
+    site.path.chmod(0o710)
+    site.inbox.chmod(0o770)
+    assert complaints(site) == []
+    site.inbox.chmod(0o772)
+    assert [(each.subject, each.mend) for each in complaints(site)] == [("modes", f"chmod o= {site.inbox}")]
+
+
 def lose_a_key(site: Site) -> None:
     (site.keys / WAREHOUSE_KEY).unlink()
 

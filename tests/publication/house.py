@@ -10,6 +10,7 @@ from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
+from assets.policy import fields_pattern
 from assets.warehouse import Warehouse
 
 CANARY = "kanariefågel"
@@ -61,7 +62,8 @@ _TABLES = {
     "policy.coverage": "purpose varchar, clock varchar, record_type varchar, data_category varchar, "
     "category_id integer, is_shared boolean",
     "policy.categories": "category_id integer, record_type varchar, data_category varchar",
-    "policy.records": "record_type varchar, source varchar, table_name varchar, key_field varchar",
+    "policy.records": "record_type varchar, source varchar, table_name varchar, key_field varchar, "
+    "fields_pattern varchar",
     "policy.fields": "record_type varchar, source varchar, table_name varchar, field varchar, data_category varchar, "
     "position integer",
     "intake.deliveries": "sequence bigint, source varchar, delivery_id varchar, mode varchar, extracted_at timestamp, "
@@ -130,7 +132,10 @@ def _policy() -> dict[str, list[tuple[object, ...]]]:
             ("product_development", "followup", "order_line", "transaction", 4, False),
         ],
         "policy.categories": [(number, *each) for number, each in enumerate(CATEGORIES, 1)],
-        "policy.records": list(RECORDS),
+        "policy.records": [
+            (*record, fields_pattern([name for kind, _, _, name, _, _ in FIELDS if kind == record[0]]))
+            for record in RECORDS
+        ],
         "policy.fields": list(FIELDS),
     }
 
@@ -167,6 +172,7 @@ def _raw() -> dict[str, list[tuple[object, ...]]]:
             (1, True, "H1", "Customer", "C1", "name; email;", date(2026, 1, 1), None, CANARY),
             (2, True, "H2", "customer", "C1", "name;unknown", date(2026, 12, 1), None, CANARY),
             (3, True, "H3", CANARY, CANARY, CANARY, date(2026, 1, 1), date(2026, 2, 1), CANARY),
+            (4, True, "H4", "customer", "C1", "name;name", date(2026, 1, 1), None, CANARY),
         ],
         "raw.office_requests": [
             (1, True, "R1", "C1", None, CANARY, None, "access", None, date(2026, 11, 1), None, None, None),

@@ -16,6 +16,7 @@ from assets.catalogue.published import published_tables
 from assets.errors import CheckFailed
 from assets.ledger import issued
 from assets.publication.analytics import publish
+from assets.publication.report.asking import published
 from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.publication.house import CANARY, ENDS, StubPolicy, hand_made
@@ -190,6 +191,10 @@ def test_the_forecast_counts_the_claim_that_ends_last(warehouse: Warehouse, read
     publish(warehouse, POLICY, site)
     found = rows(reader, site, "select month, system, record_type, purpose, records from a.retention.forecast")
     assert found == [(date(2034, 1, 1), "orders", "order_line", "accounting", 1)]
+    for day, due in ((date(2034, 1, 1), 0), (date(2034, 1, 2), 1)):
+        with published(site) as analysts:
+            before = f"select count(*) from due_before(date '{day}') where record_type = 'order_line'"
+            assert analysts.value(before) == due, "what is kept through the last of December falls due in January"
 
 
 def test_registers_are_published_without_what_was_written_freely(
@@ -202,6 +207,7 @@ def test_registers_are_published_without_what_was_written_freely(
         ("H1", "customer", "C1", ["email", "name"], True),
         ("H2", "customer", "C1", [], False),
         ("H3", None, None, [], False),
+        ("H4", "customer", "C1", ["name"], True),
     ]
     requests = rows(reader, site, "select request_id, kind, scope, named_by from a.retention.requests order by all")
     assert requests == [("R1", "access", None, "customer"), ("R2", "unknown", "unknown", None)]

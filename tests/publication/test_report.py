@@ -14,11 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from assets.core.building import build
 from assets.errors import CheckFailed
+from assets.ingest.loading import load_rows
+from assets.ingest.tables import prepare
+from assets.policy import Policy
+from assets.publication.analytics import publish
 from assets.publication.report.asking import Answers, Language, ask, published, questions, sections
 from assets.publication.report.building import Report, build_report
 from assets.publication.report.register import as_csv, as_json_ld
 from assets.publication.report.rendering import PAGES, Page, drawn, render, words
+from assets.retention.evaluation import evaluate
 from assets.retention.standings import remember_standing
 from assets.rights.answering import due_on
 from assets.sample.generating import SAMPLE_DAY
@@ -136,6 +142,28 @@ def test_the_keys_behind_the_numbers_are_as_many(site: Site) -> None:
 def test_something_stands_in_every_part(answers: Answers) -> None:
     empty = {question.id for question in questions() if not answers.rows[question.id]}
     assert empty <= {"blocks", "failed_expectations", "history", "uncovered_fields", "free_text_hits"}
+
+
+def test_a_company_with_few_kinds_of_records_is_not_told_that_fields_lack_a_purpose(tmp_path: Path) -> None:
+    """A purpose that covers more than there is now is not one that covers everything."""
+    site = Site(tmp_path / "site")
+    site.make()
+    policy = Policy.load()
+    with Warehouse.in_memory(pseudonym_key=b"report", threads=1) as warehouse:
+        policy.publish(warehouse)
+        prepare(warehouse, policy)
+        customer = {"customer_id": "C1", "customer_type": "private", "name": "Disa Testman", "city": "Testinge"}
+        load_rows(warehouse, policy, {"crm/customers": [customer]})
+        build(warehouse)
+        evaluate(warehouse, policy, date(2026, 11, 25))
+        publish(warehouse, policy, site)
+    (question,) = (each for each in questions() if each.id == "uncovered_fields")
+    with published(site) as reader:
+        assert reader.rows(question.sql) == []
+        covered = "(select len(covers) from retention.purposes where purpose = 'legal_hold')"
+        assert reader.value(f"select count(*) = {covered} from stored.categories"), (
+            "what covers everything is told apart"
+        )
 
 
 def test_the_parts_agree_with_each_other(answers: Answers) -> None:

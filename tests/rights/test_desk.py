@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from assets.attaching import attached
-from assets.errors import BadInput
+from assets.errors import BadInput, BadUsage
 from assets.ingest.loading import load_rows
 from assets.publication.analytics import publish
 from assets.rights import holds, requests
@@ -74,3 +74,29 @@ def test_a_release_before_the_placement_is_refused_and_one_of_a_hold_to_come_is_
     assert [each.released_on for each in holds.holds(warehouse, DAY)] == [None, None]
     assert holds.release(warehouse, hold, DAY, NOW) == [hold]
     assert holds.release(warehouse, ahead, DAY, NOW) == [ahead]
+
+
+def test_a_release_goes_by_the_local_day_on_which_a_hold_was_placed() -> None:
+    warehouse = company()
+    after_midnight = datetime(2026, 11, 25, 23, 30, tzinfo=UTC)
+    placed = date(2026, 11, 26)
+    (hold,) = holds.place(
+        warehouse, [holds.Record("order", "O1")], reason="court", reviewer="jurist", placed_on=placed, at=after_midnight
+    )
+    with pytest.raises(BadInput, match="2026-11-26"):
+        holds.release(warehouse, hold, DAY, after_midnight)
+
+
+def test_a_look_at_a_hold_is_noted_while_it_stands_and_the_next_one_is_later() -> None:
+    warehouse = company()
+    (hold,) = holds.place(
+        warehouse, [holds.Record("customer", "C1")], reason="court", reviewer="jurist", placed_on=DAY, at=NOW,
+        fields=["name", "name"],
+    )  # fmt: skip
+    assert [each.fields for each in holds.holds(warehouse, DAY)] == ["name"]
+    assert holds.review(warehouse, hold, DAY, NOW) == date(2027, 5, 25)
+    with pytest.raises(BadUsage, match="2026-11-25"):
+        holds.review(warehouse, hold, DAY, NOW, DAY)
+    holds.release(warehouse, hold, DAY, NOW)
+    with pytest.raises(BadInput, match="released"):
+        holds.review(warehouse, hold, DAY, NOW)
