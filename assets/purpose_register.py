@@ -21,18 +21,23 @@ EEA = frozenset({
 })  # fmt: skip
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+#: A longer period leads out of the calendar, whose last year is 9999, from days that people write.
+_MOST_YEARS = 1_000
+_TOO_LONG = f"{{!r}} is longer than {_MOST_YEARS} years: no calendar bears it"
 
 
 def months_and_days(period: str) -> tuple[int, int]:
     """An ISO 8601 period of whole years, months, weeks and days as (months, days).
 
     Raises:
-        ValueError: not a period, or one with a time part or fractions.
+        ValueError: not a period, one with a time part or fractions, or one of more than a thousand years.
     """
     import isodate
 
     try:
         parsed = isodate.parse_duration(period, as_timedelta_if_possible=False)
+    except OverflowError:
+        raise ValueError(_TOO_LONG.format(period)) from None
     except (isodate.ISO8601Error, TypeError) as error:
         raise ValueError(f"{period!r} is not an ISO 8601 period such as P1Y or P30D") from error
     months = parsed.years * 12 + parsed.months
@@ -43,6 +48,8 @@ def months_and_days(period: str) -> tuple[int, int]:
         )
     if months != int(months) or parsed.tdelta.seconds or parsed.tdelta.microseconds or period.startswith("-"):
         raise ValueError(f"{period!r} must be whole years, months and days")
+    if months > _MOST_YEARS * 12 or parsed.tdelta.days > _MOST_YEARS * 366:
+        raise ValueError(_TOO_LONG.format(period))
     return int(months), parsed.tdelta.days
 
 

@@ -123,6 +123,12 @@ def test_a_register_that_is_no_register_exits_with_3(site: Path, capsys: pytest.
             "purposes → accounting → periods: 'PT72H' must be whole days and no hours",
         ),
         (
+            "{archive: P7Y}",
+            "{archive: P9000Y}",
+            "purposes → accounting → periods: 'P9000Y' is longer than 1000 years: no calendar bears it",
+        ),
+        ("{archive: P7Y}", "{archive: P99999999999D}", "'P99999999999D' is longer than 1000 years"),
+        (
             "      role: processor\n",
             "      role: processor\n      country: NO\n",
             'country: YAML reads NO, no, off, yes and on as true or false: put the word in quotes, such as "NO".\n',
