@@ -10,6 +10,7 @@ select
     add_months(consent_end.ends_on, proof.months) + proof.days as ends_on,
     cast(null as varchar) as ended_by,
     case
+        when consent_end.consent_id is null then 'consent_without_purpose'
         when consent_end.ends_on is null then 'consent_without_day'
         else consent_end.missing
     end as missing

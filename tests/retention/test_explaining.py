@@ -12,8 +12,12 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from assets.core.building import build
 from assets.errors import BadInput, CheckFailed
+from assets.ingest.loading import load_rows
 from assets.models import SQL
+from assets.policy import Policy
+from assets.retention.evaluation import evaluate
 from assets.retention.explaining import ExplainedField, Explanation, explain, render, sentences
 from assets.warehouse import Warehouse
 from orchestration.cli.printing import as_json
@@ -99,6 +103,24 @@ def test_a_restriction_at_the_persons_request_comes_before_every_clock(warehouse
     text = block(render(explain(warehouse, POLICY, "customer", "C1", "en")), "name, birth_date")
     assert text.splitlines()[1].startswith("  Restricted under GDPR Article 18")
     assert "Holds: Deliver the order" in text
+
+
+@pytest.mark.parametrize(
+    ("consent", "why"),
+    [
+        ({"given_at": "2026-01-01"}, "what the consent was given for is not known"),
+        ({"purpose": "newsletter"}, "the day on which the consent was given is missing"),
+        ({}, "what the consent was given for is not known"),
+    ],
+)
+def test_a_proof_of_consent_is_in_doubt_for_what_it_lacks(consent: dict[str, str], why: str) -> None:
+    policy, exports = Policy.load(), {"crm/consents": [{"consent_id": "S1", "evidence": "form", **consent}]}
+    with Warehouse.in_memory(threads=1) as warehouse:
+        load_rows(warehouse, policy, exports)
+        policy.publish(warehouse)
+        build(warehouse)
+        evaluate(warehouse, policy, AS_OF)
+        assert f"Unclear: Proof of consent; {why}." in render(explain(warehouse, policy, "consent", "S1", "en"))
 
 
 def test_an_orphan_says_why_a_person_must_look(warehouse: Warehouse) -> None:
