@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -133,7 +134,8 @@ def copies(site: SiteOption = None, json: JsonOption = False) -> None:
         register = copy_register(chosen, warehouse, periods_of(settings))
         late = outlived(warehouse, register)
     if json:
-        as_json(register)
+        told = {each.name: getattr(register, each.name) for each in fields(register)}
+        as_json({**told, "outlived": [copy.path for copy in late]})
     else:
         table(
             ["path", "kind", "last day", "bytes", "purpose"],

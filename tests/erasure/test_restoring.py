@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -470,6 +471,9 @@ def test_the_verbs_say_what_they_did(site: Site, file: Path, capsys: pytest.Capt
     assert "people.csv is not on the register" in told
     assert f"backups/{left.name} should have been destroyed after 2026-02-05, and the last run left it." in told
     assert "1 copies have outlived their last day" in told
+    assert run("copies", "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["outlived"], told["strangers"]) == ([f"backups/{left.name}"], ["people.csv"])
     left.unlink()
     (site.path / "people.csv").unlink()
     assert run("copies") == 0
