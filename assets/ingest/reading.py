@@ -11,6 +11,7 @@ import csv
 import os
 import tempfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+from xml.parsers import expat
 
 from assets.contracts.contract import DELETED, Contract, Format, Lookup
 from assets.ingest.limits import NO_MORE_THAN, Limits
@@ -38,6 +40,8 @@ _PART_OF_MEMORY = 16
 _MARK = "\ufeff"
 #: What a file may begin with that says how it is written.
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+#: The part of an Excel file in which the reader looks for its sheets.
+_WORKBOOK = "xl/workbook.xml"
 JSON_LINE = "_json_line"
 #: Stands for a delimiter of several characters while a heading is split: the separator of units, which no name holds.
 _STAND_IN = "\x1f"
@@ -196,6 +200,7 @@ class Reading:
 
     def _excel(self, path: Path, file_format: Format, wanted: Sequence[str], listed: tuple[str, ...]) -> Scan:
         refuse_bomb(path, self._limits.unpacked_bytes)
+        refuse_days_from_1904(path)
         self._warehouse.run(f"load {literal(str(extension_path('excel')))}")
         sheet = f", sheet = {literal(file_format.sheet)}" if file_format.sheet else ""
         header = str(file_format.header).lower()
@@ -254,6 +259,41 @@ def refuse_bomb(path: Path, largest: int) -> None:
         raise FileRefused("the file is not of the format that its contract declares") from None
     if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > largest:
         raise FileRefused("the file unpacks to more than unpacked_size under [limits] in gallring.toml allows")
+
+
+def refuse_days_from_1904(path: Path) -> None:
+    """Look for an Excel file whose days count from 1904: nothing in a cell tells, and each would be four years early.
+
+    Raises:
+        FileRefused: it is such a file, or what it says of itself cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for part in archive.infolist():
+                if part.filename.lower() == _WORKBOOK:
+                    with archive.open(part) as content:
+                        _workbook_reader().ParseFile(content)
+    except (zipfile.BadZipFile, zlib.error, expat.ExpatError, OSError, EOFError, ValueError, RuntimeError):
+        raise FileRefused("the file is not of the format that its contract declares") from None
+
+
+def _workbook_reader() -> expat.XMLParserType:
+    """A reader of what a workbook says of itself, which ends where its days count from 1904."""
+
+    def begin(name: str, attributes: dict[str, str]) -> None:
+        counts = attributes.get("date1904", "0").strip().lower()
+        if name.rpartition(":")[2] == "workbookPr" and counts not in ("0", "false"):
+            raise FileRefused(
+                "the workbook counts its days from 1904: let it be written as CSV, or with days from 1900 (to switch "
+                "that in the workbook itself moves every day in it)"
+            )
+
+    def refuse(*_: object) -> None:
+        raise FileRefused("the file is not of the format that its contract declares")  # no program writes entities here
+
+    reader = expat.ParserCreate()
+    reader.StartElementHandler, reader.StartDoctypeDeclHandler = begin, refuse
+    return reader
 
 
 def rewrite_as_utf8(path: Path, encoding: str, target: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -212,6 +213,46 @@ def test_excel(company_with: Any) -> None:
     book.close()
     company.send("orders", {"invoices": sink.getvalue()}, ending="xlsx", rows=2)
     assert loaded(company) == EXPECTED
+
+
+def workbook(*rows: list[Any]) -> bytes:
+    """An Excel file of one sheet."""
+    book, sink = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(sink)
+    book.close()
+    return sink.getvalue()
+
+
+def rewritten(book: bytes, old: bytes, new: bytes) -> bytes:
+    """The Excel file with other text in the part that tells of the workbook."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(book)) as before, zipfile.ZipFile(sink, "w") as after:
+        for name in before.namelist():
+            part = before.read(name)
+            assert old in part or name != "xl/workbook.xml"
+            after.writestr(name, part.replace(old, new) if name == "xl/workbook.xml" else part)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "said"),
+    [('date1904="1"', "from 1904"), ("date1904 = 'true'", "from 1904"), ('date1904="0"', None),
+     ('date1904="false"', None), ("date1904", "not of the format")],
+)  # fmt: skip
+def test_a_workbook_that_counts_its_days_from_1904_is_refused(
+    company_with: Any, attribute: str, said: str | None
+) -> None:
+    """Its days would be read four years and a day too early, and what they start would end so much too early."""
+    company = company_with(**contract(form="excel"))
+    book = workbook(["Nr", "Köpare", "Belopp", "Datum", "Typ"], ["F1", "Åsa Öberg", 1234.5, datetime(2024, 2, 29), "F"])
+    book = rewritten(book, b"<workbookPr ", f"<workbookPr {attribute} ".encode())
+    company.send("orders", {"invoices": book}, ending="xlsx", rows=1)
+    if said is None:
+        assert loaded(company) == EXPECTED[:1]
+    else:
+        assert said in company.ingest().rejected[0].reason
 
 
 @pytest.mark.parametrize("form", ["parquet", "excel"])
