@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 import jsonschema
@@ -54,6 +54,7 @@ _TABLE_PROPERTIES = frozenset({"role", "recordType", "optional", "shrinkToleranc
 _COLUMN_PROPERTIES = frozenset({"dataCategory", "remembered", "pseudonymised"})
 #: Of days: 99,999 are more than two centuries, and a calendar bears no number of nine digits.
 _MOST_DIGITS = 5
+_Otherwise = TypeVar("_Otherwise", str, None)
 
 
 def table_of(path: Path) -> str:
@@ -139,14 +140,14 @@ def read_contract(path: Path, model: Contract | None) -> Contract:
         record_type=options.get("recordType") if model is None else model.record_type,
         key=_key_of(path, columns, target) if model is None else model.key,
         columns=columns,
-        optional=bool(options.get("optional", False if model is None else model.optional)),
+        optional=_is_switched(path, options, "optional", model is not None and model.optional),
         freshness_days=_freshness(path, document, source),
         shrink_tolerance=_shrink_tolerance(path, options, source),
         file_pattern=target.physicalName or f"{table}*.{server.format}",
         format=_read_format(path, server, options),
         row_filter=_row_filter(path, options, names),
         lookups=lookups,
-        file_columns=_file_columns(target, options),
+        file_columns=_file_columns(path, target, options),
         digest=digest,
         description=target.description or ("" if model is None else model.description),
     )
@@ -187,6 +188,26 @@ def _custom(path: Path, where: str, properties: Any, known: frozenset[str]) -> d
     return found
 
 
+def _text(path: Path, options: Mapping[str, Any], name: str, otherwise: _Otherwise) -> str | _Otherwise:
+    """An option that is a text; what YAML reads as a number or a truth is not what was written."""
+    stated = options.get(name)
+    if stated is not None and not isinstance(stated, str):
+        raise BadInput(f"{path}: {name} must be text: put it in quotes.")
+    return otherwise if stated is None else stated
+
+
+def _is_switched(path: Path, options: Mapping[str, Any], name: str, otherwise: bool) -> bool:
+    stated = _switched(str(path), options, name)
+    return otherwise if stated is None else stated
+
+
+def _switched(where: str, options: Mapping[str, Any], name: str) -> bool | None:
+    stated = options.get(name)
+    if stated is not None and not isinstance(stated, bool):
+        raise BadInput(f"{where}: {name} must be true or false.")
+    return stated
+
+
 def _read_format(path: Path, server: Server, options: Mapping[str, Any]) -> Format:
     kind = _KINDS.get((server.format or "").lower())
     if kind is None:
@@ -199,15 +220,15 @@ def _read_format(path: Path, server: Server, options: Mapping[str, Any]) -> Form
         raise BadInput(f"{path}: nullTokens: {UNQUOTED}.")
     found = Format(
         kind=kind,
-        delimiter=str(settings.get("delimiter", ",")),
-        quote=str(settings.get("quote", '"')),
-        encoding=_encoding(path, str(settings.get("encoding") or server.encoding or "UTF-8")),
-        header=bool(settings.get("header", True)),
-        decimal_mark=str(settings.get("decimalMark", ".")),
-        thousands=str(settings.get("thousands", "")),
-        time_zone=_time_zone(path, str(settings.get("timeZone", "Europe/Stockholm"))),
+        delimiter=_text(path, settings, "delimiter", ","),
+        quote=_text(path, settings, "quote", '"'),
+        encoding=_encoding(path, _text(path, settings, "encoding", "") or server.encoding or "UTF-8"),
+        header=_is_switched(path, settings, "header", True),
+        decimal_mark=_text(path, settings, "decimalMark", "."),
+        thousands=_text(path, settings, "thousands", ""),
+        time_zone=_time_zone(path, _text(path, settings, "timeZone", "Europe/Stockholm")),
         null_tokens=tuple(str(token) for token in listed),
-        sheet=settings.get("sheet"),
+        sheet=_text(path, settings, "sheet", None),
     )
     _check_format(path, found)
     return found
@@ -269,15 +290,17 @@ def _are_days(text: str) -> bool:
 
 
 def _shrink_tolerance(path: Path, options: Mapping[str, Any], source: str) -> float | None:
-    value = options.get("shrinkTolerance", None if source == "office" else SHRINK_TOLERANCE)
-    if value is not None and (not isinstance(value, (int, float)) or not 0 <= value <= 1):
+    if "shrinkTolerance" not in options:
+        return None if source == "office" else SHRINK_TOLERANCE
+    value = options["shrinkTolerance"]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise BadInput(f"{path}: shrinkTolerance must be a share between 0 and 1.")
-    return None if value is None else float(value)
+    return float(value)
 
 
 def _row_filter(path: Path, options: Mapping[str, Any], lookups: Sequence[str]) -> Expression | None:
-    text = options.get("rowFilter")
-    return None if text is None else _checked(str(text), f"{path.name}: rowFilter", lookups)
+    text = _text(path, options, "rowFilter", None)
+    return None if text is None else _checked(text, f"{path.name}: rowFilter", lookups)
 
 
 def _checked(text: str, where: str, lookups: Sequence[str]) -> Expression:
@@ -287,10 +310,14 @@ def _checked(text: str, where: str, lookups: Sequence[str]) -> Expression:
     return checked_expression(text, where, lookups)
 
 
-def _file_columns(target: SchemaObject, options: Mapping[str, Any]) -> tuple[str, ...]:
+def _file_columns(path: Path, target: SchemaObject, options: Mapping[str, Any]) -> tuple[str, ...]:
     listed = options.get("fileColumns")
     if listed is not None:
-        return tuple(str(name) for name in listed)
+        if not isinstance(listed, list):
+            raise BadInput(f"{path}: fileColumns must be a list of names.")
+        if not all(isinstance(name, str) for name in listed):
+            raise BadInput(f"{path}: fileColumns: {UNQUOTED}.")
+        return tuple(listed)
     plain = [prop for prop in target.properties or [] if prop.transformLogic is None]
     return tuple(prop.physicalName or prop.name or "" for prop in plain)
 
@@ -350,7 +377,7 @@ def _read_column(path: Path, prop: SchemaProperty, model: Column | None, lookups
     return Column(
         name=name,
         type=column_type,
-        category=_category(path, name, options.get("dataCategory"), model),
+        category=_category(path, name, _text(path, options, "dataCategory", None), model),
         required=bool(prop.required) if model is None else model.required or bool(prop.required),
         enum=_enum(path, prop, model),
         remembered=_switch(path, name, "remembered", options, model),
@@ -386,9 +413,7 @@ def _category(path: Path, name: str, stated: str | None, model: Column | None) -
 
 def _switch(path: Path, name: str, switch: str, options: Mapping[str, Any], model: Column | None) -> bool:
     """Whether a column is remembered or pseudonymised: the canonical model says it of its own columns."""
-    stated = options.get(switch)
-    if stated not in (None, True, False):
-        raise BadInput(f"{path}: {name}: {switch} must be true or false.")
+    stated = _switched(f"{path}: {name}", options, switch)
     if model is None:
         return bool(stated)
     canonical = bool(getattr(model, switch))
