@@ -17,6 +17,11 @@ DEEPEST = 50
 
 #: What to tell of a word that YAML 1.1 took for a truth: Norway's code, above all.
 UNQUOTED = 'YAML reads NO, no, off, yes and on as true or false: put the word in quotes, such as "NO"'
+#: The same of a word that may be any text.
+NO_TEXT = (
+    "YAML reads NO, no, off, yes and on as true or false, NULL and ~ as nothing, 007 as a number: put the word in "
+    'quotes, such as "NO"'
+)
 
 #: The parser written in C, several times as fast, where there is one.
 PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -39,7 +39,7 @@ from assets.contracts.contract import (
 )
 from assets.contracts.date_patterns import strptime_pattern
 from assets.errors import BadInput
-from assets.yaml_files import UNQUOTED, read_yaml, wrong_with
+from assets.yaml_files import NO_TEXT, read_yaml, wrong_with
 
 _TYPES: dict[str, ColumnType] = {
     "string": "text", "date": "date", "timestamp": "instant", "number": "decimal", "boolean": "boolean",
@@ -214,10 +214,10 @@ def _read_format(path: Path, server: Server, options: Mapping[str, Any]) -> Form
         raise BadInput(f"{path}: the server's format must be one of {', '.join(_KINDS)}.")
     settings = _custom(path, "servers", server.customProperties, _FORMAT_PROPERTIES)
     settings |= {name: value for name, value in options.items() if name in _FORMAT_PROPERTIES}
-    tokens = settings.get("nullTokens")
-    listed = [] if tokens is None else tokens if isinstance(tokens, list) else [tokens]
-    if any(isinstance(token, bool) for token in listed):
-        raise BadInput(f"{path}: nullTokens: {UNQUOTED}.")
+    tokens = settings.get("nullTokens", [])
+    listed = tokens if isinstance(tokens, list) else [tokens]
+    if not all(isinstance(token, str) for token in listed):
+        raise BadInput(f"{path}: nullTokens: {NO_TEXT}.")
     found = Format(
         kind=kind,
         delimiter=_text(path, settings, "delimiter", ","),
@@ -227,7 +227,7 @@ def _read_format(path: Path, server: Server, options: Mapping[str, Any]) -> Form
         decimal_mark=_text(path, settings, "decimalMark", "."),
         thousands=_text(path, settings, "thousands", ""),
         time_zone=_time_zone(path, _text(path, settings, "timeZone", "Europe/Stockholm")),
-        null_tokens=tuple(str(token) for token in listed),
+        null_tokens=tuple(listed),
         sheet=_text(path, settings, "sheet", None),
     )
     _check_format(path, found)
@@ -316,7 +316,7 @@ def _file_columns(path: Path, target: SchemaObject, options: Mapping[str, Any]) 
         if not isinstance(listed, list):
             raise BadInput(f"{path}: fileColumns must be a list of names.")
         if not all(isinstance(name, str) for name in listed):
-            raise BadInput(f"{path}: fileColumns: {UNQUOTED}.")
+            raise BadInput(f"{path}: fileColumns: {NO_TEXT}.")
         return tuple(listed)
     plain = [prop for prop in target.properties or [] if prop.transformLogic is None]
     return tuple(prop.physicalName or prop.name or "" for prop in plain)
@@ -426,8 +426,8 @@ def _switch(path: Path, name: str, switch: str, options: Mapping[str, Any], mode
 
 
 def _enum(path: Path, prop: SchemaProperty, model: Column | None) -> tuple[str, ...]:
-    if any(isinstance(entry.value, bool) for entry in prop.enum or []):
-        raise BadInput(f"{path}: {prop.name}: enum: {UNQUOTED}.")
+    if any(entry.value is None or isinstance(entry.value, bool) for entry in prop.enum or []):
+        raise BadInput(f"{path}: {prop.name}: enum: {NO_TEXT}.")
     stated = tuple(str(entry.value) for entry in prop.enum or [])
     if model is None or not model.enum:
         return stated
