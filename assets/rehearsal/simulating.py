@@ -151,15 +151,22 @@ end
 
 
 def _changed(catalog: str) -> str:
-    """The SELECT of the record categories that are decided otherwise; one row each, with both decisions."""
+    """The SELECT of the record categories that are decided otherwise, with both decisions and how many fields.
+
+    A field that the other policy has in another category goes by that one's decision: one row each such pair.
+    """
     site = identifier(catalog)
     return f"""
         with site_holders as ({_holders(site)}),
         other_holders as ({_holders(_CATALOG)}),
-        field_counts as (
-            select record_type, data_category, count(*) as fields
-            from {site}.policy.fields
-            group by record_type, data_category
+        pairs as (
+            select
+                mine.record_type, mine.data_category as category, theirs.data_category as other_category,
+                count(*) as fields
+            from {site}.policy.fields as mine
+            inner join {_CATALOG}.policy.fields as theirs
+                on mine.record_type = theirs.record_type and mine.field = theirs.field
+            group by mine.record_type, mine.data_category, theirs.data_category
         )
         select
             {_DIRECTION} as direction,
@@ -174,11 +181,13 @@ def _changed(catalog: str) -> str:
             site_holders.purpose as site_purpose,
             other_holders.purpose as other_purpose,
             after.reasons as reasons,
-            coalesce(field_counts.fields, 0) as fields
+            pairs.fields
         from {site}.retention.dispositions as before
+        inner join pairs
+            on before.record_type = pairs.record_type and before.data_category = pairs.category
         inner join {_CATALOG}.retention.dispositions as after
             on before.record_type = after.record_type and before.row_id = after.row_id
-                and before.data_category = after.data_category
+                and pairs.other_category = after.data_category
         inner join {site}.retention.records as records
             on before.record_type = records.record_type and before.row_id = records.row_id
         left join site_holders
@@ -186,9 +195,7 @@ def _changed(catalog: str) -> str:
                 and before.data_category = site_holders.data_category
         left join other_holders
             on before.record_type = other_holders.record_type and before.row_id = other_holders.row_id
-                and before.data_category = other_holders.data_category
-        left join field_counts
-            on before.record_type = field_counts.record_type and before.data_category = field_counts.data_category
+                and pairs.other_category = other_holders.data_category
         where before.disposition is distinct from after.disposition
             or before.keep_until is distinct from after.keep_until
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +39,13 @@ def other_policy(folder: Path, *changes: tuple[str, str]) -> Policy:
 
 SHORTER = ("{followup: P1Y}", "{followup: P6M}")
 LONGER = ("{archive: P7Y}", "{archive: P10Y}")
+#: A column of a company's own, at the end of a contract's columns.
+NICKNAME = """\
+      - name: nickname
+        logicalType: string
+        customProperties:
+          - {{property: dataCategory, value: {}}}
+"""
 
 
 def stored(warehouse: Warehouse) -> list[tuple[object, ...]]:
@@ -103,6 +111,36 @@ def test_a_shorter_period_names_its_purpose_and_what_goes_at_once(warehouse: War
     assert example.before_until is not None
     assert example.before_until >= SAMPLE_DAY
     assert example.reason == "quote_followup no longer holds it, and nothing else does"
+
+
+def test_a_field_that_moves_to_another_category_is_compared_by_itself(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    policies = [with_a_nickname(tmp_path / category, category) for category in ("identity", "national_id")]
+    _, warehouse = decided_site(tmp_path_factory, "moved")
+    with warehouse:
+        policies[0].publish(warehouse)
+        evaluate(warehouse, policies[0], SAMPLE_DAY)
+        found = simulate(warehouse, *policies)
+        count = "select count(*) from retention.dispositions as a inner join retention.dispositions as b "
+        at_once = warehouse.value(
+            f"{count} using (record_type, row_id) where record_type = 'customer' and a.data_category = 'identity' "
+            "and b.data_category = 'national_id' and a.disposition <> 'erase' and b.disposition = 'erase'"
+        )
+    assert found.erased_at_once == at_once > 0
+    assert {flip.system for flip in found.flips} == {"crm"}
+    assert {example.data_category for example in found.examples} == {"identity"}
+
+
+def with_a_nickname(folder: Path, category: str) -> Policy:
+    """The shipped policy with a column of the company's own among the customers."""
+    folder.mkdir()
+    shutil.copy(SHIPPED_REGISTER, folder / "register.yaml")
+    shutil.copytree(CONTRACTS, folder / "contracts")
+    contract = folder / "contracts" / "crm_customers.yaml"
+    text = contract.read_text(encoding="utf-8")
+    contract.write_text(text.replace("slaProperties:", NICKNAME.format(category) + "slaProperties:"), encoding="utf-8")
+    return Policy.load(folder)
 
 
 def test_a_longer_period_keeps_again_and_says_until_when(warehouse: Warehouse, tmp_path: Path) -> None:
