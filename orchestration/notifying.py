@@ -19,7 +19,8 @@ from dagster import AssetKey, DagsterEventType, DagsterInstance, EventLogEntry
 from assets.assurance.assets import REGISTER_REVIEW
 from assets.catalogue.assets import key_of
 from assets.delivery.transports.contract import TransportError
-from assets.notification.channels import Channel
+from assets.errors import BadInput
+from assets.notification.channels import Channel, PartlyTold, Unusable
 from assets.notification.mail import Mail, MailServer
 from assets.notification.notices import Concern, Kind, Notice
 from assets.notification.webhook import Webhook
@@ -68,22 +69,25 @@ class LogLine:
 
 
 def channels(site: Site, settings: Settings, loggers: Sequence[logging.Logger]) -> list[Channel]:
-    """The ways that the settings choose.
-
-    Raises:
-        BadInput: the site's signing key, with which a webhook's notices are signed, cannot be used.
-    """
+    """The ways that the settings choose; one that cannot be used as it is set says so when it is to tell."""
     chosen = settings.notifications
     secrets = settings.credentials.get(_CREDENTIALS)
     found: list[Channel] = [LogLine(loggers)] if chosen.log else []
     if chosen.webhook.url:
         token = secrets.token.get_secret_value() if secrets is not None and secrets.token is not None else None
-        certificate = site.path / chosen.webhook.certificate if chosen.webhook.certificate else None
-        found.append(Webhook(chosen.webhook.url, load_signer(site), now, certificate, token))
+        found.append(_webhook(site, chosen, token))
     if chosen.email.server:
         password = secrets.password.get_secret_value() if secrets is not None and secrets.password is not None else None
         found.append(_mail(site, chosen, password))
     return found
+
+
+def _webhook(site: Site, chosen: NotificationSettings, token: str | None) -> Channel:
+    certificate = site.path / chosen.webhook.certificate if chosen.webhook.certificate else None
+    try:
+        return Webhook(chosen.webhook.url, load_signer(site), now, certificate, token)
+    except BadInput as error:  # every run fails for that key too, and the other ways have to tell of it
+        return Unusable("webhook", str(error))
 
 
 def _mail(site: Site, chosen: NotificationSettings, password: str | None) -> Mail:
@@ -119,16 +123,23 @@ class Telling:
 def tell_of_ended_runs(
     instance: DagsterInstance, settings: Settings, ways: Iterable[Channel], cursor: str | None
 ) -> Telling:
-    """Tell each way of the runs that ended since it was last here; a way that is new begins with the next run."""
-    telling = Telling.from_cursor(cursor)
+    """Tell each way of the runs that ended since it was last here; a way that is new begins with the next run.
+
+    A way that is not given is forgotten: set again it is a new one.
+    """
+    telling, before = Telling(), Telling.from_cursor(cursor).places
     for way in ways:
-        place = telling.places.setdefault(way.name, last_ended(instance))
+        place = before[way.name] if way.name in before else last_ended(instance)
+        telling.places[way.name] = place
         for ended in ended_after(instance, place, A_TICK):
             notice = notice_of(instance, ended, settings.notifications)
             try:
                 if notice is not None:
                     way.tell(notice)
                     telling.told += 1
+            except PartlyTold as error:
+                telling.told += 1
+                telling.failures.append(f"{way.name}: {error.code}. {error.message}")
             except TransportError as error:
                 telling.failures.append(f"{way.name}: {error.code}. {error.message} It is tried again at the next tick")
                 break

@@ -16,7 +16,7 @@ from typing import Literal
 from assets.delivery.sending import Retry
 from assets.delivery.transports.contract import RetryableTransportError, TerminalTransportError
 from assets.notification.addresses import is_loopback
-from assets.notification.channels import RETRY, TIMEOUT
+from assets.notification.channels import RETRY, TIMEOUT, PartlyTold
 from assets.notification.notices import Notice, as_text
 
 
@@ -76,7 +76,8 @@ class Mail:
         except (OSError, smtplib.SMTPException):
             raise RetryableTransportError("unreachable", "The mail server does not answer, or broke off.") from None
         if refused:
-            raise TerminalTransportError("recipients", f"The mail server refuses {len(refused)} of the recipients.")
+            some = f"{len(refused)} of the {len(self.recipients)} recipients"
+            raise PartlyTold("recipients", f"The mail server refuses {some}; the others were told.")
 
     def _connected(self) -> smtplib.SMTP:
         server, trusted = self.server, self._trusted()

@@ -124,12 +124,19 @@ def receiver() -> Iterator[Receiver]:
 
 @dataclass
 class Mailbox:
-    """A mail server: what it took, and the answer that it gives first instead of taking it."""
+    """A mail server: what it took, the answer that it gives first instead of taking it, and whom it does not know."""
 
     messages: list[Any] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
+    unknown: dict[str, str] = field(default_factory=dict)
     port: int = 0
     certificate: Path = Path()
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        if address in self.unknown:
+            return self.unknown[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         if self.answers:

@@ -13,9 +13,10 @@ from typing import Any, get_args
 import pytest
 
 from assets.delivery.sending import Retry
-from assets.delivery.transports.contract import RetryableTransportError, TerminalTransportError
+from assets.delivery.transports.contract import RetryableTransportError, TerminalTransportError, TransportError
 from assets.manifests.signatures import Signer
 from assets.notification.addresses import is_private_address
+from assets.notification.channels import PartlyTold
 from assets.notification.mail import Mail, MailServer
 from assets.notification.notices import Kind, as_json, as_text
 from assets.notification.webhook import Webhook
@@ -160,6 +161,20 @@ def test_a_server_that_defers_is_tried_again_and_one_that_refuses_is_not(mailbox
         mail(mailbox).tell(NOTICE)
     assert "dpo@" not in str(caught.value)
     assert mailbox.answers == ["250 OK"]
+
+
+@pytest.mark.parametrize("answer", ["550 no such user: ops@company.example", "450 ops@company.example: later"])
+def test_where_one_recipient_is_refused_the_others_are_told_once(mailbox: Mailbox, answer: str) -> None:
+    mailbox.unknown = {"ops@company.example": answer}
+    with pytest.raises(PartlyTold, match="refuses 1 of the 2 recipients") as caught:
+        mail(mailbox).tell(NOTICE)
+    assert "ops@" not in str(caught.value)
+    assert [envelope.rcpt_tos for envelope, *_ in mailbox.messages] == [["dpo@company.example"]]
+    mailbox.unknown["dpo@company.example"] = "550 nor this one"
+    with pytest.raises(TransportError, match="SMTP 550") as refused:
+        mail(mailbox).tell(NOTICE)
+    assert not isinstance(refused.value, PartlyTold)
+    assert len(mailbox.messages) == 1
 
 
 def test_a_server_without_starttls_gets_nothing(open_mailbox: Mailbox) -> None:

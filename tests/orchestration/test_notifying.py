@@ -26,12 +26,13 @@ from dagster import (
 
 from assets.delivery.transports.contract import RetryableTransportError
 from assets.manifests.signatures import PublicKey
+from assets.notification.channels import PartlyTold
 from assets.notification.notices import Concern, Notice, as_text
 from assets.site import Site
 from orchestration.history import ended_after, last_ended, run_history
 from orchestration.initialising import make_site
 from orchestration.notifying import Telling, notice_of, tell_of_ended_runs
-from orchestration.opening import PUBLIC_KEY
+from orchestration.opening import PUBLIC_KEY, SIGNING_KEY
 from orchestration.sensors import sensors
 from orchestration.settings import NotificationSettings, Settings
 from tests.notification.conftest import Receiver
@@ -160,16 +161,18 @@ def test_the_monthly_review_is_told_and_the_nightly_page_is_not(history: Dagster
 
 
 class Way:
-    """A way that is down while `down` says so."""
+    """A way that is down while `down` says so, and tells some alone while `partly` does."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.down = name, False
+        self.name, self.down, self.partly = name, False, False
         self.told: list[str] = []
 
     def tell(self, notice: Notice) -> None:
         if self.down:
             raise RetryableTransportError("unreachable", "Nobody answers.")
         self.told.append(notice.run_id)
+        if self.partly:
+            raise PartlyTold("recipients", "One of two is refused.")
 
 
 def test_a_way_that_is_down_misses_nothing_and_holds_up_no_other(history: DagsterInstance) -> None:
@@ -194,6 +197,30 @@ def test_a_way_that_is_down_misses_nothing_and_holds_up_no_other(history: Dagste
     telling = tick(telling.cursor())
     assert (up.told, down.told) == ([first, second], [first, second])
     assert tick(telling.cursor()).told == 0
+
+
+def test_what_was_told_to_some_is_told_and_the_next_notice_goes_out(history: DagsterInstance) -> None:
+    way = Way("email")
+    telling = tell_of_ended_runs(history, Settings(), [way], None)
+    way.partly = True
+    runs = [run(history, "defective"), run(history, "defective")]
+    telling = tell_of_ended_runs(history, Settings(), [way], telling.cursor())
+    assert (way.told, telling.told) == (runs, 2)
+    assert telling.failures == ["email: recipients. One of two is refused."] * 2
+    assert tell_of_ended_runs(history, Settings(), [way], telling.cursor()).failures == []
+
+
+def test_a_way_that_is_set_again_begins_with_the_next_run(history: DagsterInstance) -> None:
+    way, log = Way("email"), Way("log")
+    telling = tell_of_ended_runs(history, Settings(), [way, log], None)
+    telling = tell_of_ended_runs(history, Settings(), [log], telling.cursor())
+    run(history, "defective")
+    telling = tell_of_ended_runs(history, Settings(), [log], telling.cursor())
+    telling = tell_of_ended_runs(history, Settings(), [way, log], telling.cursor())
+    assert (way.told, len(log.told)) == ([], 1)
+    second = run(history, "defective")
+    tell_of_ended_runs(history, Settings(), [way, log], telling.cursor())
+    assert way.told == [second]
 
 
 @pytest.mark.parametrize("cursor", ["", "nonsense", "[1]", '{"log": "x"}'])
@@ -233,6 +260,25 @@ def test_the_sensor_tells_the_log_and_posts_to_the_sites_webhook(
     assert "Told 1 notices." in str(third.skip_message)
     assert receiver.refused == []
     assert [json.loads(body)["run_id"] for body in receiver.bodies] == [run_id] * 2
+
+
+def test_a_key_that_cannot_be_used_holds_up_the_webhook_alone(
+    told_site: Site, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    sensor = sensor_of(told_site, "attention_needed")
+    with run_history(told_site) as history:
+        first = sensor.evaluate_tick(build_sensor_context(instance=history, cursor=None))
+        key = told_site.keys / SIGNING_KEY
+        key.chmod(0o644)
+        run_id = run(history, "defective")
+        with caplog.at_level(logging.WARNING, logger="gallring.notices"):
+            second = sensor.evaluate_tick(build_sensor_context(instance=history, cursor=first.cursor))
+        assert receiver.bodies == []
+        key.chmod(0o600)
+        sensor.evaluate_tick(build_sensor_context(instance=history, cursor=second.cursor))
+    assert [record.getMessage().count(run_id) for record in caplog.records if record.name == "gallring.notices"] == [1]
+    assert "webhook: settings. " in str(second.skip_message)
+    assert [json.loads(body)["run_id"] for body in receiver.bodies] == [run_id]
 
 
 def test_an_approval_from_the_command_line_starts_the_delivery(home: Site, history: DagsterInstance) -> None:
