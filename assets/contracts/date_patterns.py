@@ -11,6 +11,12 @@ _JAVA_TO_STRPTIME = {
     "HH": "%H", "H": "%H", "hh": "%I", "h": "%I", "mm": "%M", "ss": "%S", "SSS": "%g", "SSSSSS": "%f", "a": "%p",
     "XXX": "%z", "XX": "%z", "Z": "%z", "EEEE": "%A", "EEE": "%a",
 }  # fmt: skip
+#: What a directive tells; a day needs the first three of them.
+_TELLS = {
+    "%Y": "year", "%y": "year", "%B": "month", "%b": "month", "%m": "month", "%d": "day", "%H": "hour", "%I": "hour",
+    "%M": "minute", "%S": "second",
+}  # fmt: skip
+_LETTERS = {"year": "yyyy", "month": "MM", "day": "dd"}
 _PATTERN_PARTS = re.compile(r"'(?P<quoted>[^']*)'|(?P<letters>([A-Za-z])\3*)|(?P<other>[^A-Za-z'])")
 
 
@@ -22,9 +28,9 @@ def strptime_pattern(where: str, pattern: str) -> str:
         pattern: as the contract states it.
 
     Raises:
-        BadInput: the pattern has a letter that is not known.
+        BadInput: the pattern has a letter that is not known, or cannot say a day.
     """
-    found = []
+    found, told = [], []
     for match in _PATTERN_PARTS.finditer(pattern):
         quoted, letters, other = match["quoted"], match["letters"], match["other"]
         if letters and letters not in _JAVA_TO_STRPTIME:
@@ -32,4 +38,21 @@ def strptime_pattern(where: str, pattern: str) -> str:
                 f"{where}: the date format's {letters} is not known. Use yyyy, MM, dd, HH, mm, ss and the like."
             )
         found.append(_JAVA_TO_STRPTIME[letters] if letters else (quoted or other or "'").replace("%", "%%"))
+        told.append(_TELLS.get(found[-1], "") if letters else "")
+    _check_says_a_day(f"{where}: the date format {pattern}", [part for part in told if part])
     return "".join(found)
+
+
+def _check_says_a_day(pattern: str, told: list[str]) -> None:
+    """Minutes that stand for the month are the common mistake: the engine makes January of every month."""
+    twice = next((part for part in told if told.count(part) > 1), None)
+    if twice:
+        meant = ": MM is the month, mm the minute" if twice in ("month", "minute") else ""
+        raise BadInput(f"{pattern} has the {twice} twice{meant}.")
+    for part, letters in _LETTERS.items():
+        if part not in told:
+            mixed_up = part == "month" and "minute" in told
+            hint = "mm is the minute, MM was probably meant" if mixed_up else f"use {letters}"
+            raise BadInput(f"{pattern} has no {part}: {hint}.")
+    if "minute" in told and "hour" not in told:
+        raise BadInput(f"{pattern} has minutes and no hour: use HH.")

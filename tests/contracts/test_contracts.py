@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from assets.contracts.contract import TABLES
+from assets.contracts.date_patterns import strptime_pattern
 from assets.contracts.declarations import CONTRACTS, canonical, load_contracts
 from assets.contracts.expressions import checked_expression
 from assets.contracts.odcs import read_contract
@@ -138,6 +139,46 @@ def test_a_contract_that_cannot_be_right_is_refused_by_name(
         assert load_contracts(tmp_path)["crm", "contacts"].file_columns[0] == "contact_id"
         return
     with pytest.raises(BadInput, match=said):
+        load_contracts(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("yyyy-mm-dd", "has no month: mm is the minute, MM was probably meant"),
+        ("dd.mm.yyyy", "has no month: mm is the minute, MM was probably meant"),
+        ("yyyy-MM", "has no day: use dd"),
+        ("dd/MM", "has no year: use yyyy"),
+        ("HH:mm", "has no year: use yyyy"),
+        ("EEEE", "has no year: use yyyy"),
+        ("20260131", "has no year: use yyyy"),
+        ("yyyy-MM-dd HH:MM", "has the month twice: MM is the month, mm the minute"),
+        ("yyyy-MM-dd mm:ss", "has minutes and no hour: use HH"),
+        ("yyyy-MM-dd yy", "has the year twice"),
+        ("MMMM d, M yyyy", "has the month twice"),
+    ],
+)  # fmt: skip
+def test_a_date_format_that_cannot_say_a_day_is_refused(pattern: str, said: str) -> None:
+    """`yyyy-mm-dd` read 15 July as 15 January: the seven became minutes."""
+    with pytest.raises(BadInput, match=said):
+        strptime_pattern("crm_contacts.yaml: role_ended_at", pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "read"),
+    [("yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "%Y-%m-%dT%H:%M:%S.%g%z"), ("EEE d MMM yy", "%a %d %b %y"),
+     ("d/M uuuu hh:mm a", "%d/%m %Y %I:%M %p"), ("dd 'of' MM yyyy 100%", "%d of %m %Y 100%%")],
+)  # fmt: skip
+def test_a_date_format_is_read_as_the_engine_writes_it(pattern: str, read: str) -> None:
+    assert strptime_pattern("", pattern) == read
+
+
+@pytest.mark.parametrize("table", ["office_requests", "office_holds", "office_partners"])
+def test_a_register_takes_no_column_that_nobody_decides_about(tmp_path: Path, table: str) -> None:
+    own = "      - {name: letter, customProperties: [{property: dataCategory, value: content}]}\n"
+    text = (CONTRACTS / f"{table}.yaml").read_text(encoding="utf-8")
+    (tmp_path / f"{table}.yaml").write_text(text + own, encoding="utf-8")
+    with pytest.raises(BadInput, match=rf"{table}.yaml: letter is no column of this register.* Leave it out"):
         load_contracts(tmp_path)
 
 
