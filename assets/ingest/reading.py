@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -183,19 +183,26 @@ class Reading:
             f"where {JSON_LINE} is not null)"
         )
         params = {"path": str(path), "longest": self._limits.line_bytes}
+        of_a_line = f"select distinct json_keys({JSON_LINE}) as names from {lines} where {_is_object(JSON_LINE)}"
         names = self._rows(
-            f"select distinct unnest(json_keys({JSON_LINE})) from {lines} where {_is_object(JSON_LINE)}", params
+            "select name, max(times) from (select name, count(*) as times from (select line, unnest(names) as name "
+            f"from (select row_number() over () as line, names from ({of_a_line}))) group by line, name) group by name",
+            params,
         )
-        return json_scan(lines, params, wanted, sorted(name for (name,) in names) or list(wanted))
+        _named([name for name, times in names for _ in range(times)], wanted)
+        return json_scan(lines, params, wanted, sorted(name for name, _ in names) or list(wanted))
 
     def _parquet(self, path: Path, wanted: Sequence[str]) -> Scan:
-        described = self._rows("describe select * from read_parquet($path)", {"path": str(path)})
-        types = {str(row[0]): str(row[1]) for row in described}
+        relation, params = "read_parquet($path, hive_partitioning = false)", {"path": str(path)}
+        columns = [(str(row[0]), str(row[1])) for row in self._rows(f"describe select * from {relation}", params)]
+        names = _outermost(self._rows("select name, num_children from parquet_schema($path)", params))
+        _require_as_many(names, columns)
+        named = dict(zip(_named(names, wanted), columns, strict=True))
         return Scan(
-            relation="read_parquet($path)",
-            params={"path": str(path)},
-            columns={name: _as_text(name, kind) for name, kind in types.items() if name in wanted},
-            unknown=_unknown(list(types), wanted),
+            relation=relation,
+            params=params,
+            columns={name: _as_text(*column) for name, column in named.items() if name in wanted},
+            unknown=_unknown(names, wanted),
         )
 
     def _excel(self, path: Path, file_format: Format, wanted: Sequence[str], listed: tuple[str, ...]) -> Scan:
@@ -203,11 +210,15 @@ class Reading:
         refuse_days_from_1904(path)
         self._warehouse.run(f"load {literal(str(extension_path('excel')))}")
         sheet = f", sheet = {literal(file_format.sheet)}" if file_format.sheet else ""
-        header = str(file_format.header).lower()
-        relation = f"read_xlsx($path, header = {header}, all_varchar = true, stop_at_empty = false{sheet})"
+        options = f"all_varchar = true, stop_at_empty = false{sheet}"
+        relation = f"read_xlsx($path, header = {str(file_format.header).lower()}, {options})"
         params = {"path": str(path)}
         cells = [str(row[0]) for row in self._rows(f"describe select * from {relation}", params)]
-        names = [cell.strip() for cell in cells] if file_format.header else list(listed)
+        names = list(listed)
+        if file_format.header:  # as they stand: the reader names a column anew that stands twice
+            heading = self._rows(f"select * from read_xlsx($path, header = false, {options}) limit 1", params)
+            names = [(name or "").strip() for name in heading[0]]
+            _require_as_many(names, cells)
         columns = dict(zip(_named(names, wanted), map(identifier, cells), strict=False))
         filled = f"coalesce({', '.join(map(identifier, cells))}) is not null" if cells else "false"
         return Scan(
@@ -397,6 +408,25 @@ def _named(names: Sequence[str], wanted: Sequence[str]) -> list[str]:
     if twice:
         raise FileRefused(f"the column {twice[0]} stands twice")
     return [name if name in wanted else f"_unread_{number}" for number, name in enumerate(names)]
+
+
+def _require_as_many(names: Sequence[str], columns: Sequence[object]) -> None:
+    if len(names) != len(columns):
+        raise FileRefused("the file is not of the format that its contract declares")
+
+
+def _outermost(nodes: Iterable[tuple[Any, ...]]) -> list[str]:
+    """The names of a Parquet file's columns as they stand, which the reader names anew where they stand twice.
+
+    The nodes of the file's schema come each with the number of those below it, beginning with the root.
+    """
+    names: list[str] = []
+    below = 0
+    for name, children in islice(nodes, 1, None):
+        if below == 0:
+            names.append(name)
+        below += (children or 0) - (below > 0)
+    return names
 
 
 def _unknown(names: Iterable[str], wanted: Sequence[str]) -> tuple[str, ...]:

@@ -255,6 +255,43 @@ def test_a_workbook_that_counts_its_days_from_1904_is_refused(
         assert said in company.ingest().rejected[0].reason
 
 
+TWICE = ["Nr", "Köpare", "Belopp", "Datum", "Typ", "Köpare"], ["F1", "Åsa Öberg", "1", "2024-02-29", "F", "Bo Annan"]
+ONE_LINE = '{"Nr": "F2", "Köpare": "Ada Exempel", "Belopp": "2", "Datum": null, "Typ": "F"}'
+
+
+def parquet(names: list[str], row: list[str]) -> bytes:
+    sink = io.BytesIO()
+    nested = pa.array([{"Nr": "x", "Köpare": "y"}])
+    pq.write_table(pa.table([nested, *([value] for value in row)], names=["nested", *names]), sink)
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("form", "ending", "made"),
+    [
+        ("csv", "csv", lambda: "\n".join(map(",".join, TWICE)).encode()),
+        ("excel", "xlsx", lambda: workbook(*TWICE)),
+        ("parquet", "parquet", lambda: parquet(*TWICE)),
+        ("jsonl", "jsonl", lambda: f'{ONE_LINE}\n{ONE_LINE[:-1]}, "Köpare": "Bo Annan"}}\n'.encode()),
+    ],
+)
+def test_a_column_that_stands_twice_is_refused(company_with: Any, form: str, ending: str, made: Any) -> None:
+    """Which of the two is meant, nobody can tell; readers take the first, or name the second anew."""
+    company = company_with(**contract(form=form))
+    company.send("orders", {"invoices": made()}, ending=ending, rows=2 if form == "jsonl" else 1)
+    assert [each.reason for each in company.ingest().rejected] == [f"invoices.{ending}: the column Köpare stands twice"]
+
+
+@pytest.mark.parametrize(("form", "ending"), [("excel", "xlsx"), ("parquet", "parquet")])
+def test_columns_that_nobody_reads_may_stand_twice(company_with: Any, form: str, ending: str) -> None:
+    names = ["Not", "Nr", "köpare", "Köpare", "Belopp", "Datum", "Typ", "Not"]
+    row = ["a", "F2", "Bo Annan", "", "7", "", "K", "b"]
+    made = workbook(names, row) if form == "excel" else parquet(names, row)
+    company = company_with(**contract(form=form))
+    company.send("orders", {"invoices": made}, ending=ending, rows=1)
+    assert loaded(company) == [("F2", None, Decimal(7), None, "credit_note")]
+
+
 @pytest.mark.parametrize("form", ["parquet", "excel"])
 def test_a_file_of_another_format_than_declared_is_refused(company_with: Any, form: str) -> None:
     company = company_with(**contract(form=form))
