@@ -146,7 +146,7 @@ def destroy(site: Site, copies: Sequence[Copy]) -> list[Copy]:
             else:
                 target.unlink(missing_ok=True)
             gone.append(copy)
-            _remove_empty(target.parent, site.path)
+            _remove_empty(target.parent, site)
     return gone
 
 
@@ -197,9 +197,13 @@ def record_register(warehouse: Warehouse, register: CopyRegister) -> None:
         )
 
 
-def _remove_empty(folder: Path, top: Path) -> None:
-    """Remove `folder` if it is empty, and then those above it; the folders of the site itself stay."""
-    while folder.parent != top and folder != top and folder.is_dir() and not any(folder.iterdir()):
+def _remove_empty(folder: Path, site: Site) -> None:
+    """Remove `folder` if it is empty, and then those above it; the site's own stay, and those that others write into.
+
+    A source that delivers as an account of its own could not make its folder again.
+    """
+    kept = (site.path, site.inbox, site.receipts)
+    while folder.parent not in kept and folder != site.path and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
 
@@ -296,7 +300,9 @@ class _Dates:
         """The last day of a copy."""
         match kind:
             case "delivery":
-                return self._deliveries.get(unit) or last_day(self._written(unit), self._periods.quarantine)
+                return self._deliveries.get(unit) or last_day(
+                    _arrived_on(self._site.path / unit), self._periods.quarantine
+                )
             case "manifest":
                 return self._manifests.get(unit)
             case "mark":
@@ -333,6 +339,15 @@ def _written_on(path: Path) -> date:
     return _local_day(datetime.fromtimestamp(newest, UTC))
 
 
+def _arrived_on(folder: Path) -> date:
+    """The day on which a delivery, or the last of it, came to be on this disk: what a sender may not state.
+
+    Copied files often keep the time at which they were written elsewhere.
+    """
+    newest = max(each.lstat().st_ctime for each in (folder, *_files_below(folder)))
+    return _local_day(datetime.fromtimestamp(newest, UTC))
+
+
 def _local_day(at: datetime) -> date:
     try:
         return at.astimezone(ZoneInfo(LOCAL_ZONE)).date()
@@ -341,27 +356,30 @@ def _local_day(at: datetime) -> date:
 
 
 def _delivery_days(site: Site, warehouse: Warehouse, periods: Periods) -> Mapping[Path, date]:
-    """Complete deliveries of the inbox: shorter once they are taken in, longer while they are kept out.
+    """Deliveries that were looked at: shorter once they are taken in, longer while they are kept out.
 
     From the day of the extract; of one that states a day that had not come, from the day on which it was refused.
+    However old its extract, nothing goes that nobody has read.
     """
     loaded: set[tuple[str, str]] = set()
+    refused: set[tuple[str, str]] = set()
     ahead: set[tuple[str, str]] = set()
     if warehouse.exists("intake", "deliveries"):
         found = warehouse.rows("select source, digest, status, reason from intake.deliveries")
         loaded = {(source, digest) for source, digest, status, _ in found if status == "loaded"}
+        refused = {(source, digest) for source, digest, _, _ in found} - loaded
         ahead = {(source, digest) for source, digest, _, reason in found if reason == AHEAD} - loaded
     days = {}
     for delivery in find_deliveries(site):
-        if delivery.extracted_at is None:
+        known = (delivery.source, delivery.digest)
+        if delivery.extracted_at is None or known not in loaded | refused:
             continue
-        taken_in = (delivery.source, delivery.digest) in loaded
         extracted_on = _local_day(delivery.extracted_at)
-        if (delivery.source, delivery.digest) in ahead:
+        if known in ahead:
             refusal = site.quarantine / delivery.source / delivery.delivery_id / "reason.json"
             refused_on = _written_on(refusal if refusal.is_file() else delivery.folder)
             extracted_on = min(extracted_on, refused_on)
-        period = periods.deliveries if taken_in else periods.quarantine
+        period = periods.deliveries if known in loaded else periods.quarantine
         days[delivery.folder.relative_to(site.path)] = last_day(extracted_on, period)
     return days
 

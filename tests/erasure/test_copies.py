@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -77,7 +78,6 @@ def test_a_delivery_goes_a_week_after_its_extract_once_it_is_taken_in(company: C
     company.send("crm", {"customers": CUSTOMERS})
     company.send("crm", {"nothing": "x\n"}, delivery_id="unknown")
     kept_out = date(2026, 12, 25)
-    assert days(company) == {"inbox/crm/2026-11-25-full": kept_out, "inbox/crm/unknown": kept_out}
     company.ingest()
     on_register = days(company)
     assert on_register["inbox/crm/2026-11-25-full"] == date(2026, 12, 2)
@@ -85,8 +85,32 @@ def test_a_delivery_goes_a_week_after_its_extract_once_it_is_taken_in(company: C
     assert destroy_expired(company.warehouse, company.site, PERIODS, date(2026, 12, 2))[0] == 0
     assert destroy_expired(company.warehouse, company.site, PERIODS, date(2026, 12, 3))[0] == 1
     assert [path.name for path in (company.site.inbox / "crm").iterdir()] == ["unknown"]
+    assert destroy_expired(company.warehouse, company.site, PERIODS, date(2027, 1, 3))[0] > 0
+    assert [path.name for path in company.site.inbox.iterdir()] == ["crm"], "its source may not make it again"
+    company.send("crm", {"customers": CUSTOMERS})
     company.ingest()
-    assert company.value("select count(*) from intake.deliveries where status = 'loaded'") == 1
+    assert company.value("select count(*) from intake.deliveries where status = 'loaded'") == 1, "it came again"
+
+
+def arrived_on(folder: Path) -> date:
+    newest = max(path.stat().st_ctime for path in (folder, *folder.iterdir()))
+    return datetime.fromtimestamp(newest, ZoneInfo("Europe/Stockholm")).date()
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_delivery_that_nobody_has_read_goes_by_the_day_on_which_it_arrived(company: Company, complete: bool) -> None:
+    """However old its extract is, or its files say that they are: there may be people's words in it."""
+    folder = company.send("crm", {"customers": CUSTOMERS}, day="2019-05-01")
+    if not complete:
+        (folder / "delivery.json").unlink()
+    for path in folder.iterdir():
+        os.utime(path, (0, 0))
+    until = last_day(arrived_on(folder), "P30D")
+    assert days(company) == {"inbox/crm/2019-05-01-full": until}
+    assert destroy_expired(company.warehouse, company.site, PERIODS, until)[0] == 0
+    if complete:
+        company.ingest()
+        assert days(company) == {"inbox/crm/2019-05-01-full": date(2019, 5, 8)}
 
 
 @pytest.mark.parametrize("day", ["2031-01-01", "9999-12-31"])
@@ -97,7 +121,6 @@ def test_a_delivery_that_is_dated_ahead_goes_by_the_day_on_which_it_was_refused(
     """Whatever else is wrong with it."""
     instant = f"{day}T23:30:00Z"
     company.send("crm", {table: CUSTOMERS}, delivery_id="ahead", described={"extracted_at": instant})
-    assert (days(company)["inbox/crm/ahead"] or DAY) > date(2031, 1, 1)  # nobody has looked at it yet
     now = datetime(2026, 11, 25, 2, tzinfo=UTC)
     ingest(company.warehouse, company.policy, company.site, as_of=date(2026, 11, 25), now=now)
     assert company.value("select status from intake.deliveries") == "rejected"
@@ -115,21 +138,21 @@ def test_a_delivery_that_is_dated_ahead_goes_by_the_day_on_which_it_was_refused(
         ("tmp/half", date(2026, 11, 26)),
         ("backups/warehouse-2026-11-25T03-00-00-until-2026-12-30.duckdb", date(2026, 12, 30)),
         ("backups/by-hand.duckdb", date(2026, 12, 30)),
-        ("inbox/crm/still-arriving/customers.csv", date(2026, 12, 25)),
         ("warehouse.duckdb", None),
         ("analytics.duckdb", None),
     ],
 )
 def test_each_kind_has_its_last_day(company: Company, place: str, until: date | None) -> None:
     path = written(company.site.path / place, DAY)
-    unit = str(Path(place).parent) if place.startswith("inbox/") else place
-    assert days(company) == {unit: until}
+    assert days(company) == {place: until}
     if until is not None:
         destroy_expired(company.warehouse, company.site, PERIODS, until)
         assert path.exists()
         destroy_expired(company.warehouse, company.site, PERIODS, date.fromordinal(until.toordinal() + 1))
         assert not path.exists()
         assert (company.site.path / place.split("/")[0]).is_dir(), "the site's own folders stay"
+        if place.startswith("receipts/"):
+            assert (company.site.receipts / "crm").is_dir(), "and those that others write into"
 
 
 @pytest.mark.parametrize(
