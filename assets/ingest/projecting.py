@@ -16,7 +16,7 @@ from assets.warehouse import identifier, literal
 
 LOCAL_ZONE = "Europe/Stockholm"
 #: To be raised whenever the same text under the same contract becomes other values, or is judged in another way.
-DIGEST_VERSION = 3
+DIGEST_VERSION = 4
 #: Digests have 63 bits; the highest one is set in the mark that stands for a digest where fields are ordered erased.
 LARGEST_DIGEST = f"cast({(1 << 63) - 1} as ubigint)"
 OUT_OF_SCOPE = -1
@@ -45,6 +45,9 @@ _TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]+)?"
 _NAIVE = f"{_DATE}[Tt ]{_TIME}"
 _BEFORE_22_UTC = f"{_DATE}[Tt ](?:[01][0-9]|2[01]):[0-5][0-9]:[0-5][0-9](?:[.][0-9]{{1,6}})?[Zz]"
 _OFFSET = f"{_NAIVE}(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+#: The most digits of a day's number in a worksheet, and how many digits a date format's parts have.
+_SERIAL_DIGITS = 6
+_WIDTHS = {"%Y": 4, "%y": 2, "%m": 2, "%d": 2, "%H": 2, "%I": 2, "%M": 2, "%S": 2, "%g": 3, "%f": 6}
 _DELETED_TEXT = "_deleted_text"
 _TRUE_OR_FALSE = (
     f"case lower({_DELETED_TEXT}) when 'true' then true when '1' then true "
@@ -365,10 +368,10 @@ def typed(text: str, column: Column, file_format: Format) -> str:
         case "boolean":
             return _boolean(text, file_format)
         case "date":
-            return f"case {_serial(text, file_format)} {_date_case(text, column)} end"
+            return f"case {_serial(text, column, file_format)} {_date_case(text, column)} end"
         case "instant":
             zone = column.time_zone or file_format.time_zone
-            return f"case {_serial(text, file_format)} {_instant_cases(text, column, zone)} end"
+            return f"case {_serial(text, column, file_format)} {_instant_cases(text, column, zone)} end"
         case _:
             return text
 
@@ -390,25 +393,37 @@ def _boolean(text: str, file_format: Format) -> str:
     return f"case lower({text}) when 'true' then true when 'false' then false{number} end"
 
 
-def _serial(text: str, file_format: Format) -> str:
-    """A worksheet keeps a date as days since 1899-12-30."""
-    if file_format.kind != "excel":
+def _serial(text: str, column: Column, file_format: Format) -> str:
+    """A worksheet keeps a date as days since 1899-12-30: up to six digits, unless the contract's format is that too."""
+    if file_format.kind != "excel" or _digits(column) == _SERIAL_DIGITS:
         return ""
     return (
-        f"when regexp_full_match({text}, '[0-9]{{1,6}}(?:[.][0-9]+)?') "
+        f"when regexp_full_match({text}, '[0-9]{{1,{_SERIAL_DIGITS}}}(?:[.][0-9]+)?') "
         f"then date '1899-12-30' + cast(floor(cast({text} as double)) as integer)"
     )
 
 
+def _digits(column: Column) -> int:
+    """How many digits a date format has that is of digits alone (`yyMMdd`); 0 for every other."""
+    parts = re.findall("%.|.", column.date_format or "")
+    return sum(_WIDTHS[part] for part in parts) if all(part in _WIDTHS for part in parts) else 0
+
+
+def _fits(text: str, column: Column) -> str:
+    """The engine reads 41121 as 2041-12-1 by `yyMMdd`, whoever lost the zero of 041121."""
+    digits = _digits(column)
+    return f"length({text}) = {digits}" if digits else f"{text} is not null"
+
+
 def _date_case(text: str, column: Column) -> str:
     if column.date_format:
-        return f"when {text} is not null then cast(try_strptime({text}, {literal(column.date_format)}) as date)"
+        return f"when {_fits(text, column)} then cast(try_strptime({text}, {literal(column.date_format)}) as date)"
     return f"when regexp_full_match({text}, '{_DATE}') then try_cast({text} as date)"
 
 
 def _instant_cases(text: str, column: Column, zone: str) -> str:
     if column.date_format:
-        return f"when {text} is not null then {_formatted_instant(text, column.date_format, zone)}"
+        return f"when {_fits(text, column)} then {_formatted_instant(text, column.date_format, zone)}"
     offset = _day_of_instant(text)
     naive = _local_day(f"try_cast(upper({text}) as timestamp)", zone)
     return (

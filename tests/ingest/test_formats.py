@@ -237,6 +237,30 @@ def rewritten(book: bytes, old: bytes, new: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
+    ("pattern", "cell", "day"),
+    [
+        ("yyMMdd", "260731", date(2026, 7, 31)),
+        ("yyMMdd", 260731, date(2026, 7, 31)),
+        ("yyMMdd", datetime(2012, 7, 31), None),  # 41121, which is also 2004-11-21 without its zero
+        ("yyMMdd", 41121, None),
+        ("yyyyMMdd", "20260731", date(2026, 7, 31)),
+        ("yyyyMMdd", datetime(2012, 7, 31), date(2012, 7, 31)),
+        ("yyyy-MM-dd", datetime(2012, 7, 31, 18), date(2012, 7, 31)),
+    ],
+)  # fmt: skip
+def test_a_stated_date_format_comes_before_a_cells_number(
+    company_with: Any, pattern: str, cell: object, day: date | None
+) -> None:
+    """The format of six digits was taken for days since 1899: 31 July 2026 became a day in 2613."""
+    company = company_with(**contract(form="excel", date_format=pattern))
+    book = workbook(["Nr", "Köpare", "Belopp", "Datum", "Typ"], ["F1", "Åsa Öberg", 1, cell, "F"])
+    company.send("orders", {"invoices": book}, ending="xlsx", rows=1)
+    company.ingest()
+    assert company.value("select max(issued_on) from raw.orders_invoices") == day
+    assert company.rows("select rule from intake.quarantined") == ([] if day else [("not_a_date",)])
+
+
+@pytest.mark.parametrize(
     ("attribute", "said"),
     [('date1904="1"', "from 1904"), ("date1904 = 'true'", "from 1904"), ('date1904="0"', None),
      ('date1904="false"', None), ("date1904", "not of the format")],
@@ -362,7 +386,8 @@ def test_an_instant_becomes_its_local_day(company_with: Any, text: str, day: dat
 @pytest.mark.parametrize(
     ("pattern", "text", "day"),
     [("MMMM d, yyyy", "'July 4, 1996'", date(1996, 7, 4)), ("dd/MM/yyyy HH:mm", "31/12/2026 18:30", date(2027, 1, 1)),
-     ("dd/MM/yyyy", "2026-12-31", None)],
+     ("dd/MM/yyyy", "2026-12-31", None), ("yyMMdd", "261231", date(2026, 12, 31)), ("yyMMdd", "41121", None),
+     ("yyyyMMddHHmm", "202612311830", date(2027, 1, 1)), ("yyyyMMddHHmm", "20261231183", None)],
 )  # fmt: skip
 def test_a_date_format_of_its_own(company_with: Any, pattern: str, text: str, day: date | None) -> None:
     made = INSTANTS.replace("FORMAT", f"logicalTypeOptions: {{format: '{pattern}'}}")
