@@ -19,9 +19,9 @@ from pathlib import Path
 from assets.contracts.declarations import CONTRACTS
 from assets.errors import BadInput
 from assets.evidence import verify_bundle
-from assets.evidence.chain import evidence_files, read_chain, signed_document
+from assets.evidence.chain import signed_document, signed_files
 from assets.evidence.entries import SCHEMA, entry_fits
-from assets.evidence.verify_bundle import CONTENTS, KEY, lines_of
+from assets.evidence.verify_bundle import CONTENTS, ENTRIES, KEY, lines_of
 from assets.manifests.signatures import PublicKey, Signer
 from assets.policy import Policy
 from assets.site import Site
@@ -56,9 +56,10 @@ def export(site: Site, policy: Policy, signer: Signer, public_key: Path, target:
     """
     if target.exists():
         raise BadInput(f"{target} is there already: name a file or folder that is not.")
-    if not read_chain(site, signer.public).entries:
+    log = signed_files(site, signer.public)
+    if not any(name.startswith(ENTRIES) for name in log):
         raise BadInput(f"{site.evidence} holds no evidence yet: `gallring run --site {site.argument}` writes it.")
-    files = {**evidence_files(site), **_policy_files(policy), KEY: public_key.read_bytes(),
+    files = {**log, **_policy_files(policy), KEY: public_key.read_bytes(),
              f"schemas/{SCHEMA.name}": SCHEMA.read_bytes(), SCRIPT.name: SCRIPT.read_bytes()}  # fmt: skip
     said = {
         "schema": BUNDLE_SCHEMA,

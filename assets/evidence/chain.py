@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.errors import CheckFailed
-from assets.evidence.verify_bundle import HEAD, KEY, LARGEST, canonical, chain_problems, lines_of
+from assets.evidence.verify_bundle import ENTRIES, HEAD, KEY, LARGEST, canonical, chain_problems, lines_of
 from assets.manifests.signatures import PublicKey, Signer
 from assets.site import Site
 from assets.writing import discard_half_written, flush, write_whole
@@ -49,7 +49,24 @@ def read_chain(site: Site, key: PublicKey) -> Chain:
     Raises:
         EvidenceBroken: an entry was changed, dropped, added or moved, or the head is missing or not signed by `key`.
     """
+    return _checked(site, evidence_files(site), key)
+
+
+def signed_files(site: Site, key: PublicKey) -> dict[str, bytes]:
+    """The log's files by their names in a bundle, checked, without what a crash or a run at work left after the head.
+
+    Raises:
+        EvidenceBroken: as `read_chain`.
+    """
     files = evidence_files(site)
+    chain = _checked(site, files, key)
+    left = _size_of(chain)
+    for name in sorted(name for name in files if name.startswith(ENTRIES)):
+        files[name], left = files[name][:left], max(left - len(files[name]), 0)
+    return {name: content for name, content in files.items() if content}
+
+
+def _checked(site: Site, files: dict[str, bytes], key: PublicKey) -> Chain:
     if HEAD not in files:
         if any(files.values()):
             raise EvidenceBroken(f"{site.evidence / HEAD} is missing beside entries: restore it from the last export.")
@@ -147,12 +164,16 @@ def _begin(site: Site, signer: Signer, chain: Chain, recorded_at: datetime) -> N
 
 
 def _cut(site: Site, chain: Chain) -> None:
-    left = sum(len(canonical(entry)) + 1 for entry in chain.entries)
+    left = _size_of(chain)
     for path in sorted((site.evidence / _FOLDER).glob("entries-*.jsonl")):
         size = path.stat().st_size
         if size > left:
             os.truncate(path, left)
         left = max(left - size, 0)
+
+
+def _size_of(chain: Chain) -> int:
+    return sum(len(canonical(entry)) + 1 for entry in chain.entries)
 
 
 def _file_of(site: Site, sequence: int) -> Path:

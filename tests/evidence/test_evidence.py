@@ -22,7 +22,7 @@ from assets.errors import BadInput
 from assets.evidence import chain as chains
 from assets.evidence.bundles import check, export
 from assets.evidence.chain import EvidenceBroken, append, read_chain
-from assets.evidence.entries import entry_fits
+from assets.evidence.entries import entry_fits, facts_fit
 from assets.evidence.recording import record
 from assets.evidence.verify_bundle import canonical
 from assets.ingest.loading import load_rows
@@ -325,6 +325,26 @@ def test_a_bundle_holds_with_and_without_gallring(night: Night, name: str, tmp_p
     ran = stand_alone(bundle, night.public)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith("All holds.")
+
+
+@pytest.mark.parametrize("left", [b'{"sequence": 4}\n', b'{"seq', b'{"sequence": 4}\n{"seq'])
+def test_a_bundle_holds_what_was_signed_and_nothing_a_crash_left_after_it(
+    night: Night, left: bytes, tmp_path: Path
+) -> None:
+    night.record()
+    whole = night.log.read_bytes()
+    night.log.write_bytes(whole + left)
+    assert read_chain(night.site, night.signer.public).surplus == len(left)
+    bundle = night.export(tmp_path / "bundle")
+    assert (bundle / "entries" / night.log.name).read_bytes() == whole
+    assert check(bundle, night.public).problems == ()
+
+
+def test_a_delivery_may_have_as_long_a_name_as_a_folder() -> None:
+    facts = {"as_of": "2026-11-25", "policy": {"version": "1", "sha256": "a" * 64}, "dispositions": [], "purposes": [],
+             "blocked": [], "deliveries": [{"source": "crm", "delivery_id": "d" * 255, "digest": "b" * 64,
+                                            "status": "loaded"}]}  # fmt: skip
+    assert facts_fit("decided", facts)
 
 
 def test_the_script_stands_alone() -> None:
