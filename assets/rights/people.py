@@ -178,5 +178,9 @@ def records_hanging_on(warehouse: Warehouse, row_id: int) -> list[tuple[str, int
         warehouse.run("insert into triggers.held_customers by name select null as hold_id, ? as customer_id", [row_id])
         model = next(each for each in Models.of("triggers").ordered if each.name == "customer_records")
         model.build(warehouse, {"as_of": as_of})
-        found = warehouse.rows("select distinct record_type, row_id from triggers.customer_records order by all")
+        # what hangs on a customer that no source knows comes with it, where a hold names one: that is not this one's
+        found = warehouse.rows(
+            "select distinct record_type, row_id from triggers.customer_records where customer_id = ? order by all",
+            [row_id],
+        )
     return [(record_type, record) for record_type, record in found]

@@ -89,6 +89,22 @@ def test_a_company_is_told_of_with_its_contacts_and_orders(warehouse: Warehouse)
     assert warehouse.value("select count(*) from triggers.held_customers") == 0
 
 
+def test_a_hold_on_a_customer_that_nobody_knows_tells_no_other_company_of_what_hangs_on_it() -> None:
+    known = evaluated(company({
+        "office/holds": [{"hold_id": "H1", "record_type": "customer", "record_key": "ZZ", "placed_at": "2026-01-01",
+                          "reason": "tvist"}],
+        "orders/orders": [*EXPORTS["orders/orders"],
+                          {"order_id": "OZ", "customer_id": "ZZ", "purchase_capacity": "private",
+                           "placed_at": "2026-09-01", "status": "open", "buyer_name": "Zelda Provsson"}],
+        "crm/interactions": [*EXPORTS["crm/interactions"],
+                             {"interaction_id": "TZ", "customer_id": "ZZ", "occurred_at": "2026-10-02", "body": "x"}],
+    }))  # fmt: skip
+    hanging = keys_hanging_on(known, "F")
+    assert hanging == [("contact", "K1"), ("contact", "K2"), ("customer", "F"), ("interaction", "T3"), ("order", "O3"),
+                       ("order_line", "L3")]  # fmt: skip
+    assert timeline(known, policy(), "F", "en").records == len(hanging)
+
+
 def test_the_timeline_and_the_report_know_the_same_recipients() -> None:
     delivery = {"delivery_id": "D2", "order_id": "O2", "partner_id": "P1", "contact_name": "Egil Fiktivsson"}
     known = evaluated(company({"orders/deliveries": [*EXPORTS["orders/deliveries"], delivery]}))
