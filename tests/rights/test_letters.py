@@ -14,7 +14,7 @@ from assets.rights.matches import decide
 from assets.rights.requests import KINDS
 from assets.site import Site
 from assets.warehouse import Warehouse
-from tests.rights.company import DAY, EXPORTS, NOW, company, evaluated, policy
+from tests.rights.company import DAY, EXPORTS, NOW, company, disposition, evaluated, policy
 
 RECEIVED = date(2026, 11, 20)
 #: A private person whom no purpose reaches any longer.
@@ -184,6 +184,21 @@ def test_while_data_is_restricted_it_is_not_said_that_nothing_stays(
     assert "Uppgifter om dig är begränsade medan en begäran prövas (artikel 18)" in text
     assert NOTHING_STAYS not in text
     assert "Vad som finns kvar" not in text
+
+
+def test_what_is_for_review_is_not_said_to_rest_meanwhile(tmp_path: Path) -> None:
+    """A review orders nothing of the source, which goes on using the record."""
+    warehouse = company({
+        "crm/customers": [{"customer_id": "C7", "customer_type": "sole_trader", "name": "Siv Testman"}],
+        "orders/orders": [{"order_id": "O7", "customer_id": "C7", "placed_at": "2026-01-05", "status": "closed",
+                           "closed_at": "2026-02-01", "buyer_name": "Siv Testman"}],
+        "orders/deliveries": [{"delivery_id": "D7", "order_id": "O7", "delivered_at": "2026-01-20"}],
+    })  # fmt: skip
+    number = asked(warehouse, "erasure", customer="C7")
+    assert disposition(warehouse, "order", "O7", "identity") == "review"
+    assert "oklart om de får raderas.\n" in letter(warehouse, number, tmp_path)[0]
+    english = (tmp_path / "reports" / "access-answers" / number / "answer.en.txt").read_text(encoding="utf-8")
+    assert "unclear whether it may be erased.\n" in english
 
 
 def test_an_order_that_was_over_before_the_request_is_no_part_of_the_answer(
