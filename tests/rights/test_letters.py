@@ -202,6 +202,18 @@ def test_what_is_for_review_is_not_said_to_rest_meanwhile(tmp_path: Path) -> Non
     assert "unclear whether it may be erased.\n" in english
 
 
+def test_what_may_be_used_again_is_not_told_as_restricted(tmp_path: Path) -> None:
+    warehouse = company()
+    number = asked(warehouse, "access")
+    ordered(warehouse, "crm", "customer", "C1", "lift", "done", "phone")
+    text = letter(warehouse, number, tmp_path)[0]
+    assert "\nVad som får användas igen\n- Kunduppgifter (1) i kundregistret. Läge: systemet svarar" in text
+    assert "Vad som är begränsat" not in text
+    ordered(warehouse, "orders", "order", "O1", "restrict", "done", "buyer_name")
+    text = letter(warehouse, number, tmp_path)[0]
+    assert "\n\nVad som är begränsat\n- Beställningar (1) i ordersystemet: begränsas. Läge: " in text
+
+
 def test_an_order_that_was_over_before_the_request_is_no_part_of_the_answer(
     seen: tuple[Warehouse, dict[str, str]], tmp_path: Path
 ) -> None:
