@@ -83,6 +83,8 @@ class _Known:
         to_erase: data categories of records that are to be erased and hold a value still: no order has named them.
         decided: what is decided of the records' data categories, and of how many.
         notice_given_on: when the person was told that a restriction ends.
+        addresses: how many e-mail addresses the request names, or its people have.
+        suppressed: how many of them stand on the suppression list.
     """
 
     as_of: date
@@ -94,6 +96,8 @@ class _Known:
     to_erase: int
     decided: Mapping[str, int]
     notice_given_on: date | None
+    addresses: int
+    suppressed: int
 
 
 def gather_answer(warehouse: Warehouse, policy: Policy, request_id: str, today: date) -> dict[str, Any]:
@@ -125,6 +129,8 @@ def gather_answer(warehouse: Warehouse, policy: Policy, request_id: str, today: 
         "all_told": all(order["state"] not in NOT_HANDED_OVER for order in told),
         "stays": stays, "under_review": known.decided.get("review", 0), "has_effect": has_effect,
         "is_restricted": bool(known.decided.get("restricted")), "notice_given_on": known.notice_given_on,
+        "has_address": bool(known.addresses),
+        "is_suppressed": bool(known.addresses) and known.suppressed == known.addresses,
         "nothing_stays": bool(has_effect and known.records and all_erased)
         and not (stays or stay_in_doubt or known.to_erase),
         "warnings": [*_warnings(request, known), *_warnings_of_orders(request, known, orders)],
@@ -136,12 +142,16 @@ def _know(warehouse: Warehouse, policy: Policy, request_id: str, as_of: date) ->
     records = records_about(warehouse, request_id)
     warehouse.run("create or replace temp table answered_records (record_type varchar, row_id bigint)")
     warehouse.insert("answered_records", ("record_type", "row_id"), records)
+    ((addresses, suppressed),) = warehouse.rows(
+        _ADDRESSES, {"id": request_id, "people": [person.person_id for person in people]}
+    )
     return _Known(
         as_of, bool(warehouse.value(_SEEN, {"id": request_id})), people, _ended(warehouse, request_id),
         undecided_pairs(warehouse, people), len(records),
         _still_to_order(warehouse, policy, {record_type for record_type, _ in records}),
         dict(warehouse.rows(_DECIDED)),
         warehouse.value("select max(notice_given_at) from office.requests where request_id = ?", [request_id]),
+        addresses, suppressed,
     )  # fmt: skip
 
 
@@ -206,6 +216,18 @@ _SEEN = """
         and (counted.customer_id, counted.contact_id, counted.email_key) is not distinct from
             (customer.row_id, contact.row_id, request.email_key)
         and coalesce(request.identity_verified_at <= evaluation.as_of, true)
+"""
+#: The addresses by which an objection is known, and those of them that a later opt-in has not taken off the list.
+_ADDRESSES = """
+    with addresses as (
+        select node.email_key from core.people as person
+        inner join core.person_nodes as node on person.node_id = node.node_id
+        where list_contains(cast($people as bigint[]), person.person_id) and node.email_key is not null
+        union
+        select email_key from raw.office_requests where request_id = $id and email_key is not null
+    )
+    select count(*), count(suppressions.email_key) from addresses
+    left join retention.suppressions as suppressions on addresses.email_key = suppressions.email_key
 """
 _DECIDED = """
     select case when list_contains(decided.reasons, 'restriction (Art 18)') then 'restricted'

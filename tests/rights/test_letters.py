@@ -214,6 +214,27 @@ def test_what_may_be_used_again_is_not_told_as_restricted(tmp_path: Path) -> Non
     assert "\n\nVad som är begränsat\n- Beställningar (1) i ordersystemet: begränsas. Läge: " in text
 
 
+def test_the_suppression_list_is_told_of_where_the_address_stands_on_it(
+    seen: tuple[Warehouse, dict[str, str]], unseen: Warehouse, tmp_path: Path
+) -> None:
+    nobodys = {"customer_id": "C8", "customer_type": "private", "name": "Alva Provsson"}
+    back = nobodys | {"customer_id": "C9", "name": "Nils Provsson", "email": "nils@hem.example"}
+    warehouse = company({
+        "crm/customers": [nobodys, back],
+        "mailing/subscribers": [{"subscriber_id": "N9", "customer_id": "C9", "email": "nils@hem.example",
+                                 "subscribed_at": "2026-11-22"}],
+    })  # fmt: skip
+    numbers = [entered(warehouse, "objection", customer) for customer in ("C8", "C9")]
+    evaluated(warehouse)
+    for number in numbers:
+        text = letter(warehouse, number, tmp_path)[0]
+        assert "Direkt marknadsföring till dig har upphört.\n" in text
+        assert "spärrlista" not in text
+    assert "din adress står på vår spärrlista" in letter(seen[0], seen[1]["objection"], tmp_path / "seen")[0]
+    number = entered(unseen, "objection", "C2")
+    assert "din adress ska föras in på vår spärrlista" in letter(unseen, number, tmp_path / "unseen")[0]
+
+
 def test_an_order_that_was_over_before_the_request_is_no_part_of_the_answer(
     seen: tuple[Warehouse, dict[str, str]], tmp_path: Path
 ) -> None:
