@@ -142,13 +142,14 @@ def _know(warehouse: Warehouse, policy: Policy, request_id: str, as_of: date) ->
     records = records_about(warehouse, request_id)
     warehouse.run("create or replace temp table answered_records (record_type varchar, row_id bigint)")
     warehouse.insert("answered_records", ("record_type", "row_id"), records)
+    _find_values(warehouse, policy, {record_type for record_type, _ in records})
     ((addresses, suppressed),) = warehouse.rows(
         _ADDRESSES, {"id": request_id, "people": [person.person_id for person in people]}
     )
     return _Known(
         as_of, bool(warehouse.value(_SEEN, {"id": request_id})), people, _ended(warehouse, request_id),
         undecided_pairs(warehouse, people), len(records),
-        _still_to_order(warehouse, policy, {record_type for record_type, _ in records}),
+        int(warehouse.value(_STILL_TO_ORDER)),
         dict(warehouse.rows(_DECIDED)),
         warehouse.value("select max(notice_given_at) from office.requests where request_id = ?", [request_id]),
         addresses, suppressed,
@@ -239,31 +240,40 @@ _DECIDED = """
 """
 
 
-def _still_to_order(warehouse: Warehouse, policy: Policy, record_types: set[str]) -> int:
-    """Of how many data categories of records the values are to be erased and stand here still: no order is sealed."""
-    warehouse.run(
-        "create or replace temp table answered_erasures as select decided.record_type, decided.row_id, "
-        "decided.data_category from retention.dispositions as decided inner join answered_records as chosen "
-        "on decided.record_type = chosen.record_type and decided.row_id = chosen.row_id "
-        "where decided.disposition = 'erase'"
-    )
-    found = 0
+def _find_values(warehouse: Warehouse, policy: Policy, record_types: set[str]) -> None:
+    """The data categories of the records that hold something, as the temporary table `answered_values`.
+
+    `is_here`: a value stands in the warehouse; else the source alone holds one, which intake did not let in.
+    """
+    warehouse.run("create or replace temp table answered_values "
+                  "(record_type varchar, row_id bigint, data_category varchar, is_here boolean)")  # fmt: skip
     for contract in policy.contracts.values():
-        held = [
-            f"when decided.data_category = {literal(column.category)} and known.{identifier(column.name)} is not null "
-            "then 1"
+        fields = ", ".join(
+            f"({literal(column.category)}, known.{identifier(column.name)} is not null, "
+            f"coalesce(list_contains(known.withheld, {literal(column.name)}), false))"
             for column in contract.columns if column.category is not None
-        ]  # fmt: skip
-        if contract.record_type in record_types and held:
-            found += int(
-                warehouse.value(
-                    f"select coalesce(sum(case {' '.join(held)} else 0 end), 0) "
-                    f"from raw.{identifier(contract.raw_table)} as known inner join answered_erasures as decided "
-                    "on known.row_id = decided.row_id and decided.record_type = ? where known.in_source",
-                    [contract.record_type],
-                )
+        )  # fmt: skip
+        if contract.record_type in record_types and fields:
+            warehouse.run(
+                "insert into answered_values select $record_type, known.row_id, field.data_category, "
+                f"bool_or(field.is_here) from raw.{identifier(contract.raw_table)} as known "
+                "inner join answered_records as chosen "
+                "on chosen.record_type = $record_type and known.row_id = chosen.row_id "
+                f"cross join lateral (values {fields}) as field (data_category, is_here, is_withheld) "
+                "where known.in_source and (field.is_here or field.is_withheld) "
+                "group by known.row_id, field.data_category",
+                {"record_type": contract.record_type},
             )
-    return found
+
+
+#: Of how many data categories of records the values are to be erased and stand here still: no order is sealed.
+_STILL_TO_ORDER = """
+    select count(*) from retention.dispositions as decided
+    inner join answered_values as held
+        on decided.record_type = held.record_type and decided.row_id = held.row_id
+            and decided.data_category = held.data_category
+    where decided.disposition = 'erase' and held.is_here
+"""
 
 
 def _orders(warehouse: Warehouse, since: date) -> list[dict[str, Any]]:
@@ -307,6 +317,9 @@ _STAYS = """
         on claims.record_type = chosen.record_type and claims.row_id = chosen.row_id
     inner join retention.records as records
         on claims.record_type = records.record_type and claims.row_id = records.row_id
+    inner join answered_values as held
+        on claims.record_type = held.record_type and claims.row_id = held.row_id
+            and claims.data_category = held.data_category
     inner join policy.purposes as purposes on claims.purpose = purposes.purpose
     where claims.is_active
     group by all

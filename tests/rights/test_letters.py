@@ -235,6 +235,23 @@ def test_the_suppression_list_is_told_of_where_the_address_stands_on_it(
     assert "din adress ska föras in på vår spärrlista" in letter(unseen, number, tmp_path / "unseen")[0]
 
 
+def test_what_stays_is_told_of_where_there_is_something(tmp_path: Path) -> None:
+    order = {"order_id": "O8", "purchase_capacity": "private", "placed_at": "2026-09-01", "status": "open",
+             "customer_id": "C8"}  # fmt: skip
+    warehouse = company({
+        "crm/customers": [{"customer_id": "C8", "customer_type": "private", "name": "Alva Provsson"}],
+        "orders/orders": [order],
+    })  # fmt: skip
+    number = asked(warehouse, "erasure", customer="C8")
+    assert "namn och identitet (kunduppgifter), så länge ändamålet gäller" in letter(warehouse, number, tmp_path)[0]
+    # its source holds the telephone number still, in spite of an earlier order
+    warehouse.run("update raw.crm_customers set withheld = ['phone']")
+    text = letter(warehouse, number, tmp_path)[0]
+    assert "namn och identitet, telefonnummer (kunduppgifter), så länge ändamålet gäller" in text
+    warehouse.run("update raw.crm_customers set withheld = null, name = null")
+    assert "Vad som finns kvar" not in letter(warehouse, number, tmp_path)[0]
+
+
 def test_an_order_that_was_over_before_the_request_is_no_part_of_the_answer(
     seen: tuple[Warehouse, dict[str, str]], tmp_path: Path
 ) -> None:
