@@ -204,14 +204,15 @@ def purposes() -> str:
 
 def settings() -> str:
     """What may stand in `gallring.toml`, as a new site has it."""
-    from orchestration.settings import SECRETS, default_settings
+    from orchestration.settings import SECRETS, default_settings, variable_of
 
-    secrets = ", ".join(_code(f"GALLRING_{name.upper()}") for name in SECRETS)
+    secrets = ", ".join(_code(variable_of(name)) for name in SECRETS)
     return _page([
         "# Settings",
         "A new site's `gallring.toml`, which shows every setting with its default. Each can also come from the "
         "environment, which goes first: `GALLRING_` and the name in capitals, two underscores between a section and "
-        "its setting, such as `GALLRING_WAREHOUSE__MEMORY_LIMIT`.",
+        "its setting, such as `GALLRING_WAREHOUSE__MEMORY_LIMIT`; a list as JSON, such as "
+        "`GALLRING_AUTOMATION__RUNNING='[\"nightly_cycle\"]'`.",
         _fenced("toml", default_settings()),
         f"Secrets never stand there. From the environment alone: {secrets}.",
     ])  # fmt: skip

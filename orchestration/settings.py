@@ -26,7 +26,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as Unread
 
 from assets.catalogue.published import SMALLEST_GROUP
 from assets.erasure.periods import Periods
@@ -51,6 +52,8 @@ AUTOMATIONS = (
     "approval_given",
     "receipt_arrived",
 )
+#: Credentials come by the name of their system: one of them stands for all where the way is told.
+_BY_NAME = {"credentials": "CREDENTIALS__NAME__PASSWORD"}
 _ADDRESS = re.compile(r"^[^\s<>,;@\"]+@[^\s<>,;@\"]+$")
 _SIZE = re.compile(r"^[0-9]+(\.[0-9]+)? ?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")
 
@@ -345,7 +348,8 @@ class Settings(BaseSettings):
         """The settings of `site`; all defaults when it has no `gallring.toml`.
 
         Raises:
-            SettingsError: the file is not TOML, or a key is unknown or wrong. No value is quoted.
+            SettingsError: the file is not TOML, a variable is not JSON that must be, or a key is unknown or wrong. No
+                value is quoted.
         """
         content = _read(site.settings)
         if isinstance(content.get("policy"), str):
@@ -354,6 +358,8 @@ class Settings(BaseSettings):
             return cls(**content)
         except ValidationError as error:
             raise SettingsError(_complaint(site.settings, content, error)) from None
+        except Unread:
+            raise SettingsError(_unread_variable()) from None
 
 
 def chosen_site(path: Path | None = None) -> Site:
@@ -376,8 +382,34 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} is not TOML in UTF-8: {error}. Mend the line it names.") from None
     for secret in SECRETS:
         if secret in content:
-            raise SettingsError(f"{path}: {secret} is a secret: set {PREFIX}{secret.upper()} in the environment.")
+            raise SettingsError(f"{path}: {secret} is a secret: set {variable_of(secret)} in the environment.")
     return content
+
+
+def variable_of(secret: str) -> str:
+    """The name by which a secret is set in the environment."""
+    return PREFIX + _BY_NAME.get(secret, secret.upper())
+
+
+def _unread_variable() -> str:
+    """Which variable of the environment is no JSON where several values stand in one; the first, tried by itself."""
+    source = EnvSettingsSource(Settings)
+    variables = dict(source.env_vars)
+    name = next((name for name in variables if not _is_read(source, {name: variables[name]})), f"{PREFIX}...")
+    return (
+        f"environment variable {name.upper()}: a list, or a section as a whole, is written as JSON, such as "
+        f'["one", "two"]. What stands in a section has a variable of its own: {PREFIX}APPROVAL__MODE, '
+        f"{variable_of('credentials')}."
+    )
+
+
+def _is_read(source: EnvSettingsSource, variables: dict[str, str | None]) -> bool:
+    source.env_vars = variables
+    try:
+        source()
+    except Unread:
+        return False
+    return True
 
 
 def _complaint(path: Path, content: dict[str, Any], error: ValidationError) -> str:

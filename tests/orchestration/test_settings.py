@@ -108,6 +108,28 @@ def test_the_environment_wins_and_is_blamed_for_its_own(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AUTOMATION__RUNNING", "pigeon"),
+        ("APPROVAL", "pigeon"),
+        ("NOTIFICATIONS__EMAIL__RECIPIENTS", "pigeon@b.example"),
+        ("CREDENTIALS", "pigeon"),
+        ("TRANSPORTS", "{'crm': 'pigeon'}"),
+    ],
+)
+def test_several_values_of_the_environment_that_are_no_json_are_told_by_their_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("GALLRING_NOTIFICATIONS__UI", "https://gallring.company.example")
+    monkeypatch.setenv("GALLRING_CREDENTIALS__NOTIFICATIONS__TOKEN", "hush")
+    monkeypatch.setenv(f"GALLRING_{name}", value)
+    with pytest.raises(SettingsError, match=f"environment variable GALLRING_{name}:") as caught:
+        Settings.load(Site(tmp_path))
+    assert "JSON" in str(caught.value)
+    assert "pigeon" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("limit", "counted"),
     [
         ("", None),
@@ -123,7 +145,8 @@ def test_duckdb_is_told_less_than_it_will_take(limit: str, counted: str | None) 
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_secret_in_the_file_is_refused_and_not_shown(tmp_path: Path, secret: str) -> None:
-    with pytest.raises(SettingsError, match=f"GALLRING_{secret.upper()}") as caught:
+    name = "GALLRING_CREDENTIALS__NAME__PASSWORD" if secret == "credentials" else f"GALLRING_{secret.upper()}"
+    with pytest.raises(SettingsError, match=f" {name}[ ,]") as caught:
         Settings.load(site_with(tmp_path, f'{secret} = "0123456789abcdef"'))
     assert "0123456789" not in str(caught.value)
 
