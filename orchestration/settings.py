@@ -54,8 +54,8 @@ AUTOMATIONS = (
 )
 #: Credentials come by the name of their system: one of them stands for all where the way is told.
 _BY_NAME = {"credentials": "CREDENTIALS__NAME__PASSWORD"}
-_ADDRESS = re.compile(r"^[^\s<>,;@\"]+@[^\s<>,;@\"]+$")
-_SIZE = re.compile(r"^[0-9]+(\.[0-9]+)? ?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$")
+_ADDRESS = re.compile(r"[^\s<>,;@\"]+@[^\s<>,;@\"]+")
+_SIZE = re.compile(r"[0-9]+(\.[0-9]+)? ?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)")
 
 
 class SettingsError(BadInput):
@@ -80,7 +80,7 @@ class WarehouseSettings(_Section):
     @field_validator("memory_limit")
     @classmethod
     def _is_a_size(cls, value: str) -> str:
-        if value and not _SIZE.match(value):
+        if value and not _SIZE.fullmatch(value):
             raise ValueError('must be a size such as "2GB", or empty')
         return value
 
@@ -173,7 +173,7 @@ class LimitSettings(_Section):
     @field_validator("file_size", "line_size", "unpacked_size")
     @classmethod
     def _is_a_size(cls, value: str) -> str:
-        if not _SIZE.match(value):
+        if not _SIZE.fullmatch(value):
             raise ValueError('must be a size such as "2GB"')
         return value
 
@@ -215,7 +215,7 @@ class EmailSettings(_Section):
     @classmethod
     def _are_addresses(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for address in (value,) if isinstance(value, str) else value:
-            if address and not _ADDRESS.match(address):
+            if address and not _ADDRESS.fullmatch(address):
                 raise ValueError("must be an address such as gallring@company.example")
         return value
 
@@ -440,7 +440,7 @@ def _known(section: list[str]) -> set[str]:
             continue  # the name of a system in [transports]
         candidates = (field.annotation, *get_args(field.annotation))
         model = next((each for each in candidates if isinstance(each, type) and issubclass(each, BaseModel)), model)
-    return set(model.model_fields) - set(SECRETS)
+    return set(model.model_fields) - (set(SECRETS) if model is Settings else set())
 
 
 _DEFAULT = """\

@@ -43,6 +43,7 @@ def test_the_default_text_sets_what_the_defaults_are(tmp_path: Path) -> None:
         ('colour = "red"', "colour", "time_zone"),
         ('[warehouse]\nmemory_limt = "2GB"', "warehouse.memory_limt", "memory_limit"),
         ('[transports.crm]\nkind = "folder"\npassword = "x"', "transports.crm.password", "public_key"),
+        ('[transports.crm]\ncredential = "x"', "transports.crm.credential", ", credentials,"),
     ],
 )
 def test_an_unknown_key_is_named_with_its_file_and_what_is_known(
@@ -62,6 +63,10 @@ def test_an_unknown_key_is_named_with_its_file_and_what_is_known(
         ('respond_by = "a month"', "respond_by"),
         ("[approval]\nshare = 7", "approval.share"),
         ('[warehouse]\nmemory_limit = "lots"', "warehouse.memory_limit"),
+        ('[warehouse]\nmemory_limit = "2GB\\n"', "warehouse.memory_limit"),
+        ('[limits]\nfile_size = "2GB\\n"', "limits.file_size"),
+        ('[notifications.email]\nsender = "pigeon@b.example\\n"', "notifications.email.sender"),
+        ('respond_by = "P9000Y"', "respond_by"),
         ('[transports.crm]\nkind = "pigeon"', "transports.crm.kind"),
         ('[notifications.webhook]\nurl = "http://pager.example/pigeon"', "notifications.webhook.url"),
         ('[notifications.email]\nserver = "pigeon.example"', "notifications.email"),
