@@ -7,6 +7,7 @@ What starts a run is declared here and stopped, until a person starts it for a s
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import stat
 from collections.abc import Collection, Iterator
@@ -24,6 +25,7 @@ from dagster import (
 
 from assets.ingest.deliveries import find_deliveries
 from assets.rights.arrivals import arrived as arrived_requests
+from assets.rights.arrivals import remove
 from assets.site import Site
 from orchestration.history import ended_after, last_ended
 from orchestration.jobs import APPROVE, DELIVER, READ
@@ -76,14 +78,28 @@ def _request_arrived(site: Site, status: DefaultSensorStatus) -> SensorDefinitio
         default_status=status,
         description="Runs the cycle when a person's request was entered or delivered: it counts the same night.",
     )
-    def request_arrived() -> Iterator[RunRequest | SkipReason]:
-        signs = list(arrived_requests(site))
-        if not signs:
-            yield SkipReason("No request has arrived.")
-        for sign in signs:
-            yield RunRequest(run_key=sign, tags={"gallring/request": sign})
+    def request_arrived(context: SensorEvaluationContext) -> SensorResult:
+        seen, signs = _seen(context.cursor), list(arrived_requests(site))
+        if seen is None:
+            return SensorResult(skip_reason=SkipReason("Waits for requests from now on."), cursor=json.dumps(signs))
+        gone = remove(site, seen & set(signs))  # a cursor that was kept says that their runs were asked for
+        requests = [RunRequest(run_key=sign, tags={"gallring/request": sign}) for sign in signs if sign not in seen]
+        return SensorResult(
+            run_requests=requests or None,
+            skip_reason=None if requests else SkipReason("No request has arrived."),
+            cursor=json.dumps([sign for sign in signs if sign not in gone]),
+        )
 
     return request_arrived
+
+
+def _seen(cursor: str | None) -> set[str] | None:
+    """The signs that an earlier tick saw; None at the first. Dagster knows a key as long as it keeps the run alone."""
+    try:
+        found = json.loads(cursor or "null")
+    except ValueError:
+        return None
+    return {str(sign) for sign in found} if isinstance(found, list) else None
 
 
 def _approval_given(status: DefaultSensorStatus) -> SensorDefinition:

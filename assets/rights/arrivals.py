@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from assets.ingest.deliveries import find_deliveries
 from assets.manifests.folders import folder_name
@@ -10,6 +11,7 @@ from assets.site import Site
 from assets.writing import write_whole
 
 FOLDER = "arrived-requests"
+_ENTERED = "request "
 
 
 def announce(site: Site, sign: str) -> None:
@@ -23,7 +25,18 @@ def arrived(site: Site) -> Iterator[str]:
     """A key for each request that was entered at the site, and each delivery that brings the office's requests."""
     folder = site.dagster / FOLDER
     if folder.is_dir():
-        yield from (f"request {path.name}" for path in sorted(folder.iterdir()) if not path.name.startswith("."))
+        yield from (f"{_ENTERED}{path.name}" for path in sorted(folder.iterdir()) if not path.name.startswith("."))
     for delivery in find_deliveries(site):
         if delivery.source == "office" and any(file.table == "requests" for file in delivery.files):
             yield f"delivery {delivery.digest}"
+
+
+def remove(site: Site, keys: Collection[str]) -> list[str]:
+    """Remove the signs of requests whose runs were asked for; which of the keys are gone. A delivery stays."""
+    gone = []
+    for key in keys:
+        if key.startswith(_ENTERED):
+            with suppress(OSError):  # it stays on record as seen
+                (site.dagster / FOLDER / key.removeprefix(_ENTERED)).unlink(missing_ok=True)
+                gone.append(key)
+    return gone

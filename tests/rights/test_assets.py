@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
-from dagster import AssetCheckSeverity, build_sensor_context
+from dagster import AssetCheckSeverity, SensorDefinition, build_sensor_context
 
 from assets.evidence.entries import facts_fit
 from assets.evidence.recording import _office
@@ -45,12 +46,14 @@ def test_a_request_starts_one_cycle(tmp_path: Path) -> None:
     site.make()
     watch = next(each for each in sensors(site) if each.name == "request_arrived")
     assert watch.job_name == "run_cycle"
-    assert watch.evaluate_tick(build_sensor_context()).run_requests == []
+    announce(site, "entered before anybody watched")
+    first = asked(watch, None)
+    assert first.run_requests == []
     announce(site, "site-r1")
     announce(site, "site-r1")
     announce(site, "2026/14-verified")
     announce(site, "../../x")
-    assert len(list((site.dagster / FOLDER).iterdir())) == 3
+    assert len(list((site.dagster / FOLDER).iterdir())) == 4
     folder = site.inbox / "office" / "2026-11-22"
     folder.mkdir(parents=True)
     file = {"name": "requests.csv", "table": "requests", "rows": 1, "sha256": "0" * 64}
@@ -58,8 +61,39 @@ def test_a_request_starts_one_cycle(tmp_path: Path) -> None:
         "source": "office", "delivery_id": "2026-11-22", "extracted_at": "2026-11-22T01:00:00Z", "mode": "full",
         "files": [file],
     }))  # fmt: skip
-    keys = [each.run_key for each in watch.evaluate_tick(build_sensor_context()).run_requests or []]
+    second = asked(watch, first.cursor)
+    keys = [each.run_key for each in second.run_requests]
     assert len(keys) == len(set(keys)) == 4
+    again = asked(watch, first.cursor)  # whoever died before the cursor was kept asks once more, under the same keys
+    assert [each.run_key for each in again.run_requests] == keys
+    third = asked(watch, second.cursor)
+    assert third.run_requests == []
+    assert list((site.dagster / FOLDER).iterdir()) == []  # their runs were asked for: nobody needs the signs
+    announce(site, "site-r2")
+    assert [each.run_key for each in asked(watch, third.cursor).run_requests] == ["request site-r2"]
+
+
+def test_a_sign_that_cannot_be_removed_starts_no_second_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(tmp_path / "site")
+    site.make()
+    watch = next(each for each in sensors(site) if each.name == "request_arrived")
+    tick = asked(watch, asked(watch, None).cursor)
+    announce(site, "site-r1")
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "unlink", denied)
+    counts = []
+    for _ in range(3):
+        tick = asked(watch, tick.cursor)
+        counts.append(len(tick.run_requests))
+    assert counts == [1, 0, 0]
+
+
+def asked(watch: SensorDefinition, cursor: str | None) -> Any:
+    """A tick of the daemon, which keeps the cursor once the runs were asked for."""
+    return watch.evaluate_tick(build_sensor_context(cursor=cursor))
 
 
 def test_the_evidence_tells_what_the_office_did_and_names_nobody() -> None:
