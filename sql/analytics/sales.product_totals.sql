@@ -1,11 +1,12 @@
 -- Everything that was ever ordered, by product: restricted and erased people included, nobody told apart. The sums
 -- survive erasure: of an erased line its numbers stay, and a keyed hash of its product. A product's name is free text
 -- that could name somebody: it is shown when at least $smallest_group different customers have bought it, guests not
--- counted; the others are folded into one, and with them the least bought where they would still be too few.
+-- counted; the others are folded into one, and with them the least bought where they would still be too few. Where
+-- nothing is left to fold with, lines are counted and no numbers are told.
 -- - product varchar: what was bought; null: too few customers bought it, or nobody's order names it any more
 -- - lines bigint: how many order lines
--- - quantity decimal(18,4): how many, added up
--- - amount decimal(18,4): quantity × unit price, added up
+-- - quantity decimal(18,4): how many, added up; null: too few customers have one
+-- - amount decimal(18,4): quantity × unit price, added up; null: too few customers have one
 with lines as (
     select
         order_lines.product_key,
@@ -50,8 +51,16 @@ published_products as (
 select
     published_products.product,
     count(*) as lines,
-    cast(sum(lines.quantity) as decimal(18, 4)) as quantity,
-    cast(sum(cast(lines.quantity * lines.unit_price as decimal(18, 4))) as decimal(18, 4)) as amount
+    case
+        when count(distinct case when lines.quantity is not null then lines.customer end) >= $smallest_group
+            then cast(sum(lines.quantity) as decimal(18, 4))
+    end as quantity,
+    case
+        when
+            count(distinct case when lines.quantity * lines.unit_price is not null then lines.customer end)
+            >= $smallest_group
+            then cast(sum(cast(lines.quantity * lines.unit_price as decimal(18, 4))) as decimal(18, 4))
+    end as amount
 from lines
 left join published_products on lines.product_key = published_products.product_key
 group by published_products.product

@@ -1,12 +1,12 @@
 -- Everything that was ever invoiced, by month: restricted and erased people included, nobody told apart. The sums
 -- survive erasure, because the rules remember the amounts they read. What fewer than $smallest_group customers share is
 -- folded: a currency into no currency, a month into no month, and with it the smallest month beside it where it would
--- still be too small alone.
+-- still be too small alone. Where nothing is left to fold with, they are counted and no amount is told.
 -- - month date: the first day of the month of issue; null: not dated, or too few customers to stand alone
 -- - kind varchar: invoice or credit_note
 -- - currency varchar: ISO 4217; null: not stated, or too few customers to stand alone
 -- - invoices bigint: how many
--- - amount decimal(18,4): their amounts, added up
+-- - amount decimal(18,4): their amounts, added up; null: too few customers have one
 with invoices as (
     select
         cast(date_trunc('month', coalesce(invoices.issued_on, invoices.booked_on)) as date) as month,
@@ -101,7 +101,11 @@ select
     nullif(by_currency.kind, '') as kind,
     nullif(by_currency.currency, '') as currency,
     count(*) as invoices,
-    cast(sum(by_currency.amount) as decimal(18, 4)) as amount
+    case
+        when
+            count(distinct case when by_currency.amount is not null then by_currency.customer end) >= $smallest_group
+            then cast(sum(by_currency.amount) as decimal(18, 4))
+    end as amount
 from by_currency
 left join published_months
     on

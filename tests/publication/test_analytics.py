@@ -127,6 +127,7 @@ def test_totals_hold_what_was_erased_and_tell_no_small_group(
 
     assert totals(1) == [(date(2020, 1, 1), None, 1, 20), (date(2026, 11, 1), "SEK", 1, 20)]
     assert totals(2) == [(None, None, 2, 40)]
+    assert totals(9) == [(None, None, 2, None)]
     months = {"2026-08-01": 4, "2026-09-01": 3, "2026-10-01": 1, "2020-01-01": 5}
     for month, customers in months.items():
         warehouse.run(
@@ -139,8 +140,39 @@ def test_totals_hold_what_was_erased_and_tell_no_small_group(
         (date(2020, 1, 1), "SEK", 5, 5),
         (date(2026, 8, 1), "SEK", 4, 4),
         (None, "SEK", 5, 24),  # October and November would name two customers, so September is folded with them
-        (None, None, 1, 20),
+        (None, None, 1, None),  # one customer's, and nothing is left to fold it with: counted, and no amount told
     ]
+
+
+def test_no_amount_of_too_few_customers_stands_in_totals(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    invoice = (
+        "insert into raw.orders_invoices by name select $first + i as row_id, true as in_source, 'K' || i as "
+        "customer_id, $kind as kind, date '2026-05-01' as issued_on, {} as amount, $currency as currency "
+        "from range($customers) as r(i)"
+    )
+    for first, kind, currency, customers in (
+        (500, "invoice", "SEK", 6), (600, "invoice", "EUR", 1), (700, "credit_note", "SEK", 1),
+    ):  # fmt: skip
+        given = {"first": first, "kind": kind, "currency": currency, "customers": customers}
+        warehouse.run(invoice.format("7000 + i"), given)
+    unpriced = {"first": 800, "kind": "invoice", "currency": "NOK", "customers": 5}
+    warehouse.run(invoice.format("case when i = 0 then 99 end"), unpriced)
+    publish(warehouse, POLICY, site, smallest_group=4)
+    found = rows(reader, site, "select kind, currency, month, invoices, amount from a.sales.totals order by all")
+    assert found == [
+        ("credit_note", None, None, 1, None),
+        ("invoice", "NOK", date(2026, 5, 1), 5, None),  # one of the five has an amount: it would be hers
+        ("invoice", "SEK", None, 7, 42035),
+        ("invoice", None, None, 2, None),
+    ]
+
+
+def test_no_amount_of_too_few_customers_stands_in_product_totals(
+    warehouse: Warehouse, reader: Warehouse, site: Site
+) -> None:
+    publish(warehouse, POLICY, site, smallest_group=1000)
+    told = rows(reader, site, "select product, lines > 0, quantity, amount from a.sales.product_totals")
+    assert told == [(None, True, None, None)]
 
 
 def test_lines_and_invoices_of_one_order_are_no_group(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
