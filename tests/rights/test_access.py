@@ -15,7 +15,7 @@ from assets.ingest.loading import load_rows
 from assets.rights.access import gather, portable
 from assets.rights.others import Own, names_another
 from assets.rights.people import find_person, records_of
-from assets.rights.rendering import words
+from assets.rights.rendering import CODED, LANGUAGES, words
 from assets.rights.reports import require_form, write_report
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -254,3 +254,23 @@ def test_every_field_has_a_swedish_word() -> None:
         for column in contract.columns if column.name != contract.key
     }  # fmt: skip
     assert fields - set(words("sv")["fields"]) == set()
+
+
+def test_every_closed_word_of_the_contracts_has_a_word_in_both_languages() -> None:
+    """In English a word of one part is its own; every other would stand in a person's report as a program writes it."""
+    closed = {
+        (column.name, word) for contract in policy().contracts.values() if contract.record_type is not None
+        for column in contract.columns for word in column.enum
+    }  # fmt: skip
+    assert {field for field, _ in closed} <= CODED
+    assert {word for _, word in closed} - set(words("sv")["values"]) == set()
+    assert {word for _, word in closed if "_" in word} - set(words("en")["values"]) == set()
+
+
+@pytest.mark.parametrize(("table", "column", "group"), [
+    ("partners", "role", "roles"), ("requests", "kind", "kinds"), ("requests", "scope", "values"),
+])  # fmt: skip
+def test_every_closed_word_of_the_office_that_is_told_has_one_too(table: str, column: str, group: str) -> None:
+    closed = set(policy().contracts["office", table].column(column).enum)
+    for language in LANGUAGES:
+        assert closed - set(words(language)[group]) <= ({"newsletter"} if language == "en" else set())
