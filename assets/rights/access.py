@@ -19,8 +19,8 @@ import yaml
 
 from assets.contracts.contract import Column, Contract
 from assets.ledger import issued
-from assets.retention.explaining import require_evaluation
-from assets.rights.others import Own, digits, known_names, names_another
+from assets.retention.explaining import RESTRICTION, require_evaluation
+from assets.rights.others import Own, digits, folded, known_names, names_another
 from assets.rights.people import Person, records_of, requests_of
 from assets.rights.recipients import recipients
 from assets.warehouse import Warehouse, identifier
@@ -198,6 +198,7 @@ def _own(warehouse: Warehouse, person: Person, rows: list[_Row]) -> Own:
             elif value is not None and column.category in ("address", "identity"):
                 own.add_words(str(value))
     for (company,) in warehouse.rows(
+                own.places.update([folded(str(value))] if column.category == "address" else [])
         "select distinct company.name from raw.crm_contacts as contact inner join raw.crm_customers as company "
         "on contact.customer_id = company.customer_id where company.customer_type = 'company' "
         "and company.name is not null and list_contains($keys, contact.contact_id)",
@@ -385,9 +386,14 @@ class _Others:
         if column.category in ("phone", "national_id") and digits(value) in self._own.numbers:
             return False
         name = row.values.get(self._names.get(row.record_type, ""))
-        if name is None:
-            return column.category == "identity"
-        return not self._own.is_name(str(name))
+        if name is not None:
+            return not self._own.is_name(str(name))
+        return column.category != "address" or not self._is_own_address(row)
+
+    def _is_own_address(self, row: _Row) -> bool:
+        """Whether every part of a record's address stands in the person's own too: a neighbour's has the same town."""
+        parts = (row.values[column.name] for column in row.contract.columns if column.category == "address")
+        return all(folded(str(part)) in self._own.places for part in parts if part is not None)
 
     def _kind(self, row: _Row, column: Column) -> str | None:
         """`prose`, `label`, or None: what sort of free text a field is. Text that nobody has classed is prose."""

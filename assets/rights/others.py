@@ -33,12 +33,13 @@ def digits(number: str) -> str:
 
 @dataclass
 class Own:
-    """What is the person's own: folded names and words, addresses, numbers."""
+    """What is the person's own: folded names, words and parts of postal addresses (`places`), addresses, numbers."""
 
     names: set[str] = field(default_factory=set)
     words: set[str] = field(default_factory=set)
     emails: set[str] = field(default_factory=set)
     numbers: set[str] = field(default_factory=set)
+    places: set[str] = field(default_factory=set)
 
     def add_name(self, name: str) -> None:
         """A name of the person's, or of what is theirs: its words are no sign of another."""

@@ -81,6 +81,24 @@ def test_a_contact_is_shown_without_their_colleagues_and_what_names_them(warehou
     assert "Walter" not in json.dumps(report)
 
 
+def test_where_a_record_names_nobody_its_number_and_address_are_the_persons_own_or_are_held_back() -> None:
+    delivery = {"order_id": "O1", "partner_id": "P1"}
+    own = {"street": "Provvägen 4", "postal_code": "000 04", "city": "Testinge"}
+    report = report_on(evaluated(company({
+        "orders/deliveries": [
+            {**delivery, **own, "delivery_id": "D1", "phone": "070-174 06 40"},
+            {**delivery, **own, "delivery_id": "D2", "phone": "070-1740643", "street": "Provvägen 9"},
+        ],
+        "orders/invoices": [{**EXPORTS["orders/invoices"][0], "buyer_name": None, "buyer_national_id": "199006022389"}],
+    })), customer="C1")  # fmt: skip
+    assert {each for each in held(report) if each[0] in ("delivery", "invoice")} == {
+        ("delivery", "D2", "phone"), ("delivery", "D2", "street"), ("delivery", "D2", "postal_code"),
+        ("delivery", "D2", "city"), ("invoice", "I1", "buyer_national_id"),
+    }  # fmt: skip
+    assert shown(report)["delivery", "D1", "street"] == "Provvägen 4"
+    assert shown(report)["delivery", "D1", "phone"] == "070-174 06 40"
+
+
 def test_what_a_person_has_checked_is_shown(warehouse: Warehouse) -> None:
     report = report_on(warehouse, frozenset({("interaction", "T2", "body")}), customer="C1")
     assert "Egil" in shown(report)["interaction", "T2", "body"]
