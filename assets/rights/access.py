@@ -275,13 +275,19 @@ def _claims(warehouse: Warehouse) -> Claims:
     return found
 
 
-def _dispositions(warehouse: Warehouse) -> dict[tuple[str, int, str], tuple[str, date | None]]:
+#: Of a record's data category: what is decided of it, its last day, and whether that is an open request's (Art 18).
+Decided = Mapping[tuple[str, int, str], tuple[str | None, date | None, bool]]
+
+
+def _dispositions(warehouse: Warehouse) -> Decided:
     return {
-        (record_type, row_id, category): (disposition, keep_until)
-        for record_type, row_id, category, disposition, keep_until in warehouse.rows(
+        (record_type, row_id, category): (disposition, keep_until, is_frozen)
+        for record_type, row_id, category, disposition, keep_until, is_frozen in warehouse.rows(
             "select decided.record_type, decided.row_id, decided.data_category, decided.disposition, "
-            "decided.keep_until from retention.dispositions as decided inner join persons_records as chosen "
-            "on decided.record_type = chosen.record_type and decided.row_id = chosen.row_id"
+            "decided.keep_until, coalesce(list_contains(decided.reasons, ?), false) "
+            "from retention.dispositions as decided inner join persons_records as chosen "
+            "on decided.record_type = chosen.record_type and decided.row_id = chosen.row_id",
+            [RESTRICTION],
         )
     }
 
@@ -409,19 +415,19 @@ class _Others:
 # -- telling ---------------------------------------------------------------------------------------------------------
 
 
-def _record(
-    row: _Row, others: _Others, claims: Claims, decided: Mapping[tuple[str, int, str], tuple[str, date | None]]
-) -> dict[str, Any]:
+def _record(row: _Row, others: _Others, claims: Claims, decided: Decided) -> dict[str, Any]:
     fields = []
     for column in row.contract.columns:
         value = row.values[column.name]
         if value is None or column.name == row.contract.key:
             continue
         reason = others.reason(row, column)
-        disposition, until = decided.get((row.record_type, row.row_id, column.category or ""), (None, None))
+        disposition, until, is_frozen = decided.get(
+            (row.record_type, row.row_id, column.category or ""), (None, None, False)
+        )
         fields.append({
             "field": column.name, "data_category": column.category, "value": None if reason else value,
-            "held_back": reason, "disposition": disposition, "keep_until": until,
+            "held_back": reason, "disposition": disposition, "keep_until": until, "until_answered": is_frozen,
         })  # fmt: skip
     return {
         "source": row.contract.source, "record_type": row.record_type, "record_key": row.record_key, "fields": fields,

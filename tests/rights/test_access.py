@@ -238,6 +238,35 @@ def test_the_files_are_the_persons_alone_and_self_contained(warehouse: Warehouse
     assert DAY.isoformat() in page
 
 
+def test_what_is_to_be_erased_is_said_of_what_is_alone(tmp_path: Path) -> None:
+    gone = {"customer_type": "private", "customer_since": "2015-03-01", "relation_ended_at": "2016-01-01"}
+    warehouse = evaluated(company({
+        "crm/customers": [gone | {"customer_id": "C5", "name": "Disa Testman"},
+                          gone | {"customer_id": "C6", "name": "Olle Provsson"}],
+        "mailing/subscribers": [{"subscriber_id": "N7", "email": "nova@hem.example", "name": "Nova Testman"}],
+        "office/requests": [{"request_id": "R1", "customer_id": "C5", "kind": "restriction",
+                             "received_at": "2026-11-01"}],
+    }))  # fmt: skip
+
+    def page(language: str, **who: str) -> str:
+        report = report_on(warehouse, **who)
+        assert report["purposes"] == []
+        folder = write_report(Site(tmp_path), report, None).folder
+        return (folder / f"access-report.{language}.html").read_text(encoding="utf-8")
+
+    assert "what is listed below is to be erased" in page("en", customer="C6")
+    assert "det som finns kvar nedan ska raderas" in page("sv", customer="C6")
+    assert "to be erased" not in page("en", email="nova@hem.example")
+    assert "ska raderas" not in page("sv", email="nova@hem.example")
+    for language, said, unsaid in (
+        ("en", "restricted until your request is answered", "as long as the purpose applies"),
+        ("sv", "begränsad tills din begäran är besvarad", "så länge ändamålet gäller"),
+    ):
+        restricted = page(language, customer="C5")
+        assert (said in restricted, unsaid in restricted) == (True, False)
+        assert not any(each in restricted for each in ("to be erased", "ska raderas"))
+
+
 def test_values_are_text_and_never_markup(tmp_path: Path) -> None:
     nasty = "<script>alert(1)</script>"
     warehouse = evaluated(company({"crm/customers": [
