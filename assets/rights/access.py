@@ -103,6 +103,7 @@ def gather(
         "records": records,
         "purposes": list(_purposes(warehouse, claims)),
         "recipients": recipients(warehouse, "persons_records"),
+        "recipient_categories": list(_recipient_categories(warehouse, policy)),
         "requests": _requests(warehouse, person),
         "held_back": list(_held_back(records)),
         "ordered_erased": list(_ordered_erased(warehouse, policy)),
@@ -197,8 +198,8 @@ def _own(warehouse: Warehouse, person: Person, rows: list[_Row]) -> Own:
                 own.numbers.add(digits(str(value)))
             elif value is not None and column.category in ("address", "identity"):
                 own.add_words(str(value))
-    for (company,) in warehouse.rows(
                 own.places.update([folded(str(value))] if column.category == "address" else [])
+    for (company,) in warehouse.rows(
         "select distinct company.name from raw.crm_contacts as contact inner join raw.crm_customers as company "
         "on contact.customer_id = company.customer_id where company.customer_type = 'company' "
         "and company.name is not null and list_contains($keys, contact.contact_id)",
@@ -290,6 +291,21 @@ def _dispositions(warehouse: Warehouse) -> Decided:
             [RESTRICTION],
         )
     }
+
+
+def _recipient_categories(warehouse: Warehouse, policy: Policy) -> Iterator[dict[str, Any]]:
+    """The register's recipients, for the purposes that hold or held something of the person's (Art 15(1)(c), 15(2))."""
+    held = {purpose for (purpose,) in warehouse.rows(
+        "select distinct claims.purpose from retention.claims as claims inner join persons_records as chosen "
+        "on claims.record_type = chosen.record_type and claims.row_id = chosen.row_id"
+    )}  # fmt: skip
+    for each in policy.register.record.recipients.values() if policy.register.record else ():
+        # one that names no purpose serves them all
+        if not each.purposes or held.intersection(each.purposes):
+            yield {
+                "title_sv": each.title.sv, "title_en": each.title.en, "role": each.role, "country": each.country,
+                "safeguard": each.safeguard, "purposes": each.purposes,
+            }  # fmt: skip
 
 
 def _ordered_erased(warehouse: Warehouse, policy: Policy) -> Iterator[dict[str, Any]]:

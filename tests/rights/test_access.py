@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,37 @@ def test_what_is_to_be_erased_is_said_of_what_is_alone(tmp_path: Path) -> None:
         restricted = page(language, customer="C5")
         assert (said in restricted, unsaid in restricted) == (True, False)
         assert not any(each in restricted for each in ("to be erased", "ska raderas"))
+
+
+def test_the_registers_recipients_are_told_for_what_is_or_was_held(warehouse: Warehouse, tmp_path: Path) -> None:
+    register = policy().register
+    abroad = register.record.recipients["mailings"].model_copy(  # type: ignore[union-attr]
+        update={"country": "US", "safeguard": "Standardavtalsklausuler (artikel 46.2 c)"}
+    )
+    named = {**register.record.recipients, "mailings": abroad}  # type: ignore[union-attr]
+    record = register.record.model_copy(update={"recipients": named})  # type: ignore[union-attr]
+    rules = replace(policy(), register=register.model_copy(update={"record": record}))
+    report = gather(warehouse, rules, find_person(warehouse, customer="C1"), made_at=NOW, expires_on=EXPIRES)
+    told = {each["title_en"]: each for each in report["recipient_categories"]}
+    assert told["Providers of e-mail mailings"] == {
+        "title_sv": "Leverantörer av e-postutskick", "title_en": "Providers of e-mail mailings", "role": "processor",
+        "country": "US", "safeguard": "Standardavtalsklausuler (artikel 46.2 c)",
+        "purposes": ["newsletter", "email_marketing"],
+    }  # fmt: skip
+    assert told["Debt collectors"]["role"] == "controller"
+    folder = write_report(Site(tmp_path), report, None).folder
+    for language, title, role in (
+        ("sv", "Inkassobolag", "självständig mottagare"), ("en", "Debt collectors", "controller in its own right"),
+    ):  # fmt: skip
+        page = (folder / f"access-report.{language}.html").read_text(encoding="utf-8")
+        assert all(each in page for each in (title, role, "US", "Standardavtalsklausuler"))
+
+    subscriber = evaluated(company({"mailing/subscribers": [
+        {"subscriber_id": "N7", "email": "nova@hem.example", "name": "Nova Testman", "subscribed_at": "2026-02-01"},
+    ]}))  # fmt: skip
+    report = report_on(subscriber, email="nova@hem.example")
+    assert report["recipients"] == []
+    assert [each["title_sv"] for each in report["recipient_categories"]] == ["Leverantörer av e-postutskick"]
 
 
 def test_values_are_text_and_never_markup(tmp_path: Path) -> None:
