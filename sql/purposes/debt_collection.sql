@@ -1,26 +1,38 @@
 -- Debt collection (Art 17(3)(e); PreskrL 2, 5-7 §§): through the day the claim lapses or is extinguished, whichever is
--- first; after an extinction the national_id stays through the grace. Grain: a record
--- and a clock.
+-- first; after an extinction the national_id stays through the grace. What is paid before the claim arose starts with
+-- the payment. Grain: a record and a clock.
 -- Closed words: record_type, clock.
-with clocks as (
+with debts as (
+    select
+        debt.invoice_id,
+        debt.customer_id,
+        case when debt.settled_on < debt.arose_on then debt.settled_on else debt.arose_on end as starts_on,
+        debt.ends_on,
+        debt.lapses_on,
+        debt.grace_ends_on,
+        debt.missing
+    from triggers.debts as debt
+),
+
+clocks as (
     select
         debt.invoice_id,
         debt.customer_id,
         'limitation' as clock,
-        debt.arose_on as starts_on,
+        debt.starts_on,
         case when debt.missing is null then debt.ends_on end as ends_on,
         debt.missing
-    from triggers.debts as debt
+    from debts as debt
     where debt.missing is null or debt.lapses_on is null or debt.lapses_on >= $as_of
     union all
     select
         debt.invoice_id,
         debt.customer_id,
         'grace' as clock,
-        debt.arose_on as starts_on,
+        debt.starts_on,
         debt.grace_ends_on as ends_on,
         cast(null as varchar) as missing
-    from triggers.debts as debt
+    from debts as debt
     where debt.grace_ends_on is not null
 )
 

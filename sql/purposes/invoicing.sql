@@ -1,12 +1,15 @@
 -- Invoicing (Art 6(1)(b), companies 6(1)(f)): through the day the invoice is settled, at most a month past due.
--- Grain: a record.
+-- Grain: a record. What is paid before the invoice is booked starts with the payment.
 -- Closed words: record_type, clock.
 with clocks as (
     select
         invoicing_end.invoice_id,
         invoicing_end.order_id,
         invoicing_end.customer_id,
-        invoicing_end.voucher_on as starts_on,
+        case
+            when invoicing_end.settled_on < invoicing_end.voucher_on then invoicing_end.settled_on
+            else invoicing_end.voucher_on
+        end as starts_on,
         add_months(invoicing_end.ends_on, until_settled.months) + until_settled.days as ends_on
     from triggers.invoicing_ends as invoicing_end
     inner join policy.periods as until_settled

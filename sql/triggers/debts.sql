@@ -2,6 +2,7 @@
 -- claim).
 -- Without a known capacity the clock runs by the longer period, and lapses_on only says when even that is over. From
 -- the day on which the claim is extinguished nothing is missing: that is its last day, whatever the capacity.
+-- What is paid in advance is extinguished before it arose (settled_on before arose_on).
 -- A restart counts while the clock, restarted by all before it, still runs; the first gap ends the chain.
 with periods as (
     select
@@ -141,6 +142,7 @@ extinctions as (
                 add_months(claim.arose_on, claim.other_months) + claim.other_days
             )
         ) as lapses_on,
+        settlement.settled_on,
         case
             when settlement.settled_on is null then closing.closed_on
             when closing.closed_on is null then settlement.settled_on
@@ -160,6 +162,7 @@ select
     extinction.customer_id,
     extinction.arose_on,
     extinction.lapses_on,
+    extinction.settled_on,
     extinction.extinguished_on,
     case
         when extinction.extinguished_on <= $as_of then null

@@ -1,6 +1,6 @@
 -- The last day of invoicing. Grain: an invoice (credit notes have none).
 -- ends_on is null when the invoice is not settled and neither falls due nor was issued on a known day.
--- customer_id and voucher_on are the invoice's, for whoever claims it.
+-- customer_id and voucher_on are the invoice's, settled_on the day from which it is paid, for whoever claims it.
 with limits as (
     select
         invoice.invoice_id,
@@ -28,6 +28,7 @@ select
     limits.customer_id,
     limits.issued_on,
     limits.voucher_on,
+    limits.settled_on,
     case
         when limits.settled_on is null then limits.limit_on
         when limits.limit_on is null then limits.settled_on

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from assets.core.building import build
+from assets.ingest.loading import load_rows
+from assets.policy import Policy
+from assets.retention.evaluation import evaluate
 from assets.warehouse import Warehouse
 from expectations.specs import STOPS, suite
 from expectations.validation import AUDITS, Verdict, run_suite, validate
 from tests.expectations.checks import EVERY_CHECK
-from tests.expectations.company import evaluated_warehouse
+from tests.expectations.company import AS_OF, evaluated_warehouse
 
 Fault = tuple[str, str]
 
@@ -134,6 +138,29 @@ def test_a_date_ahead_of_the_delivery_is_a_finding(warehouse: Warehouse) -> None
     for day, unexpected in (("2026-11-27", 0), ("2026-11-28", 4)):
         with _spoiled(warehouse, "raw.crm_interactions", f"update {{}} set occurred_at = date '{day}'"):
             assert _verdict(warehouse, "raw", name).unexpected == unexpected
+
+
+@pytest.mark.parametrize(("due_on", "unexpected"), [("2026-12-01", 0), ("2025-12-01", 4)])
+def test_a_prepaid_order_is_no_finding_and_an_invoice_due_before_it_was_issued_is_one(
+    due_on: str, unexpected: int
+) -> None:
+    paid_on = "2026-11-01" if unexpected == 0 else "2026-11-10"
+    policy, exports = Policy.load(), {
+        "crm/customers": [{"customer_id": "C1", "customer_type": "private", "name": "Prepaid Test"}],
+        "orders/orders": [{"order_id": "O1", "customer_id": "C1", "placed_at": "2026-11-01", "status": "open"}],
+        "orders/deliveries": [{"delivery_id": "L1", "order_id": "O1", "delivered_at": "2026-11-05"}],
+        "orders/invoices": [
+            {"invoice_id": "F1", "order_id": "O1", "customer_id": "C1", "kind": "invoice", "booked_on": "2026-11-02",
+             "due_on": due_on, "amount": "100", "currency": "SEK"},
+        ],
+        "orders/payments": [{"payment_id": "B1", "invoice_id": "F1", "paid_at": paid_on, "amount": "100"}],
+    }  # fmt: skip
+    with Warehouse.in_memory(threads=1) as warehouse:
+        load_rows(warehouse, policy, exports)
+        policy.publish(warehouse)
+        build(warehouse)
+        evaluate(warehouse, policy, AS_OF)
+        assert _verdict(warehouse, "claims", "claims_start_before_they_end").unexpected == unexpected
 
 
 @pytest.mark.parametrize("path", sorted(AUDITS.glob("*/*.sql")), ids=lambda path: f"{path.parent.name}/{path.stem}")
