@@ -53,10 +53,25 @@ class Finding:
 def check(policy: Policy) -> list[Finding]:
     """Everything that is to be said about a policy, errors first."""
     checks = (
-        _uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds, _words, _holds, _record,
-        _published_words, _strays, _forgotten, _undeclared,
+        _uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds, _words, _holds, _consents,
+        _record, _published_words, _strays, _forgotten, _undeclared,
     )  # fmt: skip
     return sorted(finding for one in checks for finding in one(policy))
+
+
+def _consents(policy: Policy) -> Iterator[Finding]:
+    """How long a consent lasted is said by the purpose that rests on it; the proof of it lasts from then on."""
+    path = policy.purpose_path("accountability")
+    if "accountability" not in policy.register.purposes or path is None or _is_own(path, policy):
+        return
+    for name in ("newsletter", "web_statistics"):
+        if name not in policy.register.purposes:
+            yield Finding(
+                "warning",
+                "consents_for_review",
+                f"register: there is no purpose {name}: the proof of a consent to it (accountability) is for review "
+                "until a word ends the consent. Keep the entry for as long as you have such consents.",
+            )
 
 
 def _record(policy: Policy) -> Iterator[Finding]:

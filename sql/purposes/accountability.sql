@@ -11,7 +11,6 @@ select
     cast(null as varchar) as ended_by,
     case
         when consent_end.consent_id is null then 'consent_without_purpose'
-        when consent_end.ends_on is null then 'consent_without_day'
         else consent_end.missing
     end as missing
 from core.consents as consent

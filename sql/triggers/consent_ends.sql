@@ -1,6 +1,7 @@
 -- The last day of the purpose that each consent was given for. Grain: a consent for the newsletter or for web
 -- statistics. A newsletter consent lasts as long as the newsletter on the person's subscriptions, when that is
--- longer; a subscription without a day leaves that in doubt.
+-- longer; a subscription without a day leaves that in doubt. How long a consent lasted that no purpose of the register
+-- rests on is not known, unless a word has ended it.
 with subscriptions as (
     select
         person.person_id,
@@ -119,7 +120,8 @@ select
     end as ended_by,
     case
         when clock.word_on is not null then null
-        when clock.natural_ends_on is null then 'consent_without_day'
+        when clock.given_on is null then 'consent_without_day'
+        when clock.natural_ends_on is null then 'consent_to_no_purpose'
         else clock.subscription_missing
     end as missing
 from clocks as clock

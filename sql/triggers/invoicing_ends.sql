@@ -1,5 +1,6 @@
 -- The last day of invoicing. Grain: an invoice (credit notes have none).
 -- ends_on is null when the invoice is not settled and neither falls due nor was issued on a known day.
+-- A register without the purpose sets no limit: the end is the day on which the invoice is settled.
 -- customer_id and voucher_on are the invoice's, settled_on the day from which it is paid, for whoever claims it.
 with limits as (
     select
@@ -13,9 +14,9 @@ with limits as (
         ) + overdue.days as limit_on,
         settlement.settled_on
     from core.invoices as invoice
-    inner join policy.periods as term
+    left join policy.periods as term
         on term.purpose = 'invoicing' and term.clock = 'payment_term'
-    inner join policy.periods as overdue
+    left join policy.periods as overdue
         on overdue.purpose = 'invoicing' and overdue.clock = 'overdue'
     left join triggers.settlements as settlement
         on invoice.invoice_id = settlement.invoice_id
