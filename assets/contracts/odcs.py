@@ -349,6 +349,12 @@ def _read_columns(
     if lacking:
         raise BadInput(f"{path}: {lacking[0]} is required: give its physicalName or a transformLogic.")
     taken = [own.pop(column.name) if column.name in own else replace(column, physical=None) for column in model.columns]
+    personal = [name for name, column in own.items() if column.category is not None]
+    if model.record_type is None and personal:
+        raise BadInput(
+            f"{path}: {personal[0]} is no column of this register, whose rows are no records: nobody would decide "
+            "about it, and it would be kept for ever. Leave it out, and keep it in the system that has it."
+        )
     return (*taken, *_extra_columns(path, own))
 
 
