@@ -140,6 +140,33 @@ def test_a_date_ahead_of_the_delivery_is_a_finding(warehouse: Warehouse) -> None
             assert _verdict(warehouse, "raw", name).unexpected == unexpected
 
 
+#: Registers that the site enters in too, and a day of theirs.
+ENTERED = {"office_holds": "placed_at", "office_requests": "received_at"}
+#: What is told after the office's export: an entry at the site, or another source's delivery; and how it is taken back.
+TOLD = {
+    "entry": ("insert into office.events (happened_at) values (timestamp '2026-12-03 09:00:00')",
+              "delete from office.events"),
+    "delivery": ("update intake.deliveries set extracted_at = extracted_at + interval 8 day where source = 'web'",
+                 "update intake.deliveries set extracted_at = extracted_at - interval 8 day where source = 'web'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("table", ENTERED)
+@pytest.mark.parametrize("told", TOLD)
+def test_a_day_in_a_register_is_measured_by_what_was_told_last_and_not_by_the_offices_export(
+    warehouse: Warehouse, told: str, table: str
+) -> None:
+    name, entered = f"{table}_dates_are_plausible", f"update {{}} set {ENTERED[table]} = date '2026-12-03'"
+    with _spoiled(warehouse, f"raw.{table}", entered):
+        assert _verdict(warehouse, "raw", name).unexpected > 0
+        tell, take_back = TOLD[told]
+        warehouse.run(tell)
+        try:
+            assert _verdict(warehouse, "raw", name).unexpected == 0
+        finally:
+            warehouse.run(take_back)
+
+
 @pytest.mark.parametrize(("due_on", "unexpected"), [("2026-12-01", 0), ("2025-12-01", 4)])
 def test_a_prepaid_order_is_no_finding_and_an_invoice_due_before_it_was_issued_is_one(
     due_on: str, unexpected: int
