@@ -47,6 +47,8 @@ def test_the_company_has_every_disposition_and_action_to_check(warehouse: Wareho
 FAULTS: dict[str, Fault] = {
     "every_row_in_is_accounted_for": ("intake.files", "update {} set rows_loaded = rows_loaded + 1"),
     "office_fiscal_years_end_after_they_start": ("raw.office_fiscal_years", "update {} set ends_on = starts_on - 1"),
+    "crm_quotes_are_valid_for_ten_years_at_most": ("raw.crm_quotes", "update {} set valid_until = date '2206-02-01'"),
+    "orders_invoices_fall_due_within_ten_years": ("raw.orders_invoices", "update {} set due_on = date '2206-02-01'"),
     "office_fiscal_years_do_not_overlap": ("raw.office_fiscal_years", "update {} set ends_on = date '2030-04-30'"),
     "core_has_every_row_of_raw": ("core.sends", "delete from {}"),
     "records_are_unique": ("core.records", "insert into {0} select * from {0} limit 1"),
@@ -165,6 +167,22 @@ def test_a_day_in_a_register_is_measured_by_what_was_told_last_and_not_by_the_of
             assert _verdict(warehouse, "raw", name).unexpected == 0
         finally:
             warehouse.run(take_back)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "name"),
+    [
+        ("crm_quotes", "valid_until", "crm_quotes_are_valid_for_ten_years_at_most"),
+        ("orders_invoices", "due_on", "orders_invoices_fall_due_within_ten_years"),
+    ],
+)
+def test_a_planned_day_is_a_finding_where_it_lies_more_than_ten_years_ahead(
+    warehouse: Warehouse, table: str, column: str, name: str
+) -> None:
+    for day, is_seen in (("2036-11-25", False), ("2036-11-26", True), ("9999-12-31", True)):
+        with _spoiled(warehouse, f"raw.{table}", f"update {{}} set {column} = date '{day}'"):
+            verdict = _verdict(warehouse, "raw", name)
+        assert (verdict.unexpected > 0, verdict.severity) == (is_seen, "warning")
 
 
 @pytest.mark.parametrize(("due_on", "unexpected"), [("2026-12-01", 0), ("2025-12-01", 4)])
