@@ -43,6 +43,8 @@ _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UT
 #: The part of an Excel file in which the reader looks for its sheets.
 _WORKBOOK = "xl/workbook.xml"
 JSON_LINE = "_json_line"
+#: A number of JSON that may be whole though its text has a dot or an exponent, or that is none.
+_WITH_A_DOT = "(?i)-?(?:[0-9]+[.]0|[0-9.]+e[+-]?[0-9]+|nan|inf|infinity)"
 #: Stands for a delimiter of several characters while a heading is split: the separator of units, which no name holds.
 _STAND_IN = "\x1f"
 _scan_numbers = count(1)
@@ -378,12 +380,14 @@ def json_scan(
     Each value is taken out of its line in one place: who cleans a text names it a dozen times.
     """
     members = {name: identifier(f"member {name}") for name in wanted if name in names}
+    places = {as_: literal("$." + _json_member(name)) for name, as_ in members.items()}
     value = f"case when _is_object then json_extract_string({JSON_LINE}, %s) end as %s"
-    taken = "".join(", " + value % (literal("$." + _json_member(name)), as_) for name, as_ in members.items())
+    taken = "".join(", " + value % (place, as_) for as_, place in places.items())
+    plain = "".join(f", {_json_value(as_, place)} as {as_}" for as_, place in places.items())
     return Scan(
         relation=(
-            f"(select {JSON_LINE}, _is_object{taken} "
-            f"from (select {JSON_LINE}, {_is_object(JSON_LINE)} as _is_object from {relation}) as told)"
+            f"(select {JSON_LINE}, _is_object{plain} from (select {JSON_LINE}, _is_object{taken} "
+            f"from (select {JSON_LINE}, {_is_object(JSON_LINE)} as _is_object from {relation}) as told) as taken)"
         ),
         params=params,
         columns=members,
@@ -392,6 +396,13 @@ def json_scan(
         line_text=JSON_LINE,
         oddly_blank=oddly_blank,
     )
+
+
+def _json_value(text: str, place: str) -> str:
+    """A member's text, a number as `_as_number` gives it. What looks like none is not looked at again: most do not."""
+    number = _as_number(f"try_cast({text} as double)", text)
+    told = f"case when json_type({JSON_LINE}, {place}) = 'DOUBLE' then {number} else {text} end"
+    return f"case when regexp_full_match({text}, '{_WITH_A_DOT}') then {told} else {text} end"
 
 
 def _is_object(line: str) -> str:
@@ -436,4 +447,18 @@ def _unknown(names: Iterable[str], wanted: Sequence[str]) -> tuple[str, ...]:
 def _as_text(name: str, kind: str) -> str:
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"strftime(timezone('UTC', {identifier(name)}), '%Y-%m-%dT%H:%M:%S.%fZ')"
-    return f"cast({identifier(name)} as varchar)"
+    text = f"cast({identifier(name)} as varchar)"
+    if kind in ("FLOAT", "DOUBLE"):
+        return _as_number(identifier(name), text)
+    return f"regexp_replace({text}, '[.]0+$', '')" if kind.startswith("DECIMAL(") else text
+
+
+def _as_number(number: str, text: str) -> str:
+    """The text of a floating number: a whole one without decimals, and none of what is no number.
+
+    Programs write a column of references with gaps as such numbers, and `1001.0` would name another customer than 1001.
+    """
+    return (
+        f"case when not isfinite({number}) then null when abs({number}) < 1e38 and {number} = trunc({number}) "
+        f"then cast(cast({number} as hugeint) as varchar) else {text} end"
+    )

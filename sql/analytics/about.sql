@@ -5,11 +5,26 @@
 -- - policy_sha256 varchar: digest over register, purpose SQL, evaluation SQL and contracts
 -- - controller varchar: who answers for the data
 -- - as_of date: the day of evaluation
--- - deliveries varchar[]: the loaded deliveries that the records come from, as source/delivery, sorted
-with loaded as (
-    select list_sort(list(distinct deliveries.source || '/' || deliveries.delivery_id)) as deliveries
-    from intake.deliveries
-    where deliveries.status = 'loaded'
+-- - deliveries varchar[]: the loaded deliveries that the records come from, as source/delivery, sorted: of each table
+--   the latest full one, and all that were loaded after it
+with brought as (
+    select
+        deliveries.source,
+        deliveries.delivery_id,
+        deliveries.sequence,
+        max(deliveries.sequence) filter (
+            where deliveries.mode = 'full'
+        ) over (partition by deliveries.source, files.table_name) as whole
+    from intake.files
+    inner join intake.deliveries
+        on files.source = deliveries.source and files.delivery_id = deliveries.delivery_id
+    where files.status = 'loaded' and deliveries.status = 'loaded'
+),
+
+loaded as (
+    select list_sort(list(distinct brought.source || '/' || brought.delivery_id)) as deliveries
+    from brought
+    where brought.whole is null or brought.sequence >= brought.whole
 )
 
 select

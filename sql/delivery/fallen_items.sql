@@ -51,7 +51,7 @@ touched as (
         and case
             when against.is_restricted then states.action in ('erase', 'redact')
             when states.action = 'restrict' then against.disposition in ('retain', 'not_personal')
-            when states.action = 'lift' then against.disposition <> 'retain'
+            when states.action = 'lift' then against.disposition not in ('retain', 'not_personal')
             else against.disposition <> 'erase'
         end
 ),

@@ -1,6 +1,7 @@
 -- Records with a category that may differ from what their source was last told, their fields as numbers with a bit per
 -- field. Grain: a record in the sources now. Only of these is looked up what they hold.
--- erase, restrict, retain: what is decided; told_erase, told_restrict: what was told. is_whole: every category is
+-- erase, restrict, retain: what is decided (what turns out to be a company's own is in use, as what is retained: an
+-- order that was told of it is taken back); told_erase, told_restrict: what was told. is_whole: every category is
 -- `erase`. was_ordered_whole: an item about the whole record still stands. What no manifest named counts as `retain`.
 -- What was told is no table of its own: stored numbers of its width are dear to read.
 -- An order that is to be told anew on the day counts as not told. One that was taken back after its delivery was cut
@@ -25,7 +26,9 @@ with decided_parts as (
         ) as restrict,
         bit_or(
             case
-                when dispositions.disposition = 'retain' then cast(1 as bigint) << (dispositions.row_id & 31) else 0
+                when dispositions.disposition in ('retain', 'not_personal')
+                    then cast(1 as bigint) << (dispositions.row_id & 31)
+                else 0
             end
         ) as retain,
         bit_or(cast(1 as bigint) << (dispositions.row_id & 31)) as records

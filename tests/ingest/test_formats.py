@@ -200,6 +200,64 @@ def test_parquet(company_with: Any) -> None:
     assert loaded(company) == EXPECTED
 
 
+def floats(*keys: float | None, kind: Any = None) -> bytes:
+    """A Parquet file whose keys and buyers are numbers, as a column of references with gaps becomes."""
+    sink, column = io.BytesIO(), pa.array(keys, kind or pa.float64())
+    texts = pa.nulls(len(keys), pa.string())
+    amounts = pa.array([Decimal("10.50")] * len(keys), pa.decimal128(10, 2))
+    pq.write_table(pa.table([column, column, amounts, texts, texts], names=TWICE[0][:-1]), sink)
+    return sink.getvalue()
+
+
+WHOLE = {("1001", "1001"), ("100000000000000000000", "100000000000000000000"), ("0", "0"), ("7.25", "7.25")}
+
+
+def test_a_whole_number_in_parquet_names_the_same_as_its_text(company_with: Any) -> None:
+    """The reference "1001.0" met no customer 1001, and people whose orders hung on it were ordered erased."""
+    company = company_with(**contract(form="parquet"))
+    company.send("orders", {"invoices": floats(1001.0, 1e20, -0.0, 7.25)}, ending="parquet", rows=4)
+    assert {(key, buyer) for key, buyer, *_ in loaded(company)} == WHOLE
+    assert company.value("select distinct amount from raw.orders_invoices") == Decimal("10.5")
+
+
+def test_a_whole_decimal_in_parquet_names_the_same_as_its_text(company_with: Any) -> None:
+    company = company_with(**contract(form="parquet"))
+    made = floats(Decimal("1001.00"), Decimal("7.25"), Decimal("20.00"), kind=pa.decimal128(10, 2))
+    company.send("orders", {"invoices": made}, ending="parquet", rows=3)
+    assert {key for key, *_ in loaded(company)} == {"1001", "7.25", "20"}
+
+
+def test_what_is_no_number_in_parquet_is_nothing(company_with: Any) -> None:
+    company = company_with(**contract(form="parquet"))
+    made = floats(17.0, float("nan"), float("inf"), -float("inf"))
+    company.send("orders", {"invoices": made}, ending="parquet", rows=4)
+    company.ingest()
+    assert company.rows("select invoice_id from raw.orders_invoices") == [("17",)]
+    assert company.rows("select rule, column_name from intake.quarantined") == [("required", "invoice_id")] * 3
+
+
+def test_a_whole_number_in_json_lines_names_the_same_as_its_text(company_with: Any) -> None:
+    company = company_with(**contract(form="jsonl"))
+    numbers = ["1001.0", "1e20", "-0.0", "7.250", '"1001.0"', "1e25", "12345678901234567890123", "-2", "true"]
+    rest = '"Belopp": 10.50, "Datum": null, "Typ": "F"}'
+    lines = [f'{{"Nr": {number}, "Köpare": {number}, {rest}' for number in numbers]
+    company.send("orders", {"invoices": "\n".join(lines)}, ending="jsonl", rows=len(lines))
+    others = ["1001.0", "10000000000000000905969664", "12345678901234567890123", "-2", "true"]
+    assert {(key, buyer) for key, buyer, *_ in loaded(company)} == WHOLE | {(each, each) for each in others}
+    assert company.value("select distinct amount from raw.orders_invoices") == Decimal("10.5")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_what_is_no_number_in_json_lines_is_nothing(company_with: Any, number: str) -> None:
+    company = company_with(**contract(form="jsonl"))
+    rest = '"Belopp": 1, "Datum": null, "Typ": "F"}'
+    lines = f'{{"Nr": {number}, "Köpare": "", {rest}\n{{"Nr": "{number}", "Köpare": {number}, {rest}\n'
+    company.send("orders", {"invoices": lines}, ending="jsonl", rows=2)
+    company.ingest()
+    assert company.rows("select invoice_id, buyer_name from raw.orders_invoices") == [(number, None)]
+    assert company.rows("select rule, column_name from intake.quarantined") == [("required", "invoice_id")]
+
+
 def test_excel(company_with: Any) -> None:
     company = company_with(**contract(form="excel", sheet="Fakturor"))
     book = openpyxl.Workbook()
@@ -277,6 +335,14 @@ def test_a_workbook_that_counts_its_days_from_1904_is_refused(
         assert loaded(company) == EXPECTED[:1]
     else:
         assert said in company.ingest().rejected[0].reason
+
+
+def test_a_number_in_excel_names_the_same_as_its_text_and_a_text_stays(company_with: Any) -> None:
+    company = company_with(**contract(form="excel"))
+    rows = [[key, key, 10.5, None, "F"] for key in (1001.0, "1002.0")]
+    made = workbook(["Nr", "Köpare", "Belopp", "Datum", "Typ"], *rows)
+    company.send("orders", {"invoices": made}, ending="xlsx", rows=2)
+    assert [key for key, *_ in loaded(company)] == ["1001", "1002.0"]
 
 
 TWICE = ["Nr", "Köpare", "Belopp", "Datum", "Typ", "Köpare"], ["F1", "Åsa Öberg", "1", "2024-02-29", "F", "Bo Annan"]

@@ -93,6 +93,15 @@ def test_restriction_lifted_and_put_back(company: Company) -> None:
     assert company.night(days(3), restricted) == {("crm", "customer", "C1", "restrict", ("email",))}
 
 
+@pytest.mark.parametrize("told", ["erase", "restrict"])
+def test_what_was_told_of_a_record_that_turns_out_a_companys_own_is_taken_back(company: Company, told: str) -> None:
+    """Its source said "company" too late: the order may still be carried out, and the restriction would stay."""
+    company.night(DAY, {C1: full("customer", told)})
+    own = {C1: full("customer", "not_personal")}
+    assert company.night(days(1), own) == {("crm", "customer", "C1", "lift", ALL)}
+    assert company.night(days(2), own) == set()
+
+
 def test_review_leaves_what_was_told_as_it_was(company: Company) -> None:
     company.night(DAY, {C1: {"email": "restrict"}})
     assert company.night(days(1), {C1: {"email": "review"}}) == set()

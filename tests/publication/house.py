@@ -145,8 +145,11 @@ def _intake() -> dict[str, list[tuple[object, ...]]]:
         "intake.deliveries": [
             (1, "crm", "D1", "full", "2026-11-24 02:00:00", "d", "loaded", None),
             (2, "orders", "D1", "full", "2026-11-24 02:00:00", "d", "rejected", "control total"),
+            (0, "crm", "D0", "full", "2026-11-23 02:00:00", "d", "loaded", None),
         ],
-        "intake.files": [("crm", "D1", "customers", "customers.csv", "s", 4, 2, 2, 0, "loaded", None)],
+        "intake.files": [
+            ("crm", delivery, "customers", "customers.csv", "s", 4, 2, 2, 0, "loaded", None) for delivery in ("D1", "D0")
+        ],
         "intake.quarantined": [
             ("crm", "D1", "customers", "customers.csv", line, "required", "customer_type", CANARY) for line in (3, 4)
         ],
