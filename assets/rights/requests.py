@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, get_args
+from zoneinfo import ZoneInfo
 
 from assets.errors import BadInput, BadUsage, NeedsPerson
+from assets.ingest.projecting import LOCAL_ZONE
 from assets.ingest.registers import REQUESTS, Entry, amend, enter, next_id
 from assets.rights.clocks import Clock, Standing, standing
 from assets.warehouse import Warehouse
@@ -23,6 +25,7 @@ KINDS: tuple[str, ...] = get_args(Kind)
 SCOPES: tuple[str, ...] = get_args(Scope)
 #: Answering one of these lifts a restriction, and the person is told before that (Art 18(3)).
 LIFTS_RESTRICTION = ("restriction", "rectification")
+ANSWERED = ("answered", "answered_late")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ class Request:
     named_by: str | None
     clock: Clock
     standing: Standing
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether it has been answered: a day that is still to come is none (rules.md, Dates 4)."""
+        return self.standing.state in ANSWERED
 
 
 def add(
@@ -80,8 +88,8 @@ def add(
     return number
 
 
-def asked_already(warehouse: Warehouse, request_id: str) -> list[str]:
-    """The other requests that are not answered, of the same kind, scope and name: one that was entered twice."""
+def asked_already(warehouse: Warehouse, request_id: str, today: date) -> list[str]:
+    """The other requests that are not answered yet, of the same kind, scope and name: one that was entered twice."""
     rows = warehouse.rows(
         """
         select other.request_id
@@ -94,10 +102,11 @@ def asked_already(warehouse: Warehouse, request_id: str) -> list[str]:
                 and other.contact_id is not distinct from own.contact_id
                 and other.email_key is not distinct from own.email_key
         where
-            own.request_id = $id and other.request_id <> $id and other.answered_at is null
+            own.request_id = $id and other.request_id <> $id
+            and (other.answered_at is null or other.answered_at > $today)
         order by other.request_id
         """,
-        {"id": request_id},
+        {"id": request_id, "today": today},
     )
     return [number for (number,) in rows]
 
@@ -121,7 +130,7 @@ def ask(warehouse: Warehouse, request_id: str, on: date, at: datetime) -> None:
     Raises:
         BadInput: no such request, answered already, or the day is before its receipt.
     """
-    clock = _open(warehouse, request_id, on).clock
+    clock = _open(warehouse, request_id, on, at).clock
     if clock.verified_on is not None:
         raise BadInput(f"The identity behind {request_id} was verified on {clock.verified_on}: there is no doubt left.")
     amend(warehouse, Entry(REQUESTS, request_id), {"identity_asked_at": on}, at, "identity_asked")
@@ -133,7 +142,7 @@ def verify(warehouse: Warehouse, request_id: str, on: date, at: datetime) -> Non
     Raises:
         BadInput: no such request, answered already, or the day is before its receipt.
     """
-    _open(warehouse, request_id, on)
+    _open(warehouse, request_id, on, at)
     amend(warehouse, Entry(REQUESTS, request_id), {"identity_verified_at": on}, at, "identity_verified")
 
 
@@ -143,7 +152,7 @@ def extend(warehouse: Warehouse, request_id: str, on: date, at: datetime) -> Req
     Raises:
         BadInput: no such request, answered or extended already, or too late: the time had run out.
     """
-    request = _open(warehouse, request_id, on)
+    request = _open(warehouse, request_id, on, at)
     if request.clock.extended_on is not None:
         raise BadInput(f"Request {request_id} was extended on {request.clock.extended_on}; it can be extended once.")
     before = standing(request.clock, on)
@@ -164,7 +173,7 @@ def answered(
         BadInput: no such request, or answered already.
         NeedsPerson: that would lift a restriction whose end the person has not been told of (Art 18(3)).
     """
-    request = _open(warehouse, request_id, on)
+    request = _open(warehouse, request_id, on, at)
     if request.kind in LIFTS_RESTRICTION and (notice_given_on is None or notice_given_on > on):
         raise NeedsPerson(
             f"Answering {request_id} lifts a restriction: tell the person first (GDPR Art 18(3)), then say when with "
@@ -177,9 +186,11 @@ def answered(
     return find(warehouse, request_id, on)
 
 
-def _open(warehouse: Warehouse, request_id: str, on: date) -> Request:
+def _open(warehouse: Warehouse, request_id: str, on: date, at: datetime) -> Request:
+    # an answer between that day and today has been given
+    today = max(on, at.astimezone(ZoneInfo(LOCAL_ZONE)).date())
     request = find(warehouse, request_id, on)
-    if request.clock.answered_on is not None:
+    if request.clock.answered_on is not None and request.clock.answered_on <= today:
         raise BadInput(f"Request {request_id} was answered on {request.clock.answered_on}.")
     if on < request.clock.received_on:
         raise BadInput(f"Request {request_id} came on {request.clock.received_on}: {on} is before that.")
@@ -208,14 +219,15 @@ def requests(warehouse: Warehouse, today: date, request_id: str | None = None) -
     return found
 
 
-def without_day(warehouse: Warehouse) -> list[str]:
+def without_day(warehouse: Warehouse, today: date) -> list[str]:
     """The requests in the register that came on no known day, but for those that were answered.
 
     They count for nothing (rules.md, Dates 4), and nobody can tell until when they are to be answered.
     """
     rows = warehouse.rows(
-        "select request_id from raw.office_requests where received_at is null and answered_at is null "
-        "order by request_id"
+        "select request_id from raw.office_requests where received_at is null "
+        "and (answered_at is null or answered_at > ?) order by request_id",
+        [today],
     )
     return [number for (number,) in rows]
 

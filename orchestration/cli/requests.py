@@ -58,7 +58,7 @@ def add_request(
             verified_on=None if proved is None else at.happened(proved, "--verified"),
         )  # fmt: skip
         entered = find(at.warehouse, number, at.today)
-        twins = asked_already(at.warehouse, number)
+        twins = asked_already(at.warehouse, number, at.today)
         resolved = at.warehouse.exists("core", "people")
         undecided = undecided_pairs(at.warehouse, people_of(at.warehouse, number)) if resolved else []
     announce(at.site, number)
@@ -119,8 +119,8 @@ def list_requests(
 
     day = given_day(on, "--on")
     with desk(site) as at:
-        found = [each for each in read(at.warehouse, day or at.today) if every or each.clock.answered_on is None]
-        undated = without_day(at.warehouse)
+        found = [each for each in read(at.warehouse, day or at.today) if every or not each.is_answered]
+        undated = without_day(at.warehouse, day or at.today)
     warn_of_undated(undated)
     as_json(found) if json else _tell_requests(found)
     late = [each.request_id for each in found if each.standing.state == "overdue"]

@@ -90,7 +90,7 @@ def test_a_request_that_came_on_no_known_day_is_named(site: Site) -> None:
                                 "extended_at,answered_at\nR1,C2,,,objection,,,,,\nR2,C2,,,objection,,2026-11-20,,,\n"
                                 "R3,C2,,,restriction,,,,,2026-11-20\n")  # fmt: skip
     ingest(warehouse, policy(), site, as_of=DAY)
-    assert requests.without_day(warehouse) == ["R1"]
+    assert requests.without_day(warehouse, DAY) == ["R1"]
     assert {each.request_id for each in requests.requests(warehouse, DAY)} == {"R2"}
 
 

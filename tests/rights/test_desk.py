@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from assets.attaching import attached
-from assets.errors import BadInput, BadUsage
+from assets.errors import BadInput, BadUsage, CheckFailed
 from assets.ingest.loading import load_rows
 from assets.publication.analytics import publish
 from assets.rights import holds, requests
 from assets.rights.assets import rights_checks
 from assets.site import Site
 from assets.warehouse import Warehouse
+from orchestration.cli import desk
+from orchestration.cli import requests as verbs
+from orchestration.settings import Settings
 from tests.rights.company import DAY, NOW, company, disposition, evaluated, policy
 
 EXPORTED = {
@@ -39,7 +44,7 @@ def test_what_left_the_offices_export_stands_and_is_listed_until_it_is_closed(le
     assert disposition(evaluated(left), "customer", "C1", "identity") == "restrict"
     assert [(each.hold_id, each.state) for each in holds.holds(left, DAY)] == [("H1", "review_due")]
     assert [(each.request_id, each.standing.state) for each in requests.requests(left, DAY)] == [("R1", "overdue")]
-    assert requests.without_day(left) == ["R2"]
+    assert requests.without_day(left, DAY) == ["R2"]
     assert [check(warehouse=left, as_of=DAY).passed for check in rights_checks()[:2]] == [False, False]  # type: ignore[union-attr]
     site = Site(tmp_path / "site")
     site.make()
@@ -55,11 +60,45 @@ def test_what_left_the_offices_export_stands_and_is_listed_until_it_is_closed(le
     assert [each.state for each in holds.holds(left, date(2026, 11, 26))] == ["released"]
 
 
+#: An answer that the office's export dates ahead: what is to come has not happened.
+AHEAD = [{"request_id": number, "customer_id": "C2", "kind": kind, "received_at": "2026-08-01",
+          "identity_verified_at": "2026-08-01", "answered_at": answered}
+         for number, kind, answered in (("R1", "access", "2062-09-01"), ("R2", "access", "2026-08-20"),
+                                        ("R3", "restriction", None))]  # fmt: skip
+
+
+def at_the_desk(monkeypatch: pytest.MonkeyPatch, warehouse: Warehouse, site: Site) -> None:
+    """Have the verbs about requests sit at this warehouse."""
+    given = desk.Desk(site, Settings(), policy(), warehouse, NOW, DAY)
+    monkeypatch.setattr(verbs, "desk", lambda *_: nullcontext(given))
+
+
+def test_an_answer_to_come_is_none_until_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse = company({"office/requests": AHEAD})
+    at_the_desk(monkeypatch, warehouse, Site(tmp_path))
+
+    def listed(on: str | None = None) -> list[str]:
+        with pytest.raises(CheckFailed, match="Overdue: R1, R3") if on is None else nullcontext():
+            verbs.list_requests(every=False, on=on, site=None, json=True)
+        return [each["request_id"] for each in json.loads(capsys.readouterr().out)]
+
+    assert listed() == ["R1", "R3"]
+    assert listed("2026-08-19") == ["R1", "R2", "R3"]
+    assert requests.asked_already(warehouse, requests.add(
+        warehouse, "access", received_on=DAY, at=NOW, customer="C2"), DAY) == ["R1"]  # fmt: skip
+    with pytest.raises(BadInput, match="answered on 2026-08-20"):
+        requests.verify(warehouse, "R2", date(2026, 8, 10), NOW)
+    assert requests.answered(warehouse, "R1", DAY, NOW).standing.state == "answered_late"
+    assert requests.find(warehouse, "R1", DAY).clock.answered_on == DAY
+
+
 def test_a_second_entry_is_told_of_the_first_though_that_has_left_the_export(left: Warehouse) -> None:
     numbers = holds.place(left, [holds.Record("order", "O2")], reason="court", reviewer="jurist", placed_on=DAY, at=NOW)
     assert holds.held_already(left, numbers) == ["H1"]
     second = requests.add(left, "restriction", received_on=DAY, at=NOW, customer="C1")
-    assert requests.asked_already(left, second) == ["R1"]
+    assert requests.asked_already(left, second, DAY) == ["R1"]
 
 
 def test_a_release_before_the_placement_is_refused_and_one_of_a_hold_to_come_is_not() -> None:

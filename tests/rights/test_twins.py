@@ -43,14 +43,14 @@ def test_a_second_request_of_the_same_is_told_of_the_first_until_that_is_answere
         return requests.add(warehouse, kind, received_on=DAY, at=NOW, **(named or {"customer": "C1"}))
 
     first = asked()
-    assert asked_already(warehouse, first) == []
+    assert asked_already(warehouse, first, DAY) == []
     second = asked()
-    assert asked_already(warehouse, second) == [first]
+    assert asked_already(warehouse, second, DAY) == [first]
     others = [asked(email="egil@hem.example"), asked("access"), asked("withdrawal", customer="C1", scope="newsletter")]
-    assert [asked_already(warehouse, each) for each in others] == [[], [], []]
-    assert asked_already(warehouse, asked(email=" EGIL@hem.example")) == [others[0]]
+    assert [asked_already(warehouse, each, DAY) for each in others] == [[], [], []]
+    assert asked_already(warehouse, asked(email=" EGIL@hem.example"), DAY) == [others[0]]
     requests.answered(warehouse, first, DAY, NOW)
-    assert asked_already(warehouse, second) == []
+    assert asked_already(warehouse, second, DAY) == []
 
 
 def test_what_stands_already_is_named_with_what_it_means(capsys: pytest.CaptureFixture[str]) -> None:
