@@ -153,6 +153,7 @@ def answer_request(
 
     Exit code 4 when something speaks against sending the draft as it is.
     """
+    from assets.retention.explaining import require_evaluation
     from assets.rights.letters import draft, records_about
     from assets.rights.readings import note_reading
     from assets.rights.requests import answered
@@ -168,8 +169,9 @@ def answer_request(
                 f"{request} is answered: {closed.standing.state.replace('_', ' ')} (due {closed.standing.due_on})."
             )
             return
-        written = draft(at.warehouse, at.policy, at.site, request, at.today, at.policy.register_path.parent)
+        require_evaluation(at.warehouse, at.policy)
         note_reading(at.warehouse, "answer_drafted", request, records_about(at.warehouse, request), at.now)
+        written = draft(at.warehouse, at.policy, at.site, request, at.today, at.policy.register_path.parent)
     if json:
         as_json(written)
     else:

@@ -6,14 +6,16 @@ import json
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from assets.attaching import attached
 from assets.errors import BadInput, BadUsage, CheckFailed
+from assets.evidence.recording import _office
 from assets.ingest.loading import load_rows
 from assets.publication.analytics import publish
-from assets.rights import holds, requests
+from assets.rights import holds, letters, requests
 from assets.rights.assets import rights_checks
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -92,6 +94,24 @@ def test_an_answer_to_come_is_none_until_then(
         requests.verify(warehouse, "R2", date(2026, 8, 10), NOW)
     assert requests.answered(warehouse, "R1", DAY, NOW).standing.state == "answered_late"
     assert requests.find(warehouse, "R1", DAY).clock.answered_on == DAY
+
+
+def test_the_reading_is_noted_before_the_draft_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is killed between the two may leave a line too many, and no reading without one."""
+    warehouse = evaluated(company({"office/requests": AHEAD}))
+    at_the_desk(monkeypatch, warehouse, Site(tmp_path))
+    monkeypatch.setattr(letters, "write_folder", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        verbs.answer_request("R3", sent=None, notice_given=None, site=None, policy=None, json=False)
+    assert [
+        (facts["event"], facts["code"]) for _, _, facts in _office(warehouse) if facts["register"] == "readings"
+    ] == [("answer_drafted", "restricted")]
+
+
+def test_before_the_first_run_a_draft_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_the_desk(monkeypatch, company({"office/requests": AHEAD}), Site(tmp_path))
+    with pytest.raises(CheckFailed, match="gallring run"):
+        verbs.answer_request("R3", sent=None, notice_given=None, site=None, policy=None, json=False)
 
 
 def test_a_second_entry_is_told_of_the_first_though_that_has_left_the_export(left: Warehouse) -> None:
