@@ -53,9 +53,13 @@ def write_report(site: Site, report: Mapping[str, Any], policy_folder: Path | No
             for language in LANGUAGES
         },
     }
-    name = f"{report['as_of']}-{hashlib.sha256(files['access-report.json']).hexdigest()[:12]}"
-    folder = write_folder(site.reports / FOLDER / name, files)
+    folder = write_folder(site.reports / FOLDER / report_name(report), files)
     return WrittenReport(folder, tuple(files), len(report["records"]), len(report["held_back"]), report["expires_on"])
+
+
+def report_name(report: Mapping[str, Any]) -> str:
+    """What the folder of an access report is called, known before it stands: the note of it is written first."""
+    return f"{report['as_of']}-{hashlib.sha256(_json(report)).hexdigest()[:12]}"
 
 
 def write_folder(final: Path, files: Mapping[str, bytes]) -> Path:

@@ -140,7 +140,7 @@ def access_report(
     from assets.rights.matches import undecided_pairs
     from assets.rights.people import find_person, records_of
     from assets.rights.readings import RESTRICTED, any_restricted
-    from assets.rights.reports import write_report
+    from assets.rights.reports import report_name, write_report
     from orchestration.opening import periods_of
 
     looked_at = frozenset(_field_named(each) for each in checked or ())
@@ -152,10 +152,10 @@ def access_report(
         warn_of_matches(undecided_pairs(at.warehouse, [person]))
         expires_on = last_day(at.today, periods_of(at.settings).access_reports)
         report = gather(at.warehouse, at.policy, person, made_at=at.now, expires_on=expires_on, checked=looked_at)
-        written = write_report(at.site, report, at.policy.register_path.parent)
         restricted = any_restricted(at.warehouse, records_of(at.warehouse, person))
-        made = Entry("access_reports", written.folder.name)
+        made = Entry("access_reports", report_name(report))
         note(at.warehouse, [made], at.now, "made", RESTRICTED if restricted else None)
+        written = write_report(at.site, report, at.policy.register_path.parent)
     if json:
         as_json(written)
         return
