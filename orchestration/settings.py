@@ -368,6 +368,11 @@ def chosen_site(path: Path | None = None) -> Site:
     return Site(named.absolute())
 
 
+def site_is_named(path: Path | None) -> bool:
+    """Whether somebody names a site, by `path` or by `GALLRING_SITE`; else `./site` is meant, where there is one."""
+    return path is not None or bool(os.environ.get(PREFIX + "SITE"))
+
+
 def default_settings() -> str:
     """The text of a new site's `gallring.toml`: every setting with its default and what it means."""
     return _DEFAULT

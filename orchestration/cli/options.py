@@ -94,11 +94,11 @@ def chosen_policy(site_path: Path | None, policy: Path | None) -> Policy:
         BadInput: the policy cannot be read, or the site that was named is none.
     """
     from assets.policy import Policy
-    from orchestration.settings import chosen_site
+    from orchestration.settings import chosen_site, site_is_named
 
     if policy is not None:
         return Policy.load(policy)
-    if site_path is None and not chosen_site().settings.is_file():
+    if not site_is_named(site_path) and not chosen_site().settings.is_file():
         return Policy.load()
     _, settings = existing_site(site_path)
     return Policy.load(settings.policy)

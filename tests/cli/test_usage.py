@@ -158,6 +158,15 @@ def test_without_a_site_exits_with_3_and_says_how_to_make_one(
     assert "gallring init" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("arguments", [["policy", "check"], ["policy", "register"], ["scenario", "care.yaml"]])
+def test_a_site_that_the_environment_names_and_is_none_gives_no_shipped_policy(
+    arguments: list[str], nowhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GALLRING_SITE", str(nowhere / "mistyped"))
+    assert main(arguments) == 3
+    assert "mistyped is not a site" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
