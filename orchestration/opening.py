@@ -61,10 +61,13 @@ def require_usable_path(site: Site) -> None:
     """Refuse a path in which the databases would look elsewhere than the rest of the program.
 
     Raises:
-        BadInput: it holds a question mark: to DuckDB and SQLite a file's name ends there.
+        BadInput: it holds a question mark, at which a file's name ends to DuckDB and SQLite, or * or [, which make it
+            a pattern when files are taken in.
     """
     if "?" in str(site.path):
         raise BadInput(f"{site.path} holds a question mark, at which databases end a path: name a folder without one.")
+    if set("*[") & set(str(site.path)):
+        raise BadInput(f"{site.path} holds * or [, by which databases look for other files: name a folder without.")
 
 
 def load_policy(settings: Settings) -> Policy:

@@ -119,6 +119,8 @@ def write_public_key(private: Path, public: Path) -> None:
 
 def _read_regular(path: Path, what: str) -> bytes:
     try:
+        if not path.exists():
+            raise BadInput(f"The {what} {path} is missing: restore it from the backup of the keys, or name its file.")
         if not path.is_file() or path.stat().st_size > _LARGEST_KEY:
             raise BadInput(f"{path} is no {what}: expected a PEM file.")
         return path.read_bytes()

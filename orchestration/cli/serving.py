@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from assets.errors import BadUsage
 from orchestration.cli.options import SiteOption, existing_site
 from orchestration.cli.printing import say
+
+_SIZE = re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE | re.ASCII)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,6 +39,8 @@ def serve_analytics(
     Read-only, with a token, on this machine alone, over DuckDB's own protocol (quack). A run that publishes a new copy
     goes on undisturbed; the port then answers from the new copy, and an attached reader attaches again.
     """
+    if not _SIZE.fullmatch(memory_limit):
+        raise BadUsage(f"--memory-limit {memory_limit!r} is not a size: write it as 1GB or 512MiB.")
     chosen, _ = existing_site(site)
     from orchestration.serving_analytics import Serving, read_token, serve
 

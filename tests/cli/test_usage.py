@@ -181,6 +181,12 @@ def test_a_file_that_is_missing_exits_with_3_and_is_named(
     assert "missing" in capsys.readouterr().err
 
 
+def test_a_memory_limit_that_is_no_size_is_named(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "site"]) == 0
+    assert main(["serve-analytics", "--site", "site", "--memory-limit", "abc"]) == 2
+    assert "--memory-limit" in capsys.readouterr().err
+
+
 def test_what_nobody_has_run_yet_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "site"]) == 0
     assert main(["status"]) == 0

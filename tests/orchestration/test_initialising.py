@@ -189,6 +189,20 @@ def test_dagster_tells_nobody_and_asks_nothing(tmp_path: Path) -> None:
     assert home["run_retries"] == {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False}
 
 
+@pytest.mark.parametrize("name", ["a[1]", "a*"])
+def test_a_path_from_which_no_file_could_be_taken_in_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInput, match="name a folder without"):
+        make_site(tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
+def test_a_missing_signing_key_is_said_to_be_missing(tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site")
+    (site.keys / "signing.pem").unlink()
+    with pytest.raises(BadInput, match=r"signing\.pem is missing: restore it from the backup of the keys"):
+        load_signer(site)
+
+
 def test_a_path_that_databases_cut_off_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "what?" / "site"
     with pytest.raises(BadInput, match="holds a question mark"):
