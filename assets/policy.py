@@ -167,7 +167,7 @@ class Policy:
         digest = hashlib.sha256(self.register_path.read_bytes())
         for model in sorted(self.purpose_models, key=lambda model: model.table):
             if model.path.parent == self.purpose_folder:
-                digest.update(f"\n{model.table}\n".encode() + model.statement.encode())
+                digest.update(f"\n{model.table}\n".encode() + Model(model.schema, model.path).statement.encode())
         for contract in self.contracts.values() if (folder / "contracts").is_dir() else ():
             digest.update(f"\n{contract.source}/{contract.table}\n".encode() + contract.digest.encode())
         return digest.hexdigest()

@@ -25,6 +25,7 @@ from assets.erasure.copies import copy_register
 from assets.errors import GallringError, told_by_the_system
 from assets.ingest.projecting import LOCAL_ZONE
 from assets.manifests.signatures import PublicKey
+from assets.models import SQL, Model
 from assets.policy import Policy
 from assets.policy_check import check as policy_findings
 from assets.site import FOLDERS, Site
@@ -173,7 +174,13 @@ def _policy(case: _Case) -> Iterator[Examined]:
     if errors:
         yield Examined("policy", "error", f"{len(errors)} errors", "`gallring policy check` tells each.")
     else:
-        yield Examined("policy", "ok", f"{policy.register.policy} {policy.version}")
+        own = sorted(model.path.stem for model in policy.purpose_models if _stands_for_a_shipped_one(policy, model))
+        by_itself = f"; its own SQL in place of the shipped: {', '.join(own)}" if own else ""
+        yield Examined("policy", "ok", f"{policy.register.policy} {policy.version}{by_itself}")
+
+
+def _stands_for_a_shipped_one(policy: Policy, model: Model) -> bool:
+    return model.path.parent == policy.purpose_folder and (SQL / "purposes" / model.path.name).is_file()
 
 
 def _disk(case: _Case) -> Iterator[Examined]:

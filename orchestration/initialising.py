@@ -116,11 +116,13 @@ def _make_keys(site: Site, settings: Settings) -> None:
 
 
 def _copy_policy(folder: Path) -> None:
-    """The shipped register, purposes, contracts and scenarios as the site's own, to be changed there."""
+    """The shipped register, contracts and scenarios as the site's own, to be changed there.
+
+    No SQL: a copy would go on deciding as it did when the program is updated, and what is not there is the program's.
+    """
     shipped = Policy.load()
     shutil.copyfile(SHIPPED_REGISTER, folder / "register.yaml")
-    for model in shipped.purpose_models:
-        _copy(model.path, folder / "purposes")
+    (folder / "purposes").mkdir(exist_ok=True)
     for contract in sorted(CONTRACTS.glob("*.yaml")):
         _copy(contract, folder / "contracts")
     for scenarios in shipped.scenario_folders:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from assets.models import SQL
 from assets.sample.generating import generate, telling_cases
 from assets.site import Site
 from orchestration.initialising import make_site
@@ -156,7 +157,7 @@ def test_a_table_shows_what_it_is_and_whose_data_it_holds(
 def test_a_blocked_check_is_red_with_its_reason(served: Served, page: Page, site: Site) -> None:
     """Somebody edits a purpose so that its claims never end: the evaluation is stopped before anything is sealed."""
     purpose = site.policy / "purposes" / "web_security.sql"
-    kept = purpose.read_text(encoding="utf-8")
+    kept = (SQL / "purposes" / purpose.name).read_text(encoding="utf-8")
     ends = "add_months(web_event.occurred_on, security.months) + security.days as ends_on"
     assert ends in kept
     before = manifests_of(site)
@@ -165,7 +166,7 @@ def test_a_blocked_check_is_red_with_its_reason(served: Served, page: Page, site
         fill_in(page, served, "run_cycle", f"as_of: '{DAY}'\n")
         launch(page, served, "Failure")
     finally:
-        purpose.write_text(kept, encoding="utf-8")
+        purpose.unlink()
     shot(page, "ui-run-blocked")
     assert manifests_of(site) == before
     page.goto(f"{served.url}/assets/retention/purpose_claims?view=checks&checkDetail=claims_have_an_end_or_a_reason")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from assets.models import SQL
 from orchestration.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +51,11 @@ def test_the_shipped_policy_and_a_new_sites_are_whole(site: Path, capsys: pytest
     assert capsys.readouterr().out.count("17 purposes, 0 errors") == 2
 
 
+def own_sql(policy: Path, purpose: str) -> Path:
+    """A shipped purpose's SQL as the policy's own."""
+    return Path(shutil.copy(SQL / "purposes" / f"{purpose}.sql", policy / "purposes"))
+
+
 def in_register(old: str, new: str) -> Callable[[Path], None]:
     return lambda policy: rewritten(policy / "register.yaml", old, new)
 
@@ -61,7 +68,7 @@ EVENTS = (
 
 BREAKS: dict[str, Callable[[Path], None]] = {
     "purpose_without_scenario": lambda policy: (policy / "scenarios" / "newsletter.yaml").unlink(),
-    "claims_shape": lambda policy: rewritten(policy / "purposes" / "customer_care.sql", "as ended_by", "as ended"),
+    "claims_shape": lambda policy: rewritten(own_sql(policy, "customer_care"), "as ended_by", "as ended"),
     "sql_not_readable": lambda policy: (policy / "purposes" / "newsletter.sql").write_text("delete from core.people"),
     "claims_name_somebody": lambda policy: (policy / "purposes" / "web_security.sql").write_text(EVENTS.format("e.ip")),
     "claims_untraced": lambda policy: (policy / "purposes" / "web_security.sql").write_text(
@@ -194,6 +201,7 @@ def test_nothing_is_decided_by_a_purpose_that_reads_a_period_which_is_not_there(
 def test_sql_whose_entry_was_lost_from_the_register_is_told(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     register = site / "policy" / "register.yaml"
     text = register.read_text(encoding="utf-8")
+    own_sql(site / "policy", "product_development")
     start, end = text.index("  product_development:\n"), text.index("  web_security:\n")
     register.write_text(text[:start] + text[end:], encoding="utf-8")
     capsys.readouterr()

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from assets.delivery import circuit
+from assets.models import SQL
 from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.cli import main
@@ -63,6 +64,13 @@ def test_sources_may_deliver_by_group(site: Site) -> None:
     assert complaints(site) == []
     site.inbox.chmod(0o772)
     assert [(each.subject, each.mend) for each in complaints(site)] == [("modes", f"chmod o= {site.inbox}")]
+
+
+def test_sql_that_stands_for_the_shipped_one_is_named(site: Site) -> None:
+    """An update of the program does not change it."""
+    shutil.copy(SQL / "purposes" / "newsletter.sql", site.policy / "purposes")
+    (policy,) = (each for each in examine(site, NOW) if each.subject == "policy")
+    assert (policy.verdict, "shipped: newsletter" in policy.found) == ("ok", True)
 
 
 def lose_a_key(site: Site) -> None:

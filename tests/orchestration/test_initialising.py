@@ -35,7 +35,7 @@ def test_a_new_site_has_the_shipped_policy_and_works(tmp_path: Path) -> None:
     policy = load_policy(settings)
     assert policy.register_path == site.policy / "register.yaml"
     assert policy.sha256 == Policy.load().sha256
-    assert set(policy.register.purposes) == {path.stem for path in (site.policy / "purposes").glob("*.sql")}
+    assert not list((site.policy / "purposes").iterdir()), "a copy would decide as before when the program is updated"
     assert load_signer(site).sign(b"x")
     with open_warehouse(site, settings) as warehouse:
         assert warehouse.value("select 1") == 1

@@ -148,7 +148,8 @@ def _intake() -> dict[str, list[tuple[object, ...]]]:
             (0, "crm", "D0", "full", "2026-11-23 02:00:00", "d", "loaded", None),
         ],
         "intake.files": [
-            ("crm", delivery, "customers", "customers.csv", "s", 4, 2, 2, 0, "loaded", None) for delivery in ("D1", "D0")
+            ("crm", delivery, "customers", "customers.csv", "s", 4, 2, 2, 0, "loaded", None)
+            for delivery in ("D1", "D0")
         ],
         "intake.quarantined": [
             ("crm", "D1", "customers", "customers.csv", line, "required", "customer_type", CANARY) for line in (3, 4)
