@@ -206,7 +206,7 @@ def sentences(found: Timeline) -> Iterator[tuple[str, list[str]]]:
     yield said["why"], [_purpose(line, found) for line in found.purposes] or [said["nothing"]]
     yield said["when"], [_going(line, found) for line in found.going] or [said["nothing"]]
     if found.ordered is not None:
-        yield said["what"], [_order(line, found) for line in found.ordered] or [said["nothing"]]
+        yield said["what"], [_order(line, found) for line in found.ordered] or [said["nothing_ordered"]]
     yield (
         said["who"],
         [

@@ -142,6 +142,11 @@ def test_the_page_stands_by_itself_and_is_drawn(warehouse: Warehouse) -> None:
     assert not any(mark in page for mark in ("<script", "<link", "url(http", "Disa"))
 
 
+def test_where_nothing_was_ordered_that_is_said(warehouse: Warehouse) -> None:
+    assert "What has been ordered?\n- Nothing has been ordered.\n" in as_text(timeline(warehouse, policy(), "C1", "en"))
+    assert "Vad har beordrats?\n- Ingenting har beordrats.\n" in as_text(timeline(warehouse, policy(), "C1", "sv"))
+
+
 def test_an_unknown_customer_is_refused(warehouse: Warehouse) -> None:
     with pytest.raises(BadInput):
         timeline(warehouse, policy(), "C99")
