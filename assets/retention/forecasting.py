@@ -21,34 +21,41 @@ MOST_MONTHS = 1200
 
 @dataclass(frozen=True)
 class ForecastLine:
-    """What one purpose lets go of in one system during a month. `month` is its first day."""
+    """What one purpose lets go of in one system during a month. `month` is its first day.
+
+    Of the `categories` a person may have to look at `in_doubt` first: a claim on them is in doubt, or the record's
+    parent is unknown.
+    """
 
     month: date
     system: str
     purpose: str
     records: int
     categories: int
+    in_doubt: int
 
 
 @dataclass(frozen=True)
 class Forecast:
     """The months from that of the day of evaluation on.
 
-    `categories` count data categories of records: those that fall due in the lines, those that do so `later`, and
-    those `without_end` (open-ended, or frozen by Art 18). Together they are all that is kept.
+    `categories` count data categories of records: those that fall due in the lines, those that do so `later` (of these
+    `later_in_doubt`, as in the lines), and those `without_end` (open-ended, or frozen by Art 18). Together they are all
+    that is kept.
     """
 
     as_of: date
     months: int
     lines: tuple[ForecastLine, ...]
     later: int
+    later_in_doubt: int
     without_end: int
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: a month as YYYY-MM."""
         lines = [
             {"month": line.month.strftime("%Y-%m"), "system": line.system, "purpose": line.purpose,
-             "records": line.records, "categories": line.categories}
+             "records": line.records, "categories": line.categories, "in_doubt": line.in_doubt}
             for line in self.lines
         ]  # fmt: skip
         return {
@@ -56,6 +63,7 @@ class Forecast:
             "months": self.months,
             "lines": lines,
             "later": self.later,
+            "later_in_doubt": self.later_in_doubt,
             "without_end": self.without_end,
         }
 
@@ -81,7 +89,8 @@ def read_forecast(reader: Warehouse, months: int) -> Forecast:
     params = {"months": months}
     lines = reader.rows(
         """
-        select month, system, purpose, cast(sum(records) as bigint), cast(sum(categories) as bigint)
+        select month, system, purpose, cast(sum(records) as bigint), cast(sum(categories) as bigint),
+            cast(sum(in_doubt) as bigint)
         from site.retention.forecast
         where month < add_months(date_trunc('month', as_of)::date, $months)
         group by month, system, purpose
@@ -89,8 +98,8 @@ def read_forecast(reader: Warehouse, months: int) -> Forecast:
         """,
         params,
     )
-    later = reader.value(
-        "select coalesce(sum(categories), 0)::bigint from site.retention.forecast "
+    ((later, later_in_doubt),) = reader.rows(
+        "select coalesce(sum(categories), 0)::bigint, coalesce(sum(in_doubt), 0)::bigint from site.retention.forecast "
         "where month >= add_months(date_trunc('month', as_of)::date, $months)",
         params,
     )
@@ -98,4 +107,4 @@ def read_forecast(reader: Warehouse, months: int) -> Forecast:
         "select count(*) from site.retention.dispositions "
         "where disposition in ('retain', 'restrict') and keep_until is null"
     )
-    return Forecast(as_of, months, tuple(ForecastLine(*line) for line in lines), later, without_end)
+    return Forecast(as_of, months, tuple(ForecastLine(*line) for line in lines), later, later_in_doubt, without_end)

@@ -42,11 +42,15 @@ class PurposeLine:
 
 @dataclass(frozen=True)
 class Going:
-    """Data categories of a kind of record with one last day. `disposition`: `keep`, `review` or `erase`."""
+    """Data categories of a kind of record with one last day. `disposition`: `keep`, `review` or `erase`.
+
+    `in_doubt`: another purpose may keep them, or their parent is unknown, so that they may go to a person first.
+    """
 
     record_type: str
     disposition: str
     keep_until: date | None
+    in_doubt: bool
     categories: int
 
 
@@ -165,16 +169,32 @@ _PURPOSES = """
     group by all
     order by min(purposes.position)
 """
+#: A claim in doubt gives no day of its own: what another one keeps till then may be for review on the day after.
 _GOING = """
+    with doubts as (
+        select distinct claims.record_type, claims.row_id, claims.data_category
+        from retention.claims as claims
+        inner join customers_records as chosen
+            on claims.record_type = chosen.record_type and claims.row_id = chosen.row_id
+        where claims.missing is not null
+    )
     select decided.record_type,
         case when decided.disposition in ('erase', 'review') then decided.disposition else 'keep' end as fate,
-        decided.keep_until, count(*) as categories
+        decided.keep_until,
+        decided.keep_until is not null and (doubts.row_id is not null or orphan.row_id is not null) as in_doubt,
+        count(*) as categories
     from retention.dispositions as decided
     inner join customers_records as chosen
         on decided.record_type = chosen.record_type and decided.row_id = chosen.row_id
+    left join doubts
+        on decided.record_type = doubts.record_type and decided.row_id = doubts.row_id
+            and decided.data_category = doubts.data_category
+    left join triggers.orphans as orphan
+        on decided.record_type = orphan.record_type and decided.row_id = orphan.row_id
     where decided.disposition <> 'not_personal'
     group by all
-    order by min(decided.disposition <> 'erase'), decided.keep_until nulls last, decided.record_type, fate
+    order by min(decided.disposition <> 'erase'), decided.keep_until nulls last, decided.record_type, fate,
+        in_doubt
 """
 #: The items about the customer's records, those that have left their sources too.
 _ITEMS = """
@@ -258,7 +278,7 @@ def _started(line: PurposeLine, said: Mapping[str, Any]) -> str:
 
 def _going(line: Going, found: Timeline) -> str:
     known = words(found.language)
-    when = known["timeline"]["goes"] if line.keep_until else known["timeline"]["no_day"]
+    when = known["timeline"]["goes_in_doubt" if line.in_doubt else "goes" if line.keep_until else "no_day"]
     said = known["timeline"]["dispositions"].get(line.disposition, when)
     what = known["record_types"].get(line.record_type, line.record_type)
     after = line.keep_until + timedelta(days=1) if line.keep_until else ""

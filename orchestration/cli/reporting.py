@@ -29,7 +29,8 @@ def forecast(
 ) -> None:
     """What will fall due, by month, system and purpose.
 
-    As the last run saw it: data categories of records, under the purpose that is the last to let go of them.
+    As the last run saw it: data categories of records, under the purpose that is the last to let go of them. What is
+    in doubt (a claim without its trigger, a record without its parent) a person may have to look at first.
     """
     chosen, _ = existing_site(site)
     from assets.retention.forecasting import forecast as look_ahead
@@ -40,10 +41,11 @@ def forecast(
         return
     say(f"As evaluated on {found.as_of}, {found.months} months:")
     table(
-        ["month", "system", "purpose", "records", "data categories"],
-        [[f"{line.month:%Y-%m}", line.system, line.purpose, line.records, line.categories] for line in found.lines],
-    )
-    say(f"Later: {found.later}. Without an end yet: {found.without_end}.")
+        ["month", "system", "purpose", "records", "data categories", "in doubt"],
+        [[f"{line.month:%Y-%m}", line.system, line.purpose, line.records, line.categories, line.in_doubt]
+         for line in found.lines],
+    )  # fmt: skip
+    say(f"Later: {found.later} (in doubt: {found.later_in_doubt}). Without an end yet: {found.without_end}.")
 
 
 def report(site: SiteOption = None, json: JsonOption = False) -> None:

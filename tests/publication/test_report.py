@@ -172,6 +172,7 @@ def test_the_parts_agree_with_each_other(answers: Answers) -> None:
     assert due == sum(row[4] for row in answers.rows["dispositions_by_system"])
     assert answers.rows["glance_waiting"][0][0] == sum(row[5] for row in answers.rows["waiting"])
     assert answers.rows["glance_review"][0][0] <= sum(row[3] for row in answers.rows["unknown_triggers"])
+    assert all(row[4] <= row[3] for row in answers.rows["forecast_purposes"])
     kept = sum(row[1] + row[2] for row in answers.rows["dispositions_by_system"])
     ending = sum(row[3] for row in answers.rows["forecast_purposes"])
     assert kept == ending + sum(row[2] for row in answers.rows["without_end"])
@@ -273,7 +274,7 @@ def test_what_the_file_says_is_escaped(answers: Answers) -> None:
     hostile = replace(answers, controller=nasty, deliveries=(nasty,), policy=nasty, rows={
         **answers.rows,
         "quarantined_rows": ((nasty, nasty, nasty, nasty, 1),),
-        "forecast_months": ((date(2026, 12, 1), nasty, 3),),
+        "forecast_months": ((date(2026, 12, 1), nasty, 3, 1),),
         "dispositions_by_system": ((nasty, 1, 2, 3, 4),),
     })  # fmt: skip
     for language in LANGUAGES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def warehouse() -> Iterator[Warehouse]:
 def test_a_category_falls_due_in_the_month_after_its_last_day(site: Site, warehouse: Warehouse) -> None:
     publish(warehouse, POLICY, site)
     found = forecast(site, 3)
-    assert found.lines == (ForecastLine(date(2027, 1, 1), "orders", "accounting", 1, 1),)
+    assert found.lines == (ForecastLine(date(2027, 1, 1), "orders", "accounting", 1, 1, 0),)
     assert found.as_of == AS_OF
 
 
@@ -55,13 +56,34 @@ def test_the_parts_are_all_that_is_kept(site: Site, warehouse: Warehouse) -> Non
     assert forecast(site, 200).later == 0
 
 
+@pytest.mark.parametrize("is_orphan", [False, True])
+def test_what_may_go_to_a_person_first_is_told_apart(site: Site, warehouse: Warehouse, is_orphan: bool) -> None:
+    publish(warehouse, POLICY, site)
+    before = forecast(site, 3)
+    assert [line.in_doubt for line in before.lines] == [0]
+    if is_orphan:
+        warehouse.run("insert into retention.findings values ('orphan', 'order', 1, 'its parent is unknown')")
+    else:
+        warehouse.run(
+            "insert into policy.coverage values ('order_fulfilment', 'while_open', 'order', 'identity', 3, false)"
+        )
+        warehouse.run("insert into retention.purpose_claims values ('order_fulfilment', 'order', 1, 'while_open', "
+                      "date '2026-11-01', null, null, 'closed_at_missing', false)")  # fmt: skip
+    publish(warehouse, POLICY, site)
+    found = forecast(site, 3)
+    assert [line.in_doubt for line in found.lines] == [1]
+    assert [replace(line, in_doubt=0) for line in found.lines] == list(before.lines)
+    assert (found.later, found.without_end) == (before.later, before.without_end)
+    assert forecast(site, 1).later_in_doubt == found.later_in_doubt + 1
+
+
 def test_json_names_a_month_and_nothing_else(site: Site, warehouse: Warehouse) -> None:
     publish(warehouse, POLICY, site)
     told = json.loads(json.dumps(forecast(site, 3).to_json()))
     assert told["lines"] == [
-        {"month": "2027-01", "system": "orders", "purpose": "accounting", "records": 1, "categories": 1}
+        {"month": "2027-01", "system": "orders", "purpose": "accounting", "records": 1, "categories": 1, "in_doubt": 0}
     ]
-    assert Forecast(AS_OF, 1, (), 0, 0).to_json()["as_of"] == "2026-11-25"
+    assert Forecast(AS_OF, 1, (), 0, 0, 0).to_json()["as_of"] == "2026-11-25"
 
 
 @pytest.mark.parametrize("months", [0, -1, 1201])

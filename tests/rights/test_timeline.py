@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -22,7 +22,7 @@ from assets.warehouse import Warehouse
 from tests.delivery.nights import POLICY, Nights, System, name_of
 from tests.delivery.test_unread import PAST
 from tests.manifests.company import DAY as SEALED
-from tests.rights.company import DAY, EXPORTS, NOW, company, evaluated, policy
+from tests.rights.company import DAY, EXPORTS, NOW, company, disposition, evaluated, policy
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +145,26 @@ def test_the_page_stands_by_itself_and_is_drawn(warehouse: Warehouse) -> None:
 def test_where_nothing_was_ordered_that_is_said(warehouse: Warehouse) -> None:
     assert "What has been ordered?\n- Nothing has been ordered.\n" in as_text(timeline(warehouse, policy(), "C1", "en"))
     assert "Vad har beordrats?\n- Ingenting har beordrats.\n" in as_text(timeline(warehouse, policy(), "C1", "sv"))
+
+
+def test_what_may_go_to_a_person_first_is_not_told_as_going() -> None:
+    """A sole trader's purchase whose capacity is missing: evidence of the complaint may be needed for longer."""
+    order = {"order_id": "O7", "customer_id": "C7", "placed_at": "2026-01-05", "status": "closed",
+             "closed_at": "2026-02-01"}  # fmt: skip
+    known = company({
+        "crm/customers": [{"customer_id": "C7", "customer_type": "sole_trader", "name": "Siv Testman"}],
+        "orders/orders": [order],
+        "orders/order_lines": [{"order_line_id": "L7", "order_id": "O7", "product": "x"}],
+        "orders/deliveries": [{"delivery_id": "D7", "order_id": "O7", "delivered_at": "2026-01-20"}],
+        "orders/invoices": [],
+    })  # fmt: skip
+    text = as_text(timeline(evaluated(known), policy(), "C7", "en"))
+    doubt = "something is unclear, and a person may have to look at it first."
+    assert f"- Products ordered (kinds of data: 1): goes on 2027-02-02 at the earliest; {doubt}" in text
+    assert "Beställda produkter (uppgiftsslag: 1): försvinner tidigast 2027-02-02; något är oklart" in as_text(
+        timeline(known, policy(), "C7", "sv")
+    )
+    assert disposition(evaluated(known, date(2027, 2, 2)), "order_line", "L7", "transaction") == "review"
 
 
 def test_an_unknown_customer_is_refused(warehouse: Warehouse) -> None:

@@ -98,7 +98,7 @@ def render(answers: Answers, charts: Mapping[str, Mapping[Language, Chart]], lan
 def drawn(answers: Answers) -> dict[str, dict[Language, Chart]]:
     """The charts that have something to show, in both languages; drawn once where they hold no words."""
     found: dict[str, dict[Language, Chart]] = {}
-    months = answers.rows["forecast_months"]
+    months = [row[:3] for row in answers.rows["forecast_months"]]
     if months:
         chart = months_chart(months)
         found["months"] = {"sv": chart, "en": chart}
