@@ -1,7 +1,8 @@
 """Where the columns of a SELECT come from, traced through other SELECTs to tables that none makes, and how masked.
 
 Reads SQL alone: which tables there are, and which columns could name somebody, others say. What cannot be traced
-raises: the tracer does not guess.
+raises: the tracer does not guess. So does what takes a column by anything but its name: a whole row, a place, a
+pattern, a list of other names.
 
 A value passes masked when, on its way, it stands inside
 - `pseudonym(…)`: a keyed hash; `count(…)`, which is no value, while a sum of one row is that row's; the year alone;
@@ -132,8 +133,10 @@ class Lineage:
                 yield replace(origin, masking=origin.masking or masking)
 
     def _of_reference(self, scope: Scope, reference: exp.Column, table: str, member: str) -> Iterator[Origin]:
-        if not reference.table and any(isinstance(parent, exp.Lambda) for parent in _ancestors(reference)):
-            return  # a lambda's own variable
+        if not reference.table and _is_variable(reference):
+            return
+        if not reference.table and reference.name in scope.sources:
+            raise LineageUnknown(f"{table}: {reference.name} is a whole row: name the columns.")
         alias, column = reference.table, reference.name
         if reference.args.get("db"):  # alias.column.member
             alias, column, member = reference.args["db"].name, reference.table, reference.name
@@ -150,7 +153,32 @@ class Lineage:
 
 @cache
 def _parsed(statement: str) -> Scope | None:
-    return build_scope(sqlglot.parse_one(statement, read="duckdb"))
+    tree = sqlglot.parse_one(statement, read="duckdb")
+    for name in tree.find_all(exp.Identifier):  # DuckDB takes NAME, name and "Name" for the same
+        name.set("this", name.name.lower())
+    unnamed = next((node for node in tree.walk() if _is_unnamed(node)), None)
+    if unnamed is not None:
+        raise LineageUnknown(f"{unnamed.sql('duckdb')[:60]} cannot be traced: call each column by its own name.")
+    return build_scope(tree)
+
+
+def _is_unnamed(node: exp.Expr) -> bool:
+    """Whether columns are taken by a pattern or a place, or get their names from a list or by a UNION."""
+    return (
+        isinstance(node, exp.Columns | exp.PositionalColumn)
+        or (isinstance(node, exp.UDTF) and isinstance(node.parent, exp.From | exp.Join))
+        or (isinstance(node, exp.TableAlias) and bool(node.columns))
+        or (isinstance(node, exp.SetOperation) and bool(node.args.get("by_name")))
+    )
+
+
+def _is_variable(reference: exp.Column) -> bool:
+    """Whether a name is a lambda's own variable."""
+    return any(
+        reference.name in {variable.name for variable in parent.expressions}
+        for parent in _ancestors(reference)
+        if isinstance(parent, exp.Lambda)
+    )
 
 
 def _is_other_member(reference: exp.Column, member: str) -> bool:

@@ -197,11 +197,33 @@ def test_a_value_is_shared_when_a_whole_large_group_has_it(value: str, keys: str
         "select * from raw.crm_customers",
         "select (select max(c.name) from raw.crm_customers as c) as x",
         "select name as x from raw.crm_customers as c, raw.crm_contacts as d",
+        "select cast(c as varchar) as x from raw.crm_customers as c",
+        "select cast(crm_customers as varchar) as x from raw.crm_customers",
+        "with q as (select c as whole from raw.crm_customers as c) select q.whole.name as x from q",
+        "select upper(columns('^name$')) as x from raw.crm_customers as c",
+        "select #3 as x from raw.crm_customers as c",
+        "select cast(C as varchar) as x from raw.crm_customers as c",
+        "select c.kind as x from raw.crm_customers as c(id, kind)",
+        "with q(kind, name) as (select c.name, c.kind from raw.crm_customers as c) select q.kind as x from q",
+        "select q.kind as x from (select c.name, c.kind from raw.crm_customers as c) as q(kind, name)",
+        "select u.v as x from raw.crm_customers as c, unnest([c.name]) as u(v)",
+        "select c.kind as x, 'a' as y from raw.crm_customers as c union all by name select 'b' as y, c.name as x from "
+        "raw.crm_customers as c",
     ],
 )
 def test_what_cannot_be_traced_is_no_pass(statement: str) -> None:
     with pytest.raises(LineageUnknown):
         traced(statement)
+
+
+def test_a_lambdas_own_variable_is_no_column_and_no_other_name_is_one() -> None:
+    found = traced("select list_transform(c.kinds, N -> n || name) as x from raw.crm_customers as c")
+    assert found == {Origin("raw.crm_customers", "kinds"), Origin("raw.crm_customers", "name")}
+
+
+def test_a_column_is_the_same_however_it_is_written() -> None:
+    found = traced('select "C".NAME || unnest(C.kinds) as x from Raw.CRM_Customers as c')
+    assert found == {Origin("raw.crm_customers", "kinds"), Origin("raw.crm_customers", "name")}
 
 
 def test_a_table_that_nobody_describes_is_no_pass(policy: Policy) -> None:
