@@ -88,7 +88,9 @@ def weigh(warehouse: Warehouse, rules: Rules, manifests: Sequence[str]) -> dict[
         shares.setdefault(manifest_id, []).append(_Share(record_type, named, erased, there.get(record_type, 0)))
     unread = count_unread(warehouse, manifests)
     office = warehouse.value(_OFFICE_UNREAD) if warehouse.exists("intake", "quarantined") else 0
-    unclear = warehouse.value(_UNCLEAR) if warehouse.exists("raw", "office_requests") else 0
+    evaluated = warehouse.exists("retention", "evaluation")
+    day = warehouse.value("select as_of from retention.evaluation") if evaluated else None
+    unclear = warehouse.value(_UNCLEAR, {"as_of": day}) if warehouse.exists("raw", "office_requests") else 0
     sizes: dict[str, dict[str, int]] = {}
     ask_of_manifests(warehouse, _MAY_BE_CANCELLED)
     for system, manifest_id, items in warehouse.rows(_SIZES.format(standing=among("manifest_states"))):
@@ -164,11 +166,11 @@ _OFFICE_UNREAD = f"""
 """
 
 #: Unanswered requests that may be a restriction (Art 18), and have no effect as they stand: without a day (rules.md,
-#: Dates 4), or of no kind. A rectification counts once it is known who asks. One that has left the office's export is
-#: in force still.
+#: Dates 4), or of no kind. An answer that is dated ahead is none yet. A rectification counts once it is known who asks.
+#: One that has left the office's export is in force still.
 _UNCLEAR = """
     select count(*) from raw.office_requests
-    where answered_at is null and (
+    where (answered_at is null or answered_at > cast($as_of as date)) and (
         kind is null
         or (received_at is null and kind = 'restriction')
         or (received_at is null and kind = 'rectification' and identity_verified_at is not null)
