@@ -250,12 +250,15 @@ class DoorResource(ConfigurableResource[Door]):
     path: str
 
     def create_resource(self, context: InitResourceContext) -> Door:
-        """The site's approval rules, its signing key, and how long a system has to answer."""
+        """The site's approval rules, its signing key, how long a system has to answer, and who launched the run."""
         site = Site(Path(self.path))
         with _mended_or_retried(context):
             settings = Settings.load(site)
         response_time = isodate.parse_duration(settings.respond_by)
-        return Door(settings.approval, lambda: load_signer(site), lambda day: (day + response_time - day).days)
+        return Door(
+            settings.approval, lambda: load_signer(site), lambda day: (day + response_time - day).days,
+            _launcher(context) or None,
+        )  # fmt: skip
 
 
 @resource(description="Tells the instant at which something happens.")
@@ -267,6 +270,10 @@ def clock(context: InitResourceContext) -> Callable[[], datetime]:
 @resource(description="Who launched the run, where its tag gallring/by says so; empty where it does not.")
 def launcher(context: InitResourceContext) -> str:
     """The name, for four eyes: who launched a run does not approve what it seals."""
+    return _launcher(context)
+
+
+def _launcher(context: InitResourceContext) -> str:
     return str(_run(context).tags.get(BY_TAG, ""))
 
 

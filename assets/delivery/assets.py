@@ -233,6 +233,7 @@ def deliver_checked(
         found = at_the_door(
             warehouse, policy, site, door.signer(), as_of=as_of, issued_at=clock(),
             respond_within_days=door.respond_within_days(as_of), leave_out=door.rules.leaves_out,
+            launched_by=door.launched_by,
         )  # fmt: skip
         if found.resealed is not None:
             approve_automatically(warehouse, door.rules, on_day=as_of, at=clock())
@@ -302,11 +303,18 @@ def _reminding() -> AssetsDefinition:
 class Door:
     """What the last look before a delivery needs to seal a remainder anew."""
 
-    def __init__(self, rules: Rules, signer: Callable[[], Signer], respond_within_days: Callable[[date], int]) -> None:
-        """Hold the site's approval rules, its signing key, and how long a system has to answer from a day on."""
+    def __init__(
+        self, rules: Rules, signer: Callable[[], Signer], respond_within_days: Callable[[date], int],
+        launched_by: str | None = None,
+    ) -> None:  # fmt: skip
+        """Hold the site's approval rules, its signing key, and how long a system has to answer from a day on.
+
+        `launched_by` is who launched the run, where a name is given: that person does not approve what it seals.
+        """
         self.rules = rules
         self.signer = signer
         self.respond_within_days = respond_within_days
+        self.launched_by = launched_by
 
 
 def _write(warehouse: Warehouse, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:

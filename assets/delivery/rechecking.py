@@ -180,7 +180,7 @@ where items.manifest_id in (from cancelled) and (
 
 def at_the_door(
     warehouse: Warehouse, policy: Policy, site: Site, signer: Signer, *, as_of: date, issued_at: datetime,
-    respond_within_days: int = sealing.RESPOND_WITHIN_DAYS, leave_out: bool = False,
+    respond_within_days: int = sealing.RESPOND_WITHIN_DAYS, leave_out: bool = False, launched_by: str | None = None,
 ) -> Recheck:  # fmt: skip
     """`recall`, then propose and seal what still stands of what fell. For right before a delivery.
 
@@ -193,7 +193,7 @@ def at_the_door(
     changes.propose(warehouse, policy, as_of)
     report = sealing.seal(
         warehouse, policy, site, signer, as_of=as_of, issued_at=issued_at, respond_within_days=respond_within_days,
-        leave_out=leave_out,
+        leave_out=leave_out, launched_by=launched_by,
     )  # fmt: skip
     return Recheck(as_of, found.fallen, report)
 

@@ -11,13 +11,15 @@ import pytest
 
 from assets.delivery import rechecking
 from assets.delivery.approving import approve, approve_automatically, cancel
+from assets.delivery.assets import Door, deliver_checked
 from assets.delivery.rechecking import Fallen, at_the_door, recall, recheck
 from assets.delivery.reminding import fall_due
-from assets.errors import CheckFailed
+from assets.errors import CheckFailed, NeedsPerson
 from assets.ledger import issued
 from assets.ledger.states import Event, record
 from assets.manifests.verifying import verify
 from assets.warehouse import Warehouse
+from tests.delivery.sealed import Counting, Ways
 from tests.delivery.test_approving import Rules, erase, sealed, states
 from tests.manifests.company import DAY, POLICY, Company, Office, full
 
@@ -127,13 +129,25 @@ def test_a_mere_remainder_stays_approved_by_the_same_person(company: Company, tm
     assert told(company, decision.manifest_id) == [("C0", "erase"), ("C2", "erase")]
 
 
+def test_who_launched_the_run_approves_nothing_that_it_seals_at_the_door(company: Company, tmp_path: Path) -> None:
+    office = Office(tmp_path / "site")
+    company.night(DAY, erase("C0", "C1", "C2"), office)
+    approve(company.warehouse, sealed(company.warehouse)[0], by="A. Prover", reason="x", on_day=DAY, at=NOW)
+    company.evaluate(NEXT, erase("C0", "C2") | {("customer", "C1"): full("customer", "restrict")})
+    door = Door(Rules(mode="required"), lambda: office.signer, lambda _: 30, "L. Auncher")
+    deliver_checked(company.warehouse, POLICY, office.site, Ways(crm=Counting()), door, as_of=NEXT, clock=lambda: NOW)
+    new = sealed(company.warehouse)[1]
+    with pytest.raises(NeedsPerson, match="four eyes"):
+        approve(company.warehouse, new, by="L. Auncher", reason="x", on_day=NEXT, at=NOW)
+    assert states(company.warehouse, new) == {"issued"}
+
+
 def test_an_approval_does_not_go_over_where_a_hold_was_set_aside_since(company: Company, tmp_path: Path) -> None:
     office, run = Office(tmp_path / "site"), company.warehouse.run
     company.night(DAY, erase("C0", "C1", "C2"), office)
     approve(company.warehouse, sealed(company.warehouse)[0], by="A. Prover", reason="x", on_day=DAY, at=NOW)
     company.evaluate(NEXT, erase("C0", "C2"))
     at_the_door(company.warehouse, POLICY, office.site, office.signer, as_of=NEXT, issued_at=NOW)
-    run("alter table intake.deliveries add column mode varchar")
     run("create table intake.files (source varchar, delivery_id varchar, table_name varchar, status varchar, "
         "rows_quarantined bigint)")  # fmt: skip
     run("create table intake.quarantined (source varchar, table_name varchar, delivery_id varchar, record_key varchar)")
