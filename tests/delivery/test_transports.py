@@ -485,10 +485,22 @@ def test_settings_choose_the_transport(parcels: Sealed, route: Route, kind: type
         Route("sftp", "sftp://files.example/in", host_key="ssh-ed25519 AAAA"),
         Route("sftp", "sftp://u@files.example/in"),
         Route("sftp", "sftp://u@files.example/in", host_key="AAAA"),
+        Route("sftp", "sftp://u@files.example:secret/in", host_key="ssh-ed25519 AAAA"),
+        Route("sftp", "sftp://u@files.example:99999/in", host_key="ssh-ed25519 AAAA"),
+        Route("sftp", "sftp://u@[::secret/in", host_key="ssh-ed25519 AAAA"),
         Route("s3", "https://bucket"),
+        Route("s3", "s3://[secret"),
+        Route("s3", "s3://bucket", endpoint="https://[::secret"),
+        Route("s3", "s3://bucket", endpoint="https://storage.example:secret"),
+        Route("s3", "s3://bucket", endpoint="https://"),
         Route("s3", ""),
         Route("https", "http://crm.example"),
         Route("https", "https://u:secret@crm.example"),
+        Route("https", "https://crm.example:secret/x"),
+        Route("https", "https://crm.example:99999/x"),
+        Route("https", "https://[::secret/x"),
+        Route("https", "https://crm.example\x00secret/x"),
+        Route("https", "https://crm.example\n/x"),
     ],
 )
 def test_an_address_that_is_none_is_told_without_being_shown(parcels: Sealed, route: Route) -> None:
@@ -496,6 +508,25 @@ def test_an_address_that_is_none_is_told_without_being_shown(parcels: Sealed, ro
         chosen(parcels, crm=route).of("crm")
     assert caught.value.code == "settings"
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        Route("sftp", "sftp://u@files..example/in", host_key="ssh-ed25519 AAAA"),
+        Route("s3", "s3://bucket", endpoint="https://storage example", access_key="a", secret_key="b"),
+        Route("https", "https://crm..example/x"),
+        Route("https", "https://xn--a/x"),
+        Route("https", "https://localhost:1/x", token="påhittad"),
+    ],
+    ids=lambda route: route.endpoint or route.to,
+)
+def test_what_only_shows_to_be_no_address_when_it_is_used_is_told_as_the_settings(
+    parcels: Sealed, route: Route
+) -> None:
+    with pytest.raises(TerminalTransportError) as caught:
+        chosen(parcels, crm=route).of("crm").fetch_receipts(())
+    assert caught.value.code == "settings"
 
 
 def test_secrets_are_in_no_representation(parcels: Sealed) -> None:

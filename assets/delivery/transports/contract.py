@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import SplitResult, urlsplit
 
 from assets.errors import GallringError
 from assets.manifests import documents
@@ -126,6 +127,19 @@ def already_there(parcel: Parcel, found: bytes) -> None:
             "other_content",
             f"Another manifest stands at the receiver as {parcel.manifest_id}: find out who wrote it there.",
         )
+
+
+def parts_of(address: str) -> SplitResult:
+    """The parts of an address; of one that is none (a port in letters, half an IPv6 address) no part.
+
+    Whoever asks tells that as the settings' fault: a bare `ValueError` would end every other system's delivery too.
+    """
+    nothing = urlsplit("")
+    try:
+        url = urlsplit(address)
+        return nothing if url.port == 0 or not address.isprintable() else url
+    except ValueError:
+        return nothing
 
 
 def is_receipt(name: str) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from assets.delivery.transports.contract import (
     CANCELLED,
@@ -27,6 +27,7 @@ from assets.delivery.transports.contract import (
     RetryableTransportError,
     TerminalTransportError,
     TransportError,
+    parts_of,
 )
 from assets.manifests.signatures import Signer
 
@@ -71,7 +72,7 @@ class HttpsTransport:
         Raises:
             TerminalTransportError: the address is none, or not HTTPS.
         """
-        url = urlsplit(access.address)
+        url = parts_of(access.address)
         if url.scheme != "https" or not url.hostname or url.query or url.fragment or url.username:
             raise TerminalTransportError("settings", "An HTTPS address is written https://HOST/PATH.")
         self._access = access
@@ -149,6 +150,10 @@ class HttpsTransport:
         try:
             with httpx.Client(verify=trusted, trust_env=False, timeout=access.timeout, headers=headers) as client:
                 yield client
+        except (httpx.InvalidURL, UnicodeError):  # a name that no server can have, a token that no header can hold
+            raise TerminalTransportError(
+                "settings", "The receiver's address or token is none: an address is written https://HOST/PATH."
+            ) from None
         except httpx.TransportError as error:
             raise _line_failure(error) from None
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from assets.delivery.transports.contract import (
     CANCELLED,
@@ -18,6 +17,7 @@ from assets.delivery.transports.contract import (
     RetryableTransportError,
     TerminalTransportError,
     already_there,
+    parts_of,
     receipts_below,
 )
 from assets.manifests import documents
@@ -54,10 +54,11 @@ class S3Transport:
         Raises:
             TerminalTransportError: the address is none.
         """
-        url = urlsplit(access.address)
+        url = parts_of(access.address)
         if url.scheme != "s3" or not url.netloc:
             raise TerminalTransportError("settings", "An S3 address is written s3://BUCKET/PREFIX.")
-        if access.endpoint is not None and urlsplit(access.endpoint).scheme not in ("https", "http"):
+        endpoint = None if access.endpoint is None else parts_of(access.endpoint)
+        if endpoint is not None and (endpoint.scheme not in ("https", "http") or not endpoint.hostname):
             raise TerminalTransportError("settings", "An S3 endpoint is written https://HOST.")
         self._access = access
         self._folder = "/".join(part for part in (url.netloc, url.path.strip("/")) if part)
@@ -100,7 +101,7 @@ class S3Transport:
             raise TerminalTransportError("login_refused", "The object store refuses the keys.") from None
         except FileNotFoundError:
             raise TerminalTransportError("no_folder", "The bucket is not there, or may not be seen.") from None
-        except (ParamValidationError, SSLError):
+        except (ParamValidationError, SSLError, ValueError):  # the last of an endpoint that is none
             raise TerminalTransportError(
                 "settings", "The object store's address, name or certificate does not fit the settings."
             ) from None

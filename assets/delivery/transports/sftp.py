@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from assets.delivery.transports.contract import (
     CANCELLED,
@@ -20,12 +20,15 @@ from assets.delivery.transports.contract import (
     RetryableTransportError,
     TerminalTransportError,
     already_there,
+    parts_of,
     receipts_below,
 )
 from assets.manifests import documents
 
 if TYPE_CHECKING:
     from fsspec.implementations.sftp import SFTPFileSystem
+
+_WRITTEN = "An SFTP address is written sftp://USER@HOST:PORT/FOLDER."
 
 #: What a server's key may be, and the names under which one of the kind signs.
 _KEY_TYPES = {
@@ -65,9 +68,9 @@ class SftpTransport:
             TerminalTransportError: the address or the server's key is none.
         """
         self._access = access
-        self._url = urlsplit(access.address)
+        self._url = parts_of(access.address)
         if self._url.scheme != "sftp" or not self._url.hostname or not self._url.username:
-            raise TerminalTransportError("settings", "An SFTP address is written sftp://USER@HOST:PORT/FOLDER.")
+            raise TerminalTransportError("settings", _WRITTEN)
         if len(access.host_key.split()) < 2 or access.host_key.split()[0] not in _KEY_TYPES:
             raise TerminalTransportError(
                 "settings", "SFTP needs the server's key (host_key), such as `ssh-ed25519 AAAA…`: ask its owner for it."
@@ -122,6 +125,8 @@ class SftpTransport:
             ) from None
         except FileNotFoundError:
             raise TerminalTransportError("no_folder", "A file or folder is missing at the SFTP server.") from None
+        except UnicodeError:  # a name that no server can have
+            raise TerminalTransportError("settings", _WRITTEN) from None
         except (paramiko.SSHException, OSError, EOFError):
             raise RetryableTransportError("unreachable", "The SFTP server does not answer, or broke off.") from None
 
