@@ -47,10 +47,11 @@ def receive(
     from assets.manifests.signatures import PublicKey
 
     public = PublicKey.load(key)
-    folder = receipt.parent if receipt is not None else receiving.default_receipts(manifest)
+    folder = receiving.default_receipts(manifest)  # what came is remembered there, wherever a receipt goes
     received = receiving.receive(manifest, public, folder, previous=previous, answering=answers is not None)
     if answers is None:
-        _hand_out(received, folder / f"{received.manifest_id}-answers.csv", json)
+        beside = receipt.parent if receipt is not None else folder
+        _hand_out(received, beside / f"{received.manifest_id}-answers.csv", json)
         return
     given = receiving.read_answers(received, answers, at=datetime.now().astimezone())
     written = receiving.write_receipt(received, given, folder, receipt)

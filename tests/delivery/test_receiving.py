@@ -265,9 +265,30 @@ def test_from_the_seal_to_the_answer_and_back(
     assert sealed.states(first) == ["done", "already_absent", "refused"]
 
 
-def test_the_command_answers_in_json_and_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_receipt_that_goes_elsewhere_leaves_the_memory_where_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exchange = tmp_path / "exchange"
+    for vector in (VALID, FOLLOWS):
+        shutil.copytree(vector, exchange / "manifests" / vector.name)
+    first, second = (["receive", str(exchange / "manifests" / each.name), "--key", str(KEY)] for each in
+                     (VALID, FOLLOWS))  # fmt: skip
+    assert main(first) == 0
+    table = filled(exchange / "receipts" / f"{VALID.name}-answers.csv", {"status": "done"})
+    assert main([*first, "--answers", str(table), "--receipt", str(tmp_path / "elsewhere" / "r.jsonl")]) == 0
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["r.jsonl"]
+    assert main(first) == 1
+    assert "replay" in capsys.readouterr().err
+    assert main([*second, "--receipt", str(tmp_path / "other" / "r.jsonl")]) == 0
+
+
+def test_the_command_answers_in_json_and_exit_codes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     receipt = str(tmp_path / "out" / "r.jsonl")
-    command = ["receive", str(VALID), "--key", str(KEY), "--receipt", receipt, "--json"]
+    shutil.copytree(VALID, tmp_path / "came" / VALID.name)
+    command = ["receive", f"came/{VALID.name}", "--key", str(KEY), "--receipt", receipt, "--json"]
     assert main(command) == 0
     shown = json.loads(capsys.readouterr().out)
     assert [task["action"] for task in shown["tasks"]] == ["erase", "restrict", "redact"]
