@@ -9,7 +9,7 @@ import typer
 
 from assets.errors import BadUsage
 from orchestration.cli.completing import sources, tables
-from orchestration.cli.options import JsonOption, SiteOption, existing_site, warehouse_of
+from orchestration.cli.options import MOST, JsonOption, SiteOption, existing_site, warehouse_of
 from orchestration.cli.printing import as_json, say, table
 
 
@@ -28,7 +28,7 @@ def quarantine(
         typer.Option("--show", help="With the rows as they were written: personal data, on the screen alone."),
     ] = False,
     every: Annotated[bool, typer.Option("--all", help="Of earlier deliveries too, while they are kept.")] = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, help="How many to show.")] = 50,
     site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:

@@ -10,7 +10,15 @@ import typer
 
 from assets.errors import CheckFailed
 from orchestration.cli.completing import manifest_ids, record_types, systems
-from orchestration.cli.options import JsonOption, KeyArgument, SiteOption, existing_site, trimmed, warehouse_of
+from orchestration.cli.options import (
+    MOST,
+    JsonOption,
+    KeyArgument,
+    SiteOption,
+    existing_site,
+    trimmed,
+    warehouse_of,
+)
 from orchestration.cli.printing import as_json, heading, say, table
 from orchestration.cli.progress import progress
 
@@ -65,7 +73,7 @@ def list_manifests(
 @verbs.command()
 def show(
     manifest_id: ManifestArgument,
-    items: Annotated[int, typer.Option("--items", min=0, help="How many items to show.")] = 20,
+    items: Annotated[int, typer.Option("--items", min=0, max=MOST, help="How many items to show.")] = 20,
     site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:

@@ -25,6 +25,10 @@ PolicyOption = Annotated[
     typer.Option("--policy", metavar="DIR", help="A policy folder. [default: the site's own, else the shipped one]"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
+#: The most that is ever shown at once, and the largest number that is anybody's: the engine counts no further than
+#: some such number, and told of its own error instead.
+MOST = 1_000_000_000
+
 AsOfOption = Annotated[
     str | None, typer.Option("--as-of", metavar="DATE", help="The day of evaluation, YYYY-MM-DD. [default: today]")
 ]

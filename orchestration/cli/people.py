@@ -9,7 +9,15 @@ import typer
 
 from assets.errors import BadUsage, NeedsPerson
 from orchestration.cli.desk import Desk, desk, warn_of_matches
-from orchestration.cli.options import ContactOption, CustomerOption, JsonOption, PolicyOption, SiteOption, trimmed
+from orchestration.cli.options import (
+    MOST,
+    ContactOption,
+    CustomerOption,
+    JsonOption,
+    PolicyOption,
+    SiteOption,
+    trimmed,
+)
 from orchestration.cli.printing import as_json, say, table
 
 if TYPE_CHECKING:
@@ -38,7 +46,7 @@ def review_people(
                      "data, on the screen alone; the evidence tells that it was read."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="The decided ones too.")] = False,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many to show.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=MOST, help="How many to show.")] = 50,
     site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:  # fmt: skip

@@ -9,6 +9,7 @@ import typer
 
 from assets.errors import BadUsage, CheckFailed, NeedsPerson
 from orchestration.cli.options import (
+    MOST,
     JsonOption,
     PolicyOption,
     SiteOption,
@@ -119,7 +120,9 @@ def difference(
 def simulate(
     policy: Annotated[Path, typer.Option("--policy", metavar="DIR", help="The policy folder to rehearse.")],
     site: SiteOption = None,
-    examples: Annotated[int, typer.Option("--examples", min=0, help="How many examples of each direction.")] = 3,
+    examples: Annotated[
+        int, typer.Option("--examples", min=0, max=MOST, help="How many examples of each direction.")
+    ] = 3,
     chart: Annotated[
         Path | None, typer.Option("--chart", metavar="FILE", help="Also write it as a page, in one file of its own.")
     ] = None,

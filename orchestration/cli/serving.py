@@ -31,7 +31,7 @@ def serve_analytics(
     memory_limit: Annotated[
         str, typer.Option("--memory-limit", metavar="SIZE", help="How much memory all readers share.")
     ] = "1GB",
-    threads: Annotated[int, typer.Option("--threads", min=0, help="How many threads; 0: what the machine has.")] = 0,
+    threads: Annotated[int, typer.Option("--threads", min=0, max=1024, help="How many threads; 0: the machine's.")] = 0,
     site: SiteOption = None,
 ) -> None:  # fmt: skip
     """Serve analytics.duckdb to many readers.

@@ -12,7 +12,7 @@ import typer
 
 from assets.errors import BadInput, BadUsage, CheckFailed
 from orchestration.cli.completing import sources
-from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, existing_site, warehouse_of
+from orchestration.cli.options import MOST, JsonOption, PolicyOption, SiteOption, existing_site, warehouse_of
 from orchestration.cli.printing import as_json, heading, say, table
 from orchestration.cli.progress import progress, size_below
 
@@ -107,8 +107,8 @@ def _remake_demo(folder: Path, json: bool) -> None:
 
 def generate(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The site's folder.")],
-    customers: Annotated[int, typer.Option("--customers", min=1, help="How many customers.")],
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another company.")] = 1,
+    customers: Annotated[int, typer.Option("--customers", min=1, max=MOST, help="How many customers.")],
+    seed: Annotated[int, typer.Option("--seed", min=0, max=MOST, help="Another seed, another company.")] = 1,
     change: Annotated[
         float | None,
         typer.Option(

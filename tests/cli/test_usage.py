@@ -68,6 +68,17 @@ def test_every_verb_has_examples_that_could_be_typed(verb: tuple[str, ...], caps
         assert needed <= set(given), line
 
 
+def test_every_number_has_a_largest_one() -> None:
+    """One that is larger than the engine counts is bad usage, and no error of a table's."""
+    groups, endless = [("", get_command(app))], []
+    while groups:
+        path, command = groups.pop()
+        groups += [(f"{path} {name}", each) for name, each in getattr(command, "commands", {}).items()]
+        numbers = [each for each in command.params if getattr(each, "min", None) is not None]
+        endless += [f"{path} {each.name}" for each in numbers if each.max is None]  # type: ignore[attr-defined]
+    assert endless == []
+
+
 def test_no_example_is_left_over() -> None:
     assert set(EXAMPLES) == {" ".join(verb) for verb in VERBS}
 
