@@ -1,10 +1,10 @@
 """What time alone brings about: days that near, pass, and fall due. Tells nobody; says who is to be told.
 
-`fall_due` comes between the day's evaluation and its proposal: what a system withheld, refused, kept a part of or only
-claimed to have done is told anew on its day, as a new item, and the old one is closed. An order's word stands until the
-new item is sealed, for its system has it and may carry it out whenever it likes; one that is decided otherwise by then
-stays open, and the proposal tells what is so now. `remind` comes after the day's receipts: what was to be answered and
-was not is `overdue`, and the reminders of the day are listed by owner.
+`fall_due` comes between the day's evaluation and its proposal: what a system withheld, refused, put off to a day, kept
+a part of or only claimed to have done is told anew on its day, as a new item, and the old one is closed. An order's
+word stands until the new item is sealed, for its system has it and may carry it out whenever it likes; one that is
+decided otherwise by then stays open, and the proposal tells what is so now. `remind` comes after the day's receipts:
+what was to be answered and was not, nor put off, is `overdue`, and the reminders of the day are listed by owner.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ create or replace table manifest.fallen_due as
 select manifest_id, item_id, cast($as_of as date) as as_of, state <> 'cancelled' as is_open
 from ({standing})
 where (state in ('withheld', 'refused', 'partly_retained', 'discrepancy') and due_on <= $as_of)
+    or (state in ('accepted', 'queued') and until is not null and due_on <= $as_of)
     or (
         state = 'cancelled' and reason = $reason and action in ('erase', 'redact', 'restrict')
         and item_id in (select item_id from manifest.told_bits)
@@ -201,7 +202,8 @@ def remind(warehouse: Warehouse, as_of: date) -> list[Reminder]:
             record_selected(
                 warehouse,
                 "select manifest_id, item_id, 'overdue' as state, cast($as_of as date) as on_day, 'clock' as origin "
-                f"from ({among_items()}) where state in ('delivered', 'accepted', 'queued') and respond_by < $as_of",
+                f"from ({among_items()}) where state in ('delivered', 'accepted', 'queued') and until is null "
+                "and respond_by < $as_of",
                 {"as_of": as_of},
             )
         near = as_of + timedelta(days=NEARING_DAYS)

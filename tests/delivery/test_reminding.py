@@ -117,7 +117,25 @@ def test_a_withheld_item_is_told_anew_on_its_day_and_not_before(company: Company
     assert fall_due(company.warehouse, until) == 0
 
 
-@pytest.mark.parametrize("state", ["withheld", "refused", "partly_retained"])
+@pytest.mark.parametrize("state", ["accepted", "queued"])
+def test_what_is_put_off_to_a_day_is_not_late_before_it_and_told_anew_on_it(company: Company, state: str) -> None:
+    until = date(2025, 8, 1)
+    answer(company, "C0", state, until=until)
+    answer(company, "C1", "done")
+    answer(company, "C2", "done")
+    assert remind(company.warehouse, RESPOND_BY + timedelta(days=1)) == []
+    assert states(company)["C0"] == state
+    company.evaluate(until - timedelta(days=1), OUTCOME)
+    assert fall_due(company.warehouse, until - timedelta(days=1)) == 0
+    company.evaluate(until, OUTCOME)
+    assert fall_due(company.warehouse, until) == 1
+    (late,) = remind(company.warehouse, until + timedelta(days=1))
+    assert (late.owner, late.lateness, states(company)["C0"]) == ("system", "late", state), "until it is told anew"
+    assert {(key, action) for _, _, key, action, _ in company.night(until, OUTCOME)} == {("C0", "erase")}
+    assert states(company)["C0"] == "cancelled"
+
+
+@pytest.mark.parametrize("state", ["withheld", "refused", "partly_retained", "accepted", "queued"])
 def test_a_day_that_never_comes_silences_no_order(company: Company, state: str) -> None:
     answer(company, "C0", state, until=date(9999, 12, 31))
     a_year_on = date(DAY.year + 1, DAY.month, DAY.day)
@@ -265,7 +283,7 @@ def test_who_starts_from_what_is_near_reminds_of_what_a_look_at_every_item_would
             record(warehouse, events)
             late = warehouse.rows(
                 "select item_id from manifest.item_states where state in ('delivered', 'accepted', 'queued') "
-                "and respond_by < ? order by all", [day],
+                "and until is null and respond_by < ? order by all", [day],
             )  # fmt: skip
             found = remind(warehouse, day)
             assert late == warehouse.rows("select item_id from manifest.events where state = 'overdue' "
@@ -277,7 +295,8 @@ def test_who_starts_from_what_is_near_reminds_of_what_a_look_at_every_item_would
             assert sorted(found, key=str) == sorted((Reminder(*row) for row in expected), key=str)
             postponed = warehouse.rows(
                 "select item_id from manifest.item_states where due_on <= ? "
-                "and state in ('withheld', 'refused', 'partly_retained', 'discrepancy') order by all", [day],
+                "and (state in ('withheld', 'refused', 'partly_retained', 'discrepancy') "
+                "or (state in ('accepted', 'queued') and until is not null)) order by all", [day],
             )  # fmt: skip
             assert fall_due(warehouse, day) <= len(postponed)
             assert warehouse.rows("select item_id from manifest.fallen_due order by all") == postponed
