@@ -71,8 +71,12 @@ def run_history(site: Site) -> Iterator[DagsterInstance]:
     """The instance of `site` for one run in this process: it prints nothing, and its SQLite files stay open.
 
     Raises:
-        BadInput: the history cannot be written or read.
+        BadInput: the history cannot be written or read, or its folder is missing.
     """
+    if not site.dagster.is_dir():
+        raise BadInput(
+            f"{site.dagster} is missing: `gallring init {site.argument}` makes what a site lacks, and leaves the rest."
+        )
     home = InstanceRef.from_dir(str(site.dagster), overrides=_QUIET)
     stored = home.storage_data
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from assets.ingest.tables import prepare
 from assets.policy import Policy
 from assets.site import FOLDERS, Site
 from assets.warehouse import Warehouse
+from orchestration.cli import main
 from orchestration.initialising import make_site
 from orchestration.opening import load_policy, load_signer, open_warehouse
 from orchestration.settings import Settings
@@ -48,6 +50,20 @@ def test_keys_are_random_and_their_owners_alone(tmp_path: Path) -> None:
         assert (first.keys / name).read_bytes() != (second.keys / name).read_bytes()
     assert len(bytes.fromhex((first.keys / "warehouse.key").read_text().strip())) == 32
     assert stat.S_IMODE(first.path.stat().st_mode) == 0o700
+
+
+def test_what_a_restored_site_lacks_is_told_and_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A backup of the folders that hold data has no run history."""
+    site = tmp_path / "site"
+    assert main(["init", str(site)]) == 0
+    assert "sample company" in capsys.readouterr().out
+    shutil.rmtree(site / "dagster")
+    assert main(["run", "--as-of", "2026-11-25", "--site", str(site)]) == 3
+    assert f"gallring init {site}" in capsys.readouterr().err
+    assert main(["init", str(site)]) == 0
+    told = capsys.readouterr().out
+    assert ("was a site already" in told, "sample company" in told) == (True, False)
+    assert (site / "dagster" / "dagster.yaml").is_file()
 
 
 def test_making_it_again_changes_nothing(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def _raw() -> dict[str, list[tuple[object, ...]]]:
             (1, True, "H1", "Customer", "C1", "name; email;", date(2026, 1, 1), None, CANARY),
             (2, True, "H2", "customer", "C1", "name;unknown", date(2026, 12, 1), None, CANARY),
             (3, True, "H3", CANARY, CANARY, CANARY, date(2026, 1, 1), date(2026, 2, 1), CANARY),
-            (4, True, "H4", "customer", "C1", "name;name", date(2026, 1, 1), None, CANARY),
+            (4, True, "H4", "customer", "C1", "name;name", date(2026, 1, 1), date(2026, 2, 1), CANARY),
         ],
         "raw.office_requests": [
             (1, True, "R1", "C1", None, CANARY, None, "access", None, date(2026, 11, 1), None, None, None),

@@ -239,7 +239,7 @@ def test_registers_are_published_without_what_was_written_freely(
         ("H1", "customer", "C1", ["email", "name"], True),
         ("H2", "customer", "C1", [], False),
         ("H3", None, None, [], False),
-        ("H4", "customer", "C1", ["name"], True),
+        ("H4", "customer", "C1", ["name"], False),
     ]
     requests = rows(reader, site, "select request_id, kind, scope, named_by from a.retention.requests order by all")
     assert requests == [("R1", "access", None, "customer"), ("R2", "unknown", "unknown", None)]
