@@ -53,6 +53,12 @@ FAULTS: dict[str, Fault] = {
     "core_has_every_row_of_raw": ("core.sends", "delete from {}"),
     "records_are_unique": ("core.records", "insert into {0} select * from {0} limit 1"),
     "references_lead_somewhere": ("core.payments", "update {} set invoice_id = 999999"),
+    **{
+        f"{table}_name_known_records": (f"core.{table}", "update {} set customer_id = null")
+        for table in ("orders", "quotes", "interactions", "consents", "subscribers", "web_events")
+    },
+    "order_lines_name_known_records": ("core.order_lines", "update {} set delivery_id = null"),
+    "invoices_name_known_records": ("core.invoices", "update {} set order_id = null"),
     "rows_belong_to_one_person": ("core.people", "insert into {0} select * from {0} limit 1"),
     "people_cover_every_row": ("core.people", "delete from {} where node_type = 'contact'"),
     "linked_rows_are_one_person": ("core.people", "update {} set person_id = node_id"),
@@ -183,6 +189,37 @@ def test_a_planned_day_is_a_finding_where_it_lies_more_than_ten_years_ahead(
         with _spoiled(warehouse, f"raw.{table}", f"update {{}} set {column} = date '{day}'"):
             verdict = _verdict(warehouse, "raw", name)
         assert (verdict.unexpected > 0, verdict.severity) == (is_seen, "warning")
+
+
+def test_what_names_an_unknown_record_is_a_finding_and_what_names_none_is_not() -> None:
+    """An order that named customer 1001.0 kept nothing of customer 1001, who was ordered erased without a word."""
+    customer = {"customer_id": "1001", "customer_type": "private", "name": "Ada Exempel"}
+    order: dict[str, str | None] = {"placed_at": "2026-06-01", "status": "open"}
+    invoice: dict[str, str | None] = {"issued_on": "2026-06-02", "amount": "100", "currency": "SEK", "order_id": "O1"}
+    policy, exports = Policy.load(), {
+        "crm/customers": [customer],
+        "crm/interactions": [{"interaction_id": "I1", "customer_id": "1001", "contact_id": "K9", "channel": "note"}],
+        "orders/orders": [
+            {"order_id": "O1", "customer_id": "1001", **order}, {"order_id": "O2", "customer_id": "1001.0", **order},
+            {"order_id": "O3", "contact_id": "K9", **order}, {"order_id": "O4", **order},
+        ],
+        "orders/order_lines": [{"order_line_id": "R1", "order_id": "O1", "delivery_id": "L9"}],
+        "orders/invoices": [
+            {"invoice_id": "F1", "kind": "invoice", **invoice},
+            {"invoice_id": "F2", "kind": "invoice", "customer_id": "1001.0", **invoice},
+            {"invoice_id": "F3", "kind": "credit_note", "refers_to_invoice_id": "F1", **invoice},
+            {"invoice_id": "F4", "kind": "credit_note", "refers_to_invoice_id": "F1.0", **invoice},
+        ],
+    }  # fmt: skip
+    with Warehouse.in_memory(threads=1) as warehouse:
+        load_rows(warehouse, policy, exports)
+        policy.publish(warehouse)
+        build(warehouse)
+        found = {verdict.name: verdict.unexpected for verdict in validate(warehouse, "core") if not verdict.passed}
+        assert found == {
+            "interactions_name_known_records": 1, "order_lines_name_known_records": 1, "orders_name_known_records": 2,
+            "invoices_name_known_records": 2,
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize(("due_on", "unexpected"), [("2026-12-01", 0), ("2025-12-01", 4)])

@@ -1,0 +1,11 @@
+-- Consents in their source that name a customer or a contact which no source knows.
+select record.consent_id
+from core.consents as record
+inner join raw.crm_consents as told
+    on record.consent_id = told.row_id
+where
+    record.in_source
+    and (
+        (record.customer_id is null and told.customer_id is not null)
+        or (record.contact_id is null and told.contact_id is not null)
+    )

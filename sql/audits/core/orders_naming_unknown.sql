@@ -1,0 +1,11 @@
+-- Orders in their source that name a customer or a contact which no source knows.
+select record.order_id
+from core.orders as record
+inner join raw.orders_orders as told
+    on record.order_id = told.row_id
+where
+    record.in_source
+    and (
+        (record.customer_id is null and told.customer_id is not null)
+        or (record.contact_id is null and told.contact_id is not null)
+    )

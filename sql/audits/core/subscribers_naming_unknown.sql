@@ -1,0 +1,11 @@
+-- Subscribers in their source that name a customer or a contact which no source knows.
+select record.subscriber_id
+from core.subscribers as record
+inner join raw.mailing_subscribers as told
+    on record.subscriber_id = told.row_id
+where
+    record.in_source
+    and (
+        (record.customer_id is null and told.customer_id is not null)
+        or (record.contact_id is null and told.contact_id is not null)
+    )
