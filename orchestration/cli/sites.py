@@ -41,9 +41,14 @@ def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="An empty fo
     The policy and its contracts are the sample company's, copied to be changed: before anything is delivered the
     contracts have to say what your own exports look like.
     """
+    from assets.site import Site
     from orchestration.initialising import make_site
 
+    was_there = Site(folder.absolute()).settings.is_file()
     site = make_site(folder)
+    if was_there:
+        say(f"{site.path} was a site already: what it lacked has been made, and nothing that was there is changed.")
+        return
     say(f"{site.path} is a site. Its settings are in {site.settings.name}, its policy and contracts in policy/.")
     here = quote(str(folder))
     say(
