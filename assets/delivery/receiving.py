@@ -82,7 +82,7 @@ def receive(
         answering: its answers are being given, so that it may have been answered before.
 
     Raises:
-        CheckFailed: it does not verify, was answered already, is not released, or does not follow the last one.
+        CheckFailed: it does not verify, was answered or cancelled, is not released, or does not follow the last one.
         BadInput: `received.json` cannot be read.
     """
     _require_released(folder)
@@ -94,8 +94,14 @@ def receive(
     state = _State(receipts / STATE)
     entries = state.of(found.system)
     known = next((entry for entry in entries if entry.manifest_id == found.manifest_id), None)
+    cancelled = _cancelled(folder, previous, found.system, key)
+    if documents.digest(document) in cancelled and (known is None or not answering):
+        raise CheckFailed(
+            f"Manifest {found.manifest_id} was cancelled: its delivery was cut off, and nothing of it is to be done. Do "
+            "not act on it. What was done of it before can be answered with --answers; what follows says the rest."
+        )
     if known is None:
-        _require_next(folder, found, document, entries, key, previous)
+        _require_next(found, document, entries, cancelled, previous)
         state.add(found.system, _Entry(found.manifest_id, documents.digest(document), answered=False))
     elif known.answered and not answering:
         raise CheckFailed(
@@ -125,7 +131,7 @@ def _require_released(folder: Path) -> None:
 
 
 def _require_next(
-    folder: Path, found: Verification, document: dict[str, Any], entries: Sequence[_Entry], key: PublicKey,
+    found: Verification, document: dict[str, Any], entries: Sequence[_Entry], cancelled: dict[str, str | None],
     previous: Path | None,
 ) -> None:  # fmt: skip
     """The manifest has to follow the last one received, but for cancelled ones in between.
@@ -134,7 +140,7 @@ def _require_next(
         CheckFailed: one before it is missing, or it follows one that another followed already.
     """
     last = entries[-1].digest if entries else None
-    named = _before(document.get("previous"), last, _cancelled(folder, previous, found.system, key))
+    named = _before(document.get("previous"), last, cancelled)
     if named == last or (not entries and previous is not None):
         return
     if any(entry.digest == named for entry in entries) or (named is None and entries):
@@ -168,6 +174,7 @@ def _cancelled(folder: Path, previous: Path | None, system: str | None, key: Pub
     here = folder.resolve().parent
     beside = here.parent / CANCELLED
     candidates = [
+        beside / folder.resolve().name,  # its own word first, however many there are
         *(sorted(beside.iterdir()) if beside.is_dir() else []),
         *(path.with_suffix("") for path in sorted(here.glob(f"*{CANCELLED_MARK}"))),
         *([previous] if previous is not None and previous.resolve().parent.name == CANCELLED else []),

@@ -224,6 +224,24 @@ def test_in_an_outbox_a_cancelled_one_is_bridged(sealed: Sealed) -> None:
         receive(first, key, sealed.site.receipts / "crm")
 
 
+def test_in_an_outbox_what_was_delivered_and_then_cancelled_is_handed_out_no_more(sealed: Sealed) -> None:
+    sealed.site.settings.write_text("")
+    folder, receipts = sealed.folder("crm", 0), sealed.site.receipts / "crm"
+    transport, key = OutboxTransport(folder.parent), PublicKey.load(sealed.office.public)
+    transport.put(folder, folder.name)
+    transport.put_cancelled(folder, folder.name)
+    for answering in (False, True):
+        with pytest.raises(CheckFailed, match="was cancelled"):
+            receive(folder, key, receipts, answering=answering)
+    (mark,) = folder.parent.glob("*.cancelled")
+    mark.unlink()
+    receive(folder, key, receipts)
+    transport.put_cancelled(folder, folder.name)
+    with pytest.raises(CheckFailed, match="was cancelled"):
+        receive(folder, key, receipts)
+    assert receive(folder, key, receipts, answering=True).tasks, "what was done of it meanwhile can be answered"
+
+
 def test_in_an_outbox_one_that_was_taken_in_before_it_was_recalled_is_followed(sealed: Sealed) -> None:
     sealed.site.settings.write_text("")
     first, second = sealed.folder("crm", 0), sealed.folder("crm", 1)

@@ -64,7 +64,7 @@ def test_the_product_finds_what_each_vector_shows(vector: dict[str, Any], tmp_pa
 def test_the_vectors_are_refused_for_their_own_reasons(tmp_path: Path) -> None:
     key, said = PublicKey.load(KEY), {}
     receive(folder("valid"), key, tmp_path)
-    for name in ("tampered-item", "tampered-header", "tampered-table", "wrong-key", "missing-link"):
+    for name in ("tampered-item", "tampered-header", "tampered-table", "wrong-key", "missing-link", "cancelled"):
         with pytest.raises(CheckFailed) as caught:
             receive(folder(name), key, tmp_path)
         said[name] = str(caught.value)
@@ -74,6 +74,7 @@ def test_the_vectors_are_refused_for_their_own_reasons(tmp_path: Path) -> None:
     assert "manifest.csv does not say" in said["tampered-table"]
     assert "signature does not fit" in said["wrong-key"]
     assert "missing" in said["missing-link"]
+    assert "was cancelled" in said["cancelled"]
 
 
 def test_the_receipt_of_the_vectors_is_well_formed() -> None:
@@ -107,6 +108,8 @@ class Independent:
             self.digest(link): link["previous"]
             for path in (place.parent.parent / "cancelled").glob("*") for link in (self.signed(path),)
         }  # fmt: skip
+        if self.digest(document) in links:
+            return False
         previous = document["previous"]
         while previous != self.last and previous in links:
             previous = links[previous]

@@ -30,6 +30,8 @@ EXPECTED: tuple[dict[str, Any], ...] = (
      "finds": "follows the one before, but for a cancelled one that cancelled/ tells of"},
     {"vector": "after-recalled", "accept": True, "before": ["valid", "follows"],
      "finds": "follows the last one received, which cancelled/ tells of: it had come before it was recalled"},
+    {"vector": "cancelled", "accept": False, "before": ["valid"],
+     "finds": "follows the one before, but cancelled/ tells of it: its delivery was cut off, and it was recalled"},
     {"vector": "tampered-item", "accept": False, "finds": "an item's key was changed: digest and item_id differ"},
     {"vector": "tampered-header", "accept": False, "finds": "respond_by was changed: signature and manifest_id differ"},
     {"vector": "tampered-table", "accept": False, "finds": "manifest.csv does not follow from items.jsonl"},
@@ -115,6 +117,8 @@ def make(folder: Path) -> None:
     for name in (documents.ITEMS, documents.TABLE):
         (folder / "after-cancelled" / "cancelled" / second["manifest_id"] / name).unlink()
     shutil.copytree(folder / "after-cancelled", folder / "after-recalled")
+    shutil.copytree(folder / "follows" / "manifests", folder / "cancelled" / "manifests")
+    shutil.copytree(folder / "after-cancelled" / "cancelled", folder / "cancelled" / "cancelled")
     write(folder / "wrong-key" / "manifests", FIRST, "2026-11-22", None, other)
     shutil.copytree(folder / "after-cancelled" / "manifests", folder / "missing-link" / "manifests")
     place = Path("manifests") / first["manifest_id"]
