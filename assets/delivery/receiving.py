@@ -97,8 +97,8 @@ def receive(
     cancelled = _cancelled(folder, previous, found.system, key)
     if documents.digest(document) in cancelled and (known is None or not answering):
         raise CheckFailed(
-            f"Manifest {found.manifest_id} was cancelled: its delivery was cut off, and nothing of it is to be done. Do "
-            "not act on it. What was done of it before can be answered with --answers; what follows says the rest."
+            f"Manifest {found.manifest_id} was cancelled: its delivery was cut off, and nothing of it is to be done. "
+            "Do not act on it. What was done of it before can be answered with --answers; what follows says the rest."
         )
     if known is None:
         _require_next(found, document, entries, cancelled, previous)
