@@ -47,11 +47,12 @@ def place_hold(
     """Place a hold: on a record, a customer, or what a query names."""
     from assets.rights.holds import held_already, place
 
-    placed_on, review_on = given_day(on, "--on"), given_day(review, "--review")
+    day, review_on = given_day(on, "--on"), given_day(review, "--review")
     with desk(site, policy) as at:
+        placed_on = at.happened(day, "--on")
         records = _named(at.site, record, customer, query)
         numbers = place(
-            at.warehouse, records, reason=reason, reviewer=reviewer, placed_on=placed_on or at.today, at=at.now,
+            at.warehouse, records, reason=reason, reviewer=reviewer, placed_on=placed_on, at=at.now,
             fields=fields or (), review_on=review_on, allow_unknown=unknown,
         )  # fmt: skip
         twins = held_already(at.warehouse, numbers)

@@ -197,7 +197,7 @@ def test_a_day_to_come_is_refused_for_what_has_happened(say: Say, tmp_path: Path
     for verb in (
         ("request", "verify", "site-r1", "--on"), ("request", "verify", "site-r1", "--asked", "--on"),
         ("request", "extend", "site-r1", "--on"), ("request", "answer", "site-r1", "--notice-given", ahead, "--sent"),
-        ("hold", "release", "site-h1", "--on"),
+        ("hold", "release", "site-h1", "--on"), (*place[:-1], "--on"),
     ):  # fmt: skip
         code, _, err = say(*verb, ahead, at)
         assert (code, f"{ahead} is a day to come" in err) == (2, True)
