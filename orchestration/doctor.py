@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 from assets.delivery.circuit import open_circuits
 from assets.erasure.copies import copy_register
 from assets.errors import GallringError, told_by_the_system
+from assets.ingest.deliveries import link_of, linked_sources
 from assets.ingest.projecting import LOCAL_ZONE
 from assets.manifests.signatures import PublicKey
 from assets.models import SQL, Model
@@ -269,7 +270,10 @@ def _arriving(case: _Case) -> Iterator[Examined]:
         mend = "It has no delivery.json and is never read: deliver it again, then remove the folder."
         found = f"{folder.parent.name}/{folder.name} has been arriving for over a day"
         yield Examined("inbox", "warning", found, mend)
-    if not stuck:
+    linked = linked_sources(case.site)
+    for source in linked:
+        yield Examined("inbox", "error", link_of(source), f"Mount the disk at {source}, in the place of the link.")
+    if not stuck and not linked:
         yield Examined("inbox", "ok", "no delivery is stuck")
 
 

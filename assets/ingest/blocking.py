@@ -188,6 +188,6 @@ def _barred(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[str, s
     """
     if not warehouse.exists("intake", "barred"):  # a rehearsal on what an earlier version took in
         return
-    for (source,) in warehouse.rows("select source from intake.barred order by source"):
+    for source, *detail in warehouse.rows("from intake.barred order by source"):
         for contract in policy.contracts.of_source(source):
-            yield source, contract.table, "barred", f"this account may not look into inbox/{source}"
+            yield source, contract.table, "barred", *(detail or [f"this account may not look into inbox/{source}"])

@@ -64,7 +64,7 @@ class Delivery:
 def find_deliveries(site: Site) -> list[Delivery]:
     """Every complete delivery of the inbox, oldest extract first; one still arriving (no description) is left alone.
 
-    Nothing is found of a source whose folder this account may not look into: `barred_sources` names it.
+    Nothing is found of a source whose folder is a link, or closed to this account: `barred_sources` names it.
     """
     folders = ((source.name, folder) for source in _sources(site) for folder in _listed(source) or ())
     found = [delivery for folder in folders if (delivery := _read(*folder)) is not None]
@@ -72,9 +72,26 @@ def find_deliveries(site: Site) -> list[Delivery]:
     return sorted(found, key=lambda each: (each.extracted_at or start, each.source, each.delivery_id))
 
 
-def barred_sources(site: Site) -> list[str]:
-    """The sources whose folder of the inbox this account may not look into: what they delivered is not known."""
-    return [told_name(source.name) for source in _sources(site) if _listed(source) is None]
+def barred_sources(site: Site) -> list[tuple[str, str]]:
+    """The sources whose folder of the inbox is not looked into, and why: what they delivered is not known."""
+    denied = [
+        (told_name(source.name), f"this account may not look into inbox/{told_name(source.name)}")
+        for source in _sources(site) if _listed(source) is None
+    ]  # fmt: skip
+    linked = [(told_name(source.name), f"{link_of(source)}: mount the disk there instead")
+              for source in linked_sources(site)]  # fmt: skip
+    return sorted([*denied, *linked])
+
+
+def linked_sources(site: Site) -> list[Path]:
+    """Folders of the inbox that are links. No link is followed: whoever made it may lead the next run elsewhere."""
+    folders = _folders_in(site.inbox) if site.inbox.is_dir() else []
+    return [folder for folder in folders if folder.is_symlink()]
+
+
+def link_of(source: Path) -> str:
+    """What is said of a source's folder that is a link."""
+    return f"inbox/{told_name(source.name)} is a link, and none is followed"
 
 
 def prove_files(delivery: Delivery) -> Mapping[str, tuple[int, ...]]:

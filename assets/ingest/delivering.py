@@ -17,7 +17,7 @@ from pathlib import Path
 
 from assets.contracts.contract import Contract, Contracts, Lookup
 from assets.errors import BadInput, BadUsage
-from assets.ingest.deliveries import DESCRIPTION, MODES, is_safe_delivery_id, is_safe_name, sha256_of
+from assets.ingest.deliveries import DESCRIPTION, MODES, is_safe_delivery_id, is_safe_name, link_of, sha256_of
 from assets.ingest.limits import NO_MORE_THAN, Limits
 from assets.ingest.reading import FileRefused, Reading
 from assets.ingest.tables import HasContracts
@@ -68,6 +68,8 @@ def deliver(
     final = site.inbox / source / name
     if not is_safe_delivery_id(name):
         raise BadUsage("a delivery id may hold letters, digits and . : + - _ alone")
+    if final.parent.is_symlink():
+        raise BadInput(f"{link_of(final.parent)}: no run would read the delivery. Remove it, and mount the disk there.")
     final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with one_at_a_time(final.parent), _not_there_yet(final) as partial:
         for path in files:

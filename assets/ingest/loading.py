@@ -119,10 +119,10 @@ def ingest(
 
 def _note_barred(warehouse: Warehouse, site: Site) -> None:
     """Keep which sources could not be looked at, in the place of those that could not be before."""
-    barred = [(source,) for source in barred_sources(site)]
+    barred = barred_sources(site)
     with warehouse.transaction():
         warehouse.run("delete from intake.barred")
-        warehouse.insert("intake.barred", ("source",), barred)
+        warehouse.insert("intake.barred", ("source", "detail"), barred)
 
 
 # -- one delivery ------------------------------------------------------------------------------------------------------

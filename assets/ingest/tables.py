@@ -21,7 +21,7 @@ _TABLES = {
     "intake.quarantined": "source varchar, delivery_id varchar, table_name varchar, file_name varchar, line bigint, "
     "rule varchar, column_name varchar, row_text varchar, record_key varchar, refers_to map(varchar, varchar)",
     "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
-    "intake.barred": "source varchar",
+    "intake.barred": "source varchar, detail varchar",
     "intake.readings": readings.COLUMNS,
     "intake.acceptances": "source varchar, table_name varchar, delivery_id varchar, by_whom varchar, reason varchar, "
     "accepted_at timestamp",
@@ -54,6 +54,7 @@ def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
         registers.prepare(warehouse)
         warehouse.run("alter table intake.quarantined add column if not exists record_key varchar")
         warehouse.run("alter table intake.quarantined add column if not exists refers_to map(varchar, varchar)")
+        warehouse.run("alter table intake.barred add column if not exists detail varchar")
         told.prepare(warehouse)
         there = _existing_columns(warehouse)
         for contract in policy.contracts.values():

@@ -187,7 +187,7 @@ def tell_outcome(outcome: CycleOutcome) -> None:
 _MENDS_BLOCK = {
     "never_arrived": " Deliver it.",
     "stale": " Deliver it again, whole.",
-    "barred": " Check the owner and the mode of the folder, and let this account in; the next run looks again.",
+    "barred": " Let this account in (owner, mode), or mount the disk in the link's place; the next run looks again.",
     "rejected": " Mend it and deliver it again; quarantine/ holds what was rejected.",
 }
 

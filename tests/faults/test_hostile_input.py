@@ -102,6 +102,9 @@ def test_no_link_is_followed(company: Company, tmp_path: Path, what: str) -> Non
     report = company.ingest()
     assert report.loaded == ()
     assert company.value("select count(*) from raw.web_events") == 0
+    told = company.rows("select distinct detail from intake.blocks where reason in ('barred', 'rejected')")
+    assert len(told) == 1, "what it delivered would be left out without a word"
+    assert "link" in told[0][0]
     outside.warehouse.close()
 
 

@@ -50,6 +50,16 @@ def test_a_file_that_fits_no_contract_is_refused_and_nothing_is_delivered(
     assert company.ingest().deliveries == ()
 
 
+def test_nothing_is_delivered_behind_a_link_which_no_run_looks_into(
+    company: Any, contacts: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (company.site.inbox / "crm").symlink_to(tmp_path / "disk")
+    with pytest.raises(BadInput, match="mount the disk there"):
+        deliver(company.site, company.policy, "crm", [contacts], mode="full", extracted_at=WHEN)
+    assert list((tmp_path / "disk").iterdir()) == []
+
+
 def test_a_delivery_id_is_used_once(company: Any, contacts: Path) -> None:
     deliver(company.site, company.policy, "crm", [contacts], mode="full", extracted_at=WHEN, delivery_id="a")
     with pytest.raises(BadInput, match="exists already"):

@@ -122,6 +122,11 @@ def leave_a_delivery_half_way(site: Site) -> None:
     os.utime(folder, (then, then))
 
 
+def move_a_source_to_another_disk(site: Site) -> None:
+    (site.path.parent / "disk").mkdir()
+    (site.inbox / "office").symlink_to(site.path.parent / "disk")
+
+
 def leave_a_rewriting(site: Site) -> None:
     site.warehouse.rename(site.warehouse.with_name("warehouse.duckdb.rewriting"))
 
@@ -166,6 +171,7 @@ def fall_silent(site: Site) -> None:
         (lose_a_folder, "site", "error", "gallring init"),
         (lose_dagsters_settings, "run history", "error", "gallring init"),
         (leave_a_delivery_half_way, "inbox", "warning", "deliver it again"),
+        (move_a_source_to_another_disk, "inbox", "error", "Mount the disk"),
         (leave_a_rewriting, "leftovers", "error", "gallring restore"),
         (send_nowhere, "transport to crm", "error", "[transports.crm]"),
         (name_a_key_that_is_none, "public key of crm", "error", "[transports.crm]"),
