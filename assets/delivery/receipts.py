@@ -490,33 +490,37 @@ select judged.*,
 from judged
 """
 
+#: Of answers that say again where their item stands, those that give the same day and reason, or none.
+_SAME_REASON = (
+    "answers.until is not distinct from states.until "
+    "and coalesce(answers.detail, states.reason) is not distinct from states.reason"
+)
+
 #: Of one turn, how many answers say again where their item stands, at another instant. The first one's stands: a later
 #: `done` would excuse what an export has shown to be there since. What is kept for a reason is said again only with the
-#: same one; what is withheld anew is a step of its own.
-_SAID_AGAIN = """
+#: same one; what is withheld to another day, or for another reason, is a step of its own.
+_SAID_AGAIN = f"""
 select count(*)
 from answers
-inner join ({standing}) as states
+inner join ({{standing}}) as states
     on states.manifest_id = answers.manifest_id and states.item_id = answers.item_id and states.state = answers.status
 left join taken on taken.manifest_id = answers.manifest_id and taken.item_id = answers.item_id
 where answers.turn = $turn and taken.item_id is null and (
     answers.status in ('accepted', 'queued', 'done', 'already_absent')
-    or (
-        answers.status in ('partly_retained', 'refused') and answers.until is not distinct from states.until
-        and coalesce(answers.detail, states.reason) is not distinct from states.reason
-    )
+    or (answers.status in ('partly_retained', 'refused', 'withheld') and {_SAME_REASON})
 )
 """
 
-#: Of one turn, the answers that lead on from where their item stands.
-_LEADING = """
+#: Of one turn, the answers that lead on from where their item stands. What is withheld and said so again would put its
+#: day off with each new instant.
+_LEADING = f"""
 create or replace temp table taken as
 select answers.*
 from answers
-inner join ({standing}) as states
+inner join ({{standing}}) as states
     on states.manifest_id = answers.manifest_id and states.item_id = answers.item_id
 inner join manifest.state_steps as steps on steps.state = states.state and steps.following = answers.status
-where answers.turn = $turn
+where answers.turn = $turn and not (answers.status = states.state and {_SAME_REASON})
 """
 
 _KEEP = """

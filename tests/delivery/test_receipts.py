@@ -159,6 +159,8 @@ def test_backward_steps_are_told_and_change_nothing(told: Sealed) -> None:
         ("refused", {"detail": "business_open"}, {}, True),
         ("refused", {"detail": "business_open"}, {"detail": "legal_hold"}, False),
         ("partly_retained", {}, {"detail": "bookkeeping"}, False),
+        ("withheld", {"until": "9999-12-31"}, {"until": "9999-12-31"}, True),
+        ("withheld", {"until": "2025-08-01", "detail": "legal_hold"}, {"until": "2025-08-01"}, True),
     ],
 )
 def test_what_is_said_again_at_another_instant_is_a_repetition(
@@ -174,6 +176,17 @@ def test_what_is_said_again_at_another_instant_is_a_repetition(
     assert told.states(manifest)[0] == status
     assert len(stored(told)) == 1
     assert told.warehouse.value("select count(*) from manifest.unread_receipts") == int(not repeated)
+
+
+@pytest.mark.parametrize("again", [{"until": "2025-09-01"}, {"until": "2025-08-01", "detail": "legal_hold"}])
+def test_what_is_withheld_to_another_day_or_for_another_reason_is_a_step_of_its_own(
+    told: Sealed, again: dict[str, str]
+) -> None:
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    for name, more in (("a", {"until": "2025-08-01", "at": "2025-02-02T10:00:00Z"}), ("b", again)):
+        post(told, answer(manifest, one, "withheld", **more), f"{name}.jsonl")
+        assert only(read(told)).recorded == 1
 
 
 def test_of_two_in_one_file_the_earlier_is_taken_and_the_other_repeats_it(told: Sealed) -> None:
