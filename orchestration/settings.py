@@ -68,13 +68,15 @@ class _Section(BaseModel):
 
 #: How much of a limit DuckDB is told, in a hundred: it takes up to a quarter more than it counts.
 _COUNTED_PERCENT = 80
+#: DuckDB starts each of its threads, and counts bytes no further; what it says of more names no setting.
+_MOST_THREADS, _MOST_BYTES = 1024, 2**63 - 1
 
 
 class WarehouseSettings(_Section):
     """How much of the machine the warehouse may use, and how long a run waits for another to let go of it."""
 
     memory_limit: str = ""
-    threads: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=0, le=_MOST_THREADS)] = 0
     wait_seconds: Annotated[float, Field(ge=0)] = 30
 
     @field_validator("memory_limit")
@@ -82,6 +84,8 @@ class WarehouseSettings(_Section):
     def _is_a_size(cls, value: str) -> str:
         if value and not _SIZE.fullmatch(value):
             raise ValueError('must be a size such as "2GB", or empty')
+        if value and TypeAdapter(ByteSize).validate_python(value) > _MOST_BYTES:
+            raise ValueError('must be a size that a machine has, such as "2GB", or empty')
         return value
 
     @property
