@@ -389,9 +389,11 @@ def _read(path: Path) -> dict[str, Any]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not TOML in UTF-8: {error}. Mend the line it names.") from None
-    for secret in SECRETS:
-        if secret in content:
+    for key in content:  # in capitals a key would be taken for the setting, past what holds for the setting in a file
+        if (secret := key.lower()) in SECRETS:
             raise SettingsError(f"{path}: {secret} is a secret: set {variable_of(secret)} in the environment.")
+        if key != key.lower():
+            raise SettingsError(f"{path}: {key} is no setting: write {key.lower()}, in small letters.")
     return content
 
 

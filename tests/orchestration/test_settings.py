@@ -152,6 +152,22 @@ def test_duckdb_is_told_less_than_it_will_take(limit: str, counted: str | None) 
     assert WarehouseSettings(memory_limit=limit).counted_memory == counted
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('WAREHOUSE_KEY = "a private matter"', "warehouse_key is a secret: set GALLRING_WAREHOUSE_KEY"),
+        ('Policy = "policy"', "Policy is no setting: write policy"),
+        ("[Warehouse]\nthreads = 1", "Warehouse is no setting: write warehouse"),
+    ],
+)
+def test_a_setting_in_capitals_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    """It was taken in past what holds for it: a secret in a file, and a policy from wherever the command was given."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(site_with(tmp_path, text))
+    assert said in str(caught.value)
+    assert "private" not in str(caught.value)
+
+
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_secret_in_the_file_is_refused_and_not_shown(tmp_path: Path, secret: str) -> None:
     name = "GALLRING_CREDENTIALS__NAME__PASSWORD" if secret == "credentials" else f"GALLRING_{secret.upper()}"
