@@ -170,20 +170,35 @@ def answered(
     """Note the day on which the answer went out.
 
     Raises:
-        BadInput: no such request, or answered already.
+        BadInput: no such request, or answered already; or the notice is of no day between receipt and answer.
         NeedsPerson: that would lift a restriction whose end the person has not been told of (Art 18(3)).
     """
     request = _open(warehouse, request_id, on, at)
-    if request.kind in LIFTS_RESTRICTION and (notice_given_on is None or notice_given_on > on):
+    if request.kind in LIFTS_RESTRICTION and notice_given_on is None:
         raise NeedsPerson(
             f"Answering {request_id} lifts a restriction: tell the person first (GDPR Art 18(3)), then say when with "
             "--notice-given."
         )
     changes: dict[str, object] = {"answered_at": on}
     if notice_given_on is not None:
+        _require_between(request, notice_given_on, on)
         changes["notice_given_at"] = notice_given_on
     amend(warehouse, Entry(REQUESTS, request_id), changes, at, "answered", request.kind)
     return find(warehouse, request_id, on)
+
+
+def _require_between(request: Request, notice_given_on: date, answered_on: date) -> None:
+    """A person is told of the end of a restriction after they asked for it, and before it is lifted (Art 18(3))."""
+    if notice_given_on < request.clock.received_on:
+        raise BadInput(
+            f"Request {request.request_id} came on {request.clock.received_on}: a notice of {notice_given_on} is "
+            "before that, and of another restriction. Look at the year."
+        )
+    if notice_given_on > answered_on:
+        raise BadInput(
+            f"The answer to {request.request_id} went out on {answered_on}: a notice of {notice_given_on} is after "
+            "that, and the person is told before a restriction is lifted (GDPR Art 18(3))."
+        )
 
 
 def _open(warehouse: Warehouse, request_id: str, on: date, at: datetime) -> Request:

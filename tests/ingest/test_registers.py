@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -221,6 +221,12 @@ def test_a_restriction_is_lifted_after_the_person_was_told() -> None:
     assert disposition(evaluated(warehouse), "customer", "C1", "phone") == "restrict"
     with pytest.raises(NeedsPerson, match="18"):
         requests.answered(warehouse, number, DAY, NOW)
+    for day in (date(1950, 1, 1), date(2026, 10, 31)):
+        with pytest.raises(BadInput, match="before that"):
+            requests.answered(warehouse, number, DAY, NOW, notice_given_on=day)
+    with pytest.raises(BadInput, match="after that"):
+        requests.answered(warehouse, number, DAY, NOW, notice_given_on=DAY + timedelta(days=1))
+    assert disposition(evaluated(warehouse), "customer", "C1", "phone") == "restrict"
     requests.answered(warehouse, number, DAY, NOW, notice_given_on=date(2026, 11, 24))
     assert disposition(evaluated(warehouse), "customer", "C1", "phone") == "retain"
 
