@@ -37,7 +37,9 @@ def load_contracts(folder: Path) -> Contracts:
         return canonical()
     names = {f"{source}_{table}": (source, table) for source, table in TABLES}
     layouts: dict[tuple[str, str], dict[Path, Contract]] = {}
-    for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")], key=lambda path: path.stem):
+    there = list(folder.iterdir()) if folder.is_dir() else []  # a pattern finds nothing in a folder that is closed
+    named = (path for path in there if path.suffix in (".yaml", ".yml"))
+    for path in sorted(named, key=lambda path: (path.stem, path.suffix)):
         if table_of(path) not in names:
             raise BadInput(
                 f"{path}: no table is called {table_of(path)}. Name the file SOURCE_TABLE.yaml after one of "

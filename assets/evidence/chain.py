@@ -126,7 +126,7 @@ def evidence_files(site: Site) -> dict[str, bytes]:
 
 
 def _parts(site: Site) -> Iterator[tuple[str, Path]]:
-    paths = [site.evidence / HEAD, *sorted((site.evidence / _FOLDER).glob("entries-*.jsonl"))]
+    paths = [site.evidence / HEAD, *_logs(site)]
     total = 0
     for path in paths:
         if path.is_symlink():
@@ -136,6 +136,12 @@ def _parts(site: Site) -> Iterator[tuple[str, Path]]:
             if total > LARGEST:
                 raise EvidenceBroken(f"{site.evidence} is larger than any log of this site.")
             yield path.relative_to(site.evidence).as_posix(), path
+
+
+def _logs(site: Site) -> list[Path]:
+    """The files of entries. They are listed, since a pattern finds none in a folder that is closed."""
+    folder = site.evidence / _FOLDER
+    return sorted(path for path in folder.iterdir() if path.match("entries-*.jsonl")) if folder.is_dir() else []
 
 
 def _head(content: bytes, key: PublicKey) -> dict[str, Any]:
@@ -165,7 +171,7 @@ def _begin(site: Site, signer: Signer, chain: Chain, recorded_at: datetime) -> N
 
 def _cut(site: Site, chain: Chain) -> None:
     left = _size_of(chain)
-    for path in sorted((site.evidence / _FOLDER).glob("entries-*.jsonl")):
+    for path in _logs(site):
         size = path.stat().st_size
         if size > left:
             os.truncate(path, left)

@@ -14,11 +14,14 @@ from typing import Any
 import pytest
 
 from assets.assurance.verification import copies
+from assets.contracts.declarations import load_contracts
 from assets.erasure.copies import copy_register, destroy_expired, expired
 from assets.erasure.periods import Periods
-from assets.errors import STOPPED, told_by_the_system
+from assets.errors import STOPPED, BadInput, told_by_the_system
+from assets.evidence.chain import Chain, append, read_chain
 from assets.ingest.blocking import refresh_blocks
 from assets.ingest.deliveries import DENIED
+from assets.manifests.signatures import Signer
 from assets.rights.arrivals import arrived
 from assets.site import Site
 from orchestration.cli import main
@@ -195,6 +198,35 @@ def test_the_doctor_tells_what_this_account_may_not_look_at_and_goes_on(site: Si
     assert [(each.verdict, str(site.path / part) in each.found) for each in barred] == [("error", True)]
     assert "check the owner and the mode" in barred[0].mend
     assert {"clock", "disk"} <= {each.subject for each in found}
+
+
+def test_a_published_file_that_may_not_be_read_is_not_called_damaged(site: Site, deny: Deny) -> None:
+    site.analytics.write_bytes(b"")
+    deny(site.analytics)
+    found = examine(site, datetime(2026, 11, 25, 12, tzinfo=UTC))
+    assert [each.found for each in found if each.subject in ("access", "analytics.duckdb")] == [
+        f"{site.analytics} cannot be read"
+    ]
+
+
+def test_evidence_that_may_not_be_read_is_not_called_cut_off(site: Site, deny: Deny) -> None:
+    """It was told to restore evidence/ from the last export, over a log that is whole."""
+    signer = Signer.load(site.keys / SIGNING_KEY)
+    entry = {"kind": "run", "subject": "night", "facts": {}}
+    append(site, signer, Chain((), None, 0), [entry], datetime(2026, 11, 25, tzinfo=UTC))
+    assert len(read_chain(site, signer.public).entries) == 1
+    deny(site.evidence / "entries")
+    with pytest.raises(PermissionError):
+        read_chain(site, signer.public)
+
+
+def test_contracts_that_may_not_be_read_are_not_called_none(tmp_path: Path, deny: Deny) -> None:
+    with pytest.raises(BadInput, match="holds no contract"):
+        load_contracts(tmp_path / "contracts")
+    deny(tmp_path / "contracts")
+    (tmp_path / "contracts").mkdir()
+    with pytest.raises(PermissionError):
+        load_contracts(tmp_path / "contracts")
 
 
 def test_what_is_denied_is_told_with_the_folder_that_it_lies_in() -> None:
