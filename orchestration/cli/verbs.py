@@ -21,6 +21,7 @@ from orchestration.cli import (
     sites,
 )
 from orchestration.cli.examples import add_examples
+from orchestration.cli.once import refuse_repetition
 
 app = typer.Typer(
     name="gallring",
@@ -47,3 +48,4 @@ for group in (
 ):
     group.add_to(app)
 add_examples(app)
+refuse_repetition(app)

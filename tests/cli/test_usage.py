@@ -134,6 +134,35 @@ def test_a_new_sites_policy_is_read_without_a_parser_of_sql(tmp_path: Path) -> N
         _ = Policy.load(tmp_path / "site" / "policy").purpose_models
 
 
+HOLD = ("hold", "place", "--reason", "court", "--reviewer", "jurist")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        ([*HOLD, "--customer=K1", "--customer", "K2"], "customer"),
+        ([*HOLD, "--record", "order", "O1", "--record", "order", "O2"], "record"),
+        (["request", "add", "--kind", "access", "--customer", "K1", "--customer", "K2"], "customer"),
+        (["run", "--as-of", "2026-11-25", "--as-of", "2026-11-26"], "as-of"),
+    ],
+)  # fmt: skip
+def test_an_option_given_twice_is_refused(
+    arguments: list[str], option: str, nowhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first was dropped: who named two customers had a hold on the second alone."""
+    assert main(["init", "site"]) == 0
+    assert main(arguments) == 2
+    assert f"--{option} is given 2 times" in capsys.readouterr().err
+
+
+def test_an_option_that_takes_several_and_a_flag_may_be_given_twice(
+    nowhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "site"]) == 0
+    assert main([*HOLD, "--customer", "K1", "--unknown", "--unknown", "--field", "name", "--field", "email"]) == 0
+    assert "holds 1 record" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
