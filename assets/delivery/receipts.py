@@ -8,8 +8,9 @@ recorded as a step of its item; whether it is true `settling` decides from the n
   not yet recorded as delivered, or whose last line is still being written, is read again the next time; lines that
   were taken before are then repeated lines, and change nothing.
 - In the site's folder a file from which text was dropped is written anew without it: refusal texts hold names.
-- The steps themselves are `states`': an answer that does not lead on from where its item stands is a backward step,
-  or, where it says what was said before, a repetition: it changes nothing, and its instant does not count.
+- The steps themselves are `states`': an answer that does not lead on from where its item stands, or that one recorded
+  before has followed already, by the instants that both give, is a backward step, or, where it says what was said
+  before, a repetition: it changes nothing, and its instant does not count.
 """
 
 from __future__ import annotations
@@ -220,7 +221,7 @@ def _read_folders(
             ))  # fmt: skip
             continue
         try:
-            paths = sorted(path for path in folder.iterdir() if is_receipt(path.name))
+            paths = sorted((path for path in folder.iterdir() if is_receipt(path.name)), key=_by_number)
         except PermissionError:
             unread.append(UnreadReceipts(
                 folders[folder.name], "denied",
@@ -301,7 +302,7 @@ def _read_transports(
                 unread.append(UnreadReceipts(system, answer.code, f"{system}: {answer.message}"))
                 continue
             circuit.answered(warehouse, system)
-            for file in answer:
+            for file in sorted(answer, key=_by_number):
                 if file.is_too_large:
                     unread.append(UnreadReceipts(
                         system, "too_large", f"{system}: A file of its answers is larger than any answers should be: "
@@ -345,6 +346,12 @@ def _read_fetched(reading: _Reading, system: str, file: ReceiptFile) -> Iterator
             reading.warehouse.run("insert into manifest.fetched_receipts values ($system, $name, $version)", pair)
     if report is not None:
         yield report
+
+
+def _by_number(file: Path | ReceiptFile) -> list[str | int]:
+    """Puts files in the order in which they were named: `receive` writes ID.jsonl, ID-2.jsonl … ID-10.jsonl."""
+    parts = re.split(r"([0-9]+)", file.name.removesuffix(".jsonl"))
+    return [int(part) if number % 2 else part for number, part in enumerate(parts)]
 
 
 def _label(name: str, digest: str) -> str:
@@ -511,8 +518,22 @@ where answers.turn = $turn and taken.item_id is null and (
 )
 """
 
+#: Of one turn, the answers after which one was recorded already that can have followed them, or says the same. An
+#: instant that was still to come when it was read is that of the reading: a wrong clock keeps no later answer out.
+_FOLLOWED = """
+    select earlier.line
+    from answers as earlier
+    inner join manifest.receipts as later
+        on later.manifest_id = earlier.manifest_id and later.item_id = earlier.item_id
+    inner join (select following, list(state) as states from manifest.state_steps group by following) as before
+        on before.following = later.status
+    where earlier.turn = $turn and least(coalesce(later.at, later.received_at), later.received_at) > earlier.at
+        and (later.status = earlier.status or list_contains(before.states, earlier.status))
+"""
+
 #: Of one turn, the answers that lead on from where their item stands. What is withheld and said so again would put its
-#: day off with each new instant.
+#: day off with each new instant. Nor does an answer count that another has followed already, by the instants that both
+#: give: files come in any order, and late.
 _LEADING = f"""
 create or replace temp table taken as
 select answers.*
@@ -521,6 +542,7 @@ inner join ({{standing}}) as states
     on states.manifest_id = answers.manifest_id and states.item_id = answers.item_id
 inner join manifest.state_steps as steps on steps.state = states.state and steps.following = answers.status
 where answers.turn = $turn and not (answers.status = states.state and {_SAME_REASON})
+    and answers.line not in ({_FOLLOWED})
 """
 
 _KEEP = """

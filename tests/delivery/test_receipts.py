@@ -135,6 +135,83 @@ def test_several_answers_to_one_item_are_taken_in_the_order_of_their_instants(to
     assert told.states(manifest)[0] == "done"
 
 
+AT_8, AT_15 = "2025-02-02T08:00:00Z", "2025-02-02T15:00:00Z"
+
+
+def morning_and_afternoon(told: Sealed) -> tuple[str, bytes, bytes]:
+    """A manifest, and what its system said of three items at eight, and otherwise at three."""
+    manifest = told.manifests("crm")[0]
+    one, two, three = told.items(manifest)
+    early = (
+        answer(manifest, one, "accepted", at=AT_8)
+        + answer(manifest, two, "queued", at=AT_8)
+        + answer(manifest, three, "refused", at=AT_8, detail="debt_open")
+    )
+    late = (
+        answer(manifest, one, "refused", at=AT_15, detail="debt_open")
+        + answer(manifest, two, "withheld", at=AT_15, until="2025-12-01")
+        + answer(manifest, three, "withheld", at=AT_15, until="2025-12-01")
+    )
+    return manifest, early, late
+
+
+@pytest.mark.parametrize("is_fetched", [False, True])
+def test_the_files_of_receive_are_read_in_the_order_in_which_it_names_them(told: Sealed, is_fetched: bool) -> None:
+    manifest, early, late = morning_and_afternoon(told)
+    last = answer(manifest, told.items(manifest)[0], "done", at="2025-02-02T16:00:00Z")
+    files = {f"{manifest}-10.jsonl": last, f"{manifest}-2.jsonl": late, f"{manifest}.jsonl": early}
+    crm = Counting(receipts=[ReceiptFile(*each) for each in ((name, "1", files[name]) for name in files if is_fetched)])
+    for name in files if not is_fetched else ():
+        post(told, files[name], name)
+    assert [(file.recorded, file.backward) for file in read(told, crm=crm).files] == [(3, 0), (3, 0), (1, 0)]
+    assert told.states(manifest) == ["done", "withheld", "withheld"]
+
+
+@pytest.mark.parametrize("nights", [1, 2])
+def test_what_was_said_before_does_not_come_after_what_was_said_since(told: Sealed, nights: int) -> None:
+    """Whatever the files are called, and though the first one comes a night late."""
+    manifest, early, late = morning_and_afternoon(told)
+    post(told, late, "a.jsonl")
+    if nights == 2:
+        assert only(read(told)).recorded == 3
+    post(told, early, "b.jsonl")
+    last = read(told).files[-1]
+    assert (last.recorded, last.backward) == (0, 3)
+    assert told.states(manifest) == ["refused", "withheld", "withheld"]
+    assert {row[2] for row in stored(told)} == {datetime(2025, 2, 2, 15)}
+
+
+def test_an_earlier_answer_counts_that_the_later_one_cannot_have_followed(told: Sealed) -> None:
+    """By its day alone it was done at midnight. In one file, too, `queued` after it would be a backward step."""
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    post(told, answer(manifest, one, "queued", at=AT_8), "a.jsonl")
+    read(told)
+    post(told, answer(manifest, one, at="2025-02-02T00:00:00Z"), "b.jsonl")
+    assert only(read(told)).recorded == 1
+    assert told.states(manifest)[0] == "done"
+
+
+def test_an_answer_dated_ahead_keeps_no_later_one_out(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    post(told, answer(manifest, one, "refused", at="2062-02-02T08:00:00Z"), "a.jsonl")
+    read(told)
+    post(told, answer(manifest, one, "withheld", at="2025-02-03T05:00:00Z", until="2025-12-01"), "b.jsonl")
+    assert only(read(told, now=LATER + timedelta(days=1))).recorded == 1
+
+
+def test_an_earlier_done_is_none_after_an_export_has_shown_otherwise(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    post(told, answer(manifest, one, at=AT_15))
+    read(told)
+    assert record(told.warehouse, [Event(manifest, "discrepancy", TODAY, "verify", item_id=one, reason="there")]) == []
+    post(told, answer(manifest, one, at=AT_8), "b.jsonl")
+    assert only(read(told)).recorded == 0
+    assert told.states(manifest)[0] == "discrepancy"
+
+
 def test_backward_steps_are_told_and_change_nothing(told: Sealed) -> None:
     manifest = told.manifests("crm")[0]
     one, *_ = told.items(manifest)
