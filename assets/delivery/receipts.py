@@ -257,22 +257,30 @@ def _read_path(reading: _Reading, system: str, path: Path, unread: list[UnreadRe
         taken = reading.texts_of(system, digest)
         file.seek(0)
         if taken is None:
-            report = reading.take(system, _label(path.name, digest), digest, file, _write_clean(path))
+            report = reading.take(system, _label(path.name, digest), digest, file, _write_clean(path, status))
         else:
             report = None
             if taken:  # a crash came between the taking and the writing anew
-                _write_clean(path)(reading.cleaned(system, file))
+                _write_clean(path, status)(reading.cleaned(system, file))
     return report
 
 
-def _write_clean(path: Path) -> Callable[[bytes], None]:
-    """What puts a file without its texts in the place of the one at `path`."""
+def _write_clean(path: Path, read: os.stat_result) -> Callable[[bytes], None]:
+    """What puts a file without its texts in the place of the one at `path`, if that is still the one that was read.
+
+    Its system may have written to it, or put another there since: the next reading takes that up.
+    """
 
     def write(content: bytes) -> None:
         with suppress(OSError):  # the next reading tries again
-            write_whole(path, content)
+            if _same_file(path.lstat(), read):
+                write_whole(path, content)
 
     return write
+
+
+def _same_file(one: os.stat_result, other: os.stat_result) -> bool:
+    return all(getattr(one, each) == getattr(other, each) for each in ("st_dev", "st_ino", "st_size", "st_mtime_ns"))
 
 
 # -- the transports -----------------------------------------------------------------------------------------------

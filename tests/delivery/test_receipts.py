@@ -456,6 +456,29 @@ def test_a_crash_before_the_file_is_written_anew_is_made_good(told: Sealed, monk
     assert read(told).files == ()
 
 
+def test_a_file_that_took_its_place_meanwhile_is_not_written_over(
+    told: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system renames a newer file over the one that is being read."""
+    manifest = told.manifests("crm")[0]
+    one, two, _ = told.items(manifest)
+    first = answer(manifest, one, "refused", detail=NAME)
+    path = post(told, first)
+    settle = receipts._Reading._settle
+
+    def renamed(reading: receipts._Reading, *of_file: str) -> Any:
+        post(told, first + answer(manifest, two), ".new").rename(path)
+        return settle(reading, *of_file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(receipts._Reading, "_settle", renamed)
+        assert only(read(told)).recorded == 1
+    report = only(read(told))
+    assert (report.recorded, report.repeated) == (1, 1)
+    assert NAME not in path.read_text()
+    assert read(told).files == ()
+
+
 def test_a_file_that_is_still_being_written_is_read_again(told: Sealed) -> None:
     manifest = told.manifests("crm")[0]
     one, two, _ = told.items(manifest)
