@@ -41,7 +41,19 @@ def _write_whole(path: Path, content: bytes, mode: int) -> None:
 
 
 def put_in_place(half: Path, path: Path) -> None:
-    """Give the finished file `half` the name `path`: whole or not at all, also where the one is on another disk."""
+    """Give the finished file `half` the name `path`: whole or not at all, also where the one is on another disk.
+
+    Raises:
+        OSError: the system refused it; `filename` is the folder that was to take the file.
+    """
+    try:
+        _move(half, path)
+    except OSError as error:
+        error.filename, error.filename2 = str(path.parent), None
+        raise
+
+
+def _move(half: Path, path: Path) -> None:
     try:
         half.replace(path)
     except OSError as error:

@@ -79,6 +79,7 @@ def back_up(warehouse: Warehouse, site: Site, *, made_at: datetime, period: str)
 
     Raises:
         RewriteFailed: the copy could not be written or proved; nothing is left of it.
+        OSError: `backups/` does not take it; nothing is left of it either.
     """
     until = last_day(made_at.date(), period)
     site.backups.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,8 +87,12 @@ def back_up(warehouse: Warehouse, site: Site, *, made_at: datetime, period: str)
     half = site.temporary / name
     site.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
     written = warehouse.copy_to(half)
-    discard_half_written(site.backups / "warehouse")  # of a backup that died on its way to another disk
-    give_name(half, site.backups / name)
+    try:
+        discard_half_written(site.backups / "warehouse")  # of a backup that died on its way to another disk
+        give_name(half, site.backups / name)
+    except BaseException:
+        discard_database(half)
+        raise
     return WrittenCopy(site.backups / name, written.tables, written.rows, written.size_bytes), until
 
 

@@ -27,7 +27,7 @@ from assets.erasure.restoring import (
     restoring_path,
     unknown_manifests,
 )
-from assets.errors import BadInput, BadUsage
+from assets.errors import BadInput, BadUsage, told_by_the_system
 from assets.evidence.recording import record
 from assets.ingest import registers
 from assets.manifests import folders
@@ -665,6 +665,31 @@ def test_what_was_entered_and_cannot_be_read_any_more_is_named_and_its_number_no
         assert registers.next_id(warehouse, "holds") == "site-h2"
         assert record(warehouse, site, signer, AT.astimezone(UTC)).written.get("office") is None
     assert main(["restore", "--replay", "--as-of", str(DAY), "--site", str(site.path)]) == 0
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_backups_that_may_not_be_written_are_named_and_no_copy_stays(
+    site: Site, monkeypatch: pytest.MonkeyPatch, elsewhere: bool
+) -> None:
+    """The copy in tmp/ was blamed, and left there."""
+
+    def refused(old: Any, new: Any) -> None:
+        number = errno.EXDEV if elsewhere else errno.EACCES
+        raise OSError(number, os.strerror(number), str(old), None, str(new))
+
+    def closed(*_: object, **named: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", f"{named['dir']}/.warehouse-x")
+
+    with opened(site) as warehouse, monkeypatch.context() as patched:
+        patched.setattr(os, "replace", refused)
+        if elsewhere:
+            patched.setattr("assets.writing.tempfile.mkstemp", closed)
+        with pytest.raises(PermissionError) as found:
+            back_up(warehouse, site, made_at=AT, period="P35D")
+    assert told_by_the_system(found.value) == (
+        f"backups: this account may not read or write there: check the owner and the mode of {site.backups}."
+    )
+    assert list(site.temporary.iterdir()) == []
 
 
 def test_backups_may_lie_on_another_disk(site: Site, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
