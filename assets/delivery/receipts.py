@@ -58,7 +58,10 @@ _WHY_NOT_TAKEN = {
 NOT_TAKEN = frozenset({"malformed", *_WHY_NOT_TAKEN})
 _UNREAD = "system varchar, code varchar, message varchar, times bigint"
 
-_TELLING_NAME = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9a-f]{32}(?:-[0-9]{1,4})?\.jsonl$")
+_ID = "[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9a-f]{32}"
+_TELLING_NAME = re.compile(rf"^{_ID}(?:-[0-9]{{1,4}})?\.jsonl$")
+_TELLING_OTHER = re.compile(rf"{_ID}(?:-[0-9]{{1,4}})?\.(?:jsonl?|csv|txt)~?", re.IGNORECASE)
+_OF_RECEIVE = re.compile(rf"received\.json\Z|{_ID}-answers\b")
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,8 @@ def _read_folders(
             ))  # fmt: skip
             continue
         try:
-            paths = sorted((path for path in folder.iterdir() if is_receipt(path.name)), key=_by_number)
+            paths = sorted(folder.iterdir(), key=_by_number)
+            unread += _otherwise_named(folders[folder.name], paths)
         except PermissionError:
             unread.append(UnreadReceipts(
                 folders[folder.name], "denied",
@@ -229,10 +233,23 @@ def _read_folders(
                 "and let this account in; the next run reads what is there.",
             ))  # fmt: skip
             continue
-        for path in paths:
+        for path in filter(lambda path: is_receipt(path.name), paths):
             report = _read_path(reading, folders[folder.name], path, unread)
             if report is not None:
                 yield report
+
+
+def _otherwise_named(system: str, paths: Sequence[Path]) -> Iterator[UnreadReceipts]:
+    """Files that nobody reads for their name, but for what is on its way, and what `receive` keeps beside receipts."""
+    for path in paths:
+        if is_receipt(path.name) or path.name.startswith(".") or _OF_RECEIVE.match(path.name) or path.is_dir():
+            continue
+        which = path.name if _TELLING_OTHER.fullmatch(path.name) else "A file"
+        yield UnreadReceipts(
+            system, "other_name",
+            f"{which} in receipts/{folder_name(system)} is not read, for its name does not end in .jsonl: give it such a "
+            "name if it holds answers, else move it away.",
+        )  # fmt: skip
 
 
 def _read_path(reading: _Reading, system: str, path: Path, unread: list[UnreadReceipts]) -> FileReport | None:

@@ -533,6 +533,24 @@ def test_folders_links_and_pipes_that_belong_to_nobody_are_told(told: Sealed, tm
     assert told.warehouse.rows(kept) == [], "what was mended is told no more"
 
 
+def test_answers_under_another_kind_of_name_are_told_without_naming_anybody(told: Sealed) -> None:
+    manifest = told.manifests("crm")[0]
+    content = answer(manifest, told.items(manifest)[0])
+    for name in (f"{manifest}.JSONL", f"{NAME}.json", "b.csv", "c.jsonl~"):
+        post(told, content, name)
+    for name in ("received.json", f"{manifest}-answers.csv", ".arriving.jsonl"):
+        post(told, content, name)
+    (told.site.receipts / "crm" / "archive").mkdir()
+    for _ in range(2):
+        report = read(told)
+        assert report.files == ()
+        kept = told.warehouse.rows("select system, code, times, message from manifest.unread_receipts order by all")
+        assert [row[:3] for row in kept] == [("crm", "other_name", 1), ("crm", "other_name", 3)]
+        assert f"{manifest}.JSONL" in kept[0][3]
+        assert "end in .jsonl" in kept[1][3]
+        assert NAME not in str(kept)
+
+
 def test_what_was_wrong_with_lines_is_told_once_and_names_no_value(told: Sealed) -> None:
     manifest, other = told.manifests("crm")[0], told.manifests("web")[0]
     one, two, three = told.items(manifest)
