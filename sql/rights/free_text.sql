@@ -43,26 +43,41 @@ with texts as (
     where claim_events.in_source and claim_events.note is not null
 ),
 
+-- what stands between two numbers ends the one and begins the other: once for each
+spaced as (
+    select
+        texts.record_type,
+        texts.row_id,
+        texts.field,
+        texts.content,
+        regexp_replace(texts.content, '([^0-9])', '\1\1', 'g') as numbers
+    from texts
+),
+
 found as (
     select
         texts.record_type,
         texts.row_id,
         texts.field,
         len(list_filter(
-            regexp_extract_all(texts.content, '(?:^|[^0-9])((?:[0-9]{2})?[0-9]{6}[-+ ]?[0-9]{4})(?:[^0-9]|$)', 1),
-            lambda number: personnummer(number) is not null -- noqa: RF03
+            regexp_extract_all(
+                texts.numbers, '(?:^|[^0-9])((?:[0-9]{2})?[0-9]{6}(?:[-][-]|[+][+]|  )?[0-9]{4})(?:[^0-9]|$)', 1
+            ),
+            lambda number: personnummer(regexp_replace(number, '([^0-9])[^0-9]', '\1', 'g')) is not null -- noqa: RF03
         )) as personal_numbers,
         len(regexp_extract_all(
             texts.content, '[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:[.][A-Za-z0-9-]+)+'
         )) as email_addresses,
         len(list_filter(
             regexp_extract_all(
-                texts.content, '(?:^|[^0-9+])((?:[+]46|0046|0)[ -]?[1-9](?:[ -]?[0-9]){6,9})(?:[^0-9]|$)', 1
+                texts.numbers,
+                '(?:^|[^0-9+])((?:[+][+]46|0046|0)(?:[-][-]|  )?[1-9](?:(?:[-][-]|  )?[0-9]){6,9})(?:[^0-9]|$)',
+                1
             ),
-            lambda number: personnummer(number) is null -- noqa: RF03
+            lambda number: personnummer(regexp_replace(number, '([^0-9])[^0-9]', '\1', 'g')) is null -- noqa: RF03
         )) as phone_numbers,
         len(regexp_extract_all(lower(texts.content), $health_words)) as health_words
-    from texts
+    from spaced as texts
 ),
 
 kinds as (

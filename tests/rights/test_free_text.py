@@ -19,6 +19,13 @@ TEXTS = {
     "A6": ("Försjunken i filmerna, avgift för Super 8.", {}),
     "A7": ("19900602-2397", {"personal_numbers": 1}),
     "A8": ("Samordningsnummer 202601612381.", {"personal_numbers": 1}),
+    "B1": ("Order 1234567890 19900602-2397", {"personal_numbers": 1}),
+    "B2": ("900602-2397 199006022397,900602 2397", {"personal_numbers": 3}),
+    "B3": (
+        "12345678 19900602-2397 070-1740640 +46 70 174 06 41\n0701740642",
+        {"personal_numbers": 1, "phone_numbers": 3},
+    ),
+    "B4": ("199006022397199006022397 och 070174064007017406401", {}),
 }
 
 
