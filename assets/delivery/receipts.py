@@ -247,8 +247,8 @@ def _otherwise_named(system: str, paths: Sequence[Path]) -> Iterator[UnreadRecei
         which = path.name if _TELLING_OTHER.fullmatch(path.name) else "A file"
         yield UnreadReceipts(
             system, "other_name",
-            f"{which} in receipts/{folder_name(system)} is not read, for its name does not end in .jsonl: give it such a "
-            "name if it holds answers, else move it away.",
+            f"{which} in receipts/{folder_name(system)} is not read, for its name does not end in .jsonl: give it "
+            "such a name if it holds answers, else move it away.",
         )  # fmt: skip
 
 
