@@ -450,7 +450,10 @@ def _as_text(name: str, kind: str) -> str:
     text = f"cast({identifier(name)} as varchar)"
     if kind in ("FLOAT", "DOUBLE"):
         return _as_number(identifier(name), text)
-    return f"regexp_replace({text}, '[.]0+$', '')" if kind.startswith("DECIMAL(") else text
+    scale = int(kind.removesuffix(")").rpartition(",")[2]) if kind.startswith("DECIMAL(") else 0
+    if not scale:
+        return text
+    return f"case when suffix({text}, '.{'0' * scale}') then left({text}, -{scale + 1}) else {text} end"
 
 
 def _as_number(number: str, text: str) -> str:
@@ -459,6 +462,7 @@ def _as_number(number: str, text: str) -> str:
     Programs write a column of references with gaps as such numbers, and `1001.0` would name another customer than 1001.
     """
     return (
-        f"case when not isfinite({number}) then null when abs({number}) < 1e38 and {number} = trunc({number}) "
+        f"case when {number} = try_cast({number} as bigint) then cast(try_cast({number} as bigint) as varchar) "
+        f"when not isfinite({number}) then null when abs({number}) < 1e38 and {number} = trunc({number}) "
         f"then cast(cast({number} as hugeint) as varchar) else {text} end"
     )
