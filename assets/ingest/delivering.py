@@ -65,6 +65,7 @@ def deliver(
     targets = _targets(policy.contracts, source, files)
     if mode == "full":
         _check_layouts(policy.contracts, source, targets)
+    _check_lookups(targets)
     final = site.inbox / source / name
     if not is_safe_delivery_id(name):
         raise BadUsage("a delivery id may hold letters, digits and . : + - _ alone")
@@ -154,6 +155,18 @@ def _check_layouts(contracts: Contracts, source: str, targets: Sequence[tuple[Pa
                 f"{contract.table} comes in several layouts, and no file is one of {missing[0]}: name the files of all "
                 "of them, or deliver changes alone with --mode delta."
             )
+
+
+def _check_lookups(targets: Sequence[tuple[Path, Contract | Lookup]]) -> None:
+    """Full or delta: what a table's expressions look into comes with it in one file, or no run could read the table."""
+    brought = Counter(target.table if isinstance(target, Contract) else target.name for _, target in targets)
+    for layout in (target for _, target in targets if isinstance(target, Contract)):
+        for lookup in layout.lookups:
+            if brought[lookup.name] != 1:
+                raise BadInput(
+                    f"{layout.table} needs exactly one file for the lookup {lookup.name} ({lookup.file_pattern}) in "
+                    f"each delivery, and {brought[lookup.name]} are named."
+                )
 
 
 def _empty_folder(path: Path) -> Path:

@@ -14,7 +14,8 @@ RULES = {
     "required": "the value is missing",
     "not_a_date": "it is no date as the contract declares it",
     "not_an_instant": "it is no instant or day as the contract declares it",
-    "too_early": "the day is so early that it must stand for none: name it under nullTokens in the contract",
+    "too_early": "the day is so early that it must stand for none: name it under nullTokens in the contract (or its "
+    "year has two digits where the contract's format has four)",
     "not_a_number": "it is no number as the contract declares it",
     "not_true_or_false": "it is neither true nor false",
     "not_in_enum": "it is none of the values that the contract allows",

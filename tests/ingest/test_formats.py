@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.contracts.declarations import canonical
+from assets.errors import BadInput
 from assets.ingest.delivering import deliver
 from assets.ingest.reading import FileRefused, Reading
 from assets.warehouse import Warehouse
@@ -556,6 +557,18 @@ def test_a_delivery_without_its_lookup_is_refused(company_with: Any) -> None:
     company = company_with(crm_customers=PEOPLE)
     company.send("crm", {"customers": "id,kind,name,nickname\n"})
     assert "lookup mechanisms" in company.ingest().rejected[0].reason
+
+
+@pytest.mark.parametrize("mode", ["full", "delta"])
+def test_what_no_run_could_read_for_want_of_its_lookup_is_not_delivered(
+    company_with: Any, tmp_path: Path, mode: str
+) -> None:
+    company = company_with(crm_customers=PEOPLE)
+    parties = tmp_path / "parties.csv"
+    parties.write_text("id,kind,name,nickname\n", encoding="utf-8")
+    when = datetime.fromisoformat("2026-11-24T23:00:00+01:00")
+    with pytest.raises(BadInput, match=r"lookup mechanisms \(contact_mechanisms\*\.csv\).*0 are named"):
+        deliver(company.site, company.policy, "crm", [parties], mode=mode, extracted_at=when)
 
 
 def test_an_expression_that_fails_on_a_row_refuses_without_telling_the_row(company_with: Any) -> None:
