@@ -46,10 +46,8 @@ class Sources:
         company = Company(self.warehouse)
         run = self.warehouse.run
         run("delete from intake.deliveries")
-        run("alter table intake.deliveries add column mode varchar")
-        run("alter table intake.deliveries add column if not exists extracted_at timestamp")
-        run("create table intake.files (source varchar, delivery_id varchar, table_name varchar, status varchar, "
-            "rows_quarantined bigint)")  # fmt: skip
+        run("delete from intake.files")
+        run("alter table intake.files add column rows_quarantined bigint")
         run(f"create table intake.readings ({readings.COLUMNS})")
         run("create table intake.quarantined (source varchar, table_name varchar, delivery_id varchar, "
             "record_key varchar)")  # fmt: skip

@@ -7,7 +7,8 @@ with decided as (
         min(case when dispositions.disposition = 'erase' then 1 else 0 end) = 1 as is_whole,
         bit_or(case when dispositions.disposition = 'erase' then categories.bits else 0 end) as erase,
         bit_or(case when dispositions.disposition = 'restrict' then categories.bits else 0 end) as restrict,
-        bit_or(case when dispositions.disposition = 'retain' then categories.bits else 0 end) as retain
+        bit_or(case when dispositions.disposition in ('retain', 'not_personal') then categories.bits else 0 end)
+            as retain
     from retention.dispositions
     inner join manifest.category_bits as categories
         on
