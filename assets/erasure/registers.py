@@ -4,21 +4,24 @@ Holds what each register's entry waits for, and the SELECTs that leave the rest 
 the file with them. An address and a reason go as soon as their entry is closed, the keys a period later, when nobody
 needs them any more: no word in them speaks on, no partner is still to be told. Whatever is not known to be over stays.
 The entry itself stays too, with its number and its days. What went is named in the row's `withheld`, by which
-`assets.ingest.merging` keeps it out when the office delivers the entry again. Changes nothing itself.
+`assets.ingest.merging` keeps it out when the office delivers the entry again. Of the journal goes of which records a
+line is, and of the decisions on possible matches what nobody can ask for again. Changes nothing itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from assets.contracts.contract import Contract, Contracts
 from assets.erasure.taking_out import Change
 from assets.ingest.merging import stored_while_open
+from assets.ingest.projecting import LOCAL_ZONE
 from assets.ingest.registers import KEYS, NAMED
 from assets.ledger.states import among_items, ask_of_items
 from assets.purpose_register import months_and_days
+from assets.rights.readings import READINGS
 from assets.warehouse import Warehouse, identifier, literal
 
 _LAST = "add_months({}, $months) + cast($days as integer)"
@@ -80,6 +83,37 @@ _READ = {
         ("manifest", "notice_fields"), ("raw", "office_partners"),
     ),
 }  # fmt: skip
+#: Lines of the journal that name records by their keys; those of other registers name an entry, a report, a delivery.
+_LINES_OVER = f"""
+    select events.sequence
+    from office.events as events
+    where events.register in ('matches', '{READINGS}') and events.entry_id is not null
+        and {_LAST.format(f"cast(timezone('{LOCAL_ZONE}', timezone('UTC', events.happened_at)) as date)")} < $as_of
+"""
+#: Decisions on two people of whom no source has a row any more, and who are not asked about for an address they share.
+_DECISIONS_OVER = f"""
+    with rows_of_people as (
+        select record.record_type, record.record_key, record.in_source, person.person_id, node.email_key
+        from core.people as person
+        inner join core.person_nodes as node on node.node_id = person.node_id
+        inner join core.records as record on record.record_type = person.node_type and record.row_id = person.row_id
+    ),
+    gone as (
+        select person_id, list(distinct email_key) filter (where email_key is not null) as addresses
+        from rows_of_people group by person_id having not bool_or(in_source)
+    )
+    select decision.first_type, decision.first_key, decision.second_type, decision.second_key
+    from office.matches as decision
+    inner join rows_of_people as first_row
+        on first_row.record_type = decision.first_type and first_row.record_key = decision.first_key
+    inner join rows_of_people as second_row
+        on second_row.record_type = decision.second_type and second_row.record_key = decision.second_key
+    inner join gone as first_person on first_person.person_id = first_row.person_id
+    inner join gone as second_person on second_person.person_id = second_row.person_id
+    where {_LAST.format("decision.decided_at")} < $as_of
+        and not coalesce(list_has_any(first_person.addresses, second_person.addresses), false)
+"""
+_PAIR = "first_type, first_key, second_type, second_key"
 
 
 @dataclass(frozen=True)
@@ -121,7 +155,9 @@ def find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, period: st
         answered, over, entries = answered + int(found[0]), over + int(found[1]), entries + int(found[2])
         if found[2]:
             changes |= _changes(warehouse, contract)
-    return DueEntries(changes, answered, over, entries)
+    lines, decisions = _pick_kept_here(warehouse, {"as_of": as_of, "months": months, "days": days})
+    changes |= _changes_kept_here(warehouse, lines, decisions)
+    return DueEntries(changes, answered, over + lines + 2 * decisions, entries + lines + decisions)
 
 
 def discard(warehouse: Warehouse, contracts: Contracts) -> None:
@@ -129,7 +165,7 @@ def discard(warehouse: Warehouse, contracts: Contracts) -> None:
     for contract in contracts.values():
         if contract.raw_table in _OVER:
             warehouse.run(f"drop table if exists {_due(contract)}")
-    for table in ("old_disclosures", "under_way", "asked_items"):
+    for table in ("old_disclosures", "under_way", "asked_items", "due_lines", "due_decisions"):
         warehouse.run(f"drop table if exists temp.{table}")
 
 
@@ -234,3 +270,42 @@ def _change(warehouse: Warehouse, table: str, parts: Mapping[str, str], rows: st
         stays=tuple(each for each in columns if each not in parts),
         count=int(warehouse.value(f"select count(*) from {full} where {rows}")),
     )
+
+
+# -- what the site alone keeps -----------------------------------------------------------------------------------------
+
+
+def _pick_kept_here(warehouse: Warehouse, params: Mapping[str, object]) -> tuple[int, int]:
+    """Write down the lines of the journal and the decisions on matches that are over; how many there are of each."""
+    found = []
+    for name, over, read in (
+        ("due_lines", _LINES_OVER, (("office", "events"),)),
+        ("due_decisions", _DECISIONS_OVER,
+         (("office", "matches"), ("core", "people"), ("core", "person_nodes"), ("core", "records"))),
+    ):  # fmt: skip
+        warehouse.run(f"drop table if exists temp.{name}")
+        if all(warehouse.exists(*table) for table in read):
+            warehouse.run(f"create temp table {name} as {over}", dict(params))
+            found.append(int(warehouse.value(f"select count(*) from temp.{name}")))
+        else:
+            found.append(0)
+    return found[0], found[1]
+
+
+def _changes_kept_here(warehouse: Warehouse, lines: int, decisions: int) -> dict[str, Change]:
+    """A line of the journal loses of whom it is, as the evidence has it; of a decision nothing is left."""
+    found = {}
+    if lines:
+        due = "sequence in (select sequence from temp.due_lines)"
+        parts = {"entry_id": f"case when not coalesce({due}, false) then entry_id end"}
+        found["office.events"] = _change(warehouse, "office.events", parts, due)
+    if decisions:
+        due = f"({_PAIR}) in (select ({_PAIR}) from temp.due_decisions)"
+        change = _change(warehouse, "office.matches", {}, due)
+        found["office.matches"] = replace(
+            change,
+            selects=[f"from office.matches where not coalesce({due}, false)"],
+            instead="from office.matches where false",
+            gone="true",
+        )
+    return found

@@ -22,6 +22,7 @@ from assets.manifests.changes import propose
 from assets.manifests.sealing import seal
 from assets.retention.evaluation import evaluate
 from assets.retention.incremental import evaluate_night
+from assets.rights.matches import remember
 from assets.warehouse import Warehouse
 from tests.erasure.house import POLICY, PSEUDONYM_KEY, opened
 from tests.retention.nights import differences
@@ -294,3 +295,41 @@ def test_a_policy_that_keeps_what_was_held_for_longer_keeps_the_hold() -> None:
         assert erase_own_copies(warehouse, POLICY, as_of=LAST + timedelta(days=1)).reasons == ()
         assert erase_own_copies(warehouse, POLICY, as_of=date(2031, 11, 25)).reasons == ()
         assert erase_own_copies(warehouse, POLICY, as_of=date(2031, 11, 26)).reasons == ("registers",)
+
+
+def test_the_journal_and_decisions_on_matches_forget_of_whom_they_are_and_nothing_else_is_another() -> None:
+    """What was read of restricted people, and who was said to be one: five years after, where nobody needs it."""
+    pairs = (("A", "B"), ("A", "C"), ("E", "F"), ("G", "H"))
+    young = {("G", "H")}
+    customers = [{"customer_id": key, "customer_type": "private", "name": f"Prov {key}", "customer_since": "2021-01-01",
+                  "email": f"{'delad' if key in 'EF' else key}@hem.example"} for key in "ABCEFGH"]  # fmt: skip
+    day = LAST + timedelta(days=1)
+    with Warehouse.in_memory(pseudonym_key=PSEUDONYM_KEY) as warehouse:
+        site = Site(warehouse)
+        site.evaluate(LAST, {"crm/customers": customers})
+        for pair in pairs:
+            first, second = (("customer", key) for key in pair)
+            remember(warehouse, first, second, same=False, on=date.fromisoformat(YOUNG if pair in young else CLOSED))
+        read = {"explained": "2021-11-25T22:59", "timeline_made": "2021-11-25T23:00"}  # the second: a day later here
+        for reading, at in read.items():
+            registers.note(warehouse, [Entry("readings", "customer/A")], datetime.fromisoformat(at), reading, None)
+        registers.note(warehouse, [Entry("matches", "customer/A+customer/B")], datetime(2021, 11, 2), "decided", "same")
+        registers.note(warehouse, [Entry("holds", "H1"), Entry("access_reports", "2021-1")], datetime(2021, 11, 2),
+                       "placed", None)  # fmt: skip
+        site.evaluate(day, {"crm/customers": [row for row in customers if row["customer_id"] == "C"]})
+        told = warehouse.rows("select finding, record_type, row_id from retention.findings order by all")
+        erasure = erase_own_copies(warehouse, POLICY, as_of=day, residue="P9Y")
+        assert (erasure.reasons, erasure.fields_erased, erasure.records) == (("registers",), 4, 3)
+        entries = "select event, entry_id from office.events order by sequence"
+        assert warehouse.rows(entries) == [
+            ("explained", None), ("timeline_made", "customer/A"), ("decided", None), ("placed", "H1"),
+            ("placed", "2021-1"),
+        ]  # fmt: skip
+        left = warehouse.rows("select first_key, second_key from office.matches order by all")
+        assert left == [("A", "C"), ("E", "F"), ("G", "H")], "C is there, E and F would be asked about again"
+        assert erase_own_copies(warehouse, POLICY, as_of=day, residue="P9Y").reasons == ()
+        evaluate_night(warehouse, POLICY, day)
+        assert warehouse.rows("select finding, record_type, row_id from retention.findings order by all") == told
+        assert differences(warehouse, POLICY, day) == []
+        later = erase_own_copies(warehouse, POLICY, as_of=day + timedelta(days=1), residue="P9Y", erased_bytes="P3D")
+        assert (later.reasons, later.rows_changed) == (("registers",), 1), "in place too"
