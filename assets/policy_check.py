@@ -23,7 +23,7 @@ from assets.contracts.declarations import canonical
 from assets.contracts.raw_tables import raw_columns
 from assets.errors import BadInput
 from assets.models import Model
-from assets.policy import HOLD, SHARED_CLOCKS, Policy, is_copy, periods_read
+from assets.policy import HOLD, SHARED_CLOCKS, Policy, is_copy
 from assets.yaml_files import read_yaml
 
 CLAIM_COLUMNS = ("record_type", "row_id", "clock", "starts_on", "ends_on", "ended_by", "missing")
@@ -177,7 +177,7 @@ def _periods(policy: Policy) -> Iterator[Finding]:
         yield Finding("error", "period_missing", lacking)
     available = {(SHARED_CLOCKS, clock) for clock in policy.register.clocks}
     available |= {(name, clock) for name, purpose in policy.register.purposes.items() for clock in purpose.periods}
-    read = {period for model in policy.period_readers for period in periods_read(model)}
+    read = {period for model in policy.period_readers for period in policy.periods_read_by(model)}
     for purpose, clock in sorted(available):
         if not read & {(purpose, clock), (purpose, None)}:
             yield Finding("warning", "period_unused", f"register: {purpose} → {clock}: no SQL reads this period.")

@@ -183,6 +183,44 @@ LACKED = {
 }
 
 
+#: The same in other shapes: what is joined instead of the periods, and how.
+SHAPES = {
+    "(select * from policy.periods where purpose = 'web_security') as p on p.clock = 'lamps'",
+    "(select clock as word, purpose as why, months, days from policy.periods) as p "
+    "on p.word = 'lamps' and p.why = 'web_security'",
+    "(select 'web_security' as purpose, 'lamps' as clock) as w on true "
+    "inner join policy.periods as p using (purpose, clock)",
+    "(values ('web_security', 'security'), ('web_security', 'lamps')) as w(purpose, clock) on true "
+    "inner join policy.periods as p on p.purpose = w.purpose and p.clock = w.clock",
+    "policy.periods as p on (p.purpose, p.clock) = ('web_security', 'lamps')",
+    "policy.periods as p on p.purpose = 'web_security' "
+    "and p.clock = case c.country when 'NO' then 'lamps' else 'security' end",
+}
+#: Shapes in which every period that is asked for is there.
+WHOLE = {
+    "(values ('web_security', 'security'), ('customer_care', 'care')) as w(purpose, clock) on true "
+    "inner join policy.periods as p on p.purpose = w.purpose and p.clock = w.clock",
+    "policy.periods as p on (p.purpose = 'web_security' and p.clock = 'security') "
+    "or (p.purpose = 'customer_care' and p.clock = 'care')",
+    "policy.periods as p on p.purpose in ('web_security', 'customer_care') and p.clock in ('security', 'care')",
+    "(select 'web_security' as purpose) as w on true inner join policy.periods as p "
+    "on p.purpose = w.purpose and p.clock = 'security' and p.clock <> 'lamps'",
+}
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES | WHOLE))
+def test_a_period_is_missed_in_whatever_shape_a_purpose_joins_it(
+    shape: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, _ = OF_A_ROW.split("policy.periods")
+    (site / "policy" / "purposes" / "web_security.sql").write_text(before + shape)
+    capsys.readouterr()
+    main(["policy", "check", "--site", str(site)])
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("error: period_missing")]
+    assert len(told) == (shape in SHAPES)
+    assert all("web_security → periods: add lamps; web_security.sql reads it, and keeps" in line for line in told)
+
+
 @pytest.mark.parametrize("joined", LACKED)
 def test_nothing_is_decided_by_a_purpose_that_reads_a_period_which_is_not_there(
     joined: str, site: Path, capsys: pytest.CaptureFixture[str]
