@@ -160,7 +160,8 @@ def recall(
 
 #: Orders and restrictions that were cancelled after their delivery was cut off, orders whose lift or restriction was,
 #: and restrictions whose lift was. Their word stands, for their system may go by it; as it may not, the proposal tells
-#: anew what is still to go or to be restricted.
+#: anew what is still to go or to be restricted. So it does of orders that were carried out, and whose record is there
+#: again: by their word its values are kept out until they are ordered anew, or lifted.
 _RECALLED = f"""
 with cancelled as (
     select distinct manifest_id from manifest.events
@@ -175,6 +176,8 @@ where items.manifest_id in (from cancelled) and (
     (items.action in ('restrict', 'lift') and replaced.state = 'erase')
     or (items.action = 'lift' and replaced.state = 'restrict')
 )
+union
+select item_id from manifest.verifications where outcome = 'returned'
 """
 
 

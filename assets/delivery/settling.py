@@ -10,8 +10,9 @@ is gone on a source's word.
   may have left out what is missing (`assets.ingest.readings`), or a row that was set aside without a key may be it.
   Then the item stays as its system answered, and is counted (`manifest.unproven`);
 - acknowledged as done, yet still there, wholly or in part: `discrepancy`;
-- there again after it was verified: the fields count as never told, so that a new item is issued; intake goes on
-  keeping their values out until then. The verified item stays verified: it was.
+- there again after it was verified: `returned`, once. The order's word stands, so that intake keeps the values out
+  however long a new item waits for its seal; the re-check lets the order count as not told where it is to be told anew
+  (`manifest.recalled_orders`). The verified item stays verified: it was.
 
 Restrictions, lifts and notices leave no trace in an export; their acknowledgement is the last that is heard of them.
 
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from assets.contracts.contract import SUCCESSOR
-from assets.ledger import issued, told
+from assets.ledger import issued
 from assets.ledger.states import among_items, ask_of_items, record_selected
 from assets.manifests.fields import held_bits, number_fields
 from assets.models import SQL, Model
@@ -332,20 +333,10 @@ select manifest_id, item_id, outcome as state, cast($as_of as date) as on_day, '
 from proofs where outcome in ('verified', 'discrepancy')
 """
 
-#: Told no more: the record is there again, and what it holds is news.
-_FORGET = """
-select proofs.item_id, fields.field
-from proofs
-inner join manifest.field_bits as fields
-    on fields.record_type = proofs.record_type and (fields.bit & proofs.held) <> 0
-where proofs.outcome = 'returned'
-"""
-
 
 def _record(warehouse: Warehouse, as_of: date) -> Iterator[Settlement]:
     warehouse.run(_VERIFICATIONS, {"as_of": as_of})
     warehouse.run(_TELL_UNPROVEN)
     record_selected(warehouse, _EVENTS, {"as_of": as_of})
-    told.forget(warehouse, _FORGET)
     for row in warehouse.rows("select system, outcome, count(*) from proofs group by all order by all"):
         yield Settlement(*row)

@@ -10,8 +10,9 @@ told to a system.
 - `manifest.intended` holds manifests whose files are being put in place: a crash there is undone at the next start.
 - `manifest.sending` holds manifests that may have reached their system, which nothing says yet: a delivery that was cut
   off, or failed after the last byte, leaves its manifest there until it is recorded.
-- `manifest.recalled_orders` holds orders and restrictions that were cancelled after that, or whose lift was, as of the
-  last recall: their word stands, and is told anew where it is to stand.
+- `manifest.recalled_orders` holds orders and restrictions that were cancelled after that, or whose lift was, and orders
+  of what was there again after it was verified, as of the last recall: their word stands, and is told anew where it is
+  to stand.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What each source was last told about a record's fields: the one table of the ledger that intake reads too.
 
-Declared and changed here alone. `assets.manifests.sealing` and a replay `tell`, a cancelled item is taken back through
-`put_back`, and `assets.delivery.settling` lets what came back to its source count as never told (`forget`).
+Declared and changed here alone. `assets.manifests.sealing` and a replay `tell`, and a cancelled item is taken back
+through `put_back`.
 
 - `manifest.told(record_type, record_key, state, named, item_id, as_of, action)`: view, the last word on a record's
   fields. A row per record, item and state that still stands; `named` has a bit per field, and of all rows of a record
@@ -269,37 +269,6 @@ def put_back(warehouse: Warehouse, items: str, fields: str) -> None:
     """
     warehouse.run(f"delete from manifest.told_bits where item_id in ({items})")
     _put(warehouse, _folded(fields))
-
-
-def forget(warehouse: Warehouse, fields: str) -> None:
-    """Let ordered erasures of the query `fields` (item_id, field) count as never told: the record's `retain` again.
-
-    Runs inside the caller's transaction.
-    """
-    warehouse.run(f"create or replace temp table forgotten_fields as select distinct item_id, field from ({fields})")
-    if warehouse.value("select count(*) from forgotten_fields"):
-        warehouse.run(
-            f"""
-            create or replace temp table forgotten as
-            select told.*, bit_or(numbers.bit) as back
-            from (select told.rowid as place, told.*, {_NAMED} as named from manifest.told_bits as told) as told
-            inner join forgotten_fields on forgotten_fields.item_id = told.item_id
-            inner join manifest.field_numbers as numbers
-                on numbers.record_type = told.record_type and numbers.field = forgotten_fields.field
-                and (told.named & numbers.bit) <> 0
-            where told.state = 'erase'
-            group by all
-            """
-        )
-        warehouse.run("delete from manifest.told_bits where rowid in (select place from forgotten)")
-        _put(
-            warehouse,
-            "select record_type, record_key, 'retain' as state, back as named, item_id, as_of, action from forgotten "
-            "union all select record_type, record_key, state, named - back, item_id, as_of, action from forgotten "
-            "where named <> back",
-        )
-        warehouse.run("drop table forgotten")
-    warehouse.run("drop table forgotten_fields")
 
 
 def _put(warehouse: Warehouse, words: str) -> None:

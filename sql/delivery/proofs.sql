@@ -8,7 +8,8 @@
 -- What a contract leaves out since is no proof: where the key or an ordered field is read in another way, nothing is
 -- verified; where other rows are in scope, only what was seen among them. What is read again as it was when the item
 -- was sealed is proved by what came since, but for a record that may be a row that was set aside. What is missing
--- and not proved is told, and no state of an item.
+-- and not proved is told, and no state of an item. That a record is there again after it was verified is told once of
+-- its order: until it is told anew, each night's export shows it.
 with delivered as (
     select
         events.manifest_id,
@@ -218,6 +219,12 @@ compared as (
         and (not settleable_items.in_source or said.extracted_at > least(own.delivered_at, common.delivered_at))
 ),
 
+returned as (
+    select distinct verifications.item_id
+    from manifest.verifications
+    where verifications.outcome = 'returned'
+),
+
 judged as (
     select
         compared.*,
@@ -225,7 +232,10 @@ judged as (
             when compared.held = 0 and compared.state <> 'verified' and compared.read_otherwise is not null
                 then 'unproven'
             when compared.held = 0 and compared.state <> 'verified' and compared.is_shown then 'verified'
-            when compared.held <> 0 and compared.state = 'verified' and not compared.is_successor then 'returned'
+            when
+                compared.held <> 0 and compared.state = 'verified' and not compared.is_successor
+                and returned.item_id is null
+                then 'returned'
             when not compared.is_said_since then null
             when compared.held <> 0 and compared.state in ('done', 'already_absent') then 'discrepancy'
             when compared.held = compared.named and compared.state = 'partly_retained' then 'discrepancy'
@@ -238,6 +248,7 @@ judged as (
             when compared.state <> 'verified' then compared.read_otherwise
         end as reason
     from compared
+    left join returned on compared.item_id = returned.item_id
 )
 
 select judged.*

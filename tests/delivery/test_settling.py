@@ -299,6 +299,52 @@ def test_a_record_that_is_back_is_told_anew_and_kept_out_meanwhile(made: Made) -
     ]
 
 
+def keep_from_sealing(nights: Nights, number: int) -> None:
+    """A night on which nothing can be sealed: a delivery of another system is rejected."""
+    rejected = [{"name": "subscribers.csv", "table": "subscribers", "rows": 7, "sha256": "0" * 64}]
+    nights.export("mailing", day(number), files=rejected)
+    nights.night(day(number), "crm")
+
+
+def known(nights: Nights) -> list[tuple[str | None, ...]]:
+    return nights.warehouse.rows("select name, email, phone from raw.crm_customers where customer_id = 'T1'")
+
+
+def test_what_is_back_is_kept_out_until_it_is_told_anew(made: Made) -> None:
+    nights = made("T1")
+    crm = nights.systems["crm"]
+    nights.night(day(1), "crm")
+    add_customer(crm, "T1")
+    for number in (2, 3, 4):
+        keep_from_sealing(nights, number)
+        assert (known(nights), nights.states("T1")) == ([(None, None, None)], ["verified"])
+    assert nights.warehouse.value("select count(*) from manifest.verifications where outcome = 'returned'") == 1
+    crm.tables["customers"]["T1"]["phone"] = ""  # what is gone again needs no order
+    nights.night(day(5), *EVERYTHING)
+    assert nights.states("T1") == ["verified", "done"]
+    nights.night(day(6), *EVERYTHING)
+    assert nights.states("T1") == ["verified", "verified"]
+    add_customer(crm, "T1")
+    nights.night(day(7), *EVERYTHING)
+    assert nights.states("T1") == ["verified", "verified", "done"], "also of the phone, which the first order named"
+    assert known(nights) == [(None, None, None)]
+
+
+def test_what_is_back_and_in_use_again_comes_in_once_its_order_is_lifted(made: Made) -> None:
+    nights = made("T1")
+    nights.night(day(1), "crm")
+    add_customer(nights.systems["crm"], "T1", kept=True)
+    keep_from_sealing(nights, 2)
+    assert known(nights) == [(None, None, None)]
+    nights.night(day(3), *EVERYTHING)
+    assert nights.warehouse.rows(
+        "select action, state from manifest.item_states where record_key = 'T1' order by as_of"
+    ) == [("erase", "verified"), ("lift", "done")]  # fmt: skip
+    nights.night(day(4), *EVERYTHING)
+    assert known(nights) == [(name_of("T1"), None, "070-1740605")]
+    assert len(nights.states("T1")) == 2
+
+
 def test_a_redaction_is_proven_by_its_fields_alone(made: Made) -> None:
     nights = made()
     crm, office = nights.systems["crm"], nights.systems["office"]

@@ -56,11 +56,6 @@ class Account:
                 if earlier is not None:
                     self.stands[key, field] = earlier
 
-    def forget(self, item: str, fields: list[str]) -> None:
-        for (key, field), stands in list(self.stands.items()):
-            if stands == (item, "erase") and field in fields:
-                self.stands[key, field] = (item, "retain")
-
 
 def tell(warehouse: Warehouse, item: str, key: str, state: str, fields: list[str]) -> None:
     warehouse.run("create or replace temp table naming (field varchar)")
@@ -89,7 +84,7 @@ def test_bits_say_what_an_account_field_by_field_says(warehouse: Warehouse, seed
                            "as field, 0 as position")  # fmt: skip
     items: list[str] = []
     for turn in range(25):
-        deed = choice.choice(("tell", "tell", "tell", "take back", "forget"))
+        deed = choice.choice(("tell", "tell", "tell", "take back"))
         if deed == "tell" or not items:
             item, key = f"item {turn}", f"C{choice.randrange(2)}"
             state = choice.choice(("erase", "erase", "restrict", "retain"))
@@ -97,18 +92,12 @@ def test_bits_say_what_an_account_field_by_field_says(warehouse: Warehouse, seed
             items.append(item)
             tell(warehouse, item, key, state, fields)
             account.tell(item, key, state, fields)
-        elif deed == "take back":
+        else:
             taken = set(choice.sample(items, min(len(items), choice.randint(1, 2))))
             warehouse.run("create or replace temp table taken (item_id varchar)")
             warehouse.insert("taken", ["item_id"], [(item,) for item in sorted(taken | account.cancelled)])
             issued.take_back(warehouse, "from taken")
             account.take_back(taken)
-        else:
-            item, fields = choice.choice(items), choice.sample(FIELDS, 2)
-            warehouse.run("create or replace temp table back (item_id varchar, field varchar)")
-            warehouse.insert("back", ["item_id", "field"], [(item, field) for field in fields])
-            told.forget(warehouse, "from back")
-            account.forget(item, fields)
         assert stands(warehouse) == account.stands
         ordered = {(key, field) for key, field in warehouse.rows(
             "select record_key, field from manifest.ordered_fields")}  # fmt: skip

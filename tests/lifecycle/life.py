@@ -115,7 +115,6 @@ class Life:
         self.number = 0
         self.run_of_day, self.days_back = 0, 0
         self.lots: dict[str, Random] = {}
-        self.proofs_seen = 0
         self.kept: list[Kept] = []
         self.snapshots: list[tuple[str, dict[str, dict[str, Row]]]] = []
         self.last_full: dict[str, date] = {}
@@ -554,19 +553,10 @@ class Life:
             item.told_anew = item.state == "cancelled" and reason == "told_anew"
 
     def _look_at_returns(self) -> None:
-        """What came back after it was verified is told no more; before anything is sealed of it anew."""
-        proofs = self._proofs()
-        returned = {item_id for item_id, outcome in proofs if outcome == "returned"}
+        """What came back after it was verified is to be told anew."""
+        returned = {item_id for item_id, outcome in self._proofs() if outcome == "returned"}
         for item_id, item in self.model.items.items():
-            if item_id not in returned:
-                item.returned.clear()
-        for item_id, outcome in proofs[self.proofs_seen :]:
-            item = self.model.items[item_id]
-            if outcome == "returned":
-                last = self.model.last_items(item.record)
-                there = held(self.model.row(item.record), item.record[0])
-                item.returned |= {name for name in item.fields & there if last[name] is item}
-        self.proofs_seen = len(proofs)
+            item.returned = item_id in returned
 
     def _read(self, manifest_id: str, system: str, sequence: int, as_of: date) -> None:
         path = self.site.outbox / folder_name(system) / manifest_id / "items.jsonl"
@@ -737,7 +727,6 @@ class Life:
         put_in_place(self.site)
         self.model.delivered = copy.deepcopy(kept.delivered)
         self.warehouse = self._open()
-        self.proofs_seen = min(self.proofs_seen, len(self._proofs()))
         self.tell(f"restored {kept.file.name}")
         self._look()
 

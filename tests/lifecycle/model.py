@@ -42,8 +42,8 @@ class Item:
     told_anew: bool = False
     #: Its delivery was begun, and nothing says how that ended.
     may_have_arrived: bool = False
-    #: Fields that came back after they were verified: the order has been carried out, and is over.
-    returned: set[str] = field(default_factory=set)
+    #: Something came back after it was verified: the order was carried out, and is told anew where it is to stand.
+    returned: bool = False
 
     @property
     def stands(self) -> bool:
@@ -62,9 +62,10 @@ class Item:
         """Whether it is an order or a restriction that was taken back and that its system may have."""
         return self.state == "cancelled" and self.may_have_arrived and self.action in ("erase", "redact", "restrict")
 
-    def says_of(self, name: str) -> str:
-        """What its source was told of a field: nothing where that came back after it was verified."""
-        return "retain" if name in self.returned else WORDS[self.action]
+    @property
+    def says(self) -> str:
+        """What its source was told of its fields."""
+        return WORDS[self.action]
 
 
 @dataclass
@@ -151,7 +152,7 @@ class Model:
 
     def words(self, record: Named) -> dict[str, str]:
         """What the record's source was last told of each field."""
-        return {name: item.says_of(name) for name, item in self.last_items(record).items()}
+        return {name: item.says for name, item in self.last_items(record).items()}
 
     def last_items(self, record: Named, *, before: int | None = None) -> dict[str, Item]:
         """The last item about each field of a record; `before` a manifest of the chain.
@@ -215,7 +216,7 @@ class Model:
             news = {
                 name
                 for name in item.fields
-                if self._is_news(last.get(name), name, WORDS[item.action]) or self._may_be_lifted(last.get(name))
+                if self._is_news(last.get(name), WORDS[item.action]) or self._may_be_lifted(last.get(name))
             }
             if not (news if item.action == "erase" else news == item.fields) and not (
                 item.action == "erase" and not whole
@@ -223,11 +224,14 @@ class Model:
                 yield f"{item.record} is told again what it was told: {item.action} {sorted(item.fields - news)}"
 
     @staticmethod
-    def _is_news(last: Item | None, name: str, word: str) -> bool:
-        """Whether a word on a field is news after the last item about it: of one that is closed, each word is."""
+    def _is_news(last: Item | None, word: str) -> bool:
+        """Whether a word on a field is news after the last item about it: of one that is closed, each word is.
+
+        So is each of one whose record was there again.
+        """
         if last is None:
             return word != "retain"
-        return not last.stands or last.says_of(name) != word
+        return not last.stands or last.returned or last.says != word
 
     def _may_be_lifted(self, last: Item | None) -> bool:
         """Whether what an item told may have been let go of: a lift of it was cut off, and taken back.
@@ -256,6 +260,8 @@ class Model:
                 closed = name in last and not last[name].stands
                 if closed and told == decided and (last[name].is_recalled or not self._is_otherwise(last[name])):
                     yield f"{record} {name}: its order was closed to be told anew, and is not"
+                if decided == told == "erase" and last[name].returned:
+                    yield f"{record} {name}: it is there again after it was verified, and is not told anew"
                 if decided == told and told in ("erase", "restrict") and self._may_be_lifted(last.get(name)):
                     yield f"{record} {name}: a lift of what was told may have come, and it is not told anew"
 
