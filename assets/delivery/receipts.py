@@ -522,15 +522,18 @@ select judged.*,
 from judged
 """
 
-#: Of answers that say again where their item stands, those that give the same day and reason, or none.
+#: Of answers that say again where their item stands, those that give the same day and reason, or none; of what is
+#: merely put off the day alone counts.
 _SAME_REASON = (
     "answers.until is not distinct from states.until "
     "and coalesce(answers.detail, states.reason) is not distinct from states.reason"
 )
+_SAME_DAY = "coalesce(answers.until, states.until) is not distinct from states.until"
 
 #: Of one turn, how many answers say again where their item stands, at another instant. The first one's stands: a later
 #: `done` would excuse what an export has shown to be there since. What is kept for a reason is said again only with the
-#: same one; what is withheld to another day, or for another reason, is a step of its own.
+#: same one; what is withheld to another day, or for another reason, is a step of its own, and so is what is put off to
+#: another day.
 _SAID_AGAIN = f"""
 select count(*)
 from answers
@@ -556,7 +559,7 @@ _FOLLOWED = """
         and (later.status = earlier.status or list_contains(before.states, earlier.status))
 """
 
-#: Of one turn, the answers that lead on from where their item stands. What is withheld and said so again would put its
+#: Of one turn, the answers that lead on from where their item stands. What is put off and said so again would put its
 #: day off with each new instant. Nor does an answer count that another has followed already, by the instants that both
 #: give: files come in any order, and late.
 _LEADING = f"""
@@ -566,7 +569,10 @@ from answers
 inner join ({{standing}}) as states
     on states.manifest_id = answers.manifest_id and states.item_id = answers.item_id
 inner join manifest.state_steps as steps on steps.state = states.state and steps.following = answers.status
-where answers.turn = $turn and not (answers.status = states.state and {_SAME_REASON})
+where answers.turn = $turn and not (
+        answers.status = states.state
+        and case when answers.status in ('accepted', 'queued') then {_SAME_DAY} else {_SAME_REASON} end
+    )
     and answers.line not in ({_FOLLOWED})
 """
 

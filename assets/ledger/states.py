@@ -60,13 +60,13 @@ STATES: tuple[State, ...] = (
     ),
     State(
         "accepted", "system", "Systemet ska utföra och svara.", "The system is to act and to say so.",
-        ("queued", "done", "already_absent", "partly_retained", "refused", "withheld", "overdue", "verified",
-         "discrepancy", "cancelled"),
+        ("accepted", "queued", "done", "already_absent", "partly_retained", "refused", "withheld", "overdue",
+         "verified", "discrepancy", "cancelled"),
     ),
     State(
         "queued", "system", "Systemet har köat åtgärden; svar väntas.", "The system has queued it; an answer is due.",
-        ("done", "already_absent", "partly_retained", "refused", "withheld", "overdue", "verified", "discrepancy",
-         "cancelled"),
+        ("queued", "done", "already_absent", "partly_retained", "refused", "withheld", "overdue", "verified",
+         "discrepancy", "cancelled"),
     ),
     State(
         "done", "gallring", "Kvitterat; nästa fullständiga export visar om det stämmer.",

@@ -266,6 +266,29 @@ def test_what_is_withheld_to_another_day_or_for_another_reason_is_a_step_of_its_
         assert only(read(told)).recorded == 1
 
 
+@pytest.mark.parametrize("status", ["accepted", "queued"])
+@pytest.mark.parametrize("first", [{}, {"until": "2025-08-01"}])
+def test_what_is_put_off_to_another_day_is_a_step_and_one_without_a_day_is_said_again(
+    told: Sealed, status: str, first: dict[str, str]
+) -> None:
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    said = (
+        (first, "2025-02-02T09:00:00Z", 1),
+        ({"until": "2025-09-01", "detail": "queue_full"}, "2025-02-02T10:00:00Z", 1),
+        ({"until": "2025-09-01", "detail": "rate_limit"}, "2025-02-02T11:00:00Z", 0),
+        ({}, "2025-02-02T12:00:00Z", 0),
+        ({"until": "2025-10-01"}, "2025-02-02T09:30:00Z", 0),
+    )
+    for number, (more, at, recorded) in enumerate(said):
+        post(told, answer(manifest, one, status, at=at, **more), f"{number}.jsonl")
+        report = only(read(told))
+        assert (report.recorded, report.repeated, report.backward) == (recorded, 1 - recorded, 0)
+    assert told.warehouse.rows(
+        "select state, reason, until, due_on from manifest.item_states where item_id = ?", [one]
+    ) == [(status, "queue_full", date(2025, 9, 1), date(2025, 9, 1))]  # fmt: skip
+
+
 def test_of_two_in_one_file_the_earlier_is_taken_and_the_other_repeats_it(told: Sealed) -> None:
     manifest = told.manifests("crm")[0]
     one, *_ = told.items(manifest)
