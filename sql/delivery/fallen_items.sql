@@ -1,7 +1,8 @@
 -- Items of undelivered manifests that no longer stand on the day of evaluation. Grain: an item and what it fell by.
 -- Stands: an erasure whose record is `erase` in every category, a redaction whose fields are, a restriction of fields
--- that are not back in use, a lift of fields that are. A notice of a disclosure falls with the erasure it follows from;
--- that of a direct delivery stands by its own clock. A record that its source delivers no more decides nothing.
+-- that are not back in use, a lift of fields that are. A notice of a disclosure falls with the erasure it follows from,
+-- not by fields of which an order has left, whatever keeps their category since; that of a direct delivery stands by
+-- its own clock. A record that its source delivers no more decides nothing.
 -- A hold and a person's restriction show in the dispositions; the latter is looked at by itself too.
 -- Every item that waits is looked at, in one pass; its fields and reasons only where a disposition speaks against it.
 -- $lifts: whether a lift waits. No other action falls by `erase`, which most dispositions of what waits are.
@@ -73,6 +74,7 @@ fallen as (
         touched.item_id,
         touched.system,
         touched.action,
+        touched.data_category,
         case when touched.is_restricted then 'person_restricted' else 'now_' || touched.disposition end as reason
     from touched
     left join categories
@@ -83,6 +85,68 @@ fallen as (
         touched.is_restricted
         or touched.action = 'erase'
         or list_has_any(touched.fields, categories.named)
+),
+
+notices as (
+    select
+        fallen.manifest_id,
+        fallen.item_id,
+        fallen.system,
+        fallen.reason,
+        items.record_type,
+        items.record_key,
+        fields.field
+    from fallen
+    inner join manifest.items
+        on
+            fallen.manifest_id = items.manifest_id
+            and fallen.item_id = items.item_id
+    inner join policy.fields
+        on
+            items.record_type = fields.record_type
+            and fallen.data_category = fields.data_category
+            and list_contains(items.fields, fields.field)
+    where
+        fallen.action not in ('erase', 'redact', 'restrict', 'lift')
+        and items.action not in ('erase', 'redact', 'restrict', 'lift')
+        and contains(cast(items.because as varchar), 'eu-gdpr:A19')
+),
+
+noticed as (
+    select distinct
+        notices.record_type,
+        notices.record_key
+    from notices
+),
+
+waiting as (
+    select states.item_id
+    from manifest.item_states as states
+    inner join noticed
+        on
+            states.record_type = noticed.record_type
+            and states.record_key = noticed.record_key
+    where states.state in ('issued', 'approved')
+),
+
+ordered as (
+    select
+        told.record_type,
+        told.record_key,
+        numbers.field
+    from manifest.told
+    inner join noticed
+        on
+            told.record_type = noticed.record_type
+            and told.record_key = noticed.record_key
+    inner join manifest.field_numbers as numbers
+        on
+            told.record_type = numbers.record_type
+            and (told.named & numbers.bit) <> 0
+    left join waiting on told.item_id = waiting.item_id
+    where
+        told.state = 'erase'
+        and waiting.item_id is null
 )
 
 select distinct
@@ -94,16 +158,14 @@ from fallen
 where fallen.action in ('erase', 'redact', 'restrict', 'lift')
 union
 select
-    fallen.manifest_id,
-    fallen.item_id,
-    fallen.system,
-    fallen.reason
-from fallen
-inner join manifest.items
+    notices.manifest_id,
+    notices.item_id,
+    notices.system,
+    notices.reason
+from notices
+left join ordered
     on
-        fallen.manifest_id = items.manifest_id
-        and fallen.item_id = items.item_id
-where
-    fallen.action not in ('erase', 'redact', 'restrict', 'lift')
-    and items.action not in ('erase', 'redact', 'restrict', 'lift')
-    and contains(cast(items.because as varchar), 'eu-gdpr:A19')
+        notices.record_type = ordered.record_type
+        and notices.record_key = ordered.record_key
+        and notices.field = ordered.field
+where ordered.field is null

@@ -447,6 +447,32 @@ def test_a_notice_falls_with_the_erasure_it_follows_from(company: Company) -> No
     assert issued.manifests(warehouse)[0].states == {"cancelled": 1}
 
 
+@pytest.mark.parametrize("few", [-1, 100_000], ids=["many wait", "few wait"])
+@pytest.mark.parametrize("fields", ["email", "email;phone"])
+def test_a_notice_of_what_was_ordered_long_ago_stands_whatever_keeps_its_category(
+    company: Company, monkeypatch: pytest.MonkeyPatch, fields: str, few: int
+) -> None:
+    """Nobody has the field any more: another purpose of its category keeps nothing of it. A field held is otherwise."""
+    monkeypatch.setattr(rechecking, "_FEW", few)
+    warehouse = company.warehouse
+    company.night(DAY, {("customer", "C0"): {**RETAINED, "email": "erase"}})
+    deliver(company, sealed(warehouse)[0])
+    record(warehouse, [Event(sealed(warehouse)[0], "done", DAY, "receipt")])
+    company.set_field("customer", "C0", "email", None)
+    warehouse.run("insert into raw.office_disclosures (row_id, partner_id, record_type, record_key, fields, "
+                  "disclosed_at) values (1, 'P1', 'customer', 'C0', ?, date '2024-01-01')", [fields])  # fmt: skip
+    gone = {} if fields == "email" else {("customer", "C0"): {**RETAINED, "phone": "erase"}}
+    told_now = company.night(NEXT, gone)
+    assert ("partner:P1", "customer", "C0", "notify", tuple(fields.split(";"))) in told_now
+    day = NEXT + timedelta(days=1)
+    company.evaluate(day, gone)
+    assert recall(warehouse, POLICY, day, at=NOW).fallen == ()
+    assert company.propose(day, gone) == set()
+    company.evaluate(day, {})
+    fallen = {each.system for each in recheck(warehouse, POLICY, None, day).fallen}
+    assert fallen == (set() if fields == "email" else {"crm", "partner:P1"}), "the order about the phone waits still"
+
+
 @pytest.mark.parametrize("by_ranges", [False, True], ids=["", "by ranges"])
 @pytest.mark.parametrize("few", [-1, 100_000], ids=["many wait", "few wait"])
 def test_one_pass_over_all_finds_what_a_look_at_each_item_finds(
