@@ -53,6 +53,10 @@ FAULTS: dict[str, Fault] = {
     "core_has_every_row_of_raw": ("core.sends", "delete from {}"),
     "records_are_unique": ("core.records", "insert into {0} select * from {0} limit 1"),
     "references_lead_somewhere": ("core.payments", "update {} set invoice_id = 999999"),
+    "references_reach_records": (
+        "raw.crm_consents",
+        "insert into {0} select it.* replace ('K404' as contact_id) from {0} as it, range(20) where in_source",
+    ),
     **{
         f"{table}_name_known_records": (f"core.{table}", "update {} set customer_id = null")
         for table in ("orders", "quotes", "interactions", "consents", "subscribers", "web_events")
@@ -220,6 +224,26 @@ def test_what_names_an_unknown_record_is_a_finding_and_what_names_none_is_not() 
             "interactions_name_known_records": 1, "order_lines_name_known_records": 1, "orders_name_known_records": 2,
             "invoices_name_known_records": 2,
         }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("keys", "unexpected"),
+    [(["1001.0"] * 20, 1), (["1001.0"] * 19, 0), (["1001.0"] * 20 + ["1001"], 0), ([None] * 20, 0)],
+)
+def test_a_key_that_is_written_otherwise_in_all_of_an_export_blocks(keys: list[str | None], unexpected: int) -> None:
+    policy, exports = Policy.load(), {
+        "crm/customers": [{"customer_id": "1001", "customer_type": "private", "name": "Ada Exempel"}],
+        "orders/orders": [
+            {"order_id": f"O{number}", "customer_id": key, "placed_at": "2026-06-01", "status": "open"}
+            for number, key in enumerate(keys)
+        ],
+    }  # fmt: skip
+    with Warehouse.in_memory(threads=1) as warehouse:
+        load_rows(warehouse, policy, exports)
+        policy.publish(warehouse)
+        build(warehouse)
+        verdict = _verdict(warehouse, "core", "references_reach_records")
+    assert (verdict.unexpected, verdict.severity) == (unexpected, "critical")
 
 
 @pytest.mark.parametrize(("due_on", "unexpected"), [("2026-12-01", 0), ("2025-12-01", 4)])
