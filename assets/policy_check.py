@@ -1,8 +1,8 @@
 """Checks a policy before anyone runs it: coverage, SQL, scenarios, periods, legal bases, and words that are published.
 
-Reads the policy alone, no warehouse. A finding is an `error` (the policy cannot be trusted to run) or a `warning`
-(it runs, and a person should look). What would be published of claims a run looks at anew
-(`require_words_that_name_nobody`): a policy may have changed since somebody checked it.
+Reads the policy alone, no warehouse. A finding is an `error` (the policy cannot be trusted to run), a `warning` (it
+runs, and a person should look) or a `note` (it may well be meant so). What would be published of claims a run looks at
+anew (`require_words_that_name_nobody`): a policy may have changed since somebody checked it.
 """
 
 from __future__ import annotations
@@ -41,22 +41,27 @@ _HEARD = frozenset({
 })  # fmt: skip
 
 
+_ORDER = {"error": 0, "warning": 1, "note": 2}
+
+
 @dataclass(frozen=True, order=True)
 class Finding:
     """What a policy lacks. `rule` is a stable name, `message` says where and what to do."""
 
-    severity: Literal["error", "warning"]
+    severity: Literal["error", "warning", "note"]
     rule: str
     message: str
 
 
 def check(policy: Policy) -> list[Finding]:
-    """Everything that is to be said about a policy, errors first."""
+    """Everything that is to be said about a policy, errors first, notes last."""
     checks = (
         _uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds, _words, _holds, _consents,
-        _record, _published_words, _strays, _forgotten, _undeclared,
+        _record, _published_words, _strays, _forgotten, _undeclared, _undelivered,
     )  # fmt: skip
-    return sorted(finding for one in checks for finding in one(policy))
+    return sorted(
+        (finding for one in checks for finding in one(policy)), key=lambda each: (_ORDER[each.severity], each)
+    )
 
 
 def _consents(policy: Policy) -> Iterator[Finding]:
@@ -103,6 +108,31 @@ def _uncovered_fields(policy: Policy) -> Iterator[Finding]:
                     f"{record_type}: {', '.join(fields)} ({category}) has no purpose in the register and will be "
                     "erased. Add a purpose that covers it, or stop exporting it.",
                 )
+
+
+def _undelivered(policy: Policy) -> Iterator[Finding]:
+    """A purpose keeps nothing of what no export brings: a contract may have been forgotten, or is still to come."""
+    read = _delivered_fields(policy)
+    delivered = {
+        (kind, category)
+        for kind, categories in policy.fields.items() for category, fields in categories.items()
+        if any((kind, name) in read for name in fields)
+    }  # fmt: skip
+    kinds = {kind for kind, _ in delivered}
+    for name, purpose in policy.register.purposes.items():
+        lacking = dict.fromkeys(
+            f"{each.record_type}.{each.data_category}" if each.record_type in kinds else each.record_type
+            for each in policy.coverage() if each.purpose == name and purpose.covers != "every_category"
+            and each.data_category in policy.fields.get(each.record_type, ())
+            and (each.record_type, each.data_category) not in delivered
+        )  # fmt: skip
+        if lacking:
+            yield Finding(
+                "note",
+                "not_delivered",
+                f"register: {name} covers {', '.join(lacking)}, which no contract delivers, and keeps nothing of it. "
+                "Add the contract, or let the entry wait for one.",
+            )
 
 
 def _delivered_fields(policy: Policy) -> set[tuple[str, str]]:

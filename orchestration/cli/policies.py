@@ -43,14 +43,16 @@ def check(policy: PolicyOption = None, site: SiteOption = None, json: JsonOption
     from assets.policy_check import check as findings_of
 
     findings = findings_of(rules)
-    errors = [finding for finding in findings if finding.severity == "error"]
+    errors, warnings, notes = (
+        [finding for finding in findings if finding.severity == severity] for severity in ("error", "warning", "note")
+    )
     if json:
         as_json(findings)
     else:
         for finding in findings:
             say(f"{finding.severity}: {finding.rule}: {finding.message}")
         say(f"{rules.register.policy} {rules.version}: {len(rules.register.purposes)} purposes, "
-            f"{len(errors)} errors, {len(findings) - len(errors)} warnings.")  # fmt: skip
+            f"{len(errors)} errors, {len(warnings)} warnings{f', {len(notes)} notes' if notes else ''}.")  # fmt: skip
     if errors:
         raise CheckFailed("The policy cannot be trusted to run: mend the errors above.")
 

@@ -115,6 +115,33 @@ def test_what_no_contract_reads_needs_no_purpose(site: Path, capsys: pytest.Capt
     assert "field_without_purpose" not in capsys.readouterr().out
 
 
+def test_what_purposes_cover_and_no_contract_delivers_is_noted(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A note, since a register may be ahead of the exports; `legal_hold` covers whatever there is."""
+    capsys.readouterr()
+    main(["policy", "check", "--policy", "site/policy"])
+    assert "note" not in capsys.readouterr().out
+    contracts = site / "policy" / "contracts"
+    for name in ("mailing_subscribers", "mailing_sends", "orders_deliveries"):
+        (contracts / f"{name}.yaml").unlink()
+    events = yaml.safe_load((contracts / "web_events.yaml").read_text(encoding="utf-8"))
+    events["schema"][0]["properties"] = [
+        each for each in events["schema"][0]["properties"] if each["name"] not in ("cookie_id", "url")
+    ]
+    (contracts / "web_events.yaml").write_text(yaml.safe_dump(events), encoding="utf-8")
+    in_register("web_event: [behaviour]", "web_event: all")(site / "policy")
+    assert main(["policy", "check", "--policy", "site/policy"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[-4:-1] == [
+        f"note: not_delivered: register: {purpose} covers {what}, which no contract delivers, and keeps nothing of it. "
+        "Add the contract, or let the entry wait for one."
+        for purpose, what in (("newsletter", "subscriber, send"), ("order_fulfilment", "delivery"),
+                              ("web_statistics", "web_event.behaviour"))
+    ]  # fmt: skip
+    assert told[-1] == "Familjefilm 2026-11-22: 17 purposes, 0 errors, 0 warnings, 3 notes."
+    assert main(["policy", "check", "--policy", "site/policy", "--json"]) == 0
+    assert {finding["severity"] for finding in json.loads(capsys.readouterr().out)} == {"note"}
+
+
 def test_a_register_that_is_no_register_exits_with_3(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rewritten(site / "policy" / "register.yaml", "{archive: P7Y}", "{archive: seven years}")
     assert main(["policy", "check", "--policy", "site/policy"]) == 3
