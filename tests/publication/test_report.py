@@ -141,7 +141,10 @@ def test_the_keys_behind_the_numbers_are_as_many(site: Site) -> None:
 
 def test_something_stands_in_every_part(answers: Answers) -> None:
     empty = {question.id for question in questions() if not answers.rows[question.id]}
-    assert empty <= {"blocks", "failed_expectations", "history", "uncovered_fields", "free_text_hits"}
+    assert empty <= {
+        "blocks", "failed_expectations", "history", "uncovered_fields", "free_text_hits",
+        "partner_silence",  # nothing has left yet
+    }  # fmt: skip
 
 
 def test_a_company_with_few_kinds_of_records_is_not_told_that_fields_lack_a_purpose(tmp_path: Path) -> None:
@@ -164,6 +167,38 @@ def test_a_company_with_few_kinds_of_records_is_not_told_that_fields_lack_a_purp
         assert reader.value(f"select count(*) = {covered} from stored.categories"), (
             "what covers everything is told apart"
         )
+
+
+def test_free_text_that_is_kept_is_no_empty_field(tmp_path: Path) -> None:
+    """Of a text that was ordered erased and is in use again its source alone has it, until it delivers anew."""
+    site = Site(tmp_path / "site")
+    site.make()
+    policy = Policy.load()
+    call = {"customer_id": "C1", "channel": "phone", "occurred_at": "2026-11-01T09:00:00Z"}
+    with Warehouse.in_memory(pseudonym_key=b"report", threads=1) as warehouse:
+        policy.publish(warehouse)
+        prepare(warehouse, policy)
+        load_rows(warehouse, policy, {
+            "crm/customers": [{"customer_id": "C1", "customer_type": "private", "customer_since": "2026-11-01"}],
+            "crm/interactions": [
+                {"interaction_id": "T1", "subject": "Fråga", "body": "Undrade om fler kopior.", **call},
+                {"interaction_id": "T2", "subject": "Fråga", **call}, {"interaction_id": "T3", **call},
+                {"interaction_id": "T4", **call}, {"interaction_id": "T5", "body": "Väntar.", **call},
+            ],
+        })  # fmt: skip
+        warehouse.run("update raw.crm_interactions set withheld = ['body'] where interaction_id = 'T4'")
+        build(warehouse)
+        evaluate(warehouse, policy, date(2026, 11, 25))
+        warehouse.run("update retention.dispositions set disposition = 'erase' where record_type = 'interaction' "
+                      "and row_id = 5")  # fmt: skip
+        publish(warehouse, policy, site)
+    (question,) = (each for each in questions() if each.id == "free_text")
+    assert question.keys is not None
+    with published(site) as reader:
+        assert reader.rows(question.sql) == [("crm", "interaction", "body", 2), ("crm", "interaction", "subject", 2)]
+        assert [row[2:4] for row in reader.rows(question.keys)] == [
+            ("body", "T1"), ("body", "T4"), ("subject", "T1"), ("subject", "T2"),
+        ]  # fmt: skip
 
 
 def test_the_parts_agree_with_each_other(answers: Answers) -> None:
@@ -204,6 +239,25 @@ def test_many_partners_take_one_line_and_what_needs_a_person_is_named(partners: 
     )
     assert waiting == [*others, ("privacy", "partner:0", 1)]
     assert told == ([("partner:*", 5), ("partner:*", 1)] if together else [(f"partner:{each}", 1) for each in range(5)])
+
+
+def test_a_partner_who_was_told_nothing_yet_is_not_said_to_be_silent() -> None:
+    """What waits for our own approver, or never left, is no partner's silence."""
+    (question,) = (each for each in questions() if each.id == "partner_silence")
+    with Warehouse.in_memory() as reader:
+        reader.run("create schema manifest")
+        reader.run("create table about as select date '2026-12-02' as as_of")
+        reader.run('create table manifest.receipts (manifest_id varchar, item_id varchar, "at" timestamp)')
+        reader.run(
+            "create table manifest.items as select told.*, 'M' as manifest_id, state as item_id, 'x' as record_type, "
+            "'x' as record_key, null as due_on, date '2026-11-22' as as_of from (values "
+            "('partner:1', 'cancelled', 'nobody'), ('partner:1', 'issued', 'approver'), "
+            "('partner:1', 'approved', 'gallring'), ('partner:2', 'cancelled', 'nobody'), "
+            "('partner:2', 'delivered', 'system'), ('partner:2', 'done', 'nobody')) as told(system, state, owner)"
+        )
+        assert [row[:3] for row in reader.rows(question.sql)] == [("partner:2", 2, 1)]
+        assert question.keys is not None
+        assert [row[:2] for row in reader.rows(question.keys)] == [("partner:2", "delivered"), ("partner:2", "done")]
 
 
 def test_the_clock_of_a_request_is_that_of_the_calendar(answers: Answers, page: Element) -> None:
