@@ -13,6 +13,7 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -261,11 +262,12 @@ def _leftovers(case: _Case) -> Iterator[Examined]:
 
 def _arriving(case: _Case) -> Iterator[Examined]:
     """Deliveries that never got their delivery.json."""
-    stuck = [
-        folder for folder in sorted(case.site.inbox.glob("*/*"))
-        if folder.is_dir() and not (folder / "delivery.json").exists()
-        and case.now - datetime.fromtimestamp(folder.stat().st_mtime, UTC) > _ARRIVING
-    ]  # fmt: skip
+    stuck = []
+    for folder in sorted(case.site.inbox.glob("*/*")):
+        with suppress(FileNotFoundError):  # its source has renamed it since
+            if folder.is_dir() and not (folder / "delivery.json").exists():
+                arriving = case.now - datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+                stuck += [folder] if arriving > _ARRIVING else []
     for folder in stuck:
         mend = "It has no delivery.json and is never read: deliver it again, then remove the folder."
         found = f"{folder.parent.name}/{folder.name} has been arriving for over a day"

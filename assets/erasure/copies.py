@@ -5,7 +5,7 @@ names, sizes and dates of files, and what intake and the ledger say of them; nev
 policy and run history hold no personal data and are not walked.
 
 A link in the site is nobody's copy: it is never followed, and counts as a file that is not on the register. So does
-what this account may not look at.
+what this account may not look at. What goes while it is looked at, since its source renames what arrives, is not there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -102,7 +102,10 @@ def copy_register(site: Site, warehouse: Warehouse, periods: Periods) -> CopyReg
     strangers = []
     for place, found in _walk(site.path):
         kind = _kind_of(place) if not found.is_symlink() else None
-        size = _size_of(found)
+        try:
+            size = _size_of(found)
+        except FileNotFoundError:
+            continue
         if kind is None or size is None:
             strangers.append(Path(*place))
             continue
@@ -229,8 +232,12 @@ def _below(folder: tuple[str, ...], found: os.DirEntry[str]) -> Iterator[tuple[t
     place = (*folder, found.name)
     listed = None
     if found.is_dir(follow_symlinks=False):
-        with suppress(PermissionError):
+        try:
             listed = _listed(found.path)
+        except FileNotFoundError:
+            return
+        except PermissionError:
+            pass
     if listed is None:
         yield place, found
         return
@@ -254,7 +261,7 @@ def _listed(folder: Path | str) -> list[os.DirEntry[str]]:
 def _files_below(folder: Path) -> Iterator[Path]:
     try:
         found = sorted(folder.iterdir())
-    except PermissionError:
+    except (PermissionError, FileNotFoundError):
         found = []
     for path in found:
         if path.is_symlink() or not path.is_dir():
@@ -300,7 +307,7 @@ class _Dates:
         """The last day of a copy."""
         match kind:
             case "delivery":
-                return self._deliveries.get(unit) or last_day(
+                return self._deliveries.get(unit) or _last_day(
                     _arrived_on(self._site.path / unit), self._periods.quarantine
                 )
             case "manifest":
@@ -312,12 +319,12 @@ class _Dates:
                 return (
                     date.fromisoformat(named["until"])
                     if named
-                    else last_day(self._written(unit), self._periods.backups)
+                    else _last_day(self._written(unit), self._periods.backups)
                 )
             case "warehouse" | "analytics":
                 return None
             case _:
-                return last_day(self._written(unit), self._by_writing(kind))
+                return _last_day(self._written(unit), self._by_writing(kind))
 
     def _by_writing(self, kind: str) -> str:
         return {
@@ -329,23 +336,38 @@ class _Dates:
             "leftover": self._periods.leftovers,
         }[kind]
 
-    def _written(self, unit: Path) -> date:
+    def _written(self, unit: Path) -> date | None:
         return _written_on(self._site.path / unit)
 
 
-def _written_on(path: Path) -> date:
-    """The day on which a file, or what is below a folder, was last written."""
-    newest = max((each.lstat().st_mtime for each in (_files_below(path) if path.is_dir() else [path])), default=0.0)
-    return _local_day(datetime.fromtimestamp(newest, UTC))
+def _last_day(since: date | None, period: str) -> date | None:
+    """Of what is not there any more, none: another may have come by its name, which nobody has looked at."""
+    return None if since is None else last_day(since, period)
 
 
-def _arrived_on(folder: Path) -> date:
+def _written_on(path: Path) -> date | None:
+    """The day on which a file, or what is below a folder, was last written; None where it is gone."""
+    return _newest(each.st_mtime for each in _looked_at(_files_below(path) if path.is_dir() else [path]))
+
+
+def _arrived_on(folder: Path) -> date | None:
     """The day on which a delivery, or the last of it, came to be on this disk: what a sender may not state.
 
-    Copied files often keep the time at which they were written elsewhere.
+    Copied files often keep the time at which they were written elsewhere. None where it is gone.
     """
-    newest = max(each.lstat().st_ctime for each in (folder, *_files_below(folder)))
-    return _local_day(datetime.fromtimestamp(newest, UTC))
+    return _newest(each.st_ctime for each in _looked_at((folder, *_files_below(folder))))
+
+
+def _looked_at(paths: Iterable[Path]) -> Iterator[os.stat_result]:
+    """What the disk says of those that are there still."""
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path.lstat()
+
+
+def _newest(instants: Iterable[float]) -> date | None:
+    newest = max(instants, default=None)
+    return None if newest is None else _local_day(datetime.fromtimestamp(newest, UTC))
 
 
 def _local_day(at: datetime) -> date:
@@ -378,7 +400,7 @@ def _delivery_days(site: Site, warehouse: Warehouse, periods: Periods) -> Mappin
         if known in ahead:
             refusal = site.quarantine / delivery.source / delivery.delivery_id / "reason.json"
             refused_on = _written_on(refusal if refusal.is_file() else delivery.folder)
-            extracted_on = min(extracted_on, refused_on)
+            extracted_on = min(extracted_on, refused_on or extracted_on)
         period = periods.deliveries if known in loaded else periods.quarantine
         days[delivery.folder.relative_to(site.path)] = last_day(extracted_on, period)
     return days

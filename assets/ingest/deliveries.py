@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ DENIED = (
     "this account may not read the folder, or a file in it: check the owner and the mode, and let this account in; "
     "the next run tries the delivery again"
 )
+#: Its source renames it, or has taken it back: that is no other source's matter either.
+GONE = "its folder, or a file in it, went away while it was looked at; the next run tries the delivery again"
 
 
 class DeliveryRefused(Exception):
@@ -98,12 +101,14 @@ def prove_files(delivery: Delivery) -> Mapping[str, tuple[int, ...]]:
     """Check that the folder holds exactly the files that were sent, byte for byte; how they stood just before that.
 
     Raises:
-        DeliveryRefused: a file is missing, surplus, a link, not to be read, or has another digest.
+        DeliveryRefused: a file is missing, surplus, a link, not to be read, gone since, or has another digest.
     """
     try:
         return _proved(delivery)
     except PermissionError:
         raise DeliveryRefused(DENIED) from None
+    except FileNotFoundError:
+        raise DeliveryRefused(GONE) from None
 
 
 def _proved(delivery: Delivery) -> Mapping[str, tuple[int, ...]]:
@@ -176,6 +181,8 @@ def _listed(source: Path) -> list[Path] | None:
     """The folders of a source; None where this account may not look at them."""
     try:
         return _folders_in(source)
+    except FileNotFoundError:
+        return []
     except PermissionError:
         return None
 
@@ -197,12 +204,14 @@ def _read(source_folder: str, folder: Path) -> Delivery | None:
     try:
         if not path.exists() and not path.is_symlink():
             return None
-        if folder.is_symlink() or path.is_symlink() or not path.is_file():
+        if stat.S_ISLNK(folder.lstat().st_mode) or not stat.S_ISREG(path.lstat().st_mode):
             raise DeliveryRefused("the folder or its delivery.json is a link")
         if path.stat().st_size > _LARGEST_DESCRIPTION:
             raise DeliveryRefused("delivery.json is too large")
         content = path.read_bytes()
         return _parsed(source, folder, content)
+    except FileNotFoundError:
+        return None
     except PermissionError:
         refused = DENIED
     except DeliveryRefused as refusal:

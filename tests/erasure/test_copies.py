@@ -113,6 +113,38 @@ def test_a_delivery_that_nobody_has_read_goes_by_the_day_on_which_it_arrived(com
         assert days(company) == {"inbox/crm/2019-05-01-full": date(2019, 5, 8)}
 
 
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize(
+    ("looked", "first"), [("_listed", True), ("_listed", False), ("_arrived_on", True), ("_files_below", False)]
+)
+def test_what_goes_while_it_is_looked_at_ends_nothing(
+    company: Company, monkeypatch: pytest.MonkeyPatch, looked: str, first: bool, whole: bool
+) -> None:
+    """A source renames what is arriving, a file or the whole folder, before or after it is listed, or dated."""
+    folder = company.send("crm", {"customers": CUSTOMERS})
+    (folder / "delivery.json").unlink()
+    part = folder / "contacts.csv.part"
+    part.write_text("x")
+    real = getattr(copies, looked)
+
+    def go(place: object) -> None:
+        if str(place) == str(folder) and folder.is_dir():
+            folder.rename(company.site.path.parent / "renamed") if whole else part.unlink(missing_ok=True)
+
+    def looking(place: Path | str) -> object:
+        if first:
+            go(place)
+        found = real(place)
+        found = found if isinstance(found, date | list) or found is None else list(found)
+        go(place)
+        return found
+
+    monkeypatch.setattr(copies, looked, looking)
+    count, left = destroy_expired(company.warehouse, company.site, PERIODS, DAY)
+    assert (count, left.strangers) == (0, ())
+    assert [copy.kind for copy in left.copies] in (["delivery"], [])
+
+
 @pytest.mark.parametrize("day", ["2031-01-01", "9999-12-31"])
 @pytest.mark.parametrize("table", ["customers", "nothing"])
 def test_a_delivery_that_is_dated_ahead_goes_by_the_day_on_which_it_was_refused(

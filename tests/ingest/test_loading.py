@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from assets.contracts.raw_tables import raw_columns
 from assets.errors import BadInput
 from assets.ingest import loading, merging, staging
 from assets.ingest.accepting import accept_shrunk_table
-from assets.ingest.deliveries import Delivery, prove_files
+from assets.ingest.deliveries import Delivery, barred_sources, find_deliveries, prove_files
 from assets.ingest.loading import ingest, load_rows
 from assets.ingest.tables import prepare
 from assets.warehouse import MachineLacks, Warehouse, WarehouseError
@@ -568,6 +569,38 @@ def test_a_file_that_changes_between_its_proof_and_its_reading_is_not_taken_in(
     path.write_bytes(whole)
     assert len(company.ingest().loaded) == 1
     assert company.value("select event_id from raw.web_events") == "E1"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_delivery_that_goes_while_it_is_looked_at_ends_nothing(
+    company: Company, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    """One that is renamed by its source after it was found, and what others have sent."""
+    folder = company.send("web", {"events": CHANGING})
+    company.send("crm", {"customers": customers(customer("K1"))})
+
+    def gone(delivery: Delivery) -> Mapping[str, tuple[int, ...]]:
+        if delivery.folder == folder and folder.is_dir():
+            folder.rename(folder.parent / ".away") if whole else (folder / "events.csv").unlink()
+        return prove_files(delivery)
+
+    monkeypatch.setattr("assets.ingest.loading.prove_files", gone)
+    report = company.ingest()
+    assert [each.source for each in report.loaded] == ["crm"]
+    (rejected,) = report.rejected
+    told = "its folder, or a file in it, went away while it was looked at; the next run tries the delivery again"
+    assert rejected.reason == (told if whole else "events.csv is listed but not there")
+
+
+def test_a_folder_that_goes_before_its_description_is_read_is_no_delivery(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = company.send("web", {"events": CHANGING})
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: (exists(path), path.parent == folder and exists(folder)
+                                                      and folder.rename(folder.parent / ".away"))[0])  # fmt: skip
+    assert find_deliveries(company.site) == []
+    assert barred_sources(company.site) == []
 
 
 def test_a_rejected_delta_blocks_until_a_full_delivery_brings_its_table(company: Company) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import socket
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -195,6 +196,23 @@ def test_a_damaged_file_ends_no_examination(site: Site) -> None:
     assert [each.subject for each in examine(site, NOW)] == [
         "analytics.duckdb" if subject == "clock" else subject for subject in before
     ]
+
+
+def test_a_delivery_that_is_renamed_during_an_examination_ends_none(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_a_delivery_half_way(site)
+    folder, exists = site.inbox / "crm" / "2026-11-01", Path.exists
+
+    def renamed(path: Path) -> bool:
+        there = exists(path)
+        if path.parent == folder and sys._getframe(1).f_globals["__name__"] == "orchestration.doctor":
+            folder.rename(site.path.parent / "elsewhere")
+        return there
+
+    monkeypatch.setattr(Path, "exists", renamed)
+    assert [each.verdict for each in examine(site, NOW) if each.subject == "inbox"] == ["ok"]
+    assert not folder.is_dir()
 
 
 def test_a_zone_with_the_same_midnight_is_none_to_warn_of(site: Site) -> None:
