@@ -35,7 +35,7 @@ _POLL_SECONDS = 0.2
 #: Below this size, of the warehouse's file and of what is in the inbox together, nearly no table has more rows than a
 #: thread takes at once. Two threads then take as long as one, and the one that waits burns what the other works.
 _WORTH_SHARING = 64 << 20
-_KEY = re.compile(r"^[0-9a-f]{64}$")
+_KEY = re.compile(r"[0-9a-f]{64}")
 _VARIABLES = {
     WAREHOUSE_KEY: "GALLRING_WAREHOUSE_KEY",
     NEXT_WAREHOUSE_KEY: "GALLRING_NEXT_WAREHOUSE_KEY",
@@ -272,7 +272,7 @@ def read_key(site: Site, name: str, from_environment: SecretStr | None) -> str:
         key, where = from_environment.get_secret_value().strip(), f"The environment variable {variable}"
     else:
         key, where = _key_file(site, path, variable), str(path)
-    if not _KEY.match(key):
+    if not _KEY.fullmatch(key):
         raise BadInput(f"{where} is not 64 hexadecimal digits: restore it from the backup of the keys.")
     return key
 

@@ -23,7 +23,7 @@ SMALLEST_GROUP = 10
 #: Columns of `stored.*` that are nearly all that there is to write.
 KEYS = frozenset({"item_id", "record_key"})
 
-_COLUMN = re.compile(r"^-- - (?P<name>[a-z_0-9]+) (?P<type>[a-z]+(?:\([0-9]+, ?[0-9]+\))?(?:\[\])?): (?P<comment>.+)$")
+_COLUMN = re.compile(r"-- - (?P<name>[a-z_0-9]+) (?P<type>[a-z]+(?:\([0-9]+, ?[0-9]+\))?(?:\[\])?): (?P<comment>.+)")
 _EARLIER = re.compile(rf"\b{CATALOG}\.([a-z_]+\.[a-z_]+)")
 
 
@@ -80,7 +80,7 @@ class PublishedTable:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns in the header's order."""
-        found = (_COLUMN.match(line) for line in self.model.text.splitlines())
+        found = (_COLUMN.fullmatch(line) for line in self.model.text.splitlines())
         return tuple(Column(**match.groupdict()) for match in found if match)
 
     @cached_property

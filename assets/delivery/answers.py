@@ -24,14 +24,14 @@ CODES = frozenset({
     "schema_changed", "soft_deleted", "temporary_failure", "unsubscribed_only", "warranty",
 })  # fmt: skip
 #: Besides: HTTP statuses, and error numbers too short to be anybody's.
-_NUMBERED = re.compile(r"^(?:http_[1-5][0-9]{2}|e[0-9]{1,4})$")
+_NUMBERED = re.compile(r"http_[1-5][0-9]{2}|e[0-9]{1,4}")
 
 LARGEST_LINE = 10_000
 
-_MANIFEST_ID = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9a-f]{32}$")
-_ITEM_ID = re.compile(r"^[0-9a-f]{32}$")
-_INSTANT = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})$")  # fmt: skip  # noqa: E501
-_DAY = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+_MANIFEST_ID = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9a-f]{32}")
+_ITEM_ID = re.compile(r"[0-9a-f]{32}")
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})")  # fmt: skip  # noqa: E501
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class _Malformed(Exception):

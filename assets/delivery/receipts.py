@@ -59,7 +59,7 @@ NOT_TAKEN = frozenset({"malformed", *_WHY_NOT_TAKEN})
 _UNREAD = "system varchar, code varchar, message varchar, times bigint"
 
 _ID = "[0-9]{4}-[0-9]{2}-[0-9]{2}-[0-9a-f]{32}"
-_TELLING_NAME = re.compile(rf"^{_ID}(?:-[0-9]{{1,4}})?\.jsonl$")
+_TELLING_NAME = re.compile(rf"{_ID}(?:-[0-9]{{1,4}})?\.jsonl")
 _TELLING_OTHER = re.compile(rf"{_ID}(?:-[0-9]{{1,4}})?\.(?:jsonl?|csv|txt)~?", re.IGNORECASE)
 _OF_RECEIVE = re.compile(rf"received\.json\Z|{_ID}-answers\b")
 

@@ -28,7 +28,7 @@ OWNERS = ("approver", "gallring", "system", "privacy", "nobody")
 #: Where a step came from.
 ORIGINS = ("seal", "approve", "deliver", "receipt", "verify", "recall", "clock", "cancel")
 
-_CODE = re.compile(r"^[a-z0-9][a-z0-9_.:-]{0,79}$")
+_CODE = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,79}")
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Event:
 
 def is_code(text: str) -> bool:
     """Whether `text` is a code (lower-case letters, digits, `_.:-`; at most 80 characters) and not free text."""
-    return _CODE.match(text) is not None
+    return _CODE.fullmatch(text) is not None
 
 
 def allowed(state: str, following: str) -> bool:

@@ -16,7 +16,7 @@ _WORD = re.compile(r"[^\W\d_][\w'’-]*")
 _EMAIL = re.compile(r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)+")
 _NUMBER = re.compile(r"(?<![\w])\+?\d[\d -]{5,}\d(?![\w])")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
-_SENTENCE_END = re.compile(r"(?:^|[.!?:\n\r•–-])\s*[\"'”(]*$")
+_SENTENCE_END = re.compile(r"(?:^|[.!?:\n\r•–-])\s*[\"'”(]*\Z")
 #: A name is looked for in runs of at most so many words.
 LONGEST_NAME = 4
 

@@ -111,5 +111,27 @@ def longest_functions(limit: int) -> Iterator[str]:
                     yield f"{path.relative_to(ROOT)}: {node.name} has {lines} lines"
 
 
+def ends_before_a_newline(tree: ast.AST) -> list[int]:
+    """The lines of patterns that end in `$`, which holds before a last newline too, but for those that mean lines."""
+    found = []
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        if ast.unparse(call.func) == "re.compile" and "MULTILINE" not in ast.unparse(call):
+            pattern = call.args[0].values[-1] if isinstance(call.args[0], ast.JoinedStr) else call.args[0]
+            if isinstance(pattern, ast.Constant) and str(pattern.value).endswith("$"):
+                found.append(call.lineno)
+    return found
+
+
+def test_no_pattern_takes_a_text_with_a_newline_for_one_without() -> None:
+    assert ends_before_a_newline(ast.parse("a = re.compile(r'^x$')\nb = re.compile(rf'{a}x$')")) == [1, 2]
+    assert ends_before_a_newline(ast.parse("re.compile(r'^x$', re.MULTILINE), re.compile('x')")) == []
+    found = {
+        str(path.relative_to(ROOT)): lines
+        for path in modules()
+        if (lines := ends_before_a_newline(ast.parse(path.read_text(encoding="utf-8"))))
+    }
+    assert found == {}, "ask with fullmatch, or end the pattern in \\Z"
+
+
 def test_a_function_fits_one_screen() -> None:
     assert list(longest_functions(60)) == []

@@ -159,7 +159,7 @@ def test_an_acknowledged_restriction_is_nobodys_to_prove(warehouse: Warehouse) -
 
 def test_free_text_is_no_reason() -> None:
     assert all(is_code(text) for text in ("business_open", "eu-gdpr:a17-3-b"))
-    for text in ("Test Person har öppna affärer", "Business open", "", "a" * 81):
+    for text in ("Test Person har öppna affärer", "Business open", "", "a" * 81, "business_open\n"):
         assert not is_code(text)
         with pytest.raises(ValueError, match="code"):
             event("refused", 1, reason=text)
