@@ -39,6 +39,7 @@ def keys_hanging_on(warehouse: Warehouse, customer: str) -> list[tuple[str, str]
     return [(record_type, key) for record_type, key in keys]
 
 
+#: A partner has its copy still when the record has left its source, so those records count too (Art 15(1)(c)).
 _RECIPIENTS = """
     with given as (
         select partner_id, lower(record_type) as record_type, record_key, fields, disclosed_at as disclosed_on
@@ -48,7 +49,7 @@ _RECIPIENTS = """
     delivered as (
         select delivery.partner_id, 'delivery' as record_type, delivery.delivery_id as record_key
         from raw.orders_deliveries as delivery
-        where delivery.in_source and delivery.partner_id is not null and not exists (
+        where delivery.partner_id is not null and not exists (
             select 1 from given where given.record_type = 'delivery' and given.record_key = delivery.delivery_id
                 and given.partner_id = delivery.partner_id
         )
@@ -57,7 +58,7 @@ _RECIPIENTS = """
     select coalesce(partner.name, named.partner_id) as partner, partner.role, records.record_type, records.record_key,
         named.fields, named.disclosed_on
     from named
-    inner join retention.records as records
+    inner join core.records as records
         on named.record_type = records.record_type and named.record_key = records.record_key
     inner join {chosen} as chosen
         on records.record_type = chosen.record_type and records.row_id = chosen.row_id

@@ -10,6 +10,7 @@ import pytest
 
 from assets.core.building import build
 from assets.errors import BadInput
+from assets.ingest.loading import load_rows
 from assets.ledger import issued
 from assets.manifests.changes import propose
 from assets.retention.evaluation import evaluate
@@ -113,6 +114,23 @@ def test_the_timeline_and_the_report_know_the_same_recipients() -> None:
     assert "Fraktbolaget AB (records: 1); the day is not on record." in as_text(timeline(known, policy(), "C2", "en"))
     report = gather(known, policy(), find_person(known, customer="C2"), made_at=NOW, expires_on=DAY)
     assert [(each["partner"], each["record_key"]) for each in report["recipients"]] == [("Fraktbolaget AB", "D2")]
+
+
+def test_who_was_given_a_copy_is_a_recipient_once_the_record_has_left_its_source() -> None:
+    """Art 15(1)(c): "have been disclosed". The partner has its copy still, whether the register or the row named it."""
+    delivery = {"delivery_id": "D2", "order_id": "O1", "partner_id": "P2", "contact_name": "Disa Testman"}
+    partners = [*EXPORTS["office/partners"], {"partner_id": "P2", "name": "Budfirman AB", "role": "processor"}]
+    known = company({"orders/deliveries": [*EXPORTS["orders/deliveries"], delivery], "office/partners": partners})
+    load_rows(known, policy(), {"orders/deliveries": []})
+    evaluated(known)
+    assert known.value("select count(*) from retention.records where record_type = 'delivery'") == 0
+    report = gather(known, policy(), find_person(known, customer="C1"), made_at=NOW, expires_on=DAY)
+    assert {(each["partner"], each["record_key"]) for each in report["recipients"]} == {
+        ("Fraktbolaget AB", "D1"), ("Budfirman AB", "D2"),
+    }  # fmt: skip
+    assert {each.partner for each in timeline(known, policy(), "C1", "en").recipients} == {
+        "Fraktbolaget AB", "Budfirman AB",
+    }  # fmt: skip
 
 
 def test_the_ledger_lists_who_got_anything_that_hangs_on_the_customer() -> None:
