@@ -7,7 +7,7 @@ anew (`require_words_that_name_nobody`): a policy may have changed since somebod
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -112,20 +112,13 @@ def _uncovered_fields(policy: Policy) -> Iterator[Finding]:
 
 def _undelivered(policy: Policy) -> Iterator[Finding]:
     """A purpose keeps nothing of what no export brings: a contract may have been forgotten, or is still to come."""
-    read = _delivered_fields(policy)
-    delivered = {
-        (kind, category)
-        for kind, categories in policy.fields.items() for category, fields in categories.items()
-        if any((kind, name) in read for name in fields)
-    }  # fmt: skip
-    kinds = {kind for kind, _ in delivered}
     for name, purpose in policy.register.purposes.items():
         lacking = dict.fromkeys(
-            f"{each.record_type}.{each.data_category}" if each.record_type in kinds else each.record_type
-            for each in policy.coverage() if each.purpose == name and purpose.covers != "every_category"
-            and each.data_category in policy.fields.get(each.record_type, ())
-            and (each.record_type, each.data_category) not in delivered
-        )  # fmt: skip
+            each
+            for record_types in (purpose.covers.values() if purpose.covers != "every_category" else ())
+            for record_type, categories in record_types.items()
+            for each in _lacking(policy, record_type, () if categories == "all" else categories)
+        )
         if lacking:
             yield Finding(
                 "note",
@@ -133,6 +126,20 @@ def _undelivered(policy: Policy) -> Iterator[Finding]:
                 f"register: {name} covers {', '.join(lacking)}, which no contract delivers, and keeps nothing of it. "
                 "Add the contract, or let the entry wait for one.",
             )
+
+
+def _lacking(policy: Policy, record_type: str, categories: Sequence[str]) -> list[str]:
+    """What no contract delivers of a record type that the rules know: all of it, or categories that are named."""
+    if record_type not in policy.fields:
+        return []
+    if not any(each.declared and each.record_type == record_type for each in policy.contracts.values()):
+        return [record_type]
+    known, read = policy.fields[record_type], _delivered_fields(policy)
+    return [
+        f"{record_type}.{category}"
+        for category in categories
+        if category in known and not any((record_type, field) in read for field in known[category])
+    ]
 
 
 def _delivered_fields(policy: Policy) -> set[tuple[str, str]]:
