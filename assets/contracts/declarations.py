@@ -74,7 +74,13 @@ def _one_table(contracts: Mapping[Path, Contract]) -> Contract:
         raise BadInput(f"{first}: it is a further layout of {table_of(first)}.yaml, which is not there. Add that one.")
     columns: dict[str, Column] = {}
     lookups: dict[str, Lookup] = {}
+    patterns: dict[str, Path] = {}
     for path, contract in contracts.items():
+        if (known := patterns.setdefault(contract.file_pattern, path)) != path:
+            raise BadInput(
+                f"{path}: {contract.table}: physicalName: files called {contract.file_pattern} are those of "
+                f"{known.name}, so that nobody could tell which is which, and none would be read. Give it another."
+            )
         for column in contract.columns:
             _check_same(path, column, columns.setdefault(column.name, column))
         for lookup in contract.lookups:

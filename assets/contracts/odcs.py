@@ -168,7 +168,7 @@ def _schema_objects(
     targets: list[SchemaObject] = []
     lookups: list[SchemaObject] = []
     for entry in document.schema_ or []:
-        role = {prop.property: prop.value for prop in entry.customProperties or []}.get("role")
+        role = _once(path, entry.name or "", entry.customProperties).get("role")
         if role not in (None, "lookup"):
             raise BadInput(f"{path}: {entry.name}: role must be lookup, or be left out.")
         (lookups if role == "lookup" else targets).append(entry)
@@ -181,10 +181,20 @@ def _schema_objects(
 
 
 def _custom(path: Path, where: str, properties: Any, known: frozenset[str]) -> dict[str, Any]:
-    found = {prop.property: prop.value for prop in properties or []}
+    found = _once(path, where, properties)
     unknown = sorted(set(found) - known)
     if unknown:
         raise BadInput(f"{path}: {where}: unknown custom property {unknown[0]}. Known are {', '.join(sorted(known))}.")
+    return found
+
+
+def _once(path: Path, where: str, properties: Any) -> dict[str, Any]:
+    """Custom properties by name: of two that contradict each other nobody can tell which is meant."""
+    found: dict[str, Any] = {}
+    for prop in properties or []:
+        if prop.property in found:
+            raise BadInput(f"{path}: {where}: the custom property {prop.property} stands twice: keep one.")
+        found[prop.property] = prop.value
     return found
 
 
@@ -277,11 +287,13 @@ def _read_lookup(path: Path, server: Server, entry: SchemaObject) -> Lookup:
 
 
 def _freshness(path: Path, document: OpenDataContractStandard, source: str) -> int | None:
-    for entry in document.slaProperties or []:
-        if entry.property == "freshness":
-            if entry.unit not in ("d", "day", "days") or not _are_days(str(entry.value)):
-                raise BadInput(f"{path}: slaProperties: freshness must be a whole number with the unit d.")
-            return int(str(entry.value))
+    stated = [entry for entry in document.slaProperties or [] if entry.property == "freshness"]
+    if len(stated) > 1:
+        raise BadInput(f"{path}: slaProperties: freshness stands twice: keep one.")
+    for entry in stated:
+        if entry.unit not in ("d", "day", "days") or not _are_days(str(entry.value)):
+            raise BadInput(f"{path}: slaProperties: freshness must be a whole number with the unit d.")
+        return int(str(entry.value))
     return None if source == "office" else FRESHNESS_DAYS
 
 

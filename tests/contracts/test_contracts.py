@@ -125,6 +125,31 @@ def test_a_table_without_a_contract_is_optional_and_empty(tmp_path: Path) -> Non
         ("optional, value: false", "fileColumns, value: contact_id", "fileColumns must be a list"),
         ("optional, value: false", "fileColumns, value: [contact_id, NO]", 'such as "NO"'),
         ("dataCategory, value: phone", "dataCategory, value: [phone]", "dataCategory must be text"),
+        (
+            "- {property: dataCategory, value: phone}",
+            "- {property: dataCategory, value: phone}\n          - {property: dataCategory, value: phone}",
+            "phone: the custom property dataCategory stands twice",
+        ),
+        (
+            "- {property: optional, value: false}",
+            "- {property: optional, value: false}\n      - {property: optional, value: true}",
+            "contacts: the custom property optional stands twice",
+        ),
+        (
+            "property: delimiter, value: ','}",
+            "property: delimiter, value: ','}\n      - {property: delimiter, value: ';'}",
+            "crm_contacts.yaml: servers: the custom property delimiter stands twice",
+        ),
+        (
+            "- {property: optional, value: false}",
+            "- {property: role, value: lookup}\n      - {property: role, value: null}",
+            "contacts: the custom property role stands twice",
+        ),
+        (
+            "  - {property: freshness, value: 3, unit: d}",
+            "  - {property: freshness, value: 3, unit: d}\n  - {property: freshness, value: 30, unit: d}",
+            "slaProperties: freshness stands twice",
+        ),
     ],
 )
 def test_a_contract_that_cannot_be_right_is_refused_by_name(
@@ -140,6 +165,19 @@ def test_a_contract_that_cannot_be_right_is_refused_by_name(
         return
     with pytest.raises(BadInput, match=said):
         load_contracts(tmp_path)
+
+
+def test_two_layouts_whose_files_nobody_could_tell_apart_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "crm_contacts.yaml").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "crm_contacts.shop.yaml").write_text(GOOD, encoding="utf-8")
+    said = r"contacts\.shop\.yaml: contacts: physicalName: files called contacts\*\.csv are those of crm_contacts\.yaml"
+    with pytest.raises(BadInput, match=said):
+        load_contracts(tmp_path)
+    own = GOOD.replace("physicalName: contacts*.csv", "physicalName: shop-*.csv", 1)
+    (tmp_path / "crm_contacts.shop.yaml").write_text(own, encoding="utf-8")
+    assert [each.file_pattern for each in load_contracts(tmp_path)["crm", "contacts"].layouts] == [
+        "contacts*.csv", "shop-*.csv",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
