@@ -17,7 +17,10 @@ _TELLS = {
     "%M": "minute", "%S": "second",
 }  # fmt: skip
 _LETTERS = {"year": "yyyy", "month": "MM", "day": "dd"}
-_PATTERN_PARTS = re.compile(r"'(?P<quoted>[^']*)'|(?P<letters>([A-Za-z])\3*)|(?P<other>[^A-Za-z'])")
+#: Two quotes are one that stands for itself, within quotes or without (Unicode LDML). A lone one is never closed.
+_PATTERN_PARTS = re.compile(
+    r"'(?P<quoted>(?:[^']|'')++)'|(?P<letters>([A-Za-z])\3*)|(?P<other>[^A-Za-z']|'')|(?P<lone>')"
+)
 
 
 def strptime_pattern(where: str, pattern: str) -> str:
@@ -28,17 +31,28 @@ def strptime_pattern(where: str, pattern: str) -> str:
         pattern: as the contract states it.
 
     Raises:
-        BadInput: the pattern has a letter that is not known, or cannot say a day.
+        BadInput: the pattern has a letter that is not known, a quote that is not closed, hours of which nobody can
+            tell whether they are before noon, or cannot say a day.
     """
-    found, told = [], []
+    found: list[str] = []
+    told: list[str] = []
+    halves: list[str] = []
     for match in _PATTERN_PARTS.finditer(pattern):
-        quoted, letters, other = match["quoted"], match["letters"], match["other"]
+        letters, itself = match["letters"], (match["quoted"] or match["other"] or "").replace("''", "'")
+        if match["lone"]:
+            raise BadInput(f"{where}: the date format {pattern} has a quote that is not closed.")
         if letters and letters not in _JAVA_TO_STRPTIME:
             raise BadInput(
                 f"{where}: the date format's {letters} is not known. Use yyyy, MM, dd, HH, mm, ss and the like."
             )
-        found.append(_JAVA_TO_STRPTIME[letters] if letters else (quoted or other or "'").replace("%", "%%"))
+        found.append(_JAVA_TO_STRPTIME[letters] if letters else itself.replace("%", "%%"))
         told.append(_TELLS.get(found[-1], "") if letters else "")
+        halves += [letters] if letters in ("h", "hh") else []
+    if halves and "%p" not in found:
+        raise BadInput(
+            f"{where}: the date format {pattern}: {halves[0]} is an hour of half a day, and a, which half it is, is "
+            "missing: HH was probably meant."
+        )
     _check_says_a_day(f"{where}: the date format {pattern}", [part for part in told if part])
     return "".join(found)
 

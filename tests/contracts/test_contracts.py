@@ -194,6 +194,11 @@ def test_two_layouts_whose_files_nobody_could_tell_apart_are_refused(tmp_path: P
         ("yyyy-MM-dd mm:ss", "has minutes and no hour: use HH"),
         ("yyyy-MM-dd yy", "has the year twice"),
         ("MMMM d, M yyyy", "has the month twice"),
+        ("yyyy-MM-dd hh:mm", "hh is an hour of half a day, and a, which half it is, is missing: HH was probably meant"),
+        ("d/M yyyy h", "h is an hour of half a day"),
+        ("yyyy-MM-dd'T HH:mm", "has a quote that is not closed"),
+        ("dd 'of'' MM yyyy", "has a quote that is not closed"),
+        ("yyyy-MM-dd'", "has a quote that is not closed"),
     ],
 )  # fmt: skip
 def test_a_date_format_that_cannot_say_a_day_is_refused(pattern: str, said: str) -> None:
@@ -205,7 +210,9 @@ def test_a_date_format_that_cannot_say_a_day_is_refused(pattern: str, said: str)
 @pytest.mark.parametrize(
     ("pattern", "read"),
     [("yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "%Y-%m-%dT%H:%M:%S.%g%z"), ("EEE d MMM yy", "%a %d %b %y"),
-     ("d/M uuuu hh:mm a", "%d/%m %Y %I:%M %p"), ("dd 'of' MM yyyy 100%", "%d of %m %Y 100%%")],
+     ("d/M uuuu hh:mm a", "%d/%m %Y %I:%M %p"), ("dd 'of' MM yyyy 100%", "%d of %m %Y 100%%"),
+     ("d/M yyyy HH 'o''clock'", "%d/%m %Y %H o'clock"), ("d MMM ''yy", "%d %b '%y"),
+     ("''d''/M yyyy '''t'", "'%d'/%m %Y 't"), ("h a 'the' d/M yyyy", "%I %p the %d/%m %Y")],
 )  # fmt: skip
 def test_a_date_format_is_read_as_the_engine_writes_it(pattern: str, read: str) -> None:
     assert strptime_pattern("", pattern) == read
