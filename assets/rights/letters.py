@@ -39,6 +39,8 @@ NOT_HANDED_OVER = ("issued", "approved")
 OVER = ("done", "verified", "already_absent")
 #: Requests whose answer tells what was erased, so that all of it is to be over before.
 TELL_OF_ERASURE = ("erasure", "termination")
+#: Direct marketing, which an objection ends: a claim that stands by then came to be after it.
+MARKETING = ("newsletter", "email_marketing", "direct_marketing")
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class _Known:
         undecided: the pairs of them with others of the same address that nobody has decided on.
         records: how many records that is about, those that have left the sources too.
         to_erase: data categories of records that are to be erased and hold a value still: no order has named them.
+        under_review: data categories of records that are for review and hold a value, here or in their source alone.
         decided: what is decided of the records' data categories, and of how many.
         notice_given_on: when the person was told that a restriction ends.
         addresses: how many e-mail addresses the request names, or its people have.
@@ -94,6 +97,7 @@ class _Known:
     undecided: list[str]
     records: int
     to_erase: int
+    under_review: int
     decided: Mapping[str, int]
     notice_given_on: date | None
     addresses: int
@@ -127,7 +131,8 @@ def gather_answer(warehouse: Warehouse, policy: Policy, request_id: str, today: 
         "restricted": [order for order in orders if order["action"] == "restrict"],
         "lifted": [order for order in orders if order["action"] == "lift"],
         "all_told": all(order["state"] not in NOT_HANDED_OVER for order in told),
-        "stays": stays, "under_review": known.decided.get("review", 0), "has_effect": has_effect,
+        "stays": stays, "under_review": known.under_review, "has_effect": has_effect,
+        "is_marketed_anew": any(each["purpose"] in MARKETING for each in stays),
         "is_restricted": bool(known.decided.get("restricted")), "notice_given_on": known.notice_given_on,
         "has_address": bool(known.addresses),
         "is_suppressed": bool(known.addresses) and known.suppressed == known.addresses,
@@ -149,7 +154,7 @@ def _know(warehouse: Warehouse, policy: Policy, request_id: str, as_of: date) ->
     return _Known(
         as_of, bool(warehouse.value(_SEEN, {"id": request_id})), people, _ended(warehouse, request_id),
         undecided_pairs(warehouse, people), len(records),
-        int(warehouse.value(_STILL_TO_ORDER)),
+        int(warehouse.value(_STILL_TO_ORDER)), int(warehouse.value(_UNDER_REVIEW)),
         dict(warehouse.rows(_DECIDED)),
         warehouse.value("select max(notice_given_at) from office.requests where request_id = ?", [request_id]),
         addresses, suppressed,
@@ -274,12 +279,20 @@ _STILL_TO_ORDER = """
             and decided.data_category = held.data_category
     where decided.disposition = 'erase' and held.is_here
 """
+_UNDER_REVIEW = """
+    select count(*) from retention.dispositions as decided
+    inner join answered_values as held
+        on decided.record_type = held.record_type and decided.row_id = held.row_id
+            and decided.data_category = held.data_category
+    where decided.disposition = 'review'
+"""
 
 
 def _orders(warehouse: Warehouse, since: date) -> list[dict[str, Any]]:
     """What the systems and partners were told since the request came, or before and was not over then, and the state.
 
     An order that was sealed before the request and is open still is part of the answer: the system holds the record.
+    A restriction, or a lift, of whose every field something else was told since is not: it is over.
     """
     return warehouse.records(
         """
@@ -298,6 +311,11 @@ def _orders(warehouse: Warehouse, since: date) -> list[dict[str, Any]]:
         left join raw.office_partners as partner on items.system = 'partner:' || partner.partner_id
         where states.state <> 'cancelled'
             and (items.as_of >= $since or states.since >= $since or not list_contains($over, states.state))
+            and not (
+                items.action in ('restrict', 'lift')
+                and items.item_id in (select told_by from manifest.replaced_fields)
+                and items.item_id not in (select item_id from manifest.told_bits)
+            )
         group by coalesce(partner.name, items.system), items.action, items.record_type, states.state
         order by all
         """,

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from assets.errors import BadInput
+from assets.ledger import told
+from assets.manifests.fields import number_fields
 from assets.rights import requests
 from assets.rights.letters import draft, gather_answer, records_about
 from assets.rights.matches import decide
@@ -20,6 +22,10 @@ RECEIVED = date(2026, 11, 20)
 #: A private person whom no purpose reaches any longer.
 LONG_GONE = {"customer_id": "C4", "customer_type": "private", "name": "Frans Provsson", "email": "frans@hem.example",
              "customer_since": "2015-01-01"}  # fmt: skip
+ENDED = "Direkt marknadsföring till dig har upphört"
+ENDED_BUT_FOR = (
+    "Direkt marknadsföring till dig upphörde med din invändning; det som du har anmält dig till därefter fortsätter"
+)
 NOTHING_STAYS = "Inget ändamål kräver att vi behåller något om dig."
 #: Of each kind: what its letter says once the evaluation has seen the request, and what it says before.
 SAID = {
@@ -200,6 +206,10 @@ def test_what_is_for_review_is_not_said_to_rest_meanwhile(tmp_path: Path) -> Non
     assert "oklart om de får raderas.\n" in letter(warehouse, number, tmp_path)[0]
     english = (tmp_path / "reports" / "access-answers" / number / "answer.en.txt").read_text(encoding="utf-8")
     assert "unclear whether it may be erased.\n" in english
+    warehouse.run("update raw.orders_orders set buyer_name = null")
+    text = letter(warehouse, number, tmp_path)[0]
+    assert "oklart om de får raderas" not in text, "nothing is held of what is for review"
+    assert NOTHING_STAYS not in text
 
 
 def test_what_may_be_used_again_is_not_told_as_restricted(tmp_path: Path) -> None:
@@ -214,6 +224,38 @@ def test_what_may_be_used_again_is_not_told_as_restricted(tmp_path: Path) -> Non
     assert "\n\nVad som är begränsat\n- Beställningar (1) i ordersystemet: begränsas. Läge: " in text
 
 
+def test_what_was_told_otherwise_since_is_told_as_it_is_now(tmp_path: Path) -> None:
+    """Of each field the last word counts: a restriction that was lifted is over, and a lift that was taken back."""
+    warehouse = company()
+    number = asked(warehouse, "access")
+    number_fields(warehouse)
+    for action, day, fields in (
+        ("restrict", "2026-11-21", ["phone", "email"]), ("lift", "2026-11-22", ["phone"]),
+        ("lift", "2026-11-23", ["email"]), ("restrict", "2026-11-24", ["phone", "email"]),
+    ):  # fmt: skip
+        told_of(warehouse, "customer", "C1", action, day, fields)
+        text = letter(warehouse, number, tmp_path)[0]
+        is_restricted = day in ("2026-11-21", "2026-11-22", "2026-11-24")
+        assert ("Vad som är begränsat\n- Kunduppgifter" in text) == is_restricted
+        assert ("Vad som får användas igen\n- Kunduppgifter" in text) == (action == "lift")
+
+
+def told_of(warehouse: Warehouse, kind: str, key: str, action: str, day: str, fields: list[str]) -> None:
+    """An acknowledged item that is the last word on its fields."""
+    item_id = f"{action}-{day}"
+    ordered(warehouse, "crm", kind, key, action, "done", fields[0], as_of=day)
+    warehouse.run("update manifest.items set item_id = ?, fields = ? where item_id = ?",
+                  [item_id, fields, f"crm-{key}-{action}"])  # fmt: skip
+    warehouse.run("update manifest.events set item_id = ? where item_id = ?", [item_id, f"crm-{key}-{action}"])
+    warehouse.run(
+        "create or replace temp table last_words as select ? as record_type, ? as record_key, ? as state, "
+        "bit_or(bit) as named, ? as item_id, cast(? as date) as as_of, ? as action from manifest.field_numbers "
+        "where record_type = ? and list_contains(?, field)",
+        [kind, key, {"restrict": "restrict", "lift": "retain"}[action], item_id, day, action, kind, fields],
+    )
+    told.tell(warehouse, "from last_words")
+
+
 def test_the_suppression_list_is_told_of_where_the_address_stands_on_it(
     seen: tuple[Warehouse, dict[str, str]], unseen: Warehouse, tmp_path: Path
 ) -> None:
@@ -226,10 +268,14 @@ def test_the_suppression_list_is_told_of_where_the_address_stands_on_it(
     })  # fmt: skip
     numbers = [entered(warehouse, "objection", customer) for customer in ("C8", "C9")]
     evaluated(warehouse)
-    for number in numbers:
+    for number, said in zip(numbers, (ENDED, ENDED_BUT_FOR), strict=True):
         text = letter(warehouse, number, tmp_path)[0]
-        assert "Direkt marknadsföring till dig har upphört.\n" in text
+        assert f"{said}.\n" in text
         assert "spärrlista" not in text
+    english = (tmp_path / "reports" / "access-answers" / number / "answer.en.txt").read_text(encoding="utf-8")
+    assert "Direct marketing to you ended with your objection; what you have signed up for since goes on.\n" in english
+    warehouse.run("update raw.mailing_subscribers set in_source = false")
+    assert f"{ENDED}.\n" in letter(warehouse, number, tmp_path)[0]
     assert "din adress står på vår spärrlista" in letter(seen[0], seen[1]["objection"], tmp_path / "seen")[0]
     number = entered(unseen, "objection", "C2")
     assert "din adress ska föras in på vår spärrlista" in letter(unseen, number, tmp_path / "unseen")[0]
