@@ -5,7 +5,7 @@ A part takes up what the parts before it left in the warehouse. All run their st
 # No `from __future__ import annotations`: Dagster reads the annotation of a config mapping as it stands.
 
 from collections import Counter
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -226,10 +226,14 @@ def evaluation_afterwards(
 
 
 @op(pool=POOL, description="Records again what the outbox holds and the warehouse does not, and erases what it orders.")
-def replay(context: OpExecutionContext, site: ResourceParam[Site], as_of: ResourceParam[date]) -> None:
+def replay(
+    context: OpExecutionContext, site: ResourceParam[Site], as_of: ResourceParam[date],
+    issued_at: ResourceParam[datetime],
+) -> None:  # fmt: skip
     """Replay, and say how much."""
     with clear_failures():
-        replayed, erased = replay_here(site, Settings.load(site), as_of)
+        settings = Settings.load(site)
+        replayed, erased = replay_here(site, settings, min(as_of, issued_at.astimezone(settings.zone).date()))
     context.add_output_metadata({
         "manifests_replayed": replayed.manifests, "items_replayed": replayed.items,
         "fields_erased": erased.fields_erased, "records": erased.records,

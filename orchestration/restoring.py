@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from assets.erasure.erasing import Erasure, erase_own_copies
+from assets.erasure.periods import held_against
 from assets.erasure.restoring import (
     Replayed,
     discard_laid_out,
@@ -19,6 +20,7 @@ from assets.erasure.restoring import (
     require_restorable,
     restoring_alone,
 )
+from assets.ingest.blocking import fresh_until
 from assets.ingest.registers import NOTHING_ENTERED, Entered, entered
 from assets.ingest.tables import prepare
 from assets.manifests.signatures import PublicKey
@@ -89,6 +91,7 @@ def _replayed(
     erased = erase_own_copies(
         warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue,
         closed=keeping.registers, erased_bytes="P0D",  # whatever the site lets its own file wait for
+        held_against=held_against(as_of, as_of, fresh_until(warehouse, policy)),
     )  # fmt: skip
     return recorded, erased
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dagster import (
     AssetCheckKey,
@@ -84,7 +85,7 @@ def verification_checks() -> list[AssetChecksDefinition]:
 
 @dataclass(frozen=True)
 class _Standing:
-    """What there is to look at, on a day."""
+    """What there is to look at, on a day that has come."""
 
     warehouse: Warehouse
     policy: Policy
@@ -110,9 +111,12 @@ def _check(name: str) -> Callable[[_Look], AssetChecksDefinition]:
             signer: ResourceParam[Signer],
             keeping: ResourceParam[Periods],
             as_of: ResourceParam[date],
+            issued_at: ResourceParam[datetime],
+            time_zone: ResourceParam[ZoneInfo],
         ) -> AssetCheckResult:
+            came = min(as_of, issued_at.astimezone(time_zone).date())
             with clear_failures():
-                looked = look(_Standing(warehouse, policy, site, signer, keeping, as_of))
+                looked = look(_Standing(warehouse, policy, site, signer, keeping, came))
             metadata: dict[str, Any] = {"evaluated": looked.evaluated, "unexpected": len(looked.unexpected)}
             if looked.unexpected:
                 metadata["which"] = list(looked.unexpected[:_SHOWN])

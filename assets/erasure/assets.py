@@ -2,15 +2,16 @@
 
 One step, after the systems have been told: what sealed manifests ordered erased leaves the warehouse's file, then
 files whose last day has passed are destroyed, then the register is written down as counts. Last, the run history lets
-go of runs whose period is over.
+go of runs whose period is over. That a day has passed is not told by the day of evaluation alone: see `held_against`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from dagster import (
     AssetCheckKey,
@@ -27,7 +28,8 @@ from dagster import (
 from assets.catalogue.assets import POOL, clear_failures, key_of, table_spec, told_of
 from assets.erasure.copies import copy_register, destroy_expired, record_register
 from assets.erasure.erasing import Erasure, erase_own_copies
-from assets.erasure.periods import Periods
+from assets.erasure.periods import Periods, held_against
+from assets.ingest.blocking import fresh_until
 from assets.ingest.tables import require_intake
 from assets.policy import Policy
 from assets.site import Site
@@ -55,21 +57,26 @@ def erasure_assets(after: Iterable[str]) -> list[AssetsDefinition]:
         keeping: ResourceParam[Periods],
         forget_runs: ResourceParam[Any],
         as_of: ResourceParam[date],
+        issued_at: ResourceParam[datetime],
+        time_zone: ResourceParam[ZoneInfo],
     ) -> Iterator[MaterializeResult[Any]]:
         began = time.monotonic()
         with clear_failures():
             require_intake(warehouse)
+            made_on = issued_at.astimezone(time_zone).date()
+            held = held_against(as_of, made_on, fresh_until(warehouse, policy))
             erasure = erase_own_copies(
-                warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue,
-                closed=keeping.registers, erased_bytes=keeping.erased_bytes,
+                warehouse, policy, as_of=min(as_of, made_on), quarantine=keeping.quarantine, residue=keeping.residue,
+                closed=keeping.registers, erased_bytes=keeping.erased_bytes, held_against=held,
             )  # fmt: skip
             seconds = time.monotonic() - began
-            destroyed, register = destroy_expired(warehouse, site, keeping, as_of)
+            destroyed, register = destroy_expired(warehouse, site, keeping, held)
             record_register(warehouse, register)
-            runs = forget_runs(as_of)
+            runs = forget_runs(held)
         yield from told_of(warehouse, specs, {
             key_of("erasure.rewrites"): {**_told_of(erasure), "seconds": round(seconds, 3)},
             key_of("erasure.copies"): {
+                "held_against": held.isoformat(),
                 "files_destroyed": destroyed,
                 "files_not_on_the_register": len(register.strangers),
                 "runs_forgotten": runs,

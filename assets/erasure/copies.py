@@ -124,15 +124,16 @@ def expired(register: CopyRegister, as_of: date) -> list[Copy]:
     return [copy for copy in register.copies if copy.last_day is not None and copy.last_day < as_of]
 
 
-def outlived(warehouse: Warehouse, register: CopyRegister) -> list[Copy]:
+def outlived(warehouse: Warehouse, register: CopyRegister, today: date) -> list[Copy]:
     """The copies that were past their last day when the last run evaluated, and are there: it could not destroy them.
 
-    A copy whose last day came later than that run is none of them: the next run destroys it.
+    A copy whose last day came later than that run is none of them: the next run destroys it. So is one whose last day
+    has not come by today: that run was as of a day to come.
     """
     if not warehouse.exists("retention", "evaluation"):
         return []
     evaluated = warehouse.value("select as_of from retention.evaluation")
-    return [] if evaluated is None else expired(register, evaluated)
+    return [] if evaluated is None else expired(register, min(evaluated, today))
 
 
 def destroy(site: Site, copies: Sequence[Copy]) -> list[Copy]:

@@ -97,9 +97,10 @@ class _Due:
 
 @dataclass(frozen=True)
 class _Kept:
-    """As of which day, and for how long what may be kept is kept: ISO 8601 periods."""
+    """As of which day, by which day periods are told to be over, and the periods (ISO 8601)."""
 
     as_of: date
+    held_against: date
     quarantine: str
     residue: str
     closed: str
@@ -126,6 +127,7 @@ def erase_own_copies(
     residue: str = "P30D",
     closed: str = "P5Y",
     erased_bytes: str = "P0D",
+    held_against: date | None = None,
 ) -> Erasure:
     """Rewrite the warehouse without what must not be in it any more; nothing is written when all of it may stay.
 
@@ -142,14 +144,15 @@ def erase_own_copies(
         closed: how long an entry of the office's registers names a person after it was closed.
         erased_bytes: how long the file may hold bytes of what has left its tables. Until the last of those days few
             rows lose what must go in place, at once; on that day the file is rewritten.
+        held_against: the day by which it is told what has been kept for long enough; None: `as_of`.
 
     Raises:
         RewriteFailed: the new file could not be written or proved, or not the rows in place; all is as it was.
     """
     prepare(warehouse)
-    kept = _Kept(as_of, quarantine, residue, closed, erased_bytes)
+    kept = _Kept(as_of, held_against or as_of, quarantine, residue, closed, erased_bytes)
     undeclared = _without_undeclared(warehouse, policy, kept)
-    entries = registers.find_due(warehouse, policy.contracts, as_of, closed)
+    entries = registers.find_due(warehouse, policy.contracts, kept.held_against, closed)
     largest = _largest(warehouse)
     with nullcontext() if largest >= _WORTH_SHARING else warehouse.one_thread():
         due = _find_due(warehouse, policy.contracts, kept, entries, largest)
@@ -265,7 +268,7 @@ def _require_gone(warehouse: Warehouse, contracts: Contracts, due: _Due, kept: _
         RewriteFailed: some of it is still there.
     """
     numbers = told.halves(warehouse)
-    left = _count_quarantined(warehouse, kept.as_of, kept.quarantine)
+    left = _count_quarantined(warehouse, kept.held_against, kept.quarantine)
     for contract in due.ordered:
         # written down, so that the engine knows how few they are, and looks up in them what is ordered of all records
         raw_table = f"raw.{identifier(contract.raw_table)}"
@@ -273,7 +276,7 @@ def _require_gone(warehouse: Warehouse, contracts: Contracts, due: _Due, kept: _
         losing = _losing_rows(contract, numbers[str(contract.record_type)], f"temp.{_CHANGED}")
         left += int(warehouse.value(f"select count(*) from ({losing})", {"record_type": contract.record_type}))
     warehouse.run(f"drop table if exists temp.{_CHANGED}")
-    left += registers.find_due(warehouse, contracts, kept.as_of, kept.closed).entries
+    left += registers.find_due(warehouse, contracts, kept.held_against, kept.closed).entries
     if left:
         raise RewriteFailed(f"{left} rows would still hold what was to go: nothing was changed. Run again.")
 
@@ -308,9 +311,9 @@ def _find_due(
             if held:
                 changes[f"raw.{contract.raw_table}"] = _change_of_ordered(warehouse, contract, bits, largest)
                 ordered.append(contract)
-    quarantined = _count_quarantined(warehouse, kept.as_of, kept.quarantine)
+    quarantined = _count_quarantined(warehouse, kept.held_against, kept.quarantine)
     if quarantined:
-        changes["intake.quarantined"] = _change_of_quarantine(warehouse, kept.as_of, kept.quarantine)
+        changes["intake.quarantined"] = _change_of_quarantine(warehouse, kept.held_against, kept.quarantine)
     still = lingering(warehouse, kept.erased_bytes)
     found = {
         "ordered": fields,

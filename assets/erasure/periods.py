@@ -43,6 +43,20 @@ class Periods:
     history: str = "P90D"
 
 
+def held_against(as_of: date, made_on: date, fresh_until: date | None) -> date:
+    """The day by which it is told whose last day has passed: what is destroyed comes back no more.
+
+    A day to come that somebody has typed is none that has passed; and a clock that is ahead says of a day that it has
+    come on which every source would be silent.
+
+    Args:
+        as_of: the day of evaluation.
+        made_on: the day on which the run was made.
+        fresh_until: the last day on which a source is not stale yet; None: no source tells.
+    """
+    return min(filter(None, (as_of, made_on, fresh_until)))
+
+
 @cache
 def last_day(since: date, period: str) -> date:
     """The last day of a period that runs from `since`: months first, clamped to the month's end, then days.

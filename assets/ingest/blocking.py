@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from assets.contracts.contract import Contract
 from assets.ingest.projecting import LOCAL_ZONE
@@ -89,6 +89,17 @@ def refresh_blocks(warehouse: Warehouse, policy: HasContracts, as_of: date) -> N
     with warehouse.transaction():
         warehouse.run("delete from intake.blocks")
         warehouse.insert("intake.blocks", ("source", "table_name", "reason", "detail"), blocks)
+
+
+def fresh_until(warehouse: Warehouse, policy: HasContracts) -> date | None:
+    """The last day on which a table of any source is not stale yet; None where none has come that can become stale."""
+    allowed = {(contract.source, contract.table): contract.freshness_days for contract in policy.contracts.values()}
+    days = (
+        extracted_on + timedelta(days=good_for)
+        for source, table, _, extracted_on, _ in warehouse.rows(_FULLS)
+        if extracted_on is not None and (good_for := allowed.get((source, table))) is not None
+    )
+    return max(days, default=None)
 
 
 def _table_blocks(warehouse: Warehouse, policy: HasContracts, as_of: date) -> Iterator[tuple[str, str, str, str]]:

@@ -68,6 +68,11 @@ def run(
     """
     chosen, settings = existing_site(site, policy)
     on = given_day(as_of)
+    today = datetime.now(settings.zone).date()
+    if on is not None and on > today:
+        complain(
+            f"{on} is a day to come. The run evaluates as of it; what is kept to a last day is held against {today}."
+        )
     from orchestration.cli.summary import read_summary
     from orchestration.running import run_cycle
 

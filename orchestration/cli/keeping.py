@@ -67,7 +67,8 @@ def restore(
     chosen, settings = existing_site(site)
     from orchestration.restoring import replay_here, restore_file
 
-    on = given_day(as_of) or datetime.now(settings.zone).date()
+    today = datetime.now(settings.zone).date()
+    on = min(given_day(as_of) or today, today)  # a day to come is none on which anything is over
     outcome = replay_here(chosen, settings, on) if file is None else restore_file(chosen, settings, file, on)
     replayed, erased = outcome
     if json:
@@ -132,7 +133,7 @@ def copies(site: SiteOption = None, json: JsonOption = False) -> None:
 
     with warehouse_of(chosen, settings) as warehouse:
         register = copy_register(chosen, warehouse, periods_of(settings))
-        late = outlived(warehouse, register)
+        late = outlived(warehouse, register, datetime.now(settings.zone).date())
     if json:
         told = {each.name: getattr(register, each.name) for each in fields(register)}
         as_json({**told, "outlived": [copy.path for copy in late]})
@@ -159,7 +160,7 @@ def copies(site: SiteOption = None, json: JsonOption = False) -> None:
     if late:
         failed.append(
             f"{len(late)} copies have outlived their last day: where another account owns one, destroy it there, or "
-            "let this account write to its folder. Else `gallring run` destroys it."
+            "let this account write to its folder. Else `gallring run` destroys it, once a source is fresh."
         )
     if failed:
         raise CheckFailed(" ".join(failed))

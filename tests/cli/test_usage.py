@@ -8,7 +8,9 @@ import resource
 import shlex
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from dagster import Failure
@@ -277,6 +279,20 @@ def test_a_day_of_no_year_that_anything_is_about_is_refused(
         assert f"'{day}' is not a day between 1901-01-01 and 2999-12-31: look at the year." in capsys.readouterr().err
     with pytest.raises(Failure, match="not a day between"):
         parsed_day(day)
+
+
+@pytest.mark.parametrize(("days", "said"), [(-1, False), (0, False), (1, True)])
+def test_a_run_as_of_a_day_to_come_says_so(
+    days: int, said: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("orchestration.running.run_cycle", stopped)
+    assert main(["init", "site"]) == 0
+    day = datetime.now(ZoneInfo("Europe/Stockholm")).date() + timedelta(days=days)
+    assert main(["run", "--as-of", str(day), "--site", "site"]) == STOPPED
+    assert (f"{day} is a day to come" in capsys.readouterr().err) is said
 
 
 def test_a_command_that_is_told_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:

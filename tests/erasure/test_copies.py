@@ -285,10 +285,12 @@ def test_a_settled_manifest_goes_after_five_years_and_its_keys_with_it(tmp_path:
 
 def test_a_copy_has_outlived_its_last_day_when_a_run_after_it_left_it(company: Company) -> None:
     written(company.site.path / "tmp" / "spill.tmp", DAY)
-    assert outlived(company.warehouse, register(company)) == [], "no run has come to an evaluation yet"
+    assert outlived(company.warehouse, register(company), date.max) == [], "no run has come to an evaluation yet"
     company.warehouse.run("create schema if not exists retention")
-    for on, late in ((date(2026, 11, 26), []), (date(2026, 11, 27), ["tmp/spill.tmp"])):
+    came, far = date(2026, 11, 27), date(2036, 11, 28)
+    late = ["tmp/spill.tmp"]
+    for on, today, left in ((date(2026, 11, 26), came, []), (came, came, late), (far, DAY, []), (far, came, late)):
         company.warehouse.run(
             "create or replace table retention.evaluation as select cast($on as date) as as_of", {"on": on}
         )
-        assert [str(each.path) for each in outlived(company.warehouse, register(company))] == late
+        assert [str(each.path) for each in outlived(company.warehouse, register(company), today)] == left

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from assets.erasure.restoring import NotReplayed
 from assets.site import Site
 from assets.warehouse import Warehouse
+from orchestration import resources
 from orchestration.definitions import build_definitions
 from orchestration.history import run_history
 from orchestration.initialising import make_site
@@ -165,6 +166,63 @@ def test_what_the_outbox_knows_is_replayed_from_the_launchpad(site: Site) -> Non
         assert job.execute_in_process(run_config={"as_of": DAY.isoformat()}, instance=history).success
     with opened(site) as warehouse:
         assert warehouse.rows("select system, manifest_id from manifest.manifests order by all") == sealed
+
+
+#: Long after the last day of everything that a site keeps.
+FAR = date(2036, 11, 28)
+
+
+@pytest.fixture
+def keeping(site: Site) -> Site:
+    """The site with a backup and an answer to a person."""
+    shutil.copyfile(site.warehouse, site.backups / "warehouse-2026-11-22T03-00-00-until-2026-12-27.duckdb")
+    (site.reports / "access").mkdir(exist_ok=True)
+    (site.reports / "access" / "2026-11-22.html").touch()
+    return site
+
+
+def kept(site: Site) -> tuple[set[Path], int]:
+    """What a site keeps to a last day: files, and how many rows that were set aside of all sources but one."""
+    folders = (site.backups, site.inbox, site.reports / "access")
+    with opened(site) as warehouse:
+        rows = warehouse.value("select count(*) from intake.quarantined where source <> 'web'")
+    return {path for folder in folders for path in folder.rglob("*") if path.is_file()}, rows
+
+
+def made_on(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
+    """Runs are made on a day by the machine's clock."""
+    monkeypatch.setattr(resources, "created_at", lambda _: datetime(day.year, day.month, day.day, 3, tzinfo=UTC))
+
+
+def deliver_until(site: Site, day: date) -> None:
+    with opened(site) as warehouse:
+        warehouse.run("update intake.deliveries set extracted_at = $day where source = 'web'", {"day": day})
+
+
+def test_a_day_to_come_destroys_nothing_whose_last_day_has_not(keeping: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = kept(keeping)
+    assert len(before[0]) > 5
+    assert before[1] > 0
+    made_on(monkeypatch, date(2026, 11, 24))
+    deliver_until(keeping, date(2026, 11, 23))
+    outcome = run_cycle(keeping, FAR, job="erase_own_copies")
+    assert (outcome.success, outcome.failed_checks) == (True, ())
+    assert kept(keeping) == before
+    assert told(keeping, outcome)["held_against"] == "2026-11-24"
+
+
+@pytest.mark.parametrize(("delivered", "day"), [(date(2026, 11, 22), "2026-11-25"), (FAR, "2036-11-28")])
+def test_a_clock_that_is_ahead_of_every_source_destroys_nothing(
+    keeping: Site, monkeypatch: pytest.MonkeyPatch, delivered: date, day: str
+) -> None:
+    """What was last delivered is good until the 25th: after it nothing but this machine says what day it is."""
+    before = kept(keeping)
+    made_on(monkeypatch, FAR)
+    deliver_until(keeping, delivered)
+    outcome = run_cycle(keeping, job="erase_own_copies")
+    assert outcome.success
+    assert kept(keeping) == (before if delivered < FAR else (set(), 0))  # the control: on that day all of it goes
+    assert told(keeping, outcome)["held_against"] == day
 
 
 def test_a_site_without_a_run_is_told_of_in_a_sentence(tmp_path: Path) -> None:
