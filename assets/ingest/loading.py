@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -33,7 +33,7 @@ from assets.ingest.limits import NO_MORE_THAN, Limits
 from assets.ingest.projecting import ODD_BYTES
 from assets.ingest.reading import JSON_LINE, FileRefused, Reading, json_scan
 from assets.ingest.registers import merge as merge_registers
-from assets.ingest.staging import FileOutcome, Input, load_table
+from assets.ingest.staging import FileOutcome, Input, failing_expression, load_table
 from assets.ingest.tables import HasContracts, prepare
 from assets.site import Site
 from assets.warehouse import MachineLacks, ValueRefused, Warehouse, WarehouseError
@@ -162,7 +162,7 @@ def _take_in(
             full = delivery.mode == "full"
             readings.note(warehouse, contracts, delivery.source, delivery.delivery_id, read, full=full)
     except (DeliveryRefused, FileRefused) as refusal:
-        return _reject(warehouse, site, delivery, str(refusal))
+        return _reject(warehouse, site, delivery, _told_of(refusal, warehouse, site, delivery, limits))
     except (MachineLacks, OSError):
         if changed := changed_file(delivery, stood):
             return _reject(warehouse, site, delivery, changed)
@@ -322,16 +322,41 @@ def _naming(file_name: str) -> Iterator[None]:
         raise FileRefused(f"{file_name}: {refusal}") from None
 
 
+class _ExpressionFails(DeliveryRefused):
+    """An expression in a contract fails on a value; the text says how, without the value."""
+
+    def __init__(self, contract: Contract, refusal: ValueRefused) -> None:
+        super().__init__(str(refusal))
+        self.contract = contract
+
+
 @contextmanager
 def _blaming_expressions(contract: Contract) -> Iterator[None]:
     """Only what a contract's author wrote can stumble on a value: columns are tried, and set their row aside."""
     try:
         yield
     except ValueRefused as refusal:
-        raise DeliveryRefused(
-            f"an expression (transformLogic, rowFilter) in the contract of {contract.name} fails on a value: let it "
-            f"give nothing instead, by try_cast or try_strptime ({refusal})"
-        ) from None
+        raise _ExpressionFails(contract, refusal) from None
+
+
+def _told_of(refusal: Exception, warehouse: Warehouse, site: Site, delivery: Delivery, limits: Limits) -> str:
+    """Why a delivery is refused: of an expression that fails which one, and where, now that its transaction is over."""
+    if not isinstance(refusal, _ExpressionFails):
+        return str(refusal)
+    contract = refusal.contract
+    found = f"an expression (transformLogic, rowFilter) in the contract of {contract.name} fails on a value"
+    by_table: dict[str, list[DeliveredFile]] = {}
+    for file in delivery.files:
+        by_table.setdefault(file.table, []).append(file)
+    with (
+        suppress(DeliveryRefused, FileRefused, WarehouseError, OSError),
+        Reading(warehouse, _temporary(site), limits) as reading,
+        warehouse.one_thread(),
+    ):
+        list(_load_lookups(reading, contract, delivery, by_table))
+        inputs = [_open(reading, contract, delivery, file) for file in by_table[contract.table]]
+        found = failing_expression(warehouse, contract, inputs) or found
+    return f"{found}: let it give nothing instead, by try_cast or try_strptime ({refusal})"
 
 
 def _check_total(outcome: FileOutcome, stated: int) -> None:

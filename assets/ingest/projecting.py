@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -143,6 +144,30 @@ def projection(
         from judged
     """
     return Projection(select, rules)
+
+
+def expressions(contract: Contract, scan: Scan) -> Iterator[tuple[str, str, str]]:
+    """What somebody wrote in a contract, to find what fails: its name, and two SELECTs over the rows of `scan`.
+
+    The first gives the place of the first row on which the expression fails (it cannot look into other files); the
+    second fails where the expression does.
+    """
+    contract = scan.layout or contract
+    cleaned_rows = _cleaned(contract, scan, joined=True)
+    rows = f"with {_lookups(contract)} this as (select {cleaned_rows} from {scan.relation}) select"
+    written = {
+        f"transformLogic of {column.name}": f"cast((\n{column.transform.sql}\n) as varchar)"
+        for column in contract.columns if column.transform is not None
+    }  # fmt: skip
+    if contract.row_filter is not None:
+        written["rowFilter"] = f"cast((\n{contract.row_filter.sql}\n) as boolean)"
+    for name, sql in written.items():
+        fails = f"try({{'value': {sql}}}) is null"  # a value that is null is none that fails
+        yield (
+            name,
+            f"{rows} min(_line) from (select _line, {fails} as fails from this) where fails",
+            f"{rows} count({sql}) from this",
+        )
 
 
 # -- the columns of each step ------------------------------------------------------------------------------------------

@@ -19,9 +19,9 @@ from assets.contracts.contract import SUCCESSOR, Contract
 from assets.contracts.raw_tables import RAW_LINKS, SQL_TYPES, names_rows
 from assets.ingest.deliveries import DeliveredFile, DeliveryRefused
 from assets.ingest.merging import IS_AGAIN, Known, Staging, known_state, merge, rank
-from assets.ingest.projecting import OUT_OF_SCOPE, STAGED, Scan, projection
+from assets.ingest.projecting import OUT_OF_SCOPE, STAGED, Scan, expressions, projection
 from assets.ingest.recognising import is_contradicted, recognise
-from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier, literal
+from assets.warehouse import DISTINCT_TEXTS, ValueRefused, Warehouse, WarehouseError, identifier, literal
 
 _TABLE = "staged_rows"
 #: Rows from which on a table is staged in the warehouse's file, packed, where a later step writes over it. A temporary
@@ -98,6 +98,51 @@ def load_table(
     for each in inputs:
         _forget_rejects(warehouse, each.scan)
     return outcomes
+
+
+def failing_expression(warehouse: Warehouse, contract: Contract, inputs: Sequence[Input]) -> str | None:
+    """Which expression of a contract fails on a value, in which file and line, without the value; None: none does.
+
+    Of one that looks into other files no line is told. Not inside a transaction, which would end with what fails.
+    """
+    for each in (replace(each, scan=each.scan.in_one_piece()) for each in inputs):
+        for name, first_row, whole in expressions(contract, each.scan):
+            found = f"{name} in the contract of {contract.name} fails on a value in {each.file.name}"
+            try:
+                line = _failing_line(warehouse, each.scan, first_row)
+            except WarehouseError:
+                if _stumbles(warehouse, whole, each.scan):
+                    return found
+            else:
+                if line is not None:
+                    return f"{found}, line {line}"
+    return None
+
+
+def _failing_line(warehouse: Warehouse, scan: Scan, select: str) -> int | None:
+    with warehouse.transaction():
+        place = warehouse.value(select, scan.params)
+        line = None if place is None else _line_of(warehouse, scan, int(place))
+        _forget_rejects(warehouse, scan)
+    return line
+
+
+def _stumbles(warehouse: Warehouse, select: str, scan: Scan) -> bool:
+    try:
+        with warehouse.transaction():
+            warehouse.value(select, scan.params)
+            _forget_rejects(warehouse, scan)
+    except ValueRefused:
+        return True
+    return False
+
+
+def _line_of(warehouse: Warehouse, scan: Scan, place: int) -> int:
+    """The line of the row at a place, the heading and lines that are no rows counted, as the quarantine tells it."""
+    line = place + scan.heading
+    for unread in _rejected_lines(warehouse, scan):
+        line += unread <= line
+    return line
 
 
 # -- staging -----------------------------------------------------------------------------------------------------------

@@ -574,7 +574,37 @@ def test_what_no_run_could_read_for_want_of_its_lookup_is_not_delivered(
 def test_an_expression_that_fails_on_a_row_refuses_without_telling_the_row(company_with: Any) -> None:
     failing = CONTACTS.replace("{name: name}", "{name: name, transformLogic: 'cast(name as integer)'}")
     company = company_with(crm_contacts=failing)
-    company.send("crm", {"contacts": "id,kind,name\n1,contact,Ada Exempel\n"})
+    company.send("crm", {"contacts": "id,kind,name\n1,contact,7\n2,contact,\n3,contact,Ada Exempel\n"})
     reason = company.ingest().rejected[0].reason
-    assert "an expression (transformLogic, rowFilter) in the contract of crm/contacts fails on a value" in reason
+    told = (
+        "transformLogic of name in the contract of crm/contacts fails on a value in contacts.csv, line 4: let it give "
+    )
+    assert reason.startswith(told)
     assert "Ada" not in reason
+    assert company.rows("select table_name from duckdb_tables() where table_name like 'rejects%'") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("{name: name}", "{name: name, transformLogic: '(select max(cast(kind as integer)) from parties where "
+         "parties.id = this.id)'}",
+         "transformLogic of name in the contract of crm/contacts fails on a value in contacts.csv: let it give"),
+        ("kind = 'contact'", "cast(name as integer) > 1",
+         "rowFilter in the contract of crm/contacts fails on a value in contacts.csv, line 3"),
+        ("kind = 'contact'", "cast(name as boolean)",
+         "rowFilter in the contract of crm/contacts fails on a value in contacts.csv, line 3"),
+    ],
+)  # fmt: skip
+def test_which_expression_fails_and_on_which_line_is_told(old: str, new: str, told: str, company_with: Any) -> None:
+    """A line that cannot be read is counted; of an expression that looks into another file no line can be told."""
+    lookup = (
+        "  - name: parties\n    customProperties: [{property: role, value: lookup}]\n    properties: [{name: id}]\n"
+    )
+    company = company_with(crm_contacts=CONTACTS.replace(old, new, 1) + lookup.replace("id}", "id}, {name: kind}"))
+    text = "id,kind,name\n1,contact,too,many\n2,contact,Ada Exempel\n3,contact,Bo\n"
+    rows = {"contacts": text, "parties": "id,kind\n2,contact\n"}
+    company.send("crm", rows)
+    (rejected,) = company.ingest().rejected
+    assert told in rejected.reason
+    assert "Ada" not in rejected.reason
