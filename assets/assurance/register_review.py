@@ -15,6 +15,7 @@ from assets.erasure.periods import last_day
 from assets.errors import CheckFailed
 from assets.ingest import registers
 from assets.policy import Policy
+from assets.retention.holding import HELD_BY_NONE
 from assets.rights import holds
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -71,13 +72,15 @@ class RegisterReview:
 
 #: Records that each purpose keeps: those with a clock of it that runs on the day, and covers any category of theirs.
 #: Surrogates are the bits of few numbers, so that a record with several clocks counts once however many there are.
-_KEPT = """
+_KEPT = f"""
     with kept as (
         select claims.purpose, claims.record_type, claims.row_id >> 5 as block,
             bit_or(cast(1 as bigint) << (claims.row_id & 31)) as records
         from retention.purpose_claims as claims
         cross join retention.evaluation
-        where claims.ends_on >= evaluation.as_of
+        left join {HELD_BY_NONE} as unheld
+            on claims.record_type = unheld.record_type and claims.row_id = unheld.row_id
+        where claims.ends_on >= evaluation.as_of and unheld.row_id is null
             and (claims.purpose, claims.clock, claims.record_type) in (
                 select (coverage.purpose, coverage.clock, coverage.record_type) from policy.coverage
             )

@@ -23,6 +23,7 @@ from assets.ingest.inputs import deliveries_read
 from assets.ingest.registers import journal
 from assets.ledger import issued
 from assets.manifests.signatures import Signer
+from assets.retention.holding import HELD_BY_NONE
 from assets.site import Site
 from assets.warehouse import Warehouse
 
@@ -108,9 +109,13 @@ select records.source as system, counted.disposition, cast(sum(counted.categorie
 from counted inner join policy.records as records on records.record_type = counted.record_type
 group by all order by all
 """
-_PURPOSES = """
+_PURPOSES = f"""
 with counted as (
-    select record_type, purpose, count(*) as categories from retention.claims where is_active group by all
+    select claims.record_type, claims.purpose, count(*) as categories
+    from retention.claims as claims
+    left join {HELD_BY_NONE} as unheld on claims.record_type = unheld.record_type and claims.row_id = unheld.row_id
+    where claims.is_active and unheld.row_id is null
+    group by all
 )
 select records.source as system, counted.purpose, cast(sum(counted.categories) as bigint) as categories
 from counted inner join policy.records as records on records.record_type = counted.record_type

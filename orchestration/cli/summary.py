@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from assets.retention.holding import HELD_BY_NONE
+
 if TYPE_CHECKING:
     from assets.delivery.settling import Unproven
     from assets.ledger.issued import ManifestSummary
@@ -162,8 +164,8 @@ _PURPOSES = f"""
             count(*) filter (where not decided.is_active and decided.missing is null) as ended,
             count(*) filter (where not decided.is_active and decided.missing is not null) as unclear
         from retention.claims as decided
-        left join {_GONE} as gone on decided.record_type = gone.record_type and decided.row_id = gone.row_id
-        where gone.row_id is null
+        left join {HELD_BY_NONE} as unheld on decided.record_type = unheld.record_type and decided.row_id = unheld.row_id
+        where unheld.row_id is null
         group by decided.record_type, decided.purpose
     )
     select

@@ -10,13 +10,19 @@ from datetime import date
 
 import pytest
 
+from assets.assurance.register_review import review
 from assets.attaching import attached
 from assets.catalogue.published import published_tables
+from assets.core.building import build
+from assets.evidence.recording import _decided
+from assets.ingest.loading import load_rows
 from assets.policy import Policy
 from assets.publication.analytics import VIEW_ROWS, publish
 from assets.retention.evaluation import evaluate
+from assets.sample.generating import SAMPLE_DAY
 from assets.site import Site
 from assets.warehouse import Warehouse
+from orchestration.cli.summary import read_summary
 from tests.publication.reported import decided_site
 
 WIDE = {
@@ -177,3 +183,38 @@ def test_a_record_that_has_left_is_in_no_stored_table(decided: tuple[Site, Wareh
     with attached(warehouse, site.analytics, "a", read_only=True):
         for table in ("claims", "dispositions", "records"):
             assert warehouse.value(f"select count(*) from a.stored.{table} where record = {record}") == 0, table
+
+
+def test_what_a_purpose_holds_is_one_number_wherever_it_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No purpose holds anything of a record that has left, or of a company's own: published, logged, reviewed, told."""
+    site, warehouse = decided_site(tmp_path_factory, "counted")
+    policy = Policy.load()
+    with warehouse:
+        warehouse.run("update raw.orders_invoices set in_source = false where row_id % 2 = 0")
+        company = warehouse.value("select min(customer_id) from raw.crm_customers where customer_type = 'company'")
+        hold = {"hold_id": "H1", "record_type": "customer", "record_key": company, "placed_at": "2026-01-01"}
+        load_rows(warehouse, policy, {"office/holds": [hold]})
+        build(warehouse)
+        evaluate(warehouse, policy, SAMPLE_DAY)
+        claimed = "claims.is_active and claims.record_type = known.record_type and claims.row_id = known.row_id"
+        for of_nobody in ("not in_source", "in_source and not_personal"):
+            assert warehouse.value(
+                f"select count(*) from core.records as known where {of_nobody} "
+                f"and exists (select 1 from retention.claims where {claimed})"
+            )
+        publish(warehouse, policy, site)
+        with attached(warehouse, site.analytics, "a", read_only=True):
+            published = warehouse.rows(
+                "select purpose, source, cast(sum(categories) as bigint), cast(sum(records) as bigint) "
+                "from a.retention.purpose_counts group by all order by all"
+            )
+        logged = next(facts for kind, _, facts in _decided(warehouse) if kind == "decided")["purposes"]
+        told = [(each.purpose, each.system, each.holds) for each in read_summary(warehouse).purposes if each.holds]
+        reviewed = review(warehouse, policy, SAMPLE_DAY, period="P1Y").purposes
+    held = [row[:3] for row in published]
+    assert sorted((each["purpose"], each["system"], each["categories"]) for each in logged) == held
+    assert sorted(told) == held
+    records: dict[str, int] = {}
+    for purpose, _, _, number in published:
+        records[purpose] = records.get(purpose, 0) + number
+    assert {each.purpose: each.records for each in reviewed if each.records} == records
