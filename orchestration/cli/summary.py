@@ -164,7 +164,8 @@ _PURPOSES = f"""
             count(*) filter (where not decided.is_active and decided.missing is null) as ended,
             count(*) filter (where not decided.is_active and decided.missing is not null) as unclear
         from retention.claims as decided
-        left join {HELD_BY_NONE} as unheld on decided.record_type = unheld.record_type and decided.row_id = unheld.row_id
+        left join {HELD_BY_NONE} as unheld
+            on decided.record_type = unheld.record_type and decided.row_id = unheld.row_id
         where unheld.row_id is null
         group by decided.record_type, decided.purpose
     )
