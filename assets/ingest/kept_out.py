@@ -58,6 +58,30 @@ _RECORDS = f"""
 """
 
 
+#: The last row of a record that was set aside, unless its table has come whole since: then its source has it no more.
+_SET_ASIDE = """
+    select row.source, row.delivery_id, row.file_name, row.line,
+        delivery.sequence = (
+            select max(latest.sequence) from intake.deliveries as latest
+            where latest.status = 'loaded' and latest.source = row.source
+        )
+    from intake.quarantined as row
+    inner join policy.records as described
+        on row.source = described.source and row.table_name = described.table_name
+    inner join intake.deliveries as delivery
+        on row.source = delivery.source and row.delivery_id = delivery.delivery_id and delivery.status = 'loaded'
+    where described.record_type = $record_type and row.record_key = $record_key
+        and not exists (
+            select 1 from intake.deliveries as later
+            inner join intake.files as file on file.source = later.source and file.delivery_id = later.delivery_id
+            where later.source = row.source and later.status = 'loaded' and later.mode = 'full'
+                and later.sequence > delivery.sequence and file.table_name = row.table_name and file.status = 'loaded'
+        )
+    order by delivery.sequence desc, row.file_name, row.line
+    limit 1
+"""
+
+
 @dataclass(frozen=True)
 class KeptOut:
     """One row that was kept out. `text` is personal data: null unless asked for, or where an order erased it."""
@@ -101,3 +125,17 @@ def records_kept_out(warehouse: Warehouse, source: str | None = None, *, every: 
         return []
     found = warehouse.rows(_RECORDS, {"source": source, "every": every})
     return [(record_type, row_id) for record_type, row_id in found]
+
+
+def set_aside(warehouse: Warehouse, record_type: str, record_key: str) -> str | None:
+    """What to tell of a record that is not known because its row was set aside: where, and where to see why."""
+    if not warehouse.exists("intake", "quarantined") or not warehouse.exists("policy", "records"):
+        return None
+    found = warehouse.rows(_SET_ASIDE, {"record_type": record_type, "record_key": record_key})
+    for source, delivery, file, line, is_latest in found:
+        place = f"line {line} of {file}" if line is not None else file
+        option = "" if is_latest else " --all"
+        return (
+            f"its row was set aside, {place} in {source}/{delivery}: `gallring quarantine {source}{option}` tells why"
+        )
+    return None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import yaml
 
 from assets.errors import BadInput, CheckFailed
+from assets.ingest.kept_out import set_aside
 from assets.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -201,10 +202,11 @@ def find_record(warehouse: Warehouse, record_type: str, record_key: str, as_of: 
         [record_type, record_key],
     )
     if not found:
-        raise BadInput(
-            f"No {record_type} with the key {record_key!r} is in the sources on {as_of}: "
-            "check the key as the source system writes it."
-        )
+        aside = set_aside(warehouse, record_type, record_key)
+        why = f"has been taken in: {aside}" if aside else (
+            f"is in the sources on {as_of}: check the key as the source system writes it"
+        )  # fmt: skip
+        raise BadInput(f"No {record_type} with the key {record_key!r} {why}.")
     source, row_id = found[0]
     return source, row_id
 

@@ -16,6 +16,7 @@ import isodate
 
 from assets.attaching import attached
 from assets.errors import BadInput, BadUsage, CheckFailed
+from assets.ingest.kept_out import set_aside
 from assets.ingest.projecting import LOCAL_ZONE
 from assets.ingest.registers import HOLDS, Entry, amend, enter, next_id
 from assets.models import SQL, Model
@@ -161,8 +162,9 @@ def _require_known(
     )
     if missing and not allow_unknown:
         raise BadInput(
-            f"No {record_type} with the key {missing[0][0]!r} has been delivered ({len(missing)} such keys): check the "
-            "key, or add --unknown to hold it for when it comes."
+            f"No {record_type} with the key {missing[0][0]!r} has been taken in ({len(missing)} such keys): "
+            f"{set_aside(warehouse, record_type, missing[0][0]) or 'check the key'}, or add --unknown to hold it for "
+            "when it comes."
         )
 
 

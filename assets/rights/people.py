@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from assets.errors import BadInput, BadUsage, NeedsPerson
+from assets.ingest.kept_out import set_aside
 from assets.models import Models
 from assets.warehouse import Warehouse
 
@@ -62,7 +63,8 @@ def find_person(
         [record_type, key],
     )
     if not found:
-        raise BadInput(f"No {record_type} with the key {key!r} has been delivered: check the key.")
+        why = set_aside(warehouse, record_type, str(key)) or "check the key"
+        raise BadInput(f"No {record_type} with the key {key!r} has been taken in: {why}.")
     if found[0][0] is None:
         raise BadInput(f"{record_type} {key!r} is a company: name the --contact who asks.")
     return person_of(warehouse, found[0][0])
@@ -78,7 +80,7 @@ def _by_address(warehouse: Warehouse, email: str) -> Person:
         )
     ]
     if not found:
-        raise BadInput("Nobody with that address has been delivered: check it, or name a customer or contact.")
+        raise BadInput("Nobody with that address has been taken in: check it, or name a customer or contact.")
     if len(found) > 1:
         people = "; ".join(
             ", ".join(f"{row.record_type} {row.record_key}" for row in person_of(warehouse, person_id).rows)

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from assets.errors import BadInput, BadUsage, NeedsPerson
+from assets.ingest.kept_out import set_aside
 from assets.ingest.projecting import LOCAL_ZONE
 from assets.ingest.registers import REQUESTS, Entry, amend, enter, next_id
 from assets.rights.clocks import Clock, Standing, standing
@@ -114,14 +115,16 @@ def asked_already(warehouse: Warehouse, request_id: str, today: date) -> list[st
 def _require_customer(warehouse: Warehouse, customer: str, kind: str) -> None:
     found = warehouse.rows("select customer_type from raw.crm_customers where customer_id = ?", [customer])
     if not found:
-        raise BadInput(f"No customer with the key {customer!r} has been delivered: check the key, or name an --email.")
+        why = set_aside(warehouse, "customer", customer) or "check the key"
+        raise BadInput(f"No customer with the key {customer!r} has been taken in: {why}, or name an --email.")
     if found[0][0] == "company" and kind != "termination":
         raise BadInput(f"Customer {customer!r} is a company: name the --contact who asks.")
 
 
 def _require_contact(warehouse: Warehouse, contact: str) -> None:
     if not warehouse.value("select count(*) from raw.crm_contacts where contact_id = ?", [contact]):
-        raise BadInput(f"No contact with the key {contact!r} has been delivered: check the key, or name an --email.")
+        why = set_aside(warehouse, "contact", contact) or "check the key"
+        raise BadInput(f"No contact with the key {contact!r} has been taken in: {why}, or name an --email.")
 
 
 def ask(warehouse: Warehouse, request_id: str, on: date, at: datetime) -> None:

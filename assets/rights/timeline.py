@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.errors import BadInput
+from assets.ingest.kept_out import set_aside
 from assets.ledger.states import among_items, ask_of_items
 from assets.retention.explaining import require_evaluation
 from assets.rights.people import find_person, records_hanging_on, records_of
@@ -141,7 +142,8 @@ def records_of_customer(warehouse: Warehouse, customer: str) -> list[tuple[str, 
     """
     found = warehouse.rows("select row_id, customer_type from raw.crm_customers where customer_id = ?", [customer])
     if not found:
-        raise BadInput(f"No customer with the key {customer!r} has been delivered: check the key.")
+        why = set_aside(warehouse, "customer", customer) or "check the key"
+        raise BadInput(f"No customer with the key {customer!r} has been taken in: {why}.")
     row_id, kind = found[0]
     if kind != "company":
         return records_of(warehouse, find_person(warehouse, customer=customer))

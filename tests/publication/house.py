@@ -72,7 +72,7 @@ _TABLES = {
     "rows_in bigint, rows_loaded bigint, rows_quarantined bigint, rows_out_of_scope bigint, status varchar, "
     "reason varchar",
     "intake.quarantined": "source varchar, delivery_id varchar, table_name varchar, file_name varchar, line bigint, "
-    "rule varchar, column_name varchar, row_text varchar",
+    "rule varchar, column_name varchar, row_text varchar, record_key varchar",
     "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
     "raw.crm_customers": "row_id bigint, in_source boolean, customer_id varchar, customer_type varchar, name varchar, "
     "birth_date date, email varchar",
@@ -152,7 +152,8 @@ def _intake() -> dict[str, list[tuple[object, ...]]]:
             for delivery in ("D1", "D0")
         ],
         "intake.quarantined": [
-            ("crm", "D1", "customers", "customers.csv", line, "required", "customer_type", CANARY) for line in (3, 4)
+            ("crm", "D1", "customers", "customers.csv", line, "required", "customer_type", CANARY, None)
+            for line in (3, 4)
         ],
         "intake.blocks": [("orders", None, "rejected", "D1")],
     }

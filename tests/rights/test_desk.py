@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,16 +14,19 @@ import pytest
 from assets.attaching import attached
 from assets.errors import BadInput, BadUsage, CheckFailed
 from assets.evidence.recording import _office
+from assets.ingest.kept_out import kept_out
 from assets.ingest.loading import load_rows
 from assets.publication.analytics import publish
+from assets.retention.explaining import explain
 from assets.rights import holds, letters, requests
 from assets.rights.assets import rights_checks
+from assets.rights.timeline import records_of_customer
 from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.cli import desk
 from orchestration.cli import requests as verbs
 from orchestration.settings import Settings
-from tests.rights.company import DAY, NOW, company, disposition, evaluated, policy
+from tests.rights.company import DAY, EXPORTS, NOW, company, disposition, evaluated, policy
 
 EXPORTED = {
     "office/holds": [{"hold_id": "H1", "record_type": "order", "record_key": "O2", "placed_at": "2026-05-01",
@@ -159,3 +163,32 @@ def test_a_look_at_a_hold_is_noted_while_it_stands_and_the_next_one_is_later() -
     holds.release(warehouse, hold, DAY, NOW)
     with pytest.raises(BadInput, match="released"):
         holds.review(warehouse, hold, DAY, NOW)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda warehouse: requests.add(warehouse, "erasure", customer="C9", received_on=DAY, at=NOW),
+        lambda warehouse: explain(warehouse, policy(), "customer", "C9"),
+        lambda warehouse: records_of_customer(warehouse, "C9"),
+        lambda warehouse: holds.place(warehouse, [holds.Record("customer", "C9")], reason="dispute", reviewer="legal",
+                                      placed_on=DAY, at=NOW),
+    ],
+    ids=["request", "explain", "timeline", "hold"],
+)  # fmt: skip
+def test_whose_row_was_set_aside_is_told_so_and_where_to_see_why(asked: Callable[[Warehouse], object]) -> None:
+    """Delivered it was: whoever hears that it was not looks for the mistake in their own typing."""
+    broken = {"customer_id": "C9", "customer_type": "private", "name": "Signe Provsson", "customer_since": "okänt"}
+    warehouse = company({"crm/customers": [*EXPORTS["crm/customers"], broken]})
+    evaluated(warehouse)
+    (line,) = [each.line for each in kept_out(warehouse)]
+    told = (
+        f"customer with the key 'C9' .*: its row was set aside, line {line} of .*: `gallring quarantine crm` tells why"
+    )
+    with pytest.raises(BadInput, match=told) as refused:
+        asked(warehouse)
+    assert "Signe" not in refused.value.message
+    load_rows(warehouse, policy(), {"crm/customers": EXPORTS["crm/customers"]})
+    with pytest.raises(BadInput) as refused:
+        asked(warehouse)
+    assert "set aside" not in refused.value.message, "the source does not have it any more"
