@@ -41,6 +41,7 @@ from orchestration.opening import (
     open_warehouse,
     periods_of,
     read_key,
+    require_own_signing_key,
 )
 from orchestration.settings import Settings
 
@@ -134,6 +135,11 @@ def _keys(case: _Case) -> Iterator[Examined]:
         fits = PublicKey.load(case.site.keys / PUBLIC_KEY).fits(load_signer(case.site).sign(_PROBE), _PROBE)
     except GallringError as error:
         yield Examined("signing key", "error", "cannot be used", error.message)
+        return
+    try:
+        require_own_signing_key(case.site)
+    except GallringError as error:
+        yield Examined("signing key", "error", "is another than the one that signed here", error.message)
         return
     mend = f"Restore {PUBLIC_KEY} and signing.pem from the same backup: receivers would refuse what is signed now."
     yield Examined("signing key", "ok", "fits its public half") if fits else Examined(

@@ -15,7 +15,14 @@ from assets.manifests.signatures import make_key, write_public_key
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.site import FOLDERS, Site
 from assets.writing import discard_half_written, one_at_a_time, write_whole
-from orchestration.opening import PSEUDONYM_KEY, PUBLIC_KEY, SIGNING_KEY, WAREHOUSE_KEY, require_usable_path
+from orchestration.opening import (
+    PSEUDONYM_KEY,
+    PUBLIC_KEY,
+    SIGNING_KEY,
+    WAREHOUSE_KEY,
+    require_usable_path,
+    signed_things,
+)
 from orchestration.settings import Settings, default_settings
 
 DAGSTER = """\
@@ -50,7 +57,7 @@ def make_site(path: Path, *, mark: str = "") -> Site:
     Who else makes the same site waits: of two keys one would be lost. With a `mark` the caller keeps others away.
 
     Raises:
-        BadInput: its path cannot be used, the folder holds something else, or its warehouse is there without its keys.
+        BadInput: its path cannot be used, the folder holds something else, or what is there lacks its keys.
     """
     site = Site(path.absolute())
     require_usable_path(site)
@@ -89,16 +96,26 @@ def _refuse_foreign(site: Site, mark: str) -> None:
 
 
 def _refuse_lost_keys(site: Site, settings: Settings) -> None:
-    """A new key would make everything in the warehouse unreadable, or everybody in it a stranger."""
-    if not site.warehouse.exists():
-        return
+    """A new key would make everything in the warehouse unreadable, or everybody in it a stranger.
+
+    A new pair to sign with would leave nothing of what was signed to be verified, with or without a warehouse.
+    """
     keys = ((WAREHOUSE_KEY, settings.warehouse_key), (PSEUDONYM_KEY, settings.pseudonym_key), (SIGNING_KEY, None))
-    for name, given in keys:
-        if given is None and not (site.keys / name).exists():
-            raise BadInput(
-                f"{site.keys / name} is missing though {site.warehouse.name} is there: restore it from the backup of "
-                "the keys. A new key would not fit what is there, so none was made."
-            )
+    if site.warehouse.exists():
+        for name, given in keys:
+            if given is None:
+                _require_key(site, name, site.warehouse)
+    for signed in (site.keys / PUBLIC_KEY, *signed_things(site)):
+        if signed.exists():
+            _require_key(site, SIGNING_KEY, signed)
+
+
+def _require_key(site: Site, name: str, used_for: Path) -> None:
+    if not (site.keys / name).exists():
+        raise BadInput(
+            f"{site.keys / name} is missing though {used_for.relative_to(site.path)} is there: restore it from the "
+            "backup of the keys. A new key would not fit what is there, so none was made."
+        )
 
 
 def _make_keys(site: Site, settings: Settings) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import stat
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,11 @@ from pydantic import SecretStr
 from assets.erasure.periods import Periods
 from assets.erasure.restoring import discard_laid_out, require_replayed, restoring_alone, sealed_folders
 from assets.errors import BadInput
+from assets.evidence.chain import signed_with
+from assets.evidence.verify_bundle import HEAD
 from assets.ingest.tables import is_keyed_as_before
-from assets.manifests.signatures import Signer
+from assets.manifests import documents
+from assets.manifests.signatures import Signer, key_id_in, key_id_of
 from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseKeyError, WarehouseLocked
@@ -91,11 +95,52 @@ def load_signer(site: Site) -> Signer:
     return Signer.load(site.keys / SIGNING_KEY)
 
 
+def require_own_signing_key(site: Site) -> None:
+    """Refuse a signing key, or its public half, that is not the one with which things were signed here.
+
+    What is sealed with another one, receivers refuse, and nothing that was sealed before could be verified. A key that
+    is missing, or is none, is left to who needs it; so is a signature that tells no key.
+
+    Raises:
+        BadInput: it is another.
+    """
+    signed = next(_signed(site), None)
+    for name in (SIGNING_KEY, PUBLIC_KEY) if signed is not None else ():
+        path = site.keys / name
+        try:
+            is_own = key_id_in(path) == signed
+        except BadInput:
+            continue
+        if not is_own:
+            raise BadInput(
+                f"{path} is not the key that the site's evidence and manifests were signed with: restore it from the "
+                "backup of the keys. What is signed with another one, receivers refuse."
+            )
+
+
+def _signed(site: Site) -> Iterator[str]:
+    """With which key things were signed, as they say: the evidence's head, and sealed manifests."""
+    head = signed_with(site)
+    if head is not None:
+        yield head
+    for folder in sealed_folders(site):
+        with suppress(OSError, UnicodeDecodeError):
+            said = key_id_of((folder / documents.SIGNATURE).read_text(encoding="ascii"))
+            if said is not None:
+                yield said
+
+
+def signed_things(site: Site) -> list[Path]:
+    """What was signed here: the head of the evidence log, and sealed manifests."""
+    return [head for head in [site.evidence / HEAD] if head.exists()] + sealed_folders(site)
+
+
 def open_warehouse(site: Site, settings: Settings) -> Warehouse:
     """Open the site's warehouse, waiting for another process to let go of it as long as the settings allow.
 
     Raises:
-        BadInput: the site or one of its keys is missing, malformed or open to others, or the warehouse is missing.
+        BadInput: the site or one of its keys is missing, malformed, open to others or another's, or the warehouse is
+            missing.
         WarehouseLocked: another process still has it open.
         NotReplayed: it is older than the outbox.
     """
@@ -106,6 +151,7 @@ def open_warehouse(site: Site, settings: Settings) -> Warehouse:
             f"{site.warehouse.name} is missing though outbox/ holds sealed manifests: bring it back with "
             "`gallring restore FILE`. No new one was begun."
         )
+    require_own_signing_key(site)
     warehouse = open_file(site, settings, site.warehouse)
     try:
         with suppress(WarehouseLocked), restoring_alone(site):

@@ -19,7 +19,7 @@ from typing import Any
 
 from assets.errors import CheckFailed
 from assets.evidence.verify_bundle import ENTRIES, HEAD, KEY, LARGEST, canonical, chain_problems, lines_of
-from assets.manifests.signatures import PublicKey, Signer
+from assets.manifests.signatures import PublicKey, Signer, key_id_of
 from assets.site import Site
 from assets.writing import discard_half_written, flush, write_whole
 
@@ -86,6 +86,15 @@ def _checked(site: Site, files: dict[str, bytes], key: PublicKey) -> Chain:
             f"The evidence log was changed. {found or 'Its last entry is not the one that was signed.'}"
         )
     return Chain(tuple(json.loads(line) for line in whole), digest, len(b"\n".join(rest)))
+
+
+def signed_with(site: Site) -> str | None:
+    """The id of the key that the head of the site's log says it was signed with; None without a head that says one."""
+    try:
+        with (site.evidence / HEAD).open("rb") as file:
+            return key_id_of(json.loads(file.read(_LARGEST_HEAD))["signature"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None  # left to who checks the log
 
 
 def append(

@@ -5,8 +5,9 @@ Makes, reads and guards keys, signs bytes and checks signatures. What the bytes 
 
 from __future__ import annotations
 
+import json
 import stat
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -115,6 +116,25 @@ def make_key(private: Path, public: Path) -> None:
 def write_public_key(private: Path, public: Path) -> None:
     """Write the other half of the private key at `private` to `public`, for everybody to read."""
     write_whole(public, _imported(private, _read_regular(private, "signing key")).as_pem(private=False), mode=0o644)
+
+
+def key_id_in(path: Path) -> str:
+    """The thumbprint of the key at `path`, the same of both halves of a pair.
+
+    Raises:
+        BadInput: there is no such file, or it is no Ed25519 key.
+    """
+    return _imported(path, _read_regular(path, "signing key")).thumbprint()
+
+
+def key_id_of(signature: str) -> str | None:
+    """The thumbprint of the key that a detached `signature` says it was made with; None where it says none."""
+    protected = signature.partition(".")[0]
+    try:
+        said = json.loads(urlsafe_b64decode(protected + "=" * (-len(protected) % 4)))["kid"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return said if isinstance(said, str) else None
 
 
 def _read_regular(path: Path, what: str) -> bytes:

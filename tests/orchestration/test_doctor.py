@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from assets.delivery import circuit
+from assets.evidence.chain import write_head
 from assets.models import SQL
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -21,7 +22,7 @@ from orchestration.cli import main
 from orchestration.doctor import Examined, examine
 from orchestration.history import run_history
 from orchestration.initialising import make_site
-from orchestration.opening import PUBLIC_KEY, SIGNING_KEY, WAREHOUSE_KEY, open_warehouse
+from orchestration.opening import PUBLIC_KEY, SIGNING_KEY, WAREHOUSE_KEY, load_signer, open_warehouse
 from orchestration.settings import Settings
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -85,6 +86,14 @@ def another_warehouse_key(site: Site) -> None:
 def another_public_key(site: Site) -> None:
     other = make_site(site.path.with_name("other"))
     (site.keys / PUBLIC_KEY).write_bytes((other.keys / PUBLIC_KEY).read_bytes())
+
+
+def another_signing_key(site: Site) -> None:
+    """Another pair, whose halves fit each other, beside a log that was signed with the first one."""
+    write_head(site, load_signer(site), 0, None, NOW)
+    other = make_site(site.path.with_name("other"))
+    for name in (SIGNING_KEY, PUBLIC_KEY):
+        shutil.copyfile(other.keys / name, site.keys / name)
 
 
 def open_the_keys(site: Site) -> None:
@@ -164,6 +173,7 @@ def fall_silent(site: Site) -> None:
         (lose_a_key, "warehouse.key", "error", "restore it from the backup of the keys"),
         (another_warehouse_key, "warehouse", "error", "check the warehouse key"),
         (another_public_key, "signing key", "error", "from the same backup"),
+        (another_signing_key, "signing key", "error", "restore it from the backup of the keys"),
         (open_the_keys, "modes", "error", "chmod go="),
         (open_the_signing_key, "modes", "error", "chmod go="),
         (break_the_settings, "settings", "error", "time_zone"),

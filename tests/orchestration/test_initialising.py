@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ import pytest
 import yaml
 
 from assets.errors import BadInput
+from assets.evidence.chain import write_head
 from assets.ingest.tables import prepare
 from assets.policy import Policy
 from assets.site import FOLDERS, Site
 from assets.warehouse import Warehouse
 from orchestration.cli import main
 from orchestration.initialising import make_site
-from orchestration.opening import load_policy, load_signer, open_warehouse
+from orchestration.opening import load_policy, load_signer, open_warehouse, require_own_signing_key
 from orchestration.settings import Settings
 
 
@@ -113,6 +115,58 @@ def test_a_public_key_that_was_never_written_is_made_from_the_private_one(tmp_pa
     make_site(site.path)
     assert (site.keys / "signing.pub.pem").read_bytes() == before
     assert stat.S_IMODE((site.keys / "signing.pub.pem").stat().st_mode) == 0o644
+
+
+def sign_something(site: Site, what: str) -> None:
+    """The head of an evidence log, or a sealed manifest as far as its signature."""
+    if what == "evidence":
+        write_head(site, load_signer(site), 0, None, datetime(2026, 11, 22, tzinfo=UTC))
+    else:
+        (site.outbox / "crm" / "m1").mkdir(parents=True)
+        (site.outbox / "crm" / "m1" / "manifest.jws").write_text(load_signer(site).sign(b"{}"), encoding="ascii")
+
+
+@pytest.mark.parametrize("left", ["public half", "evidence", "manifest"])
+def test_a_signing_key_that_was_lost_is_not_replaced(tmp_path: Path, left: str) -> None:
+    """Without a warehouse too: what was signed could be verified no more, and receivers would refuse what is."""
+    site = make_site(tmp_path / "site")
+    if left != "public half":
+        sign_something(site, left)
+        (site.keys / "signing.pub.pem").unlink()
+    (site.keys / "signing.pem").unlink()
+    before = content_of(site.path)
+    with pytest.raises(BadInput, match=r"signing\.pem is missing though .* is there: restore it"):
+        make_site(site.path)
+    assert content_of(site.path) == before
+
+
+@pytest.mark.parametrize("what", ["evidence", "manifest"])
+@pytest.mark.parametrize("halves", [("signing.pem",), ("signing.pub.pem",), ("signing.pem", "signing.pub.pem")])
+def test_another_signing_key_is_seen_before_anything_is_opened(
+    tmp_path: Path, what: str, halves: tuple[str, ...]
+) -> None:
+    site, other = make_site(tmp_path / "site"), make_site(tmp_path / "other")
+    settings = Settings.load(site)
+    open_warehouse(site, settings).close()  # nothing is signed yet
+    sign_something(site, what)
+    own = {name: (site.keys / name).read_bytes() for name in halves}
+    for name in halves:
+        shutil.copyfile(other.keys / name, site.keys / name)
+    with pytest.raises(BadInput, match=rf"{halves[0]} is not the key .* were signed with: restore"):
+        open_warehouse(site, settings)
+    for name, content in own.items():
+        (site.keys / name).write_bytes(content)
+    require_own_signing_key(site)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"signature": "..x"}', '{"signature": "W10..x"}', '{"signature": 7}', "\xff"]
+)
+def test_a_head_that_tells_no_key_is_left_to_who_reads_the_log(tmp_path: Path, text: str) -> None:
+    site = make_site(tmp_path / "site")
+    site.evidence.mkdir(exist_ok=True)
+    (site.evidence / "head.json").write_bytes(text.encode("latin-1"))
+    open_warehouse(site, Settings.load(site)).close()
 
 
 def test_another_pseudonym_key_is_seen(tmp_path: Path) -> None:
