@@ -226,6 +226,8 @@ def _read_folders(
         try:
             paths = sorted(folder.iterdir(), key=_by_number)
             unread += _otherwise_named(folders[folder.name], paths)
+        except FileNotFoundError:  # its system renamed it meanwhile
+            continue
         except PermissionError:
             unread.append(UnreadReceipts(
                 folders[folder.name], "denied",
@@ -255,6 +257,8 @@ def _otherwise_named(system: str, paths: Sequence[Path]) -> Iterator[UnreadRecei
 def _read_path(reading: _Reading, system: str, path: Path, unread: list[UnreadReceipts]) -> FileReport | None:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:  # its system took it back, or renamed it, since it was listed
+        return None
     except OSError:
         unread.append(UnreadReceipts(
             system, "unreadable", f"A file in receipts/{folder_name(system)} is a link or cannot be read: mend that."

@@ -556,6 +556,27 @@ def test_folders_links_and_pipes_that_belong_to_nobody_are_told(told: Sealed, tm
     assert told.warehouse.rows(kept) == [], "what was mended is told no more"
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_file_of_answers_that_its_system_takes_back_meanwhile_is_nobodys_to_mend(
+    told: Sealed, monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    manifest = told.manifests("crm")[0]
+    post(told, answer(manifest, told.items(manifest)[0]))
+    folder, real = told.site.receipts / "crm", Path.iterdir
+
+    def listed_and_gone(path: Path) -> list[Path]:
+        if path == folder and whole:
+            path.rename(told.site.path / "gone")
+        found = list(real(path))
+        if path == folder:
+            path.rename(told.site.path / "gone")
+        return found
+
+    monkeypatch.setattr(Path, "iterdir", listed_and_gone)
+    assert read(told) == ReceiptReport((), ())
+    assert not folder.exists()
+
+
 def test_answers_under_another_kind_of_name_are_told_without_naming_anybody(told: Sealed) -> None:
     manifest = told.manifests("crm")[0]
     content = answer(manifest, told.items(manifest)[0])
