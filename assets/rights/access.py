@@ -1,8 +1,8 @@
 """Everything that is held on one person (Art 15), and of it what they gave on consent or contract (Art 20).
 
 Gathers: the person's records with their fields, why each is held and until when, who has got it, what is held back
-because it is someone else's, and what was ordered erased that its source holds still. Decides nothing that the
-evaluation has not decided; writes no file (`reports` does).
+because it is someone else's, what was ordered erased that its source holds still, and what was set aside. Decides
+nothing that the evaluation has not decided; writes no file (`reports` does).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from assets.retention.explaining import RESTRICTION, require_evaluation
 from assets.rights.others import Own, digits, folded, known_names, names_another
 from assets.rights.people import Person, records_of, requests_of
 from assets.rights.recipients import recipients
+from assets.rights.set_aside import rows_about
 from assets.warehouse import Warehouse, identifier
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def gather(
     made_at: datetime,
     expires_on: date,
     checked: frozenset[tuple[str, str, str]] = frozenset(),
+    quarantine: str = "P30D",
 ) -> dict[str, Any]:
     """The access report of a person, as plain values for JSON (`schemas/access-report-1.json`).
 
@@ -82,6 +84,7 @@ def gather(
         made_at: when the report is made, UTC.
         expires_on: its last day.
         checked: fields (record type, key, field) that a person has looked at and found to be the person's own.
+        quarantine: how long rows that were set aside are kept after their extract, as ISO 8601.
 
     Raises:
         CheckFailed: the warehouse has not been evaluated under this policy.
@@ -107,6 +110,7 @@ def gather(
         "requests": _requests(warehouse, person),
         "held_back": list(_held_back(records)),
         "ordered_erased": list(_ordered_erased(warehouse, policy)),
+        "set_aside": rows_about(warehouse, person, "persons_records", quarantine),
     })  # fmt: skip
     return report
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assets.errors import BadUsage, NeedsPerson
+from assets.errors import BadInput, BadUsage, NeedsPerson
 from orchestration.cli.desk import Desk, desk, warn_of_matches
 from orchestration.cli.options import (
     MOST,
@@ -22,6 +22,7 @@ from orchestration.cli.printing import as_json, say, table
 
 if TYPE_CHECKING:
     from assets.rights.matches import Match
+    from assets.rights.people import Person
 
 verbs = typer.Typer(help="Who may be one person.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -140,13 +141,13 @@ def access_report(
     """Everything that is held on a person, for that person: JSON, a page in each language, and what is portable.
 
     Fields that are or may be about someone else are held back and listed. The files expire; the nightly cycle destroys
-    them.
+    them. Exit code 4 when rows about the person were set aside: they are held, and stand in no record.
     """
     from assets.erasure.periods import last_day
     from assets.ingest.registers import Entry, note
     from assets.rights.access import gather
     from assets.rights.matches import undecided_pairs
-    from assets.rights.people import find_person, records_of
+    from assets.rights.people import records_of
     from assets.rights.readings import RESTRICTED, any_restricted
     from assets.rights.reports import report_name, write_report
     from orchestration.opening import periods_of
@@ -156,19 +157,60 @@ def access_report(
         from assets.retention.explaining import require_evaluation
 
         require_evaluation(at.warehouse, at.policy)
-        person = find_person(at.warehouse, customer=customer, contact=contact, email=email)
+        periods = periods_of(at.settings)
+        person = _whoever_asks(at, periods.quarantine, customer=customer, contact=contact, email=email)
         warn_of_matches(undecided_pairs(at.warehouse, [person]))
-        expires_on = last_day(at.today, periods_of(at.settings).access_reports)
-        report = gather(at.warehouse, at.policy, person, made_at=at.now, expires_on=expires_on, checked=looked_at)
+        expires_on = last_day(at.today, periods.access_reports)
+        report = gather(at.warehouse, at.policy, person, made_at=at.now, expires_on=expires_on, checked=looked_at,
+                        quarantine=periods.quarantine)  # fmt: skip
         restricted = any_restricted(at.warehouse, records_of(at.warehouse, person))
         made = Entry("access_reports", report_name(report))
         note(at.warehouse, [made], at.now, "made", RESTRICTED if restricted else None)
         written = write_report(at.site, report, at.policy.register_path.parent)
     if json:
         as_json(written)
-        return
-    say(f"{written.folder} holds {', '.join(written.files)}: {written.records} records, {written.held_back} fields "
-        f"held back, kept through {written.expires_on}.")  # fmt: skip
+    else:
+        say(f"{written.folder} holds {', '.join(written.files)}: {written.records} records, {written.held_back} fields "
+            f"held back, kept through {written.expires_on}.")  # fmt: skip
+    if report["set_aside"]:
+        raise NeedsPerson(f"Rows that are or may be about this person were set aside, and their values are not in the "
+                          f"report: {_told_aside(report['set_aside'])}")  # fmt: skip
+
+
+def _whoever_asks(at: Desk, period: str, **named: str | None) -> Person:
+    """The person that is named.
+
+    Raises:
+        NeedsPerson: nobody is known by that name, and rows that name it were set aside: they are held, and no report
+            can be made of them.
+    """
+    from assets.rights.people import find_person
+    from assets.rights.set_aside import rows_of_unknown
+
+    try:
+        return find_person(at.warehouse, **named)
+    except BadInput as error:
+        rows = rows_of_unknown(at.warehouse, period, **named)
+        if not rows:
+            raise
+        raise NeedsPerson(f"{error.message} What was set aside is held all the same: {_told_aside(rows)}") from None
+
+
+def _told_aside(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows that were set aside by table, rule and last day, and how to see them."""
+    from assets.ingest.kept_out import RULES
+
+    told = (
+        f"{each['rows']} of {each['source']} {each['record_type']}"
+        f" ({each['column'] + ': ' if each['column'] else ''}{RULES.get(each['rule'], each['rule'])})"
+        + (f", kept through {each['kept_through']}" if each["kept_through"] else "")
+        for each in rows
+    )
+    shown = " and ".join(
+        f"`gallring quarantine {source} --show --all`" for source in sorted({e["source"] for e in rows})
+    )
+    return (f"{'; '.join(told)}. {shown} shows them: give the person what is theirs (Art 15), and have the source "
+            "mend the rows, so that they are taken in.")  # fmt: skip
 
 
 def _field_named(text: str) -> tuple[str, str, str]:

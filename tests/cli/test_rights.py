@@ -184,6 +184,28 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path, monkeypatch: pytest.Mo
     assert readings(site)[-2:] == [("made", "restricted")] * 2
 
 
+def test_a_report_on_whom_rows_were_set_aside_of_is_for_a_person(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = {"customer_id": "C9", "name": "Nova Testman", "email": "nova@hem.example"}
+    monkeypatch.setitem(EXPORTS, "crm/customers", [*EXPORTS["crm/customers"], stranger])
+    monkeypatch.setitem(EXPORTS, "orders/payments", [{"payment_id": "B1", "invoice_id": "I1", "payer_name": "Disa"}])
+    site = make_site(tmp_path / "site")
+    at = f"--site={site.path}"
+    for source in ("crm", "orders", "mailing", "web", "office"):
+        delivered(site, source, datetime.now(UTC) - timedelta(hours=2))
+    assert run_cycle(site, datetime.now(Settings.load(site).zone).date()).success
+    code, out, err = say("access-report", "--customer", "C1", at)
+    assert (code, "portability.json" in out) == (4, True)
+    assert "1 of orders payment (amount: the value is missing), kept through " in err
+    assert "`gallring quarantine orders --show --all` shows them" in err
+    for who in (("--customer", "C9"), ("--email", "nova@hem.example")):
+        code, out, err = say("access-report", *who, at)
+        assert (code, out, "1 of crm customer (customer_type: " in err, "Nova" in err) == (4, "", True, False)
+    assert say("access-report", "--customer", "C8", at)[0] == 3
+    assert say("access-report", "--customer", "C2", at)[0] == 0
+
+
 def test_a_day_to_come_is_refused_for_what_has_happened(say: Say, tmp_path: Path) -> None:
     """Taken in it could not be taken back: a restriction would last until then."""
     site = make_site(tmp_path / "site")

@@ -18,6 +18,7 @@ from assets.rights.others import Own, names_another
 from assets.rights.people import find_person, records_of
 from assets.rights.rendering import CODED, LANGUAGES, words
 from assets.rights.reports import require_form, write_report
+from assets.rights.set_aside import rows_of_unknown
 from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.manifests.ordered import order_erased
@@ -175,6 +176,72 @@ def test_what_the_source_holds_still_though_it_was_ordered_erased_is_told_of(tmp
     assert "beslutat raderat" in swedish
     assert "överlämnat, inget svar ännu" in swedish
     assert "ordered erased on" in (written.folder / "access-report.en.html").read_text(encoding="utf-8")
+
+
+#: What a rule sets aside: rows of C1's, of nobody that is known, and of others.
+SET_ASIDE = {
+    "orders/payments": [
+        {"payment_id": "B1", "invoice_id": "I1", "payer_name": "Disa Testman"},  # no amount
+        {"payment_id": "B2", "invoice_id": "I9", "payer_name": "Disa Testman"},  # of an invoice that is set aside too
+        {"payment_id": "B3", "invoice_id": "I7", "payer_name": "Egil Fiktivsson"},
+    ],
+    "orders/invoices": [
+        *EXPORTS["orders/invoices"],
+        {"invoice_id": "I9", "order_id": "O1", "kind": "invoice"},
+        {"invoice_id": "I7", "order_id": "O2", "kind": "invoice"},
+    ],
+    "crm/customers": [
+        *EXPORTS["crm/customers"],
+        {"customer_id": "C9", "name": "Nova Testman", "email": "nova@hem.example"},  # no customer_type
+    ],
+    "mailing/subscribers": [
+        *EXPORTS["mailing/subscribers"],
+        {"subscriber_id": "N9", "email": "disa@hem.example", "subscribed_at": "i maj"},
+        {"subscriber_id": "N1", "customer_id": "C1", "email": "nova@hem.example", "subscribed_at": "2026-02-01"},
+    ],
+    "crm/contacts": [
+        *EXPORTS["crm/contacts"],
+        {"contact_id": "K9", "customer_id": "C1", "name": "Olle Provsson", "role_ended_at": "i maj"},
+    ],
+}
+
+
+def test_what_was_set_aside_is_held_and_told_of(tmp_path: Path) -> None:
+    known = evaluated(company(SET_ASIDE))
+    known.run("update intake.deliveries set extracted_at = timestamp '2026-11-24 23:30:00'")
+    report = report_on(known, customer="C1")
+    told = {(each["record_type"], each["rule"], each["column"]): each["rows"] for each in report["set_aside"]}
+    assert told == {
+        ("payment", "required", "amount"): 2, ("invoice", "required", "amount"): 1,
+        ("subscriber", "not_an_instant", "subscribed_at"): 1, ("subscriber", "duplicate_key", "subscriber_id"): 1,
+    }  # fmt: skip
+    assert {each["source"] for each in report["set_aside"]} == {"mailing", "orders"}
+    folder = write_report(Site(tmp_path), report, None).folder
+    assert {each["kept_through"] for each in report["set_aside"]} == {"2026-12-25"}, "thirty days from the local day"
+    swedish, english = (
+        (folder / f"access-report.{language}.html").read_text(encoding="utf-8") for language in LANGUAGES
+    )
+    assert "Vad som inte kunde läsas in" in swedish
+    assert 'Betalningar (ordersystemet): 2 rader, <span class="day">t.o.m. 2026-12-25</span>' in swedish
+    assert "What could not be read in" in english
+    assert {each["record_type"] for each in report_on(known, customer="C2")["set_aside"]} == {"invoice", "payment"}
+    assert report_on(known, customer="C3")["set_aside"] == [
+        each for each in report["set_aside"] if each["rule"] == "not_an_instant"
+    ], "C3 has the address that nobody's row holds"
+    known.run("update intake.quarantined set row_text = null")
+    assert report_on(known, customer="C1")["set_aside"] == []
+
+
+@pytest.mark.parametrize("who", [{"customer": "C9"}, {"email": " Nova@hem.example"}])
+def test_who_lies_in_the_quarantine_alone_is_told_of_too(who: dict[str, str]) -> None:
+    known = evaluated(company(SET_ASIDE))
+    with pytest.raises(BadInput):
+        find_person(known, **who)
+    (customer,) = rows_of_unknown(known, "P30D", **who)
+    assert (customer["record_type"], customer["rule"], customer["column"], customer["rows"]) == (
+        "customer", "required", "customer_type", 1
+    )  # fmt: skip
+    assert rows_of_unknown(known, "P30D", customer="F") == rows_of_unknown(known, "P30D", customer="C8") == []
 
 
 @pytest.mark.parametrize(
