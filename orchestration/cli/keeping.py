@@ -118,7 +118,11 @@ def rotate_key(site: SiteOption = None, json: JsonOption = False) -> None:
     if found.in_environment:
         say("Set GALLRING_WAREHOUSE_KEY to the new key now, and take GALLRING_NEXT_WAREHOUSE_KEY away.")
     else:
-        say(f"Back up {chosen.keys / 'warehouse.key'} now, apart from the backups, and destroy copies of the old key.")
+        say(f"Back up {chosen.keys / 'warehouse.key'} now, apart from the backups.")
+    say(
+        f"Backups that are kept elsewhere open with the old key alone: replace them by those of {chosen.backups}, "
+        "and destroy copies of the old key once they are replaced, or destroyed."
+    )
 
 
 def copies(site: SiteOption = None, json: JsonOption = False) -> None:

@@ -477,8 +477,12 @@ def test_the_verbs_say_what_they_did(site: Site, file: Path, capsys: pytest.Capt
     left.unlink()
     (site.path / "people.csv").unlink()
     assert run("copies") == 0
+    capsys.readouterr()
     assert run("rotate-key") == 0
-    assert "2 backups" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "Backups that are kept elsewhere open with the old key alone: replace them by those of" in told
+    assert "and destroy copies of the old key once they are replaced, or destroyed." in told
+    assert "2 backups" in told
     assert run("restore") == 2
     newest = sorted(site.backups.iterdir())[-1]
     assert run("restore", str(newest)) == 0
