@@ -31,7 +31,7 @@ from assets.ledger.states import (
     ask_of_manifests_in,
     record_selected,
 )
-from assets.manifests import changes, sealing
+from assets.manifests import changes, fields, sealing
 from assets.manifests.ranges import Range, ranges
 from assets.manifests.sealing import SealReport
 from assets.manifests.signatures import Signer
@@ -90,6 +90,7 @@ def recheck(warehouse: Warehouse, policy: Policy, manifest: str | None, as_of: d
     given = {"id": manifest, "lifts": _is_any(warehouse, "action = 'lift' and state in ('issued', 'approved')")}
     fallen: Counter[tuple[str, str, str]] = Counter()
     waiting, settings = _waiting(warehouse)
+    _find_noticed(warehouse, waiting)
     for those in _ranges(warehouse):
         select = _FALLEN.over({"manifest.item_states": waiting} | {table: those.of(table) for table in _BY_RECORD})
         with warehouse.settings(**settings):  # an item stands once for each reason
@@ -129,6 +130,32 @@ def _waiting(warehouse: Warehouse) -> tuple[str, dict[str, str]]:
     )
     return "from waiting_items", {}
 
+
+def _find_noticed(warehouse: Warehouse, waiting: str) -> None:
+    """`noticed_fields`: what the sources hold of the records of which a notice waits. Few records, or none."""
+    warehouse.run(
+        "create or replace temp table noticed_fields (record_type varchar, record_key varchar, field varchar)"
+    )
+    if not _is_any(warehouse, "action = 'notify' and state in ('issued', 'approved')"):
+        return
+    warehouse.run(_NOTICED.format(waiting=waiting))
+    fields.find_held_fields(warehouse, "temp.noticed_records", "manifest.noticed_held")
+    warehouse.run(
+        "insert into noticed_fields select records.record_type, records.record_key, held.field "
+        "from noticed_records as records inner join manifest.noticed_held as held using (record_type, row_id)"
+    )
+    for table in ("noticed_records", "manifest.noticed_held"):
+        warehouse.run(f"drop table {table}")
+
+
+_NOTICED = """
+create or replace temp table noticed_records as
+select distinct records.record_type, records.row_id, records.record_key
+from ({waiting}) as items
+inner join retention.records as records
+    on records.record_type = items.record_type and records.record_key = items.record_key
+where items.action = 'notify'
+"""
 
 #: Where items stand of manifests of which no item has an event of its own: nothing of them has to be kept to be met.
 _STANDING = """

@@ -1,8 +1,9 @@
 -- Items of undelivered manifests that no longer stand on the day of evaluation. Grain: an item and what it fell by.
 -- Stands: an erasure whose record is `erase` in every category, a redaction whose fields are, a restriction of fields
 -- that are not back in use, a lift of fields that are. A notice of a disclosure falls with the erasure it follows from,
--- not by fields of which an order has left, whatever keeps their category since; that of a direct delivery stands by
--- its own clock. A record that its source delivers no more decides nothing.
+-- not by fields of which an order has left and of which the source holds nothing (noticed_fields: what it does hold of
+-- records whose notices wait), whatever keeps their category since; that of a direct delivery stands by its own clock.
+-- A record that its source delivers no more decides nothing.
 -- A hold and a person's restriction show in the dispositions; the latter is looked at by itself too.
 -- Every item that waits is looked at, in one pass; its fields and reasons only where a disposition speaks against it.
 -- $lifts: whether a lift waits. No other action falls by `erase`, which most dispositions of what waits are.
@@ -144,9 +145,15 @@ ordered as (
             told.record_type = numbers.record_type
             and (told.named & numbers.bit) <> 0
     left join waiting on told.item_id = waiting.item_id
+    left join noticed_fields as held
+        on
+            told.record_type = held.record_type
+            and told.record_key = held.record_key
+            and numbers.field = held.field
     where
         told.state = 'erase'
         and waiting.item_id is null
+        and held.field is null
 )
 
 select distinct

@@ -5,7 +5,7 @@
 -- A listed field was given, whatever the record holds by now; of a whole record those were that are held. is_held: it
 -- holds a value (kept out here too, until it comes again) or was ordered erased (is_ordered); of a record that has left
 -- its source, or is not known, each that is listed, and where none is and nothing was ordered, all that its kind can
--- hold.
+-- hold. has_value: its source holds one now.
 with entered as (
     select
         deliveries.delivery_id,
@@ -128,6 +128,7 @@ select
     weighed.data_category,
     weighed.entered_at,
     weighed.is_ordered,
+    weighed.has_value,
     weighed.has_value or weighed.is_ordered or weighed.has_left as is_held
 from weighed
 where weighed.is_listed or weighed.has_value or weighed.is_ordered or weighed.has_left

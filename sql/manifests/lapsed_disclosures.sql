@@ -1,5 +1,6 @@
 -- Disclosed fields that are gone: erased today, ordered erased, or no longer in their source. Only those that are held.
--- Grain: a disclosure and field. A record that no source ever delivered is unknown, and unknown lapses nothing.
+-- Grain: a disclosure and field. A record that no source ever delivered is unknown, and unknown lapses nothing. What
+-- was ordered does not lapse where its source holds it and it is decided otherwise by now: it is kept after all.
 -- Few records are disclosed: what is known of them is looked up first, so that nothing is joined to all records.
 with named as (
     select distinct
@@ -40,7 +41,10 @@ states as (
         disclosed.disclosure_row_id,
         disclosed.field,
         case
-            when disclosed.is_ordered then 1
+            when
+                disclosed.is_ordered
+                and not (disclosed.has_value and coalesce(cast(decided.disposition as varchar) <> 'erase', false))
+                then 1
             when known.row_id is null or known.not_personal then 0
             when not known.in_source then 1
             when decided.disposition = 'erase' then 1

@@ -473,6 +473,43 @@ def test_a_notice_of_what_was_ordered_long_ago_stands_whatever_keeps_its_categor
     assert fallen == (set() if fields == "email" else {"crm", "partner:P1"}), "the order about the phone waits still"
 
 
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_notice_falls_where_what_was_ordered_is_kept_after_all(company: Company, is_held: bool) -> None:
+    """The order left alone, and its system has not carried it out; or it has, and nothing is kept."""
+    warehouse = company.warehouse
+    warehouse.run("insert into raw.office_disclosures (row_id, partner_id, record_type, record_key, fields, "
+                  "disclosed_at) values (1, 'P1', 'customer', 'C0', 'email', date '2024-01-01')")  # fmt: skip
+    company.night(DAY, {("customer", "C0"): {**RETAINED, "email": "erase"}})
+    deliver(company, sealed(warehouse)[0])
+    if not is_held:
+        company.set_field("customer", "C0", "email", None)
+    company.evaluate(NEXT, {("customer", "C0"): {**RETAINED, "email": "restrict"}})
+    fallen = [each.system for each in recheck(warehouse, POLICY, None, NEXT).fallen]
+    assert fallen == (["partner:P1"] if is_held else [])
+
+
+@pytest.mark.parametrize(
+    ("now", "told_now"),
+    [("erase", {"redact", "notify"}), ("restrict", {"restrict"}), ("retain", {"lift"}), ("review", set())],
+)
+def test_a_partner_is_told_nothing_of_what_came_back_and_is_kept(
+    company: Company, now: str, told_now: set[str]
+) -> None:
+    """Nor of a new copy: what it was given since is in use here too."""
+    warehouse = company.warehouse
+    company.night(DAY, {("customer", "C0"): {**RETAINED, "email": "erase"}})
+    (first,) = sealed(warehouse)
+    deliver(company, first)
+    record(warehouse, [Event(first, "verified", DAY, "verify")])
+    warehouse.run("insert into manifest.verifications (manifest_id, item_id, outcome) "
+                  "select manifest_id, item_id, 'returned' from manifest.items")  # fmt: skip
+    warehouse.run("insert into raw.office_disclosures (row_id, partner_id, record_type, record_key, fields, "
+                  "disclosed_at) values (1, 'P1', 'customer', 'C0', 'email', ?)", [NEXT])  # fmt: skip
+    company.evaluate(NEXT, outcome := {("customer", "C0"): {**RETAINED, "email": now}})
+    recall(warehouse, POLICY, NEXT, at=NOW)
+    assert {action for _, _, _, action, _ in company.propose(NEXT, outcome)} == told_now
+
+
 @pytest.mark.parametrize("by_ranges", [False, True], ids=["", "by ranges"])
 @pytest.mark.parametrize("few", [-1, 100_000], ids=["many wait", "few wait"])
 def test_one_pass_over_all_finds_what_a_look_at_each_item_finds(
