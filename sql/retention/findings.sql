@@ -157,6 +157,34 @@ where
     request.kind is null
     and (request.answered_on is null or request.answered_on > $as_of)
 union all
+-- A request by address alone reaches rows of people; a consent that names the address alone, where several people have
+-- it, or none, is nobody's. It goes on, though whoever asked may have given it: a person decides whose it is.
+select distinct
+    'consent_word_by_address' as finding,
+    'consent' as record_type,
+    consent.consent_id as row_id,
+    'a word that came from its address does not end it, as it is of nobody for certain' as detail
+from triggers.requests_in_force as request
+inner join core.consents as consent
+    on request.email_key = consent.email_key
+inner join triggers.consent_owners as owner
+    on consent.consent_id = owner.consent_id
+inner join triggers.consent_ends as consent_end
+    on consent.consent_id = consent_end.consent_id
+where
+    not request.names_a_person
+    and request.contact_id is null
+    and consent.names_nobody
+    and owner.person_id is null
+    and consent.in_source
+    and (
+        request.kind = 'erasure'
+        or (request.kind = 'objection' and consent.purpose = 'newsletter')
+        or (request.kind = 'withdrawal' and coalesce(request.scope, consent.purpose) = consent.purpose)
+    )
+    and (consent.given_on is null or request.received_on >= consent.given_on)
+    and (consent_end.ends_on is null or consent_end.ends_on >= $as_of)
+union all
 select
     'hold_without_record' as finding,
     'hold' as record_type,

@@ -121,3 +121,57 @@ def test_a_day_more_than_one_ahead_is_told(found: set[tuple[str, str]]) -> None:
 
 def test_a_hold_on_nobody_is_told(found: set[tuple[str, str]]) -> None:
     assert {hold for finding, hold in found if finding == "hold_without_record"} == {"of nobody"}
+
+
+def test_a_consent_of_nobody_that_a_word_from_its_address_does_not_end_is_told() -> None:
+    """A request by address reaches rows of people (rules.md): two have this one, so that the consent is nobody's."""
+    given = {"purpose": "newsletter", "given_at": "2025-01-01"}
+    private = {"customer_type": "private"}
+    exports = {
+        "crm/customers": [
+            private | {"customer_id": "C1", "name": "Ask Testman", "email": "delad@hem.example"},
+            private | {"customer_id": "C2", "name": "Bo Testman", "email": "delad@hem.example"},
+            private | {"customer_id": "C3", "name": "Cia Testman", "email": "c@hem.example"},
+        ],
+        "crm/consents": [
+            given | {"consent_id": "of nobody", "email": "Delad@hem.example"},
+            given | {"consent_id": "of no address of a person", "email": "ensam@hem.example"},
+            given | {"consent_id": "for statistics", "email": "delad@hem.example", "purpose": "web_statistics"},
+            given | {"consent_id": "given later", "email": "delad@hem.example", "given_at": "2025-02-20"},
+            given | {"consent_id": "of C1", "email": "delad@hem.example", "customer_id": "C1"},
+            given | {"consent_id": "of C3", "email": "c@hem.example"},
+            given | {"consent_id": "not verified", "email": "doubt@hem.example"},
+        ],
+        "office/requests": [
+            {"request_id": "R1", "kind": "withdrawal", "scope": "newsletter", "email": "delad@hem.example", **RECEIVED},
+            {"request_id": "R2", "kind": "objection", "email": "c@hem.example", **RECEIVED},
+            {"request_id": "R3", "kind": "withdrawal", "email": "ensam@hem.example", "answered_at": "2025-02-20",
+             **RECEIVED},
+            {"request_id": "R4", "kind": "erasure", "email": "doubt@hem.example", **RECEIVED},
+            {"request_id": "R5", "kind": "objection", "customer_id": "C2", "email": "delad@hem.example", **RECEIVED},
+        ],
+    }  # fmt: skip
+    policy = Policy.load()
+
+    def told(day: date) -> list[str]:
+        evaluate(warehouse, policy, day)
+        return [
+            key for (key,) in warehouse.rows(
+                "select consent.consent_id from retention.findings inner join raw.crm_consents as consent "
+                "on findings.row_id = consent.row_id where finding = 'consent_word_by_address' order by all"
+            )
+        ]  # fmt: skip
+
+    with Warehouse.in_memory(pseudonym_key=b"findings", threads=1) as warehouse:
+        policy.publish(warehouse)
+        prepare(warehouse, policy)
+        load_rows(warehouse, policy, exports)
+        build(warehouse)
+        assert told(date(2025, 2, 9)) == []
+        assert told(date(2025, 3, 1)) == ["of no address of a person", "of nobody"]
+        # whose it is has been decided in the source, or nothing is kept of it any more
+        named = exports["crm/consents"][0] | {"customer_id": "C2"}
+        load_rows(warehouse, policy, {"crm/consents": [named, *exports["crm/consents"][1:]]})
+        build(warehouse)
+        assert told(date(2025, 3, 1)) == ["of no address of a person"]
+        assert told(date(2027, 1, 2)) == []
