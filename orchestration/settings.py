@@ -29,11 +29,11 @@ from pydantic import (
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as Unread
 
+from assets.addresses import PORTS, is_loopback, is_private_address
 from assets.catalogue.published import SMALLEST_GROUP
 from assets.erasure.periods import Periods
 from assets.errors import BadInput
 from assets.ingest.limits import Limits, bytes_of
-from assets.notification.addresses import PORTS, is_loopback, is_private_address
 from assets.purpose_register import months_and_days
 from assets.site import Site
 
@@ -519,7 +519,7 @@ policy = "policy"
 # host_key = ""         # sftp: the server's key, such as "ssh-ed25519 AAAA..."
 # key_file = ""         # sftp: the private key to log in with, from this folder
 # certificate = ""      # https, s3: the authorities to trust instead of this machine's, from this folder
-# endpoint = ""         # s3: the server, where it is not Amazon's
+# endpoint = ""         # s3: the server, where it is not Amazon's: https://HOST, or http:// on this machine
 # region = ""           # s3
 # credentials = ""      # name of the secrets in the environment, by default the system's: for NAME these are
 #                       # GALLRING_CREDENTIALS__NAME__PASSWORD (sftp), ..__ACCESS_KEY, ..__SECRET_KEY (s3), ..__TOKEN

@@ -13,9 +13,9 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Literal
 
+from assets.addresses import is_loopback
 from assets.delivery.sending import Retry
 from assets.delivery.transports.contract import RetryableTransportError, TerminalTransportError
-from assets.notification.addresses import is_loopback
 from assets.notification.channels import RETRY, TIMEOUT, PartlyTold
 from assets.notification.notices import Notice, as_text
 

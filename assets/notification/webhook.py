@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from assets.addresses import is_private_address
 from assets.delivery.sending import Retry
 from assets.delivery.transports.contract import RetryableTransportError, TerminalTransportError
 from assets.delivery.transports.https import sign_request
 from assets.manifests.signatures import Signer
-from assets.notification.addresses import is_private_address
 from assets.notification.channels import RETRY, TIMEOUT
 from assets.notification.notices import Notice, as_json
 

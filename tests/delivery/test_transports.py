@@ -493,6 +493,8 @@ def test_settings_choose_the_transport(parcels: Sealed, route: Route, kind: type
         Route("s3", "s3://bucket", endpoint="https://[::secret"),
         Route("s3", "s3://bucket", endpoint="https://storage.example:secret"),
         Route("s3", "s3://bucket", endpoint="https://"),
+        Route("s3", "s3://bucket", endpoint="http://storage.example"),
+        Route("s3", "s3://bucket", endpoint="https://u:secret@storage.example"),
         Route("s3", ""),
         Route("https", "http://crm.example"),
         Route("https", "https://u:secret@crm.example"),

@@ -12,10 +12,10 @@ from typing import Any, get_args
 
 import pytest
 
+from assets.addresses import is_private_address
 from assets.delivery.sending import Retry
 from assets.delivery.transports.contract import RetryableTransportError, TerminalTransportError, TransportError
 from assets.manifests.signatures import Signer
-from assets.notification.addresses import is_private_address
 from assets.notification.channels import PartlyTold
 from assets.notification.mail import Mail, MailServer
 from assets.notification.notices import Kind, as_json, as_text

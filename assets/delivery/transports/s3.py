@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.addresses import is_private_address
 from assets.delivery.transports.contract import (
     CANCELLED,
     RECEIPTS,
@@ -52,14 +53,15 @@ class S3Transport:
         """Check what can be checked without the server.
 
         Raises:
-            TerminalTransportError: the address is none.
+            TerminalTransportError: the address is none, or others could read along on the way.
         """
         url = parts_of(access.address)
         if url.scheme != "s3" or not url.netloc:
             raise TerminalTransportError("settings", "An S3 address is written s3://BUCKET/PREFIX.")
-        endpoint = None if access.endpoint is None else parts_of(access.endpoint)
-        if endpoint is not None and (endpoint.scheme not in ("https", "http") or not endpoint.hostname):
-            raise TerminalTransportError("settings", "An S3 endpoint is written https://HOST.")
+        if access.endpoint is not None and not is_private_address(parts_of(access.endpoint).geturl()):
+            raise TerminalTransportError(
+                "settings", "An S3 endpoint is written https://HOST, or http:// on this machine."
+            )
         self._access = access
         self._folder = "/".join(part for part in (url.netloc, url.path.strip("/")) if part)
 

@@ -1,4 +1,4 @@
-"""Which addresses a notice may be sent to: those that nobody else can read on the way. Knows no network."""
+"""Which addresses notices and manifests may go to: those that nobody else can read on the way. Knows no network."""
 
 from __future__ import annotations
 
