@@ -57,6 +57,7 @@ from sqlalchemy.pool import NullPool
 from assets.errors import BadInput
 from assets.site import Site
 from assets.writing import flush, write_whole
+from orchestration.initialising import make_home
 
 #: Dagster prints its events from this level on; the history holds them all.
 _QUIET = {"python_logs": {"python_log_level": "CRITICAL"}}
@@ -77,6 +78,7 @@ def run_history(site: Site) -> Iterator[DagsterInstance]:
         raise BadInput(
             f"{site.dagster} is missing: `gallring init {site.argument}` makes what a site lacks, and leaves the rest."
         )
+    make_home(site)
     home = InstanceRef.from_dir(str(site.dagster), overrides=_QUIET)
     stored = home.storage_data
     try:

@@ -81,9 +81,18 @@ def _made(site: Site, mark: str) -> Site:
     _make_keys(site, settings)
     if not site.settings.exists():
         _copy_policy(site.policy)
-    _write_new(site.dagster / "dagster.yaml", DAGSTER)
+    make_home(site)
     _write_new(site.settings, default_settings())  # last: from here on the folder counts as a site
     return site
+
+
+def make_home(site: Site) -> None:
+    """Make Dagster's home where it is missing, as after a restore; settings that are there stay.
+
+    Without them Dagster reports home how it is used, and knows neither pools nor what is tried again.
+    """
+    site.dagster.mkdir(mode=0o700, exist_ok=True)
+    _write_new(site.dagster / "dagster.yaml", DAGSTER)
 
 
 def _refuse_foreign(site: Site, mark: str) -> None:

@@ -26,6 +26,7 @@ from assets.ingest.tables import prepare
 from assets.manifests.signatures import PublicKey
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseError, WarehouseLocked
+from orchestration.initialising import make_home
 from orchestration.opening import PUBLIC_KEY, load_policy, open_file
 from orchestration.settings import Settings
 
@@ -55,6 +56,7 @@ def _restored(site: Site, settings: Settings, file: Path, as_of: date) -> tuple[
             if current is not None:
                 with suppress(WarehouseError):  # a damaged one makes way as it is
                     current.checkpoint()  # its log goes first, and a kill may come right after
+            make_home(site)  # the run history is in no backup
             put_in_place(site, in_place_of_one=was_there)
         except BaseException:
             discard_laid_out(site)

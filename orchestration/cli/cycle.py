@@ -141,6 +141,9 @@ def ui(
 ) -> None:
     """Show the site in Dagster's web UI."""
     chosen, _ = existing_site(site, policy)
+    from orchestration.initialising import make_home
+
+    make_home(chosen)
     workspace = Path(__file__).resolve().parents[2] / "workspace.yaml"
     os.environ.update(GALLRING_SITE=str(chosen.path), DAGSTER_HOME=str(chosen.dagster))  # for what it starts
     command = [sys.executable, "-m", "dagster", "dev", "--workspace", str(workspace)]

@@ -43,7 +43,7 @@ from assets.warehouse import (
 )
 from orchestration import opening, running
 from orchestration.cli import main
-from orchestration.initialising import make_site
+from orchestration.initialising import DAGSTER, make_site
 from orchestration.opening import open_warehouse, require_private_inbox
 from orchestration.restoring import replay_here, restore_file
 from orchestration.rotating import rotate_key
@@ -128,6 +128,12 @@ def test_after_a_restore_nothing_that_was_ordered_erased_is_there(site: Site, fi
         house = House(warehouse, site)
         assert house.seal(LATER, company()).sealed == (), "nobody is told twice"
     assert not list(site.path.glob("*.restoring*"))
+
+
+def test_a_restore_makes_the_run_historys_home_where_it_is_missing(site: Site, file: Path) -> None:
+    shutil.rmtree(site.dagster)
+    restore_file(site, settings(site), file, DAY)
+    assert (site.dagster / "dagster.yaml").read_text() == DAGSTER
 
 
 def test_a_restore_writes_the_file_anew_whatever_the_sites_own_may_wait_for(site: Site, file: Path) -> None:

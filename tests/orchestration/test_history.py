@@ -379,6 +379,19 @@ def test_a_run_that_is_under_way_is_not_forgotten(tmp_path: Path) -> None:
         assert len(history.get_runs()) == 2
 
 
+def test_a_home_without_its_settings_gets_those_of_a_new_site(tmp_path: Path) -> None:
+    """As after a restore: without them Dagster would report home how it is used, and try no run again."""
+    site = Site(tmp_path)
+    site.dagster.mkdir()
+    with run_history(site) as history:
+        assert not history.telemetry_enabled
+        assert history.run_retries_enabled
+    assert (site.dagster / "dagster.yaml").read_text() == DAGSTER
+    (site.dagster / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    with run_history(site) as history:
+        assert not history.run_retries_enabled, "its owner's stay"
+
+
 def test_a_history_that_cannot_be_written_is_said_in_a_sentence_without_what_was_to_be_written(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.make()
