@@ -4,7 +4,7 @@
 -- - orders bigint: how many of the customer's orders are in sales.orders
 -- - first_placed_on date: the first of them
 -- - last_placed_on date: the last of them
--- - amount decimal(18,4): their amounts, added up
+-- - amount decimal(18,4): their amounts, added up; null: none has one
 with orders as (
     select
         published_orders.customer_pseudonym,

@@ -116,6 +116,22 @@ def test_sales_tell_apart_only_who_is_in_ordinary_use(warehouse: Warehouse, read
     assert rows(reader, site, "select orders, amount from a.sales.customers") == [(1, 20)]
 
 
+def test_an_order_without_lines_goes_by_its_own_identity(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    found = "select placed_on, lines, amount from a.sales.orders"
+    warehouse.run("update retention.dispositions set disposition = 'retain' where record_type = 'order'")
+    warehouse.run("delete from raw.orders_order_lines where order_id = 'O1'")
+    publish(warehouse, POLICY, site)
+    assert rows(reader, site, found) == [(date(2026, 11, 1), 0, None)], "a line of the other is not in ordinary use"
+    assert rows(reader, site, "select orders, amount from a.sales.customers") == [(1, None)]
+    for disposition in ("restrict", "review", "erase"):
+        warehouse.run(
+            "update retention.dispositions set disposition = $disposition where record_type = 'order'",
+            {"disposition": disposition},
+        )
+        publish(warehouse, POLICY, site)
+        assert rows(reader, site, found) == []
+
+
 def test_totals_hold_what_was_erased_and_tell_no_small_group(
     warehouse: Warehouse, reader: Warehouse, site: Site
 ) -> None:

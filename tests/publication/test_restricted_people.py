@@ -34,6 +34,7 @@ def exports() -> dict[str, list[dict[str, Any]]]:
          "buyer_name": f"Person {key}"}
         for key, placed in PLACED.items()
     ]  # fmt: skip
+    orders += [{**order, "order_id": f"N{order['customer_id']}"} for order in orders]  # of these no line is delivered
     lines = [
         {"order_line_id": f"L{key}", "order_id": f"O{key}", "product": "Film", "quantity": "1", "unit_price": "100"}
         for key in PLACED
@@ -73,11 +74,11 @@ def test_restricted_people_are_in_totals_and_in_no_row(analytics: tuple[Warehous
     )
     assert decided == {"LC1": "retain", "LC2": "restrict", "LC3": "restrict"}
     pseudonyms = {key: warehouse.value("select pseudonym('customer:' || $key)", {"key": key}) for key in PLACED}
-    orders = {key: warehouse.value("select pseudonym('order:O' || $key)", {"key": key}) for key in PLACED}
+    orders = {kind: warehouse.value("select pseudonym('order:' || $key)", {"key": f"{kind}C1"}) for kind in "ON"}
     assert reader.rows("select customer_pseudonym from a.sales.customers") == [(pseudonyms["C1"],)]
-    assert reader.rows("select customer_pseudonym, order_pseudonym from a.sales.orders") == [
-        (pseudonyms["C1"], orders["C1"])
-    ]
-    assert reader.rows("select order_pseudonym from a.sales.order_lines") == [(orders["C1"],)]
+    assert reader.rows(
+        "select customer_pseudonym, order_pseudonym, lines, amount from a.sales.orders order by lines desc"
+    ) == [(pseudonyms["C1"], orders["O"], 1, 100), (pseudonyms["C1"], orders["N"], 0, None)]
+    assert reader.rows("select order_pseudonym from a.sales.order_lines") == [(orders["O"],)]
     assert reader.value("select sum(amount) from a.sales.totals") == 300
     assert reader.value("select sum(invoices) from a.sales.totals") == 3
