@@ -21,7 +21,7 @@ from assets.rights.matches import undecided_pairs
 from assets.rights.people import Person, people_of, records_of
 from assets.rights.rendering import LANGUAGES, render
 from assets.rights.reports import LETTERS, write_folder
-from assets.rights.requests import LIFTS_RESTRICTION, Request, find
+from assets.rights.requests import LIFTS_RESTRICTION, NEED_IDENTITY, Request, find
 from assets.rights.timeline import records_of_customer
 from assets.site import Site
 from assets.warehouse import Warehouse, identifier, literal
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 #: The ground on which a duty stays after a request for erasure, where the register names none (a legal duty).
 LEGAL_DUTY = "Art 17(3)(b)"
-#: Requests that count only once identity has been verified.
-NEED_IDENTITY = ("erasure", "access", "portability", "rectification")
 #: States in which no system or partner has been told.
 NOT_HANDED_OVER = ("issued", "approved")
 #: States in which an answer says that an erasure is over.

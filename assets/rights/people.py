@@ -7,6 +7,7 @@ rules act on. Reads; what it builds for the asking is rolled back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assets.errors import BadInput, BadUsage, NeedsPerson
@@ -82,10 +83,7 @@ def _by_address(warehouse: Warehouse, email: str) -> Person:
     if not found:
         raise BadInput("Nobody with that address has been taken in: check it, or name a customer or contact.")
     if len(found) > 1:
-        people = "; ".join(
-            ", ".join(f"{row.record_type} {row.record_key}" for row in person_of(warehouse, person_id).rows)
-            for person_id in found[:10]
-        )
+        people = told([_rows_of(person_of(warehouse, person_id)) for person_id in found[:MOST_TOLD]])
         raise NeedsPerson(
             f"{len(found)} people have that address, and it is not certain that they are one: {people}. Find out who "
             "asks, then name the customer or contact; `gallring people review` decides on the match."
@@ -123,6 +121,42 @@ def requests_of(warehouse: Warehouse, person: Person) -> list[str]:
     return [request_id for (request_id,) in found]
 
 
+def reached_together(warehouse: Warehouse, request_id: str) -> list[str]:
+    """Whom a request reaches by an address alone, each by their rows; none where that is one, or it names somebody.
+
+    A termination reaches customers alone, companies too.
+    """
+    if warehouse.value("select kind from raw.office_requests where request_id = ?", [request_id]) == "termination":
+        found = [keys for (keys,) in warehouse.rows(_LEAVING, {"id": request_id})]
+    else:
+        found = [_rows_of(person) for person in people_of(warehouse, request_id)]
+    return found if len(found) > 1 else []
+
+
+def told(people: Sequence[str]) -> str:
+    """People in a message, by their rows."""
+    more = f"; and {len(people) - MOST_TOLD} more" if len(people) > MOST_TOLD else ""
+    return "; ".join(people[:MOST_TOLD]) + more
+
+
+def _rows_of(person: Person) -> str:
+    return ", ".join(f"{row.record_type} {row.record_key}" for row in person.rows)
+
+
+#: How many people at one address are named.
+MOST_TOLD = 10
+#: The customers that a termination by address alone reaches, as `triggers.exits` has it; those of one person together.
+_LEAVING = """
+    select string_agg('customer ' || customer.customer_id, ', ' order by customer.customer_id) as keys
+    from raw.office_requests as request
+    left join raw.crm_customers as named on request.customer_id = named.customer_id
+    left join raw.crm_contacts as contact on request.contact_id = contact.contact_id
+    inner join raw.crm_customers as customer on request.email_key = customer.email_key
+    left join core.people as person on person.node_type = 'customer' and person.row_id = customer.row_id
+    where request.request_id = $id and named.customer_id is null and contact.contact_id is null
+    group by coalesce(person.person_id, -1 - customer.row_id)
+    order by keys
+"""
 #: Which request is about whom, as `triggers.request_people` has it, by the register as it is now. Grain: a request and
 #: a person, perhaps more than once. A termination by a customer of any kind is about no contact beside.
 _ASKING = """

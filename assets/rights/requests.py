@@ -26,6 +26,8 @@ KINDS: tuple[str, ...] = get_args(Kind)
 SCOPES: tuple[str, ...] = get_args(Scope)
 #: Answering one of these lifts a restriction, and the person is told before that (Art 18(3)).
 LIFTS_RESTRICTION = ("restriction", "rectification")
+#: Requests that count only once identity has been verified.
+NEED_IDENTITY = ("erasure", "access", "portability", "rectification")
 ANSWERED = ("answered", "answered_late")
 
 

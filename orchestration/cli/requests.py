@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,11 +45,14 @@ def add_request(
     site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Enter what a person asks for; it counts from the next evaluation on."""
+    """Enter what a person asks for; it counts from the next evaluation on.
+
+    Exit code 4 when it reaches several people by their address: it is entered, and nobody knows yet who asks.
+    """
     from assets.rights.arrivals import announce
     from assets.rights.matches import undecided_pairs
-    from assets.rights.people import people_of
-    from assets.rights.requests import add, asked_already, find
+    from assets.rights.people import people_of, reached_together
+    from assets.rights.requests import NEED_IDENTITY, add, asked_already, find
 
     came, proved = given_day(received, "--received"), given_day(verified, "--verified")
     with desk(site) as at:
@@ -61,6 +65,7 @@ def add_request(
         twins = asked_already(at.warehouse, number, at.today)
         resolved = at.warehouse.exists("core", "people")
         undecided = undecided_pairs(at.warehouse, people_of(at.warehouse, number)) if resolved else []
+        together = reached_together(at.warehouse, number) if resolved else []
     announce(at.site, number)
     warn_of_twins(number, twins, "answered")
     warn_of_matches(undecided)
@@ -68,6 +73,7 @@ def add_request(
         as_json(entered)
     else:
         say(f"{number} is to be answered by {entered.standing.due_on}. Next: gallring run --site {at.site.argument}")
+    _require_one(together, number, "entered", counts=kind not in NEED_IDENTITY or proved is not None)
 
 
 @verbs.command("verify")
@@ -78,17 +84,43 @@ def verify_request(
     on: OnOption = None,
     site: SiteOption = None,
 ) -> None:  # fmt: skip
-    """Note that the person's identity was verified, or, while it is doubted, that they were asked for it."""
+    """Note that the person's identity was verified, or, while it is doubted, that they were asked for it.
+
+    Exit code 4 when the request is verified, and reaches several people by their address.
+    """
     from assets.rights.arrivals import announce
+    from assets.rights.people import reached_together
     from assets.rights.requests import ask, find, verify
 
     day = given_day(on, "--on")
     with desk(site) as at:
         (ask if asked else verify)(at.warehouse, request, at.happened(day, "--on"), at.now)
         due = find(at.warehouse, request, at.today).standing.due_on
+        told_together = not asked and at.warehouse.exists("core", "people")
+        together = reached_together(at.warehouse, request) if told_together else []
     if not asked:
         announce(at.site, f"{request}-verified")
     say(f"{request} is {'paused until identity is verified' if due is None else f'to be answered by {due}'}.")
+    _require_one(together, request, "verified", counts=True)
+
+
+def _require_one(together: Sequence[str], request: str, done: str, *, counts: bool) -> None:
+    """Ask for a person where a request reaches several people by their address: it stands, for a word is kept.
+
+    Raises:
+        NeedsPerson: it does.
+    """
+    from assets.rights.people import told
+
+    if not together:
+        return
+    who = f"{len(together)} people who have its address: {told(together)}"
+    if counts:
+        raise NeedsPerson(f"{request} is {done}, and counts for each of {who}. Find out who asked, and tell whoever "
+                          "did not.")  # fmt: skip
+    raise NeedsPerson(f"{request} is {done}, and is about {who}. Once identity is verified it counts for each of them. "
+                      f"Where one alone asks, enter it for that --customer or --contact, and leave {request} "
+                      "unverified.")  # fmt: skip
 
 
 @verbs.command("extend")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, date, datetime
@@ -12,7 +13,7 @@ from unittest.mock import Mock
 import pytest
 
 from assets.attaching import attached
-from assets.errors import BadInput, BadUsage, CheckFailed
+from assets.errors import BadInput, BadUsage, CheckFailed, NeedsPerson
 from assets.evidence.recording import _office
 from assets.ingest.kept_out import kept_out
 from assets.ingest.loading import load_rows
@@ -110,6 +111,53 @@ def test_the_reading_is_noted_before_the_draft_is_written(tmp_path: Path, monkey
     assert [
         (facts["event"], facts["code"]) for _, _, facts in _office(warehouse) if facts["register"] == "readings"
     ] == [("answer_drafted", "restricted")]
+
+
+def test_a_request_that_reaches_several_people_by_their_address_is_entered_and_asks_for_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """C1 with its subscriber and C3 have one address, and so may a company: whoever did not ask is reached unasked."""
+    shared = {"customer_id": "G", "customer_type": "company", "name": "Hembolaget AB", "email": "egil@hem.example"}
+    warehouse = company({
+        "crm/customers": [*EXPORTS["crm/customers"], shared],
+        "crm/contacts": [*EXPORTS["crm/contacts"],
+                         {"contact_id": "K9", "customer_id": "F", "name": "Egil F", "email": "egil@hem.example"}],
+    })  # fmt: skip
+    site = Site(tmp_path)
+    at_the_desk(monkeypatch, warehouse, site)
+
+    def add(kind: str, **named: str) -> str:
+        given = dict.fromkeys(("customer", "contact", "email", "scope", "received", "verified", "site")) | named
+        try:
+            verbs.add_request(kind, **given, json=True)  # type: ignore[arg-type]
+            told = ""
+        except NeedsPerson as error:
+            told = error.message
+        assert json.loads(capsys.readouterr().out)["request_id"] in {each.request_id for each in known()}
+        return told
+
+    def known() -> list[requests.Request]:
+        return requests.requests(warehouse, DAY)
+
+    assert add("objection", email="disa@hem.example") == "", "who they are is not known before the first run"
+    evaluated(warehouse)
+    both = "2 people .*: customer C1, subscriber N1; customer C3"
+    assert re.search(f"is entered, and counts for each of {both}", add("withdrawal", email=" Disa@hem.example "))
+    told = add("erasure", email="disa@hem.example")
+    assert re.search(f"is about {both}", told)
+    assert "leave site-r3 unverified" in told
+    assert "disa" not in told.lower()
+    assert re.search(f"counts for each of {both}", add("erasure", email="disa@hem.example", verified=str(DAY)))
+    assert re.search("customer C2; customer G", add("termination", email="egil@hem.example")), "K9 is no customer"
+    assert re.search("customer C2; contact K9", add("access", email="egil@hem.example")), "G is no person"
+    assert add("erasure", customer="C1") == add("erasure", email="vega@skolan.example") == ""
+    assert len(list((site.dagster / "arrived-requests").iterdir())) == len(known()) == 8
+
+    verbs.verify_request("site-r3", asked=True, on=None, site=None)
+    with pytest.raises(NeedsPerson, match=f"site-r3 is verified, and counts for each of {both}"):
+        verbs.verify_request("site-r3", asked=False, on=None, site=None)
+    assert requests.find(warehouse, "site-r3", DAY).clock.verified_on == DAY
+    verbs.verify_request("site-r8", asked=False, on=None, site=None)
 
 
 def test_before_the_first_run_a_draft_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
