@@ -2,7 +2,8 @@
 
 The other policy is evaluated in a catalog of its own in memory, over views of the site's `core.*` and `raw.*`; the
 site's tables are read and nothing of it is written. Compares; seals and publishes nothing. Rows stay as they were
-taken in: a contract that reads its files otherwise shows at the next delivery, not here.
+taken in: a contract that reads its files otherwise shows at the next delivery, not here, and a column that it adds is
+empty, as on the night that begins with it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from assets.contracts.raw_tables import raw_columns
 from assets.errors import BadInput
 from assets.models import Models
 from assets.policy import Policy
@@ -114,25 +116,32 @@ def _rehearsed(warehouse: Warehouse, other: Policy, as_of: date) -> Iterator[Non
 def _lay_out(stage: Warehouse, catalog: str, other: Policy) -> None:
     """Views of the site's tables under the names that the evaluation reads."""
     models = (*Models.of("triggers", "retention").ordered, *other.purpose_models)
+    contracts = {contract.raw_table: contract for contract in other.contracts.values()}
     for table in sorted({reference for model in models for reference in model.references}):
         schema, name = table.split(".")
         if schema in _OWN_SCHEMAS:
             continue
-        if not _there(stage, catalog, schema, name):
+        there = _columns(stage, catalog, schema, name)
+        if not there:
             raise BadInput(f"The policy reads {table}, which this site does not have: mend its purpose's SQL.")
         stage.run(f"create schema if not exists {_CATALOG}.{identifier(schema)}")
         source = f"{identifier(catalog)}.{identifier(schema)}.{identifier(name)}"
-        stage.run(f"create view {_CATALOG}.{identifier(schema)}.{identifier(name)} as select * from {source}")
+        wanted = raw_columns(contracts[name]) if schema == "raw" and name in contracts else {}
+        added = "".join(
+            f", cast(null as {sql_type}) as {identifier(column)}"
+            for column, sql_type in wanted.items() if column not in there
+        )  # fmt: skip
+        stage.run(f"create view {_CATALOG}.{identifier(schema)}.{identifier(name)} as select *{added} from {source}")
 
 
-def _there(stage: Warehouse, catalog: str, schema: str, name: str) -> bool:
-    return bool(
-        stage.value(
-            "select count(*) from information_schema.tables "
-            "where table_catalog = ? and table_schema = ? and table_name = ?",
-            [catalog, schema, name],
-        )
+def _columns(stage: Warehouse, catalog: str, schema: str, name: str) -> set[str]:
+    """The columns of a table of the site; none where there is no such table."""
+    rows = stage.rows(
+        "select column_name from information_schema.columns "
+        "where table_catalog = ? and table_schema = ? and table_name = ?",
+        [catalog, schema, name],
     )
+    return {column for (column,) in rows}
 
 
 #: What an otherwise decided category comes to, from the decision before and the one after.

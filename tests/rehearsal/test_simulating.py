@@ -46,6 +46,13 @@ NICKNAME = """\
         customProperties:
           - {{property: dataCategory, value: {}}}
 """
+BY_NICKNAME = """\
+select
+    'customer' as record_type, own.row_id, 'followup' as clock, own.customer_since as starts_on,
+    own.customer_since as ends_on, cast(null as varchar) as ended_by, cast(null as varchar) as missing
+from raw.crm_customers as own
+where own.known_nickname is not null and own.nickname is not null
+"""
 
 
 def stored(warehouse: Warehouse) -> list[tuple[object, ...]]:
@@ -132,14 +139,15 @@ def test_a_field_that_moves_to_another_category_is_compared_by_itself(
     assert {example.data_category for example in found.examples} == {"identity"}
 
 
-def with_a_nickname(folder: Path, category: str) -> Policy:
+def with_a_nickname(folder: Path, category: str, *, remembered: bool = False) -> Policy:
     """The shipped policy with a column of the company's own among the customers."""
     folder.mkdir()
     shutil.copy(SHIPPED_REGISTER, folder / "register.yaml")
     shutil.copytree(CONTRACTS, folder / "contracts")
     contract = folder / "contracts" / "crm_customers.yaml"
     text = contract.read_text(encoding="utf-8")
-    contract.write_text(text.replace("slaProperties:", NICKNAME.format(category) + "slaProperties:"), encoding="utf-8")
+    column = NICKNAME.format(category) + "          - {property: remembered, value: true}\n" * remembered
+    contract.write_text(text.replace("slaProperties:", column + "slaProperties:"), encoding="utf-8")
     return Policy.load(folder)
 
 
@@ -155,6 +163,19 @@ def test_a_longer_period_keeps_again_and_says_until_when(warehouse: Warehouse, t
 
 def test_without_examples_no_key_is_told(warehouse: Warehouse, tmp_path: Path) -> None:
     assert simulate(warehouse, Policy.load(), other_policy(tmp_path / "other", LONGER), examples=0).examples == ()
+
+
+def test_a_column_that_the_policy_brings_along_is_empty_until_it_is_delivered(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    with_a_nickname(tmp_path / "other", "identity", remembered=True)
+    (tmp_path / "other" / "purposes").mkdir()
+    (tmp_path / "other" / "purposes" / "quote_followup.sql").write_text(BY_NICKNAME, encoding="utf-8")
+    before = stored(warehouse)
+    found = simulate(warehouse, Policy.load(), Policy.load(tmp_path / "other"))
+    assert {flip.purpose for flip in found.flips} == {"quote_followup"}, "nothing is known of it, and nothing claimed"
+    assert set(by_direction(found)) <= {"erased_at_once", "shorter"}
+    assert stored(warehouse) == before
 
 
 def test_a_policy_that_reads_an_unknown_table_is_refused(warehouse: Warehouse, tmp_path: Path) -> None:
