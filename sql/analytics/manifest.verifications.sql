@@ -1,4 +1,4 @@
--- A proof: what the next full delivery of the source showed about one manifest item.
+-- A proof: what a later delivery of the source showed about one manifest item; that it went, a full one alone.
 -- - manifest_id varchar: the manifest
 -- - item_id varchar: the item
 -- - outcome varchar: verified, discrepancy or returned

@@ -244,7 +244,8 @@ def look(warehouse: Warehouse) -> tuple[list[Proof], Counter[tuple[str, str]]]:
         ):
             continue  # it was told
         if outcome is not None:
-            proofs.append(Proof(item["manifest_id"], item["item_id"], outcome, full[0], reason))
+            shown_by = row["in_delivery"] if held else full[0]
+            proofs.append(Proof(item["manifest_id"], item["item_id"], outcome, shown_by, reason))
     return sorted(proofs), unproven
 
 
