@@ -246,11 +246,12 @@ def _changed_sources(warehouse: Warehouse, since: _Read) -> dict[str, list[str]]
 
 
 def _entries(kind: Kind) -> str:
-    """The entries of an office register, each with a digest of what the rules read of it."""
+    """The entries of a register, each with a digest of what the rules read of it."""
     columns = {
         "hold": ("hold_id", "record_type", "record_key", "fields", "placed_at", "released_at"),
         "request": ("request_id", "customer_id", "contact_id", "email_key", "kind", "scope", "received_at",
                     "identity_verified_at", "extended_at", "answered_at"),
+        "former_address": ("customer_id", "contact_id", "subscriber_id", "email_key", "replaced_on"),
     }[kind.name]  # fmt: skip
     packed = ", ".join(f"coalesce(cast({name} as varchar), chr(1))" for name in columns)
     return f"select row_id, sha256(concat_ws(chr(0), {packed})) as digest from raw.{kind.raw}"
@@ -302,6 +303,8 @@ def _want_named(units: Stage, kind: Kind) -> None:
     if kind.name == "hold":
         _want_held(units, news)
         return
+    if kind.name == "former_address":
+        return  # nothing names one, and what it names has news itself
     _want_holds_on(units, kind, columns, news)
     whole.run(
         f"create or replace table night.wanted.fresh as {news.format(kind.key + ' as key')} "
@@ -410,9 +413,8 @@ def is_behind(warehouse: Warehouse, policy: HasDigest) -> bool:
 
 def _open_news(name: str) -> str:
     """The news of a register but for entries that were closed so long ago that they have lost whom they name."""
-    return (
-        f"from ({_entry_news(name)}) where row_id in (select row_id from raw.{KIND[name].raw} where withheld is null)"
-    )
+    is_open = "" if name == "former_address" else " where withheld is null"
+    return f"from ({_entry_news(name)}) where row_id in (select row_id from raw.{KIND[name].raw}{is_open})"
 
 
 def look_again(warehouse: Warehouse, records: Iterable[tuple[str, int]]) -> None:

@@ -20,10 +20,10 @@ from assets.warehouse import Params, Warehouse, identifier
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of record, or an office register: its name, its table and key in `core.*`, and those in `raw.*`.
+    """A kind of record, or a register: its name, its table and key in `core.*`, and those in `raw.*`.
 
     Attributes:
-        name: the record type; `hold` and `request` for the registers.
+        name: the record type; `hold`, `request` and `former_address` for the registers.
         core: the core table.
         row: the column of the core table that holds the surrogate.
         raw: the raw table.
@@ -46,6 +46,7 @@ KINDS = (
     Kind("consent", "consents", "consent_id", "crm_consents", "consent_id"),
     Kind("request", "requests", "request_id", "office_requests", "request_id"),
     Kind("hold", "holds", "hold_id", "office_holds", "hold_id"),
+    Kind("former_address", "former_addresses", "former_address_id", "former_addresses", "row_id"),
     Kind("interaction", "interactions", "interaction_id", "crm_interactions", "interaction_id", tier=1),
     Kind("quote", "quotes", "quote_id", "crm_quotes", "quote_id", tier=1),
     Kind("order", "orders", "order_id", "orders_orders", "order_id", tier=1),
@@ -61,7 +62,7 @@ KINDS = (
     Kind("web_event", "web_events", "event_id", "web_events", "event_id", tier=2),
 )
 KIND = {kind.name: kind for kind in KINDS}
-REGISTERS = ("hold", "request")
+REGISTERS = ("hold", "request", "former_address")
 
 #: Columns of `core.*` by which rows are linked, and what they name: a record's surrogate or a keyed hash.
 LINKS = {

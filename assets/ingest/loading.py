@@ -18,7 +18,7 @@ from typing import Any
 
 from assets.contracts.contract import DELETED, Contract, Contracts
 from assets.errors import BadInput
-from assets.ingest import readings
+from assets.ingest import former_addresses, readings
 from assets.ingest.blocking import refresh_blocks
 from assets.ingest.deliveries import (
     DeliveredFile,
@@ -388,6 +388,8 @@ def _record(
         [(_next_sequence(warehouse), delivery.source, delivery.delivery_id, delivery.mode,
           _naive(delivery.extracted_at), delivery.digest, status, reason)],
     )  # fmt: skip
+    if status == "loaded":
+        former_addresses.date(warehouse, delivery.delivery_id, _naive(delivery.extracted_at))
     warehouse.insert(
         "intake.files",
         ("source", "delivery_id", "table_name", "file_name", "sha256", "rows_in", "rows_loaded", "rows_quarantined",

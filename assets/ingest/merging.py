@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from assets.contracts.contract import Column, Contract
 from assets.contracts.raw_tables import raw_columns
+from assets.ingest import former_addresses
 from assets.ingest.projecting import has_digest
 from assets.ingest.recognising import TABLES, is_recognised, mark, ordered_of
 from assets.ingest.registers import KEYS, NAMED, Named
@@ -111,8 +112,11 @@ def merge(warehouse: Warehouse, staging: Staging) -> None:
     params = {"delivery_id": staging.delivery_id}
     is_leaving = _meet(warehouse, staging, raw)
     if is_leaving or not staging.empty:
+        may_replace = staging.known.rows and former_addresses.hold(warehouse, staging.contract)
         with warehouse.settings(**_IN_ANY_ORDER) if staging.full else nullcontext():
             _write(warehouse, staging, raw)
+        if may_replace:
+            former_addresses.note(warehouse, staging.contract, staging.delivery_id)
     if staging.recognised:
         warehouse.run(f"update {raw} as old set in_delivery = $delivery_id where {is_recognised('old')}", params)
     for table in ("merged", "met", "leaving", "new_rows", *TABLES):

@@ -8,7 +8,7 @@ from typing import Protocol
 from assets.contracts.contract import Contract, Contracts
 from assets.contracts.raw_tables import SQL_TYPES, names_rows, raw_columns
 from assets.errors import BadInput, CheckFailed
-from assets.ingest import readings, registers
+from assets.ingest import former_addresses, readings, registers
 from assets.ledger import told
 from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier
 
@@ -56,6 +56,7 @@ def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
         warehouse.run("alter table intake.quarantined add column if not exists refers_to map(varchar, varchar)")
         warehouse.run("alter table intake.barred add column if not exists detail varchar")
         told.prepare(warehouse)
+        former_addresses.prepare(warehouse)
         there = _existing_columns(warehouse)
         for contract in policy.contracts.values():
             _prepare_raw(warehouse, contract, there.get(contract.raw_table, {}))

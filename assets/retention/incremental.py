@@ -45,9 +45,15 @@ _OBJECTED_TO = """email_key in (
     inner join core.people as person on request.person_id = person.person_id
     inner join core.person_nodes as node on person.node_id = node.node_id
     where request.kind = 'objection'
+    union all
+    select former.email_key
+    from triggers.request_people as request
+    inner join core.people as person on request.person_id = person.person_id
+    inner join core.former_addresses as former on person.node_id = former.node_id
+    where request.kind = 'objection'
 )"""
 #: Dates of `core.*` that no SQL compares with the day: what is worked out from them, it does.
-NEVER_TURNING = {("invoices", "due_on"), ("quotes", "valid_until")}
+NEVER_TURNING = {("invoices", "due_on"), ("quotes", "valid_until"), ("former_addresses", "replaced_on")}
 #: Dates that SQL works out and compares with the day: `reached` by `<=` or `>`, `passed` by `<` or `>=`, and on which
 #: rows alone that can turn anything. Those of `core.*`, as the sources give them, count all; the ends of claims are
 #: looked at by themselves.

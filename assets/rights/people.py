@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assets.errors import BadInput, BadUsage, NeedsPerson
+from assets.ingest import former_addresses
 from assets.ingest.kept_out import set_aside
 from assets.models import Models
 from assets.warehouse import Warehouse
@@ -109,15 +110,17 @@ def person_of(warehouse: Warehouse, person_id: int) -> Person:
 
 def people_of(warehouse: Warehouse, request_id: str) -> list[Person]:
     """The people that a request is about: its customer (no company), else its contact, else whoever has the address."""
-    found = warehouse.rows(f"select distinct person_id from ({_ASKING}) where request_id = $id order by all",
+    found = warehouse.rows(f"select distinct person_id from ({_asking(warehouse)}) where request_id = $id order by all",
                            {"id": request_id})  # fmt: skip
     return [person_of(warehouse, person_id) for (person_id,) in found]
 
 
 def requests_of(warehouse: Warehouse, person: Person) -> list[str]:
     """The requests that are about a person, by number: what `people_of` says, the other way round."""
-    found = warehouse.rows(f"select distinct request_id from ({_ASKING}) where person_id = $person order by all",
-                           {"person": person.person_id})  # fmt: skip
+    found = warehouse.rows(
+        f"select distinct request_id from ({_asking(warehouse)}) where person_id = $person order by all",
+        {"person": person.person_id},
+    )
     return [request_id for (request_id,) in found]
 
 
@@ -126,6 +129,7 @@ def reached_together(warehouse: Warehouse, request_id: str) -> list[str]:
 
     A termination reaches customers alone, companies too.
     """
+    former_addresses.prepare(warehouse)
     if warehouse.value("select kind from raw.office_requests where request_id = ?", [request_id]) == "termination":
         found = [keys for (keys,) in warehouse.rows(_LEAVING, {"id": request_id})]
     else:
@@ -147,22 +151,34 @@ def _rows_of(person: Person) -> str:
 MOST_TOLD = 10
 #: The customers that a termination by address alone reaches, as `triggers.exits` has it; those of one person together.
 _LEAVING = """
-    select string_agg('customer ' || customer.customer_id, ', ' order by customer.customer_id) as keys
+    select array_to_string(list_sort(list(distinct 'customer ' || customer.customer_id)), ', ') as keys
     from raw.office_requests as request
     left join raw.crm_customers as named on request.customer_id = named.customer_id
     left join raw.crm_contacts as contact on request.contact_id = contact.contact_id
-    inner join raw.crm_customers as customer on request.email_key = customer.email_key
+    inner join (
+        select email_key, customer_id, cast(null as date) as replaced_on from raw.crm_customers
+        union select email_key, customer_id, replaced_on from raw.former_addresses
+    ) as had on request.email_key = had.email_key and coalesce(request.received_at <= had.replaced_on, true)
+    inner join raw.crm_customers as customer on had.customer_id = customer.customer_id
     left join core.people as person on person.node_type = 'customer' and person.row_id = customer.row_id
     where request.request_id = $id and named.customer_id is null and contact.contact_id is null
     group by coalesce(person.person_id, -1 - customer.row_id)
     order by keys
 """
+
+
+def _asking(warehouse: Warehouse) -> str:
+    """The SELECT. What an earlier version built knows no former addresses before the next run."""
+    is_known = warehouse.exists("core", "former_addresses")
+    return _ASKING.replace("{by_former_address}", _BY_FORMER_ADDRESS.strip() if is_known else "")
+
+
 #: Which request is about whom, as `triggers.request_people` has it, by the register as it is now. Grain: a request and
 #: a person, perhaps more than once. A termination by a customer of any kind is about no contact beside.
 _ASKING = """
     with asked as (
         select request.request_id, customer.row_id as customer_id, contact.row_id as contact_id, request.email_key,
-            coalesce(customer.customer_type <> 'company', false) as names_a_person,
+            request.received_at, coalesce(customer.customer_type <> 'company', false) as names_a_person,
             coalesce(request.kind = 'termination' and customer.row_id is not null, false) as is_a_customers
         from raw.office_requests as request
         left join raw.crm_customers as customer on request.customer_id = customer.customer_id
@@ -177,9 +193,17 @@ _ASKING = """
         select asked.request_id, node.node_id from asked
         inner join core.person_nodes as node on asked.email_key = node.email_key
         where not names_a_person and not is_a_customers and contact_id is null
+        {by_former_address}
     )
     select named.request_id, person.person_id from named
     inner join core.people as person on named.node_id = person.node_id
+"""
+_BY_FORMER_ADDRESS = """
+        union all
+        select asked.request_id, former.node_id from asked
+        inner join core.former_addresses as former on asked.email_key = former.email_key
+        where not names_a_person and not is_a_customers and asked.contact_id is null
+            and asked.received_at <= coalesce(former.replaced_on, asked.received_at)
 """
 
 

@@ -14,6 +14,16 @@ with objections as (
     where request.kind = 'objection' and node.email_key is not null
     union all
     select
+        former.email_key,
+        request.received_on as on_day
+    from triggers.request_people as request
+    inner join core.people as person
+        on request.person_id = person.person_id
+    inner join core.former_addresses as former
+        on person.node_id = former.node_id
+    where request.kind = 'objection' and request.received_on <= coalesce(former.replaced_on, request.received_on)
+    union all
+    select
         request.email_key,
         request.received_on as on_day
     from triggers.requests_in_force as request

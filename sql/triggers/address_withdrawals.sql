@@ -11,3 +11,13 @@ select
     consent.withdrawn_on as on_day
 from core.consents as consent
 where consent.email_key is not null and consent.purpose = 'newsletter' and consent.withdrawn_on <= $as_of
+union
+select
+    former.email_key,
+    subscriber.unsubscribed_on as on_day
+from core.subscribers as subscriber
+inner join core.former_addresses as former
+    on subscriber.subscriber_id = former.subscriber_id
+where
+    subscriber.unsubscribed_on <= $as_of
+    and subscriber.unsubscribed_on <= coalesce(former.replaced_on, subscriber.unsubscribed_on)

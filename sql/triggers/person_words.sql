@@ -53,6 +53,17 @@ inner join core.people as person
     on node.node_id = person.node_id
 union
 select
+    person.person_id,
+    'newsletter_withdrawal' as word,
+    withdrawal.on_day
+from triggers.address_withdrawals as withdrawal
+inner join core.former_addresses as former
+    on withdrawal.email_key = former.email_key
+inner join core.people as person
+    on former.node_id = person.node_id
+where withdrawal.on_day <= coalesce(former.replaced_on, withdrawal.on_day)
+union
+select
     owner.person_id,
     'newsletter_withdrawal' as word,
     withdrawal.on_day

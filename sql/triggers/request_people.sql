@@ -1,5 +1,5 @@
--- The people that a request is about: the customer it names (not a company), else the contact, else every row with the
--- e-mail address. Grain: a request and a person. Terminations end a customer's relation instead: see exits.
+-- The people that a request is about: the customer it names (not a company), else the contact, else every row that has
+-- the address, or had it then. Grain: a request and a person. Terminations end a relation instead: see exits.
 with named as (
     select
         request.request_id,
@@ -20,6 +20,17 @@ with named as (
     inner join core.person_nodes as node
         on request.email_key = node.email_key
     where not request.names_a_person and request.contact_id is null
+    union all
+    select
+        request.request_id,
+        former.node_id
+    from triggers.requests_in_force as request
+    inner join core.former_addresses as former
+        on request.email_key = former.email_key
+    where
+        not request.names_a_person
+        and request.contact_id is null
+        and request.received_on <= coalesce(former.replaced_on, request.received_on)
 )
 
 select distinct

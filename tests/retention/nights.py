@@ -253,6 +253,8 @@ def something_happens(warehouse: Warehouse, company: Company) -> str:
     if company.random.random() < 0.75:
         exports, mode = company.change()
         load_rows(warehouse, company.policy, exports, mode=mode)
+        if company.random.random() < 0.8:  # else the delivery says of no day when it was extracted
+            warehouse.run("update raw.former_addresses set replaced_on = ? where replaced_on is null", [company.day])
         told += f" {mode} {sorted(exports)}"
     if company.random.random() < 0.2:
         company.enter(warehouse)
