@@ -25,6 +25,7 @@ from xml.parsers import expat
 from assets.contracts.contract import DELETED, Contract, Format, Lookup
 from assets.ingest.limits import NO_MORE_THAN, Limits
 from assets.ingest.projecting import ODD_BYTES, SHARED_OUT, Scan, cleaned
+from assets.ingest.quoting import unclosed_quote
 from assets.warehouse import Warehouse, WarehouseError, extension_path, identifier, literal
 
 CHUNK = 1 << 20
@@ -143,6 +144,7 @@ class Reading:
     def _csv(self, path: Path, file_format: Format, wanted: Sequence[str], listed: tuple[str, ...]) -> Scan:
         names, ends = csv_heading(path, file_format) if file_format.header else (list(listed), False)
         columns = _named(names, wanted)
+        _refuse_unclosed_quote(path, file_format)
         rejects = f"rejects_{next(_scan_numbers)}"
         at_once = self._at_once(path)
         lot = "" if at_once is None else "buffer_size = $at_once, "
@@ -363,6 +365,12 @@ def csv_heading(path: Path, file_format: Format) -> tuple[list[str], bool]:
     if several:
         names = [name.replace(_STAND_IN, file_format.delimiter) for name in names]
     return [name.strip() for name in names], ends
+
+
+def _refuse_unclosed_quote(path: Path, file_format: Format) -> None:
+    line = unclosed_quote(path, file_format)
+    if line is not None:
+        raise FileRefused(f"a quote is not closed, near line {line} or before it")
 
 
 def _with_stand_in(line: str, delimiter: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,49 @@ def test_a_delivery_is_whole_counted_and_taken_in(company: Any, contacts: Path) 
     assert sorted(path.name for path in folder.parent.iterdir()) == [folder.name]
     outcome = company.ingest().deliveries[0].files[0]
     assert (outcome.table, outcome.loaded, outcome.quarantined) == ("contacts", 1, 1)
+
+
+def _contacts_with_a_stray_quote(seed: int) -> str:
+    """Some quoted texts, of which some go over two lines, and one quote anywhere below the heading; no blank."""
+    chance = random.Random(seed)
+    names = ("Exempel", '"Exempel,Ada"', '"Ada\nExempel"', '"Ada""A""Exempel"', '5"Exempel', '""')
+    rows = (f"P{number},K{number},{chance.choice(names)},,,{chance.choice(names)},," for number in range(20))
+    heading, _, text = CONTACTS.partition("\n")
+    text = "\n".join(rows) + chance.choice(("", "\n"))
+    beginnings = [at for at in range(len(text)) if text[at - 1] in ",\n"]
+    place = chance.choice(beginnings) if chance.random() < 0.8 else chance.randrange(len(text) + 1)
+    return f'{heading}\n{text[:place]}"{text[place:]}'
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_stray_quote_anywhere_loses_no_row(company: Any, tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "contacts.csv"
+    path.write_text(_contacts_with_a_stray_quote(seed), encoding="utf-8", newline="")
+    records = sum(1 for record in csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline="")) if record) - 1
+    try:
+        folder = deliver(company.site, company.policy, "crm", [path], mode="full", extracted_at=WHEN)
+    except BadInput as refusal:
+        folder, said = None, str(refusal)
+    if folder is None:
+        assert "a quote is not closed" in said
+        return
+    assert json.loads((folder / "delivery.json").read_text())["files"][0]["rows"] == records
+    (outcome,) = company.ingest().deliveries[0].files
+    assert (outcome.rows_in, outcome.loaded + outcome.quarantined) == (records, records)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [(CONTACTS + 'P3,K1,"Cia ', 5), (CONTACTS + 'P3,K1,"Cia,,,,,\nP4,K1,Bo,,,,,\nP5,K1,Bo,,,,,\n', 5),
+     (CONTACTS + 'P3,K1,"Cia" "\n', 5), (CONTACTS + 'P3,K1, "Cia\n', 5), (CONTACTS.replace('l",', "l,"), 2)],
+)  # fmt: skip
+def test_a_file_that_ends_within_a_quote_is_not_delivered(company: Any, tmp_path: Path, text: str, line: int) -> None:
+    """The reader lost what stood in it, and those whose rows they were counted as gone."""
+    path = tmp_path / "contacts.csv"
+    path.write_text(text, encoding="utf-8")
+    said = f"contacts.csv: a quote is not closed, near line {line} or before it. See"
+    with pytest.raises(BadInput, match=said):
+        deliver(company.site, company.policy, "crm", [path], mode="full", extracted_at=WHEN)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import random
+import shutil
 import zipfile
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,11 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from assets.contracts.contract import Format
 from assets.contracts.declarations import canonical
 from assets.errors import BadInput
+from assets.ingest import quoting
 from assets.ingest.delivering import deliver
 from assets.ingest.reading import FileRefused, Reading
-from assets.warehouse import Warehouse
+from assets.warehouse import Warehouse, WarehouseError
 
 CONTRACT = """
 apiVersion: v3.2.0
@@ -557,6 +562,65 @@ def test_a_delivery_without_its_lookup_is_refused(company_with: Any) -> None:
     company = company_with(crm_customers=PEOPLE)
     company.send("crm", {"customers": "id,kind,name,nickname\n"})
     assert "lookup mechanisms" in company.ingest().rejected[0].reason
+
+
+def test_a_lookup_that_ends_within_a_quote_is_refused(company_with: Any, tmp_path: Path) -> None:
+    """The address in its last row would be missing without a word."""
+    company = company_with(crm_customers=PEOPLE)
+    parties, found = tmp_path / "parties.csv", tmp_path / "contact_mechanisms.csv"
+    parties.write_text("id,kind,name,nickname\n1,person,Ada Exempel,\n", encoding="utf-8")
+    found.write_text('id,party.id,type,value\n1,1,phone,1\n2,1,email,"ada@exempel.example\n', encoding="utf-8")
+    when = datetime.fromisoformat("2026-11-24T23:00:00+01:00")
+    said = "contact_mechanisms.csv: a quote is not closed, near line 3 or before it"
+    with pytest.raises(BadInput, match=said):
+        deliver(company.site, company.policy, "crm", [parties, found], mode="full", extracted_at=when)
+    described = [
+        {"name": each.name, "table": table, "rows": 1, "sha256": hashlib.sha256(each.read_bytes()).hexdigest()}
+        for each, table in ((parties, "customers"), (found, "mechanisms"))
+    ]
+    folder = company.send("crm", {}, described={"files": described})
+    for each in (parties, found):
+        shutil.copy(each, folder)
+    assert company.ingest().rejected[0].reason == said
+
+
+def _is_lost(warehouse: Warehouse, path: Path, text: str, written: Format) -> bool | None:
+    """Whether a row that is put behind a text does not come out; None: the reader refuses the file."""
+    path.write_bytes(f"{text}\nS{written.delimiter}S\n".encode())
+    try:
+        rows = warehouse.rows(
+            "from read_csv($path, columns = {'a': 'VARCHAR', 'b': 'VARCHAR'}, delim = $delimiter, quote = $quote, "
+            "escape = $quote, header = false, auto_detect = false, parallel = false, store_rejects = true)",
+            {"path": str(path), "delimiter": written.delimiter, "quote": written.quote},
+        )
+    except WarehouseError:
+        return None
+    finally:
+        warehouse.run("drop table if exists reject_errors")
+        warehouse.run("drop table if exists reject_scans")
+    return rows[-1] != ("S", "S")
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "quote"), [(",", '"'), (";", '"'), ("\t", "'"), (" ", '"'), ("||", '"'), (", ", '"'), (" |", '"'),
+                             ("å", "^"), ("^", "]"), (",", "\\")],
+)  # fmt: skip
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_a_quote_is_open_where_the_reader_loses_what_comes_next(
+    delimiter: str, quote: str, line_end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(7)
+    path, written = tmp_path / "short.csv", Format(delimiter=delimiter, quote=quote)
+    parts = ("a", delimiter, delimiter, quote, quote, quote, line_end, " ")
+    with Warehouse.in_memory() as warehouse:
+        for _ in range(60):
+            text = f"a{delimiter}b{line_end}" + "".join(chance.choices(parts, k=chance.randrange(16)))
+            lost = _is_lost(warehouse, path, text, written)
+            path.write_bytes(text.encode())
+            for at_once in (1, 2, 3, 1 << 20):
+                monkeypatch.setattr(quoting, "_CHUNK", at_once)
+                found = quoting.unclosed_quote(path, written) is not None
+                assert lost is None or found == lost, (text, at_once)
 
 
 @pytest.mark.parametrize("mode", ["full", "delta"])

@@ -649,9 +649,17 @@ def test_a_truncated_file_rejects_and_a_completed_one_is_taken_in_under_the_same
     assert "rejected" not in dict(company.blocks("crm")).values()
 
 
-def test_an_unclosed_quote_rejects(company: Any) -> None:
-    company.send("crm", {"customers": customers(customer("K1", name='"Ada'), customer("K2"), customer("K3"))})
-    assert company.ingest().rejected
+@pytest.mark.parametrize(("place", "rows"), [(1, 0), (1, 1), (1, 3), (2, 1), (2, 2), (2, 3), (3, 2), (3, 3)])
+def test_an_unclosed_quote_rejects(company: Any, place: int, rows: int) -> None:
+    """Whatever number of rows is stated: what a reader took them for that lost the last one, or what there are."""
+    keys = ("K1", "K2", "K3")
+    company.send("crm", {"customers": customers(*map(customer, keys))}, day="2026-11-24")
+    company.ingest()
+    broken = [customer(key, name='"Ada' if key == f"K{place}" else "Ada") for key in keys]
+    company.send("crm", {"customers": customers(*broken)}, rows=rows)
+    (rejected,) = company.ingest().rejected
+    assert rejected.reason == f"customers.csv: a quote is not closed, near line {place + 1} or before it"
+    assert company.rows("select distinct in_source from raw.crm_customers") == [(True,)]
 
 
 def test_a_missing_column_rejects_and_an_unknown_one_warns_and_is_never_stored(company: Any) -> None:
