@@ -263,6 +263,8 @@ def _constants(scope: Scope, columns: Sequence[str]) -> list[tuple[_Words, ...]]
     origin = tree.args["from_"].this if isinstance(tree, exp.Select) and tree.args.get("from_") else tree
     if isinstance(origin, exp.Values) and (origin is tree or tree.is_star) and set(columns) <= set(names):
         rows = [row.expressions for row in origin.expressions]
+        if any(len(row) < len(names) for row in rows):
+            return None  # the engine refuses it, with a sentence of its own
         return [tuple(_words(row[names.index(each)]) for each in columns) for row in rows]
     if not isinstance(tree, exp.Select):
         return None

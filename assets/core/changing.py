@@ -251,7 +251,7 @@ def _entries(kind: Kind) -> str:
         "hold": ("hold_id", "record_type", "record_key", "fields", "placed_at", "released_at"),
         "request": ("request_id", "customer_id", "contact_id", "email_key", "kind", "scope", "received_at",
                     "identity_verified_at", "extended_at", "answered_at"),
-        "former_address": ("customer_id", "contact_id", "subscriber_id", "email_key", "replaced_on"),
+        "former_address": ("customer_id", "contact_id", "subscriber_id", "consent_id", "email_key", "replaced_on"),
     }[kind.name]  # fmt: skip
     packed = ", ".join(f"coalesce(cast({name} as varchar), chr(1))" for name in columns)
     return f"select row_id, sha256(concat_ws(chr(0), {packed})) as digest from raw.{kind.raw}"

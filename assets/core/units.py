@@ -70,6 +70,7 @@ LINKS = {
     "order_customer_id": "customer",
     "contact_id": "contact",
     "subscriber_id": "subscriber",
+    "consent_id": "consent",
     "quote_id": "quote",
     "order_id": "order",
     "delivery_id": "delivery",

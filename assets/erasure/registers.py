@@ -113,6 +113,31 @@ _DECISIONS_OVER = f"""
     where {_LAST.format("decision.decided_at")} < $as_of
         and not coalesce(list_has_any(first_person.addresses, second_person.addresses), false)
 """
+#: Former addresses about which no word came: by the address, of its owner, or of a row that had it.
+_ADDRESSES_OVER = f"""
+    select former.row_id
+    from raw.former_addresses as former
+    where {_LAST.format("former.replaced_on")} < $as_of
+        and not exists (select 1 from raw.office_requests as request where request.email_key = former.email_key)
+        and not exists (select 1 from raw.crm_consents as consent where consent.email_key = former.email_key)
+        and not exists (
+            select 1 from raw.mailing_subscribers as subscriber
+            where subscriber.email_key = former.email_key and subscriber.unsubscribed_at is not null
+        )
+        and former.email_key not in (
+            select other.email_key from raw.former_addresses as other
+            where other.consent_id is not null or other.subscriber_id in (
+                select subscriber.subscriber_id from raw.mailing_subscribers as subscriber
+                where subscriber.unsubscribed_at is not null
+            )
+        )
+        and former.row_id not in (
+            select known.former_address_id from core.former_addresses as known
+            inner join core.people as person on known.node_id = person.node_id
+            inner join triggers.request_people as request on person.person_id = request.person_id
+            where request.kind = 'objection'
+        )
+"""
 _PAIR = "first_type, first_key, second_type, second_key"
 
 
@@ -155,9 +180,10 @@ def find_due(warehouse: Warehouse, contracts: Contracts, as_of: date, period: st
         answered, over, entries = answered + int(found[0]), over + int(found[1]), entries + int(found[2])
         if found[2]:
             changes |= _changes(warehouse, contract)
-    lines, decisions = _pick_kept_here(warehouse, {"as_of": as_of, "months": months, "days": days})
-    changes |= _changes_kept_here(warehouse, lines, decisions)
-    return DueEntries(changes, answered, over + lines + 2 * decisions, entries + lines + decisions)
+    lines, decisions, addresses = _pick_kept_here(warehouse, {"as_of": as_of, "months": months, "days": days})
+    changes |= _changes_kept_here(warehouse, lines, decisions, addresses)
+    kept_here = lines + decisions + addresses
+    return DueEntries(changes, answered, over + kept_here + decisions, entries + kept_here)
 
 
 def discard(warehouse: Warehouse, contracts: Contracts) -> None:
@@ -165,7 +191,7 @@ def discard(warehouse: Warehouse, contracts: Contracts) -> None:
     for contract in contracts.values():
         if contract.raw_table in _OVER:
             warehouse.run(f"drop table if exists {_due(contract)}")
-    for table in ("old_disclosures", "under_way", "asked_items", "due_lines", "due_decisions"):
+    for table in ("old_disclosures", "under_way", "asked_items", "due_lines", "due_decisions", "due_addresses"):
         warehouse.run(f"drop table if exists temp.{table}")
 
 
@@ -275,13 +301,14 @@ def _change(warehouse: Warehouse, table: str, parts: Mapping[str, str], rows: st
 # -- what the site alone keeps -----------------------------------------------------------------------------------------
 
 
-def _pick_kept_here(warehouse: Warehouse, params: Mapping[str, object]) -> tuple[int, int]:
-    """Write down the lines of the journal and the decisions on matches that are over; how many there are of each."""
+def _pick_kept_here(warehouse: Warehouse, params: Mapping[str, object]) -> tuple[int, int, int]:
+    """Write down what is over: lines of the journal, decisions on matches, former addresses; how many of each."""
     found = []
     for name, over, read in (
         ("due_lines", _LINES_OVER, (("office", "events"),)),
         ("due_decisions", _DECISIONS_OVER,
          (("office", "matches"), ("core", "people"), ("core", "person_nodes"), ("core", "records"))),
+        ("due_addresses", _ADDRESSES_OVER, (("core", "former_addresses"), ("triggers", "request_people"))),
     ):  # fmt: skip
         warehouse.run(f"drop table if exists temp.{name}")
         if all(warehouse.exists(*table) for table in read):
@@ -289,11 +316,11 @@ def _pick_kept_here(warehouse: Warehouse, params: Mapping[str, object]) -> tuple
             found.append(int(warehouse.value(f"select count(*) from temp.{name}")))
         else:
             found.append(0)
-    return found[0], found[1]
+    return found[0], found[1], found[2]
 
 
-def _changes_kept_here(warehouse: Warehouse, lines: int, decisions: int) -> dict[str, Change]:
-    """A line of the journal loses of whom it is, as the evidence has it; of a decision nothing is left."""
+def _changes_kept_here(warehouse: Warehouse, lines: int, decisions: int, addresses: int) -> dict[str, Change]:
+    """A line of the journal loses of whom it is, as the evidence has it; of decisions and addresses nothing is left."""
     found = {}
     if lines:
         due = "sequence in (select sequence from temp.due_lines)"
@@ -301,11 +328,18 @@ def _changes_kept_here(warehouse: Warehouse, lines: int, decisions: int) -> dict
         found["office.events"] = _change(warehouse, "office.events", parts, due)
     if decisions:
         due = f"({_PAIR}) in (select ({_PAIR}) from temp.due_decisions)"
-        change = _change(warehouse, "office.matches", {}, due)
-        found["office.matches"] = replace(
-            change,
-            selects=[f"from office.matches where not coalesce({due}, false)"],
-            instead="from office.matches where false",
-            gone="true",
-        )
+        found["office.matches"] = _without(warehouse, "office.matches", due)
+    if addresses:
+        due = "row_id in (select row_id from temp.due_addresses)"
+        found["raw.former_addresses"] = _without(warehouse, "raw.former_addresses", due)
     return found
+
+
+def _without(warehouse: Warehouse, table: str, due: str) -> Change:
+    """A table of which the rows that are due go whole."""
+    return replace(
+        _change(warehouse, table, {}, due),
+        selects=[f"from {table} where not coalesce({due}, false)"],
+        instead=f"from {table} where false",
+        gone="true",
+    )

@@ -1,8 +1,9 @@
 """The addresses that people had before a source corrected or emptied them: `raw.former_addresses`.
 
 A word that came by an address, or from its owner, is about whoever had the address then. The raw table of customers,
-contacts and subscribers holds the address of today alone, so that intake notes here what a delivery replaces: the row,
-the keyed hash, and the day from which the source had it no longer. Keyed hashes and keys of the source, no address.
+contacts, subscribers and consents holds the address of today alone, so that intake notes here what a delivery replaces:
+the row, the keyed hash, and the day from which the source had it no longer. It goes with the office's registers, when
+no word speaks of it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from assets.warehouse import Warehouse, identifier
 
 TABLE = "raw.former_addresses"
 #: Record type -> the column in which its rows are named.
-OWNERS = {"customer": "customer_id", "contact": "contact_id", "subscriber": "subscriber_id"}
+OWNERS = {
+    "customer": "customer_id", "contact": "contact_id", "subscriber": "subscriber_id", "consent": "consent_id",
+}  # fmt: skip
 COLUMNS = (
-    "row_id bigint, customer_id varchar, contact_id varchar, subscriber_id varchar, email_key uuid, replaced_on date, "
-    "changed_in varchar"
+    "row_id bigint, customer_id varchar, contact_id varchar, subscriber_id varchar, consent_id varchar, "
+    "email_key uuid, replaced_on date, changed_in varchar"
 )
 _HELD = "held_addresses"
 

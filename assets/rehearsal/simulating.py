@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any
 
 from assets.contracts.raw_tables import raw_columns
-from assets.errors import BadInput
+from assets.errors import BadInput, CheckFailed
 from assets.models import Models
 from assets.policy import Policy
 from assets.retention.evaluation import evaluate
@@ -117,11 +117,16 @@ def _lay_out(stage: Warehouse, catalog: str, other: Policy) -> None:
     """Views of the site's tables under the names that the evaluation reads."""
     models = (*Models.of("triggers", "retention").ordered, *other.purpose_models)
     contracts = {contract.raw_table: contract for contract in other.contracts.values()}
+    built = {model.table for model in Models.of("core").ordered}
     for table in sorted({reference for model in models for reference in model.references}):
         schema, name = table.split(".")
         if schema in _OWN_SCHEMAS:
             continue
         there = _columns(stage, catalog, schema, name)
+        if not there and table in built:
+            raise CheckFailed(
+                f"{table} is not there: the last run was an earlier version's. Start one first: gallring run."
+            )
         if not there:
             raise BadInput(f"The policy reads {table}, which this site does not have: mend its purpose's SQL.")
         stage.run(f"create schema if not exists {_CATALOG}.{identifier(schema)}")

@@ -52,6 +52,11 @@ _OBJECTED_TO = """email_key in (
     inner join core.former_addresses as former on person.node_id = former.node_id
     where request.kind = 'objection'
 )"""
+#: The same of a consent, and whether a word came from its address that may not reach it: a finding while it lasts.
+_SPOKEN_FOR = f"""{_OBJECTED_TO} or email_key in (
+    select request.email_key from triggers.requests_in_force as request
+    where request.kind in ('objection', 'withdrawal', 'erasure')
+)"""
 #: Dates of `core.*` that no SQL compares with the day: what is worked out from them, it does.
 NEVER_TURNING = {("invoices", "due_on"), ("quotes", "valid_until"), ("former_addresses", "replaced_on")}
 #: Dates that SQL works out and compares with the day: `reached` by `<=` or `>`, `passed` by `<` or `>=`, and on which
@@ -69,7 +74,7 @@ TURNING = {
         "passed", f"subscriber_id in (select subscriber_id from core.subscribers where {_OBJECTED_TO})"
     ),
     ("triggers", "consent_ends", "ends_on"): (
-        "passed", f"consent_id in (select consent_id from core.consents where {_OBJECTED_TO})"
+        "passed", f"consent_id in (select consent_id from core.consents where {_SPOKEN_FOR})"
     ),
     ("purposes", "legal_hold", "ends_on"): ("reached", "true"),
 }  # fmt: skip

@@ -14,7 +14,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.ingest import former_addresses
 from assets.ledger import issued
 from assets.manifests.folders import folder_name
 from assets.retention.explaining import require_evaluation
@@ -111,7 +110,6 @@ def gather_answer(warehouse: Warehouse, policy: Policy, request_id: str, today: 
     """
     as_of = require_evaluation(warehouse, policy)
     issued.prepare(warehouse)
-    former_addresses.prepare(warehouse)
     request = find(warehouse, request_id, today)
     known = _know(warehouse, policy, request_id, as_of)
     orders = _orders(warehouse, request.clock.received_on)
@@ -199,8 +197,7 @@ def _ended(warehouse: Warehouse, request_id: str) -> dict[str, bool]:
 
 _ENDED = """
     with request as (
-        select named.customer_id, contact.contact_id, request.email_key, request.received_at
-        from raw.office_requests as request
+        select named.customer_id, contact.contact_id, request.email_key from raw.office_requests as request
         left join raw.crm_customers as named on request.customer_id = named.customer_id
         left join raw.crm_contacts as contact on request.contact_id = contact.contact_id
         where request.request_id = $id and request.kind = 'termination'
@@ -208,12 +205,6 @@ _ENDED = """
     select customer.customer_id, coalesce(customer.customer_type = 'company', false) from request
     inner join raw.crm_customers as customer on request.customer_id = customer.customer_id
         or (request.customer_id is null and request.contact_id is null and request.email_key = customer.email_key)
-    union
-    select customer.customer_id, coalesce(customer.customer_type = 'company', false) from request
-    inner join raw.former_addresses as former on request.email_key = former.email_key
-        and request.received_at <= coalesce(former.replaced_on, request.received_at)
-    inner join raw.crm_customers as customer on former.customer_id = customer.customer_id
-    where request.customer_id is null and request.contact_id is null
     order by all
 """
 #: Whether the evaluation counted the request, and what it names and asks is what the register says now.

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assets.errors import BadInput, BadUsage, NeedsPerson
-from assets.ingest import former_addresses
 from assets.ingest.kept_out import set_aside
 from assets.models import Models
 from assets.warehouse import Warehouse
@@ -129,7 +128,6 @@ def reached_together(warehouse: Warehouse, request_id: str) -> list[str]:
 
     A termination reaches customers alone, companies too.
     """
-    former_addresses.prepare(warehouse)
     if warehouse.value("select kind from raw.office_requests where request_id = ?", [request_id]) == "termination":
         found = [keys for (keys,) in warehouse.rows(_LEAVING, {"id": request_id})]
     else:
@@ -151,15 +149,11 @@ def _rows_of(person: Person) -> str:
 MOST_TOLD = 10
 #: The customers that a termination by address alone reaches, as `triggers.exits` has it; those of one person together.
 _LEAVING = """
-    select array_to_string(list_sort(list(distinct 'customer ' || customer.customer_id)), ', ') as keys
+    select string_agg('customer ' || customer.customer_id, ', ' order by customer.customer_id) as keys
     from raw.office_requests as request
     left join raw.crm_customers as named on request.customer_id = named.customer_id
     left join raw.crm_contacts as contact on request.contact_id = contact.contact_id
-    inner join (
-        select email_key, customer_id, cast(null as date) as replaced_on from raw.crm_customers
-        union select email_key, customer_id, replaced_on from raw.former_addresses
-    ) as had on request.email_key = had.email_key and coalesce(request.received_at <= had.replaced_on, true)
-    inner join raw.crm_customers as customer on had.customer_id = customer.customer_id
+    inner join raw.crm_customers as customer on request.email_key = customer.email_key
     left join core.people as person on person.node_type = 'customer' and person.row_id = customer.row_id
     where request.request_id = $id and named.customer_id is null and contact.contact_id is null
     group by coalesce(person.person_id, -1 - customer.row_id)
@@ -178,7 +172,7 @@ def _asking(warehouse: Warehouse) -> str:
 _ASKING = """
     with asked as (
         select request.request_id, customer.row_id as customer_id, contact.row_id as contact_id, request.email_key,
-            request.received_at, coalesce(customer.customer_type <> 'company', false) as names_a_person,
+            request.kind, request.received_at, coalesce(customer.customer_type <> 'company', false) as names_a_person,
             coalesce(request.kind = 'termination' and customer.row_id is not null, false) as is_a_customers
         from raw.office_requests as request
         left join raw.crm_customers as customer on request.customer_id = customer.customer_id
@@ -203,6 +197,7 @@ _BY_FORMER_ADDRESS = """
         select asked.request_id, former.node_id from asked
         inner join core.former_addresses as former on asked.email_key = former.email_key
         where not names_a_person and not is_a_customers and asked.contact_id is null
+            and asked.kind in ('objection', 'withdrawal', 'restriction', 'rectification')
             and asked.received_at <= coalesce(former.replaced_on, asked.received_at)
 """
 

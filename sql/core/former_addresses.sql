@@ -5,6 +5,7 @@ select
     customer.row_id as customer_id,
     contact.row_id as contact_id,
     subscriber.row_id as subscriber_id,
+    consent.row_id as consent_id,
     coalesce(customer.row_id * 4, contact.row_id * 4 + 1, subscriber.row_id * 4 + 2) as node_id,
     former.email_key,
     former.replaced_on
@@ -15,3 +16,5 @@ left join raw.crm_contacts as contact
     on former.contact_id = contact.contact_id
 left join raw.mailing_subscribers as subscriber
     on former.subscriber_id = subscriber.subscriber_id
+left join raw.crm_consents as consent
+    on former.consent_id = consent.consent_id

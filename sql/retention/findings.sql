@@ -59,15 +59,6 @@ reaching as (
     inner join core.customers as customer
         on request.email_key = customer.email_key
     where request.kind = 'termination'
-    union
-    select request.request_id
-    from triggers.requests_in_force as request
-    inner join core.former_addresses as former
-        on request.email_key = former.email_key
-    where
-        request.kind = 'termination'
-        and former.customer_id is not null
-        and request.received_on <= coalesce(former.replaced_on, request.received_on)
 )
 
 select

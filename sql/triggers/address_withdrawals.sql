@@ -21,3 +21,14 @@ inner join core.former_addresses as former
 where
     subscriber.unsubscribed_on <= $as_of
     and subscriber.unsubscribed_on <= coalesce(former.replaced_on, subscriber.unsubscribed_on)
+union
+select
+    former.email_key,
+    consent.withdrawn_on as on_day
+from core.consents as consent
+inner join core.former_addresses as former
+    on consent.consent_id = former.consent_id
+where
+    consent.purpose = 'newsletter'
+    and consent.withdrawn_on <= $as_of
+    and consent.withdrawn_on <= coalesce(former.replaced_on, consent.withdrawn_on)

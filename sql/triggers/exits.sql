@@ -19,16 +19,3 @@ from triggers.requests_in_force as request
 inner join core.customers as customer
     on request.email_key = customer.email_key
 where request.kind = 'termination' and request.customer_id is null and request.contact_id is null
-union
-select
-    former.customer_id,
-    request.received_on as on_day
-from triggers.requests_in_force as request
-inner join core.former_addresses as former
-    on request.email_key = former.email_key
-where
-    request.kind = 'termination'
-    and request.customer_id is null
-    and request.contact_id is null
-    and former.customer_id is not null
-    and request.received_on <= coalesce(former.replaced_on, request.received_on)

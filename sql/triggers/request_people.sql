@@ -1,5 +1,6 @@
--- The people that a request is about: the customer it names (not a company), else the contact, else every row that has
--- the address, or had it then. Grain: a request and a person. Terminations end a relation instead: see exits.
+-- The people that a request is about: the customer it names (not a company), else the contact, else every row with the
+-- e-mail address; what ends uses, or lasts until it is answered, also who had it then. An erasure cannot be taken back:
+-- it is about who has the address. Grain: a request and a person. Terminations end a relation instead: see exits.
 with named as (
     select
         request.request_id,
@@ -30,6 +31,7 @@ with named as (
     where
         not request.names_a_person
         and request.contact_id is null
+        and request.kind in ('objection', 'withdrawal', 'restriction', 'rectification')
         and request.received_on <= coalesce(former.replaced_on, request.received_on)
 )
 

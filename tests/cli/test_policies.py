@@ -231,6 +231,9 @@ WHOLE = {
     "policy.periods as p on p.purpose in ('web_security', 'customer_care') and p.clock in ('security', 'care')",
     "(select 'web_security' as purpose) as w on true inner join policy.periods as p "
     "on p.purpose = w.purpose and p.clock = 'security' and p.clock <> 'lamps'",
+    # the engine refuses it
+    "(values ('web_security', 'security'), ('web_security')) as w(purpose, clock) on true "
+    "inner join policy.periods as p using (purpose, clock)",
 }
 
 

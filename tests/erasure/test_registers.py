@@ -333,3 +333,37 @@ def test_the_journal_and_decisions_on_matches_forget_of_whom_they_are_and_nothin
         assert differences(warehouse, POLICY, day) == []
         later = erase_own_copies(warehouse, POLICY, as_of=day + timedelta(days=1), residue="P9Y", erased_bytes="P3D")
         assert (later.reasons, later.rows_changed) == (("registers",), 1), "in place too"
+
+
+def test_former_addresses_of_which_no_word_speaks_go_after_the_period() -> None:
+    """Of the objection, the withdrawn consent and the unsubscription something would revive."""
+    keys = ("silent", "young", "objected", "by-name", "consented", "unsubscribed", "undated")
+    customers = [{"customer_id": key, "customer_type": "private", "name": f"Prov {key}", "email": f"{key}@hem.example"}
+                 for key in keys]  # fmt: skip
+    words = {
+        "office/requests": [
+            {"request_id": "R1", "kind": "objection", "received_at": "2021-01-01", "email": "objected@hem.example"},
+            {"request_id": "R2", "kind": "objection", "received_at": "2021-01-01", "customer_id": "by-name"},
+        ],
+        "crm/consents": [{"consent_id": "S1", "email": "consented@hem.example", "purpose": "newsletter",
+                          "given_at": "2020-01-01", "withdrawn_at": "2021-01-01"}],
+        "mailing/subscribers": [{"subscriber_id": "P1", "email": "unsubscribed@hem.example",
+                                 "subscribed_at": "2020-01-01", "unsubscribed_at": "2021-01-01"}],
+    }  # fmt: skip
+    day = LAST + timedelta(days=1)
+    with Warehouse.in_memory(pseudonym_key=PSEUDONYM_KEY) as warehouse:
+        site = Site(warehouse)
+        site.arrive({"crm/customers": customers, **words})
+        site.arrive({"crm/customers": [{**row, "email": f"new-{row['email']}"} for row in customers]})
+        days = {"young": YOUNG, "undated": None}
+        for key in keys:
+            warehouse.run("update raw.former_addresses set replaced_on = ? where customer_id = ?",
+                          [days.get(key, CLOSED), key])  # fmt: skip
+        site.evaluate(LAST, {})
+        assert erase_own_copies(warehouse, POLICY, as_of=LAST, residue="P9Y").reasons == ()
+        site.evaluate(day, {})
+        assert erase_own_copies(warehouse, POLICY, as_of=day, residue="P9Y").reasons == ("registers",)
+        left = warehouse.rows("select customer_id from raw.former_addresses order by row_id")
+        assert [key for (key,) in left] == [key for key in sorted(keys) if key != "silent"]
+        site.evaluate(day, {})
+        assert differences(warehouse, POLICY, day) == []

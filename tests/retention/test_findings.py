@@ -7,11 +7,14 @@ from datetime import date
 import pytest
 
 from assets.core.building import build
+from assets.core.changing import rebuild
 from assets.ingest.loading import load_rows
 from assets.ingest.tables import prepare
 from assets.policy import Policy
 from assets.retention.evaluation import evaluate
+from assets.retention.incremental import evaluate_night
 from assets.warehouse import Warehouse
+from tests.retention.nights import differences
 
 RECEIVED = {"received_at": "2025-02-10"}
 REQUESTS = [
@@ -175,3 +178,32 @@ def test_a_consent_of_nobody_that_a_word_from_its_address_does_not_end_is_told()
         build(warehouse)
         assert told(date(2025, 3, 1)) == ["of no address of a person"]
         assert told(date(2027, 1, 2)) == []
+
+
+def test_a_finding_of_a_consent_ends_with_it_by_night_too() -> None:
+    """Nobody objected: a withdrawal by an address of two people is what the finding is about."""
+    policy, people = Policy.load(), [
+        {"customer_id": key, "customer_type": "private", "name": f"{key} Testman", "email": email}
+        for key, email in (("Ask", "delad@hem.example"), ("Bo", "delad@hem.example"),
+                           *((f"X{number}", f"x{number}@hem.example") for number in range(60)))
+    ]  # fmt: skip
+    exports = {
+        "crm/customers": people,
+        "crm/consents": [{"consent_id": "S1", "email": "delad@hem.example", "purpose": "newsletter",
+                          "given_at": "2025-01-01"}],
+        "office/requests": [{"request_id": "R1", "kind": "withdrawal", "scope": "newsletter",
+                             "email": "delad@hem.example", **RECEIVED}],
+    }  # fmt: skip
+    with Warehouse.in_memory(pseudonym_key=b"findings", threads=1) as warehouse:
+        policy.publish(warehouse)
+        prepare(warehouse, policy)
+        load_rows(warehouse, policy, exports)
+        rebuild(warehouse, policy, full=True)
+        found = []
+        for day in (date(2027, 1, 1), date(2027, 1, 2)):
+            evaluate_night(warehouse, policy, day)
+            assert differences(warehouse, policy, day) == []
+            found.append(
+                warehouse.value("select count(*) from retention.findings where finding = 'consent_word_by_address'")
+            )
+    assert found == [1, 0]

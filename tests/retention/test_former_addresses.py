@@ -93,10 +93,54 @@ def test_the_address_of_who_objected_by_name_stays_on_the_list() -> None:
         assert listed(warehouse, OLD)
 
 
-def test_a_termination_by_an_address_ends_the_relation_of_who_had_it() -> None:
-    with evaluated(date(2026, 8, 1), NEW, office__requests=[request("termination")]) as warehouse:
-        assert warehouse.rows("select on_day from triggers.exits") == [(date(2026, 6, 1),)]
-        assert not warehouse.value("select count(*) from retention.findings where record_type = 'request'")
+@pytest.mark.parametrize("kind", ["erasure", "termination"])
+def test_what_cannot_be_taken_back_is_about_who_has_the_address(kind: str) -> None:
+    """Ada stood with Bo's address by mistake, and was corrected: what he asked for is not about her."""
+    asked = request(kind, identity_verified_at="2026-06-02", email=OLD)
+    other = customer(OLD, "C2", "Bo Exempel")
+    customers = [customer(OLD), other]
+    with evaluated(date(2026, 8, 1), NEW, office__requests=[asked], crm__customers=customers) as warehouse:
+        assert max(ends(warehouse, "email_marketing")) > AS_OF
+        reached = warehouse.rows("select customer_id from triggers.exits") if kind == "termination" else [
+            (row_id,) for (row_id,) in warehouse.rows(
+                "select people.row_id from triggers.request_people inner join core.people using (person_id)")
+        ]  # fmt: skip
+        assert reached == warehouse.rows("select row_id from raw.crm_customers where customer_id = 'C2'")
+
+
+@pytest.mark.parametrize("kind", ["restriction", "rectification"])
+def test_a_contested_address_stays_contested_when_it_is_corrected(kind: str) -> None:
+    asked = request(kind, identity_verified_at="2026-06-02", email=OLD)
+    with evaluated(date(2026, 8, 1), NEW, office__requests=[asked]) as warehouse:
+        assert warehouse.value("select count(*) from triggers.restricted_people") == 1
+
+
+CONSENT: Row = {"consent_id": "S1", "email": OLD, "purpose": "newsletter", "given_at": "2026-01-01"}
+
+
+def test_a_consent_whose_address_is_corrected_was_withdrawn_all_the_same() -> None:
+    """By who had the address then, whoever empties it in the row that was withdrawn."""
+    policy = Policy.load()
+    consent: Row = {**CONSENT, "withdrawn_at": "2026-06-01"}
+    with Warehouse.in_memory(pseudonym_key=b"former", threads=1) as warehouse:
+        policy.publish(warehouse)
+        prepare(warehouse, policy)
+        load_rows(warehouse, policy, {
+            "crm/customers": [customer(OLD)], "orders/orders": [ORDER], "orders/deliveries": [DELIVERY],
+            "crm/consents": [consent],
+        })  # fmt: skip
+        load_rows(warehouse, policy, {"crm/consents": [{**consent, "email": None}]}, mode="delta")
+        build(warehouse)
+        evaluate(warehouse, policy, AS_OF)
+        assert ends(warehouse, "email_marketing") == [date(2026, 6, 1)]
+
+
+@pytest.mark.parametrize(("replaced_on", "is_theirs"), [(date(2026, 8, 1), True), (date(2025, 12, 31), False)])
+def test_a_consent_by_an_address_is_whose_it_was_when_it_was_given(replaced_on: date, is_theirs: bool) -> None:
+    words = [request("objection", customer_id="C1")]
+    with evaluated(replaced_on, NEW, office__requests=words, crm__consents=[CONSENT]) as warehouse:
+        end = warehouse.value("select ends_on from triggers.consent_ends")
+    assert (end == date(2026, 6, 1)) is is_theirs
 
 
 @pytest.mark.parametrize(("replaced_on", "is_ended"), [(date(2026, 8, 1), True), (date(2026, 5, 31), False)])
