@@ -70,9 +70,7 @@ def run(
     on = given_day(as_of)
     today = datetime.now(settings.zone).date()
     if on is not None and on > today:
-        complain(
-            f"{on} is a day to come. The run evaluates as of it; what is kept to a last day is held against {today}."
-        )
+        complain(f"{on} is a day to come. It is evaluated, and nothing is destroyed before its last day has come.")
     from orchestration.cli.summary import read_summary
     from orchestration.running import run_cycle
 
