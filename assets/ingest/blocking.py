@@ -32,6 +32,11 @@ _FULLS = f"""
     order by deliveries.extracted_at desc nulls last, deliveries.sequence desc
 """
 
+_EXTRACTED_LAST = f"""
+    select max(cast(timezone('{LOCAL_ZONE}', timezone('UTC', extracted_at)) as date))
+    from intake.deliveries where status = 'loaded'
+"""
+
 #: Rejected deliveries, with the tables that they were to bring where that is known, and those of which a full delivery
 #: that was extracted later has been loaded.
 _REJECTED = """
@@ -92,14 +97,17 @@ def refresh_blocks(warehouse: Warehouse, policy: HasContracts, as_of: date) -> N
 
 
 def fresh_until(warehouse: Warehouse, policy: HasContracts) -> date | None:
-    """The last day on which a table of any source is not stale yet; None where none has come that can become stale."""
+    """The last day on which a table of any source is not stale yet; None where none has come that can become stale.
+
+    It is no earlier than the last extract of any kind: changes, too, are a witness to their day.
+    """
     allowed = {(contract.source, contract.table): contract.freshness_days for contract in policy.contracts.values()}
-    days = (
+    days = [
         extracted_on + timedelta(days=good_for)
         for source, table, _, extracted_on, _ in warehouse.rows(_FULLS)
         if extracted_on is not None and (good_for := allowed.get((source, table))) is not None
-    )
-    return max(days, default=None)
+    ]
+    return max(*days, warehouse.value(_EXTRACTED_LAST)) if days else None
 
 
 def _table_blocks(warehouse: Warehouse, policy: HasContracts, as_of: date) -> Iterator[tuple[str, str, str, str]]:

@@ -24,6 +24,7 @@ from assets.contracts.raw_tables import raw_columns
 from assets.errors import BadInput
 from assets.ingest import loading, merging, staging
 from assets.ingest.accepting import accept_shrunk_table
+from assets.ingest.blocking import fresh_until
 from assets.ingest.deliveries import Delivery, barred_sources, find_deliveries, prove_files
 from assets.ingest.loading import ingest, load_rows
 from assets.ingest.tables import prepare
@@ -769,6 +770,14 @@ def test_a_full_delivery_gets_stale_as_the_day_of_evaluation_moves_on(company: A
     company.send("crm", {"customers": customers(customer("K2"))}, day="2026-11-25", mode="delta")
     company.ingest(date(2026, 11, 26))
     assert dict(company.blocks("crm"))["customers"] == "stale"
+
+
+def test_the_last_extract_of_any_kind_is_a_witness_to_its_day(company: Any) -> None:
+    """Changes arrive each night, and the full exports are late: what goes by its age goes all the same."""
+    for day, mode, fresh in (("2026-11-18", "full", 21), ("2026-11-19", "delta", 21), ("2026-11-25", "delta", 25)):
+        company.send("crm", {"customers": customers(customer("K1"))}, day=day, mode=mode)
+        company.ingest()
+        assert fresh_until(company.warehouse, company.policy) == date(2026, 11, fresh)
 
 
 def test_a_table_that_shrank_too_much_blocks_however_often_it_comes_as_short(company: Any) -> None:
