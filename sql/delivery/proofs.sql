@@ -9,8 +9,8 @@
 -- verified; where other rows are in scope, only what was seen among them. What is read again as it was when the item
 -- was sealed is proved by what came since, but for a record that may be a row that was set aside. What is missing
 -- and not proved is told, and no state of an item. That a record is there again after it was verified is told once of
--- its order: until it is told anew, each night's export shows it. What is there was shown by the delivery that last said
--- so, a delta maybe; what is not, by the full export.
+-- its order: until it is told anew, each night's export shows it. What is there was shown by the delivery that last
+-- said so, maybe a delta; what is not, by the full export.
 with delivered as (
     select
         events.manifest_id,
