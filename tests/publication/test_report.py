@@ -370,7 +370,11 @@ def test_the_register_is_whole_in_every_form(site: Site, page: Element, answers:
     assert [process["dct:identifier"] for process in processes] == names
     accounting = processes[names.index("accounting")]
     assert accounting["dpv:hasLegalBasis"] == [{"@id": "eu-gdpr:A6-1-c"}]
-    assert accounting["dpv:hasStorageCondition"][0]["dpv:hasDuration"]["@value"] == "P84M"
+    assert accounting["dpv:hasStorageCondition"][0]["dpv:hasDuration"]["@value"] == "P7Y"
+    printed = {line["purpose"]: line["periods"] for line in lines}
+    assert (printed["accounting"], printed["web_security"]) == ("archive: P7Y", "security: P90D")
+    statistics = processes[names.index("web_statistics")]["dpv:hasStorageCondition"]
+    assert [each["dpv:hasDuration"]["@value"] for each in statistics] == ["P13M"], "no whole years"
 
 
 def test_the_record_says_who_receives_where_and_how_it_is_protected(

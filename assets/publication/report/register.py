@@ -149,7 +149,9 @@ def periods(purpose: Mapping[str, Any]) -> list[tuple[str, int, int]]:
 
 
 def _duration(months: int, days: int) -> str:
-    parts = (f"{months}M" if months else "") + (f"{days}D" if days else "")
+    """The period as a register would have it: in years where its months are whole ones."""
+    count, unit = (months, "M") if months % 12 else (months // 12, "Y")
+    parts = (f"{count}{unit}" if count else "") + (f"{days}D" if days else "")
     return "P" + (parts or "0D")
 
 
