@@ -41,8 +41,11 @@ class HasContracts(Protocol):
         ...
 
 
-def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
-    """Make the tables of intake that are not there yet, and the columns that a contract has gained."""
+def prepare(warehouse: Warehouse, policy: HasContracts | None) -> None:
+    """Make the tables of intake that are not there yet, and the columns that a contract has gained.
+
+    Without a policy (it cannot be used just now) the raw tables stay as they are.
+    """
     with warehouse.transaction():
         for schema in ("intake", "raw", "manifest"):
             warehouse.run(f"create schema if not exists {schema}")
@@ -58,7 +61,7 @@ def prepare(warehouse: Warehouse, policy: HasContracts) -> None:
         told.prepare(warehouse)
         former_addresses.prepare(warehouse)
         there = _existing_columns(warehouse)
-        for contract in policy.contracts.values():
+        for contract in policy.contracts.values() if policy is not None else ():
             _prepare_raw(warehouse, contract, there.get(contract.raw_table, {}))
 
 

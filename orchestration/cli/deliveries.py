@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assets.errors import BadUsage
+from assets.errors import BadInput, BadUsage
 from orchestration.cli.completing import sources, tables
 from orchestration.cli.options import MOST, JsonOption, SiteOption, existing_site, warehouse_of
 from orchestration.cli.printing import as_json, say, table
+
+if TYPE_CHECKING:
+    from assets.warehouse import Warehouse
+    from orchestration.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,12 +44,11 @@ def quarantine(
     chosen, settings = existing_site(site)
     from assets.ingest.kept_out import kept_out, records_kept_out
     from assets.rights.readings import note_reading
-    from orchestration.opening import load_policy
 
-    known = sorted({contract.source for contract in load_policy(settings).contracts.values()})
-    if source is not None and source not in known:
-        raise BadUsage(f"No contract names a source {source}: the sources are {', '.join(known)}.")
     with warehouse_of(chosen, settings) as warehouse:
+        known = _sources(warehouse, settings)
+        if source is not None and source not in known:
+            raise BadUsage(f"No contract names a source {source}: the sources are {', '.join(known)}.")
         found = kept_out(warehouse, source, every=every, texts=show, most=limit)
         if show:
             about = records_kept_out(warehouse, source, every=every)
@@ -61,6 +64,18 @@ def quarantine(
         if len(found) == limit:
             say(f"These are the first {limit}: --limit shows more.")
         say("Mend them in their source, or its contract; the next full delivery brings them in.")
+
+
+def _sources(warehouse: Warehouse, settings: Settings) -> list[str]:
+    """The contracts' sources; while no contract can be read, and rows may be set aside for it, those that delivered."""
+    from assets.ingest.tables import require_intake
+    from orchestration.opening import load_policy
+
+    try:
+        return sorted({contract.source for contract in load_policy(settings).contracts.values()})
+    except BadInput:
+        require_intake(warehouse)
+        return [source for (source,) in warehouse.rows("select distinct source from intake.deliveries order by all")]
 
 
 def _now() -> datetime:

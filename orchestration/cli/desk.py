@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assets.errors import BadUsage
+from assets.errors import BadInput, BadUsage
 from orchestration.cli.options import existing_site
 from orchestration.cli.printing import complain
 
@@ -26,14 +26,28 @@ OnOption = Annotated[str | None, typer.Option("--on", metavar="DATE", help="The 
 
 @dataclass(frozen=True)
 class Desk:
-    """A site's warehouse, open to write in its registers. `now` is UTC, `today` the day in the site's time zone."""
+    """A site's warehouse, open to write in its registers. `now` is UTC, `today` the day in the site's time zone.
+
+    `rules` is the policy, or why it cannot be used: what somebody asks for is entered all the same.
+    """
 
     site: Site
     settings: Settings
-    policy: Policy
+    rules: Policy | BadInput
     warehouse: Warehouse
     now: datetime
     today: date
+
+    @property
+    def policy(self) -> Policy:
+        """The policy, for what is decided or told by it.
+
+        Raises:
+            BadInput: it cannot be used.
+        """
+        if isinstance(self.rules, BadInput):
+            raise self.rules
+        return self.rules
 
     def happened(self, day: date | None, option: str) -> date:
         """The day on which something happened: the one that was given, by default today.
@@ -48,18 +62,44 @@ class Desk:
 
 @contextmanager
 def desk(path: Path | None, policy: Path | None = None) -> Iterator[Desk]:
-    """Open the desk of the site at `path`."""
+    """Open the desk of the site at `path`.
+
+    A word that is to be entered waits for no mended policy: where the site's own cannot be used, the tables of the last
+    run do.
+
+    Raises:
+        BadInput: the policy that was named cannot be used, or the site's own, and there was no run yet.
+    """
     chosen, settings = existing_site(path, policy)
     from assets.ingest.tables import prepare
-    from orchestration.opening import load_policy, open_warehouse
+    from orchestration.opening import open_warehouse
 
-    rules = load_policy(settings)
+    rules = _rules(settings, named=policy is not None)
     now = datetime.now(UTC).replace(microsecond=0)
     with open_warehouse(chosen, settings) as warehouse:
-        prepare(warehouse, rules)
-        if not warehouse.exists("policy", "records"):
-            rules.publish(warehouse)
+        known = warehouse.exists("policy", "records")
+        if isinstance(rules, BadInput):
+            if not known:
+                raise rules
+            complain(f"{rules.message} What is entered stands; no run decides by it before that is mended.")
+            prepare(warehouse, None)
+        else:
+            prepare(warehouse, rules)
+            if not known:
+                rules.publish(warehouse)
         yield Desk(chosen, settings, rules, warehouse, now, now.astimezone(settings.zone).date())
+
+
+def _rules(settings: Settings, *, named: bool) -> Policy | BadInput:
+    """The policy, or why the site's own cannot be used; one that was named has to be usable."""
+    from orchestration.opening import load_policy
+
+    try:
+        return load_policy(settings)
+    except BadInput as error:
+        if named:
+            raise
+        return error
 
 
 def warn_of_matches(undecided: Sequence[str]) -> None:

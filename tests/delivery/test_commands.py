@@ -120,6 +120,38 @@ def test_a_cancelled_manifest_is_proposed_anew(site: Site, asked: Any) -> None:
     assert new["actions"] == old["actions"]
 
 
+def test_a_persons_word_is_taken_while_a_contract_cannot_be_read(site: Site, asked: Any) -> None:
+    """What people ask for does not wait until the contract is mended, nor does stopping what it brought about."""
+    contract = site.policy / "contracts" / "crm_customers.yaml"
+    whole = contract.read_text(encoding="utf-8")
+    broken = whole.replace("logicalType: string\n", 'logicalType: string\n        transformLogic: "upper("\n', 1)
+    contract.write_text(broken, encoding="utf-8")
+    try:
+        _, listed, _ = asked("manifest", "list", "--system", "mailing", "--json")
+        manifest_id = json.loads(listed)[-1]["manifest_id"]
+        who = ("--by", "A. Prover", "--reason", "a wrong contract")
+        code, _, err = asked("manifest", "approve", manifest_id, *who)
+        assert (code, "crm_customers.yaml" in err) == (3, True), "nothing leaves by a policy that nobody can read"
+        assert asked("manifest", "cancel", manifest_id, *who)[0] == 0
+        code, out, err = asked("request", "add", "--kind", "withdrawal", "--email", "nobody@hem.example")
+        assert (code, "crm_customers.yaml" in err) == (0, True)
+        number = out.split()[0]
+        assert asked("request", "list", "--json")[0] == 0
+        code, _, err = asked("request", "answer", number)
+        assert (code, "crm_customers.yaml" in err) == (3, True)
+        code, out, _ = asked("hold", "place", "--record", "customer", "NN", "--unknown", "--reason", "dispute",
+                             "--reviewer", "legal")  # fmt: skip
+        assert code == 0
+        assert asked("hold", "release", out.split()[0])[0] == 0
+        assert asked("quarantine", "crm")[0] == 0
+        code, _, err = asked("quarantine", "krm")
+        assert (code, "crm" in err) == (2, True)
+        assert asked("hold", "place", "--record", "customer", "NN", "--unknown", "--reason", "dispute", "--reviewer",
+                     "legal", "--policy", str(site.policy))[0] == 3, "who names a policy means it"  # fmt: skip
+    finally:
+        contract.write_text(whole, encoding="utf-8")
+
+
 def test_several_are_approved_at_once_and_none_where_one_is_unknown(site: Site, asked: Any) -> None:
     named = [manifest_of(asked, system)["manifest_id"] for system in ("crm", "orders")]
     who = ("--by", "A. Prover", "--reason", "looked at both")
