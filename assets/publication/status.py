@@ -99,7 +99,10 @@ class OverdueRequest:
 
 @dataclass(frozen=True)
 class Status:
-    """How a site stands. `as_of` is the day last evaluated, None before the first run."""
+    """How a site stands. `as_of` is the day last evaluated, None before anything is published.
+
+    `unpublished`: there is a warehouse all the same, as after a restore; what it holds, and what waits, is not told.
+    """
 
     as_of: date | None
     policy_version: str | None
@@ -113,10 +116,13 @@ class Status:
     unproven: tuple[Unproven, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     unraised: UnraisedVersion | None = None
+    unpublished: bool = False
 
 
 def status(site: Site, today: date) -> Status:
     """How the site stood when it was last published; late is what was due before `today`."""
+    if not site.analytics.exists() and site.warehouse.exists():
+        return Status(None, None, (), (), (), (), (), (), unpublished=True)
     if not site.analytics.exists():
         return Status(None, None, tuple(_waiting(site, set())), (), (), (), (), ())
     with _published(site) as published:

@@ -109,7 +109,7 @@ def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption =
     if json:
         as_json(found)
         return
-    say(f"Last evaluated as of {found.as_of}." if found.as_of else "Nothing has been run yet: `gallring run` does it.")
+    say(_last_day(found))
     if found.waiting:
         say(f"In the inbox, not taken in yet: {', '.join(found.waiting)}.")
     tell_rows("Latest delivery of each source", found.deliveries)
@@ -119,6 +119,15 @@ def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption =
     tell_unproven(found.unproven)
     tell_left_out(found.left_out)
     tell_unraised(found.unraised)
+
+
+def _last_day(found: Status) -> str:
+    """What is told of: the last evaluated day, or why there is none."""
+    if found.as_of:
+        return f"Last evaluated as of {found.as_of}."
+    if found.unpublished:
+        return "Nothing is published yet, as after a restore, or a run that stopped midway: `gallring run` does it."
+    return "Nothing has been run yet: `gallring run` does it."
 
 
 def _tell_manifests_of(found: Status) -> None:

@@ -235,6 +235,10 @@ def test_what_nobody_has_run_yet_is_said_so(capsys: pytest.CaptureFixture[str]) 
     assert "Nothing has been run yet" in capsys.readouterr().out
     assert main(["explain", "customer", "K1"]) == 1
     assert "gallring run" in capsys.readouterr().err
+    Path("site/warehouse.duckdb").touch()
+    assert main(["status"]) == 0
+    said = capsys.readouterr().out
+    assert ("Nothing is published yet" in said, "has been run" in said) == (True, False)
 
 
 def test_init_says_that_contracts_come_before_deliveries(nowhere: Path, capsys: pytest.CaptureFixture[str]) -> None:

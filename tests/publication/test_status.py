@@ -58,6 +58,15 @@ def test_a_new_site_tells_what_waits(site: Site) -> None:
     arrive(site, "crm", "D2", complete=False)
     found = status(site, AS_OF)
     assert (found.as_of, found.waiting, found.deliveries) == (None, ("crm/D1",), ())
+    assert not found.unpublished
+
+
+def test_of_a_warehouse_of_which_nothing_is_published_it_tells_just_that(site: Site) -> None:
+    """As after a restore, or a first run that stopped: what lies in the inbox may have been taken in."""
+    arrive(site, "crm", "D1")
+    site.warehouse.touch()
+    found = status(site, AS_OF)
+    assert (found.as_of, found.waiting, found.unpublished) == (None, (), True)
 
 
 def test_what_a_run_has_taken_in_waits_no_more(warehouse: Warehouse, site: Site) -> None:
