@@ -40,12 +40,16 @@ _YOUNG = 20_000
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """A check that says no. `unexpected` counts the rows that break its claim."""
+    """A check that says no. `unexpected` counts the rows that break its claim.
+
+    `blocking`: nothing after its table is made, and nothing sealed. One that is not holds nothing up.
+    """
 
     name: str
     table: str
     severity: str
     unexpected: int
+    blocking: bool = False
 
 
 @dataclass(frozen=True)
@@ -243,6 +247,7 @@ def _failed_check(event: DagsterEvent) -> FailedCheck:
         table=".".join(found.asset_key.path),
         severity="critical" if found.severity.value == "ERROR" else "warning",
         unexpected=int(str(found.metadata["unexpected"].value)),
+        blocking=bool(found.blocking) and found.severity.value == "ERROR",
     )
 
 

@@ -63,8 +63,8 @@ def run(
 
     Takes in what arrived, evaluates, checks, seals, delivers what is approved, reads answers and publishes.
 
-    Exit codes: 0 the cycle is complete, also when manifests now wait for approval; 1 a critical check said no;
-    3 a delivery was rejected, or a source blocks.
+    Exit codes: 0 the cycle is complete, also when manifests now wait for approval, or a check that holds nothing up
+    said no; 1 a critical check stopped it; 3 a delivery was rejected, or a source blocks.
     """
     chosen, settings = existing_site(site, policy)
     on = given_day(as_of)
@@ -174,7 +174,7 @@ def _stop(served: subprocess.Popen[bytes]) -> None:
 
 
 def exit_code(outcome: CycleOutcome) -> int:
-    """0 the cycle is complete, 1 a check says no (or the program is at fault), 3 an input is bad or blocks."""
+    """0 the cycle is complete, 1 a check stopped it (or the program is at fault), 3 an input is bad or blocks."""
     codes = [1 if failure.exit_code is None else failure.exit_code for failure in outcome.failures]
     if codes:
         return codes[0]
@@ -191,7 +191,8 @@ def tell_outcome(outcome: CycleOutcome) -> None:
         complain(f"{failure.step}: {failure.message}")
     for check in outcome.failed_checks:
         rows = "1 row breaks" if check.unexpected == 1 else f"{check.unexpected} rows break"
-        complain(f"{check.severity} check {check.name} on {check.table}: {rows} its claim.")
+        stands = "; it holds nothing up" if check.severity == "critical" and not check.blocking else ""
+        complain(f"{check.severity} check {check.name} on {check.table}: {rows} its claim{stands}.")
     for (source, reason, why), tables in _blocks_alike(outcome).items():
         named = f"{source}/{tables[0]}" if len(tables) == 1 else f"{source} ({', '.join(tables)})"
         mend = _MENDS_BLOCK.get(reason, "")

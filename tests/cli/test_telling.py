@@ -36,6 +36,21 @@ def test_rows_that_break_a_claim_are_counted_in_words_that_fit(
 
 
 @pytest.mark.parametrize(
+    ("severity", "blocking", "said"),
+    [
+        ("critical", False, "claim; it holds nothing up.\n"),
+        ("critical", True, "its claim.\n"),
+        ("warning", False, "its claim.\n"),
+    ],
+)
+def test_a_critical_check_that_holds_nothing_up_says_so(
+    severity: str, blocking: bool, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check = FailedCheck("requests_answered_in_time", "raw.office_requests", severity, 1, blocking)
+    assert told(capsys, checks=(check,)).endswith(said)
+
+
+@pytest.mark.parametrize(
     ("reason", "detail", "mend"),
     [
         ("never_arrived", "no full delivery of this table has been loaded", "Deliver it."),

@@ -186,6 +186,7 @@ def test_a_critical_check_stops_what_comes_after(sample_site: Make, monkeypatch:
     claims = {spec.name for spec in specs.specs_of("raw", specs.suite("raw"))}
     doubted = [check for check in outcome.failed_checks if check.name in claims]
     assert {check.unexpected for check in doubted} == {3}
+    assert {check.blocking for check in doubted if check.severity == "critical"} == {True}
     assert {check.table.partition(".")[0] for check in doubted} == {"intake", "raw"}
     with open_warehouse(site, Settings.load(site)) as warehouse:
         assert not warehouse.exists("core", "records")
