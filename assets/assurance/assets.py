@@ -161,7 +161,7 @@ def review_checks() -> list[AssetChecksDefinition]:
     @asset_check(
         asset=key_of("policy.purposes"),
         name="register_reviewed_in_time",
-        description="The register's version is of a day less than the review period ago (`[reviews]`).",
+        description="The register's version begins with a day less than the review period ago (`[reviews]`).",
         pool=POOL,
     )
     def register_reviewed_in_time(
@@ -171,7 +171,7 @@ def review_checks() -> list[AssetChecksDefinition]:
         passed = due_on is not None and as_of < due_on
         metadata: dict[str, Any] = {
             "unexpected": 0 if passed else len(policy.register.purposes),
-            "due_on": "the version tells no day" if due_on is None else due_on.isoformat(),
+            "due_on": "the version begins with no day" if due_on is None else due_on.isoformat(),
         }
         return AssetCheckResult(passed=passed, severity=AssetCheckSeverity.WARN, metadata=metadata)
 

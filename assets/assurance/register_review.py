@@ -6,6 +6,7 @@ where the register is reviewed; decides nothing, and changes no policy.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +23,8 @@ from assets.warehouse import Warehouse
 from assets.writing import write_whole
 
 NAME = "register-review.md"
+#: A version's day, and what may follow it.
+_DAY = re.compile(r"^(\d{4}-\d{2}-\d{2})(?!\d).*$", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class RegisterReview:
     """What is to be looked at.
 
     Attributes:
-        due_on: the day from which the register is to be reviewed; None when its version is no day.
+        due_on: the day from which the register is to be reviewed; None when its version begins with no day.
         findings: how many of each kind: finding, record type, count.
         holds: those whose review is due: number and day.
     """
@@ -56,7 +59,7 @@ class RegisterReview:
 
     @property
     def is_due(self) -> bool:
-        """Whether the register is to be reviewed now. A version that tells no day is."""
+        """Whether the register is to be reviewed now. One whose version begins with no day is."""
         return self.due_on is None or self.due_on <= self.as_of
 
     @property
@@ -141,7 +144,7 @@ def write_review(site: Site, found: RegisterReview) -> None:
 
 def page(found: RegisterReview) -> str:
     """The review as Markdown."""
-    due = "its version tells no day" if found.due_on is None else str(found.due_on)
+    due = "its version begins with no day" if found.due_on is None else str(found.due_on)
     lines = [
         f"# Register review: {found.policy} {found.version}, as of {found.as_of}",
         "",
@@ -181,9 +184,12 @@ def _reviewed(policy: Policy, kept: dict[str, int]) -> Iterator[ReviewedPurpose]
 
 
 def register_due_on(version: str, period: str) -> date | None:
-    """The day from which a register of that version is to be reviewed; None where the version is no day."""
+    """The day from which a register of that version is to be reviewed; None where the version begins with no day.
+
+    What follows the day, as `.2`, tells versions of one day apart.
+    """
     try:
-        return last_day(date.fromisoformat(version), period)
+        return last_day(date.fromisoformat(_DAY.sub(r"\1", version)), period)
     except ValueError:
         return None
 

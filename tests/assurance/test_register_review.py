@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+from datetime import date
 
 import pytest
 
-from assets.assurance.register_review import _KEPT
+from assets.assurance.register_review import _KEPT, register_due_on
 from assets.warehouse import Warehouse
 
 #: On both sides of where the bits of one number end.
@@ -48,3 +49,14 @@ def test_a_record_counts_once(seed: int) -> None:
         warehouse.insert("retention.purpose_claims", names, claims)
         found = dict(warehouse.rows(_KEPT))
     assert found == {purpose: sum(1 for each in kept if each[0] == purpose) for purpose in {each[0] for each in kept}}
+
+
+@pytest.mark.parametrize("version", ["2026-11-22", "20261122", "2026-11-22.2", "2026-11-22b", "2026-11-22 (second)"])
+def test_a_version_may_say_more_than_its_day(version: str) -> None:
+    """A register that is changed twice on a day is reviewed like any other."""
+    assert register_due_on(version, "P1Y") == date(2027, 11, 22)
+
+
+@pytest.mark.parametrize("version", ["3", "v2026-11-22", "2026-11-221", "2026-13-22", ""])
+def test_a_version_that_begins_with_no_day_has_none(version: str) -> None:
+    assert register_due_on(version, "P1Y") is None
