@@ -84,7 +84,12 @@ _SET_ASIDE = """
 
 @dataclass(frozen=True)
 class KeptOut:
-    """One row that was kept out. `text` is personal data: null unless asked for, or where an order erased it."""
+    """One row that was kept out.
+
+    Attributes:
+        line: the row's number in the file, the heading counted; a text over several lines counts as one.
+        text: personal data: null unless asked for, or where an order erased it.
+    """
 
     source: str
     delivery: str
@@ -133,7 +138,7 @@ def set_aside(warehouse: Warehouse, record_type: str, record_key: str) -> str | 
         return None
     found = warehouse.rows(_SET_ASIDE, {"record_type": record_type, "record_key": record_key})
     for source, delivery, file, line, is_latest in found:
-        place = f"line {line} of {file}" if line is not None else file
+        place = f"row {line} of {file}" if line is not None else file
         option = "" if is_latest else " --all"
         return (
             f"its row was set aside, {place} in {source}/{delivery}: `gallring quarantine {source}{option}` tells why"

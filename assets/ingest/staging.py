@@ -101,9 +101,9 @@ def load_table(
 
 
 def failing_expression(warehouse: Warehouse, contract: Contract, inputs: Sequence[Input]) -> str | None:
-    """Which expression of a contract fails on a value, in which file and line, without the value; None: none does.
+    """Which expression of a contract fails on a value, in which file and row, without the value; None: none does.
 
-    Of one that looks into other files no line is told. Not inside a transaction, which would end with what fails.
+    Of one that looks into other files no row is told. Not inside a transaction, which would end with what fails.
     """
     for each in (replace(each, scan=each.scan.in_one_piece()) for each in inputs):
         for name, first_row, whole in expressions(contract, each.scan):
@@ -115,7 +115,7 @@ def failing_expression(warehouse: Warehouse, contract: Contract, inputs: Sequenc
                     return found
             else:
                 if line is not None:
-                    return f"{found}, line {line}"
+                    return f"{found}, row {line}"
     return None
 
 

@@ -38,8 +38,9 @@ def quarantine(
 ) -> None:
     """Which rows were kept out, and why.
 
-    Of each source's latest delivery: file, line, column and rule, for whoever mends the source. The rows lie in the
-    encrypted warehouse until their day (`gallring copies`), and never come into any decision.
+    Of each source's latest delivery: file, row, column and rule, for whoever mends the source. The heading is row 1,
+    and a row whose text goes over several lines counts once, as in a spreadsheet. The rows lie in the encrypted
+    warehouse until their day (`gallring copies`), and never come into any decision.
     """
     chosen, settings = existing_site(site)
     from assets.ingest.kept_out import kept_out, records_kept_out
@@ -60,7 +61,7 @@ def quarantine(
     else:
         rows = [[each.file, each.line, each.table, each.column, each.means, *([each.text] if show else [])]
                 for each in found]  # fmt: skip
-        table(["file", "line", "table", "column", "why", *(["row"] if show else [])], rows)
+        table(["file", "row", "table", "column", "why", *(["as written"] if show else [])], rows)
         if len(found) == limit:
             say(f"These are the first {limit}: --limit shows more.")
         say("Mend them in their source, or its contract; the next full delivery brings them in.")

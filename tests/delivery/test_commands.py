@@ -233,6 +233,7 @@ def test_rows_that_were_set_aside_are_told_by_place_and_rule_and_shown_to_who_as
     code, out, _ = asked("quarantine", "orders", "--limit", "1")
     assert code == 0
     assert "--limit shows more" in out
+    assert out.split()[:5] == ["file", "row", "table", "column", "why"]
 
 
 def test_a_source_that_no_contract_names_is_no_source_without_bad_rows(asked: Any) -> None:

@@ -641,7 +641,7 @@ def test_an_expression_that_fails_on_a_row_refuses_without_telling_the_row(compa
     company.send("crm", {"contacts": "id,kind,name\n1,contact,7\n2,contact,\n3,contact,Ada Exempel\n"})
     reason = company.ingest().rejected[0].reason
     told = (
-        "transformLogic of name in the contract of crm/contacts fails on a value in contacts.csv, line 4: let it give "
+        "transformLogic of name in the contract of crm/contacts fails on a value in contacts.csv, row 4: let it give "
     )
     assert reason.startswith(told)
     assert "Ada" not in reason
@@ -655,13 +655,13 @@ def test_an_expression_that_fails_on_a_row_refuses_without_telling_the_row(compa
          "parties.id = this.id)'}",
          "transformLogic of name in the contract of crm/contacts fails on a value in contacts.csv: let it give"),
         ("kind = 'contact'", "cast(name as integer) > 1",
-         "rowFilter in the contract of crm/contacts fails on a value in contacts.csv, line 3"),
+         "rowFilter in the contract of crm/contacts fails on a value in contacts.csv, row 3"),
         ("kind = 'contact'", "cast(name as boolean)",
-         "rowFilter in the contract of crm/contacts fails on a value in contacts.csv, line 3"),
+         "rowFilter in the contract of crm/contacts fails on a value in contacts.csv, row 3"),
     ],
 )  # fmt: skip
-def test_which_expression_fails_and_on_which_line_is_told(old: str, new: str, told: str, company_with: Any) -> None:
-    """A line that cannot be read is counted; of an expression that looks into another file no line can be told."""
+def test_which_expression_fails_and_on_which_row_is_told(old: str, new: str, told: str, company_with: Any) -> None:
+    """A row that cannot be read is counted; of an expression that looks into another file no row can be told."""
     lookup = (
         "  - name: parties\n    customProperties: [{property: role, value: lookup}]\n    properties: [{name: id}]\n"
     )

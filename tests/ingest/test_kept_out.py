@@ -21,6 +21,15 @@ def test_every_row_is_told_with_its_line_and_rule_and_without_its_values(company
     assert kept_out(company.warehouse, "orders") == []
 
 
+def test_a_text_over_several_lines_is_one_row_whatever_rule_is_broken(company: Company) -> None:
+    """What is told as its line is the record's number, the heading counted, as a spreadsheet shows it."""
+    company.send("office", {"partners": PARTNERS.replace("Frakt AB", '"Frakt\n\nAB"') + "P4\nP5,,martian,\n"}, rows=5)
+    company.ingest()
+    assert [(each.line, each.rule) for each in kept_out(company.warehouse)] == [
+        (3, "required"), (4, "not_in_enum"), (5, "missing_columns"), (6, "not_in_enum"),
+    ]  # fmt: skip
+
+
 def test_the_text_is_there_for_who_asks(company: Company) -> None:
     company.send("office", {"partners": PARTNERS})
     company.ingest()

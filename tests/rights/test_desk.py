@@ -231,7 +231,7 @@ def test_whose_row_was_set_aside_is_told_so_and_where_to_see_why(asked: Callable
     evaluated(warehouse)
     (line,) = [each.line for each in kept_out(warehouse)]
     told = (
-        f"customer with the key 'C9' .*: its row was set aside, line {line} of .*: `gallring quarantine crm` tells why"
+        f"customer with the key 'C9' .*: its row was set aside, row {line} of .*: `gallring quarantine crm` tells why"
     )
     with pytest.raises(BadInput, match=told) as refused:
         asked(warehouse)
