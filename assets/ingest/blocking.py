@@ -191,13 +191,18 @@ def _ordered_away(warehouse: Warehouse, contract: Contract, whole: _Full, latest
 
 
 def _rejections(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[str, str, str, str]]:
-    """A rejected delivery counts until later full ones have brought each of its tables, or any, if it named none."""
+    """A rejected delivery counts until later full ones have brought each of its tables, or any, if it named none.
+
+    Every table of its source blocks: what was rejected may have been what keeps records of the others. What it says
+    names the tables that are to come again, where that is known.
+    """
     for source, delivery_id, reason, brought, replaced in warehouse.rows(_REJECTED):
         tables = [contract.table for contract in policy.contracts.of_source(source)]
-        missed = set(brought) & set(tables)
-        if not replaced or missed - set(replaced):
+        missed = sorted((set(brought) & set(tables)) - set(replaced))
+        if not replaced or missed:
+            of_tables = f" of {', '.join(missed)}" if missed else ""
             for table in tables or [""]:
-                yield source, table, "rejected", f"delivery {delivery_id}: {reason}"
+                yield source, table, "rejected", f"delivery {delivery_id}{of_tables}: {reason}"
 
 
 def _barred(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[str, str, str, str]]:

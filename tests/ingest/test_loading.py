@@ -611,6 +611,8 @@ def test_a_rejected_delta_blocks_until_a_full_delivery_brings_its_table(company:
     company.send("office", {"holds": holds}, day="2026-11-21", mode="delta", rows=7)
     company.ingest()
     assert ("holds", "rejected") in company.blocks("office")
+    told = company.rows("select distinct detail from intake.blocks where reason = 'rejected'")
+    assert [detail.partition(":")[0].partition(" of ")[2] for (detail,) in told] == ["holds"], "what is to come again"
     company.send("office", {"fiscal_years": years}, day="2026-11-22")
     company.ingest()
     assert ("holds", "rejected") in company.blocks("office"), "the holds that it was to bring are not known yet"
