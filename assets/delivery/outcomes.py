@@ -21,6 +21,8 @@ from assets.retention.explaining import Language
 from assets.warehouse import Warehouse
 
 SENTENCES = Path(__file__).with_name("outcomes.yaml")
+#: A discrepancy that is none of the record itself: its source holds the values in the one that it merged it into.
+MERGED = "merged_into_another"
 #: How much of a manifest's id is told: commands take as much as is the only one.
 SHORT = 16
 
@@ -29,8 +31,9 @@ SHORT = 16
 class Order:
     """An order about a record, or a notice of a partner's copy, and where it stands; none that was cancelled.
 
-    `fields` is empty where it names none, `reason` the code that the system gave with its answer, `due_on` the day by
-    which something is to have happened. What is to be done next is told in both languages.
+    `fields` is empty where it names none, `reason` the code that the system gave with its answer, or that the
+    record was merged into another one (`MERGED`), `due_on` the day by which something is to have happened. What is to
+    be done next is told in both languages.
     """
 
     manifest_id: str
@@ -79,7 +82,8 @@ def _orders(warehouse: Warehouse, about: Mapping[str, str]) -> Iterator[Order]:
         return
     for manifest_id, system, action, fields, *rest in warehouse.rows(
         "select manifest_id, system, cast(action as varchar), fields, as_of, state, since, "
-        "case when is_open then due_on end, case when origin = 'receipt' then reason end, next_sv, next_en "
+        f"case when is_open then due_on end, case when origin = 'receipt' or reason = '{MERGED}' then reason end, "
+        "next_sv, next_en "
         f"from ({among_items()}) where state <> 'cancelled' order by as_of, system, action, item_id"
     ):
         yield Order(manifest_id, system, action, tuple(fields or ()), *rest)
@@ -110,12 +114,13 @@ def render(outcome: Outcome, source: str, language: Language) -> list[str]:
     lines = [words["ordered"]]
     for order in outcome.orders:
         what = words["actions"].get(order.action, order.action)
+        merged = words["merged"] if (order.state, order.reason) == ("discrepancy", MERGED) else {}
         lines.append("  " + words["order"].format(
             as_of=order.as_of, system=order.system, manifest_id=order.manifest_id[:SHORT], since=order.since,
             what=what.format(fields=", ".join(order.fields) or words["all_of_it"]),
-            state=words["states"].get(order.state, order.state),
-            reason=words["reason"].format(code=order.reason) if order.reason else "",
-            following=order.next_sv if language == "sv" else order.next_en,
+            state=merged.get("state", words["states"].get(order.state, order.state)),
+            reason=words["reason"].format(code=order.reason) if order.reason and not merged else "",
+            following=merged.get("following", order.next_sv if language == "sv" else order.next_en),
         ))  # fmt: skip
     if not outcome.orders:
         lines.append("  " + words["none"])

@@ -14,6 +14,7 @@ from dagster import AssetCheckResult, AssetCheckSeverity
 
 from assets.contracts.declarations import CONTRACTS
 from assets.delivery.assets import delivery_checks
+from assets.delivery.outcomes import outcome_of, render
 from assets.delivery.settling import Unproven, settle, unproven
 from assets.erasure.erasing import erase_own_copies
 from assets.ingest import readings
@@ -413,6 +414,8 @@ def test_a_record_that_was_merged_away_is_followed(
     assert nights.states("T1") == [state]
     reasons = nights.warehouse.rows("select distinct reason from manifest.item_states where state = 'discrepancy'")
     assert reasons == ([("merged_into_another",)] if state == "discrepancy" else [])
+    (line,) = [each for each in render(outcome_of(nights.warehouse, "customer", "T1"), "crm", "en") if "crm" in each]
+    assert ("was merged into another" in line, "in spite of" in line) == (state == "discrepancy", False)
 
 
 def test_a_merged_record_that_keeps_what_was_ordered_is_no_proof(following: None, made: Made) -> None:
