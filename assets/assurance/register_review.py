@@ -24,7 +24,7 @@ from assets.writing import write_whole
 
 NAME = "register-review.md"
 #: A version's day, and what may follow it.
-_DAY = re.compile(r"^(\d{4}-\d{2}-\d{2})(?!\d).*$", re.DOTALL)
+_DAY = re.compile(r"^(\d{4}-\d{2}-\d{2})(?!\d).*\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
