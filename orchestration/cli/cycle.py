@@ -228,7 +228,7 @@ def tell_rows(title: str, lines: Sequence[Any]) -> None:
 def tell_summary(summary: Summary) -> None:
     """The summary as tables, in the order in which the data walks."""
     tell_rows("Latest delivery of each source", summary.deliveries)
-    tell_rows("Rows quarantined, by file and rule (`gallring quarantine` tells their lines)", summary.quarantined)
+    tell_rows("Rows quarantined, by file and rule (`gallring quarantine` tells which rows)", summary.quarantined)
     if summary.systems:
         tell_rows(f"Dispositions on {summary.as_of}, by system (data categories of records)", summary.systems)
         tell_rows("What each purpose holds, by system (data categories of records)", summary.purposes)
