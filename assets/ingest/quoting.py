@@ -34,6 +34,10 @@ def unclosed_quote(path: Path, file_format: Format) -> int | None:
         for chunk in chain((first,), iter(lambda: content.read(_CHUNK), b""), (end_of_line,)):
             text += chunk
             ends += chunk.count(end_of_line)
+            if line is None and quote not in chunk:  # of most files no chunk has any
+                text = text[-len(delimiter) - 1 :]
+                start = len(text)
+                continue
             until = _end(closed, text, start)
             if until == len(text):
                 text, line = text[-len(delimiter) - 1 :], None  # what a quote that comes next is judged by
