@@ -15,14 +15,12 @@ from typing import Any
 
 import yaml
 
-from assets.ledger.states import among_items, ask_of_items
+from assets.ledger.states import MERGED, among_items, ask_of_items
 from assets.manifests.gate import held_by_blocks
 from assets.retention.explaining import Language
 from assets.warehouse import Warehouse
 
 SENTENCES = Path(__file__).with_name("outcomes.yaml")
-#: A discrepancy that is none of the record itself: its source holds the values in the one that it merged it into.
-MERGED = "merged_into_another"
 #: How much of a manifest's id is told: commands take as much as is the only one.
 SHORT = 16
 
@@ -114,13 +112,13 @@ def render(outcome: Outcome, source: str, language: Language) -> list[str]:
     lines = [words["ordered"]]
     for order in outcome.orders:
         what = words["actions"].get(order.action, order.action)
-        merged = words["merged"] if (order.state, order.reason) == ("discrepancy", MERGED) else {}
+        merged = (order.state, order.reason) == ("discrepancy", MERGED)
         lines.append("  " + words["order"].format(
             as_of=order.as_of, system=order.system, manifest_id=order.manifest_id[:SHORT], since=order.since,
             what=what.format(fields=", ".join(order.fields) or words["all_of_it"]),
-            state=merged.get("state", words["states"].get(order.state, order.state)),
+            state=words["merged"] if merged else words["states"].get(order.state, order.state),
             reason=words["reason"].format(code=order.reason) if order.reason and not merged else "",
-            following=merged.get("following", order.next_sv if language == "sv" else order.next_en),
+            following=order.next_sv if language == "sv" else order.next_en,
         ))  # fmt: skip
     if not outcome.orders:
         lines.append("  " + words["none"])

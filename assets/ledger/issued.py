@@ -124,7 +124,10 @@ class ManifestSummary:
 
 @dataclass(frozen=True)
 class Item:
-    """One manifest item, as `gallring manifest show` previews it. The key is the system's own."""
+    """One manifest item, as `gallring manifest show` previews it. The key is the system's own.
+
+    `reason` is a code, where the state has one; `next_step` what is to be done, in English.
+    """
 
     item_id: str
     record_type: str
@@ -134,6 +137,8 @@ class Item:
     because: list[dict[str, Any]]
     kept: list[dict[str, Any]]
     state: str
+    reason: str | None
+    next_step: str
 
 
 @dataclass(frozen=True)
@@ -208,14 +213,15 @@ def full_ids(warehouse: Warehouse, named: Sequence[str]) -> list[str]:
 def _items(warehouse: Warehouse, manifest_id: str, limit: int) -> list[Item]:
     rows = warehouse.rows(
         "select items.item_id, items.record_type, items.record_key, items.action, items.fields, "
-        "items.because, items.kept, states.state from manifest.items as items left join manifest.item_states as states "
+        "items.because, items.kept, states.state, states.reason, states.next_en "
+        "from manifest.items as items inner join manifest.item_states as states "
         "on states.manifest_id = items.manifest_id and states.item_id = items.item_id "
         "where items.manifest_id = $id order by items.record_type, items.record_key, items.action limit $limit",
         {"id": manifest_id, "limit": limit},
     )
     return [
-        Item(item_id, record_type, key, action, tuple(fields), json.loads(because), json.loads(kept), state or "issued")
-        for item_id, record_type, key, action, fields, because, kept, state in rows
+        Item(item_id, record_type, key, action, tuple(fields), json.loads(because), json.loads(kept), *standing)
+        for item_id, record_type, key, action, fields, because, kept, *standing in rows
     ]
 
 

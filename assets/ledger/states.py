@@ -109,6 +109,15 @@ STATES: tuple[State, ...] = (
 
 BY_NAME = {state.name: state for state in STATES}
 
+#: The reason of a discrepancy that is none of the record itself: its source holds the values in the one that it merged
+#: it into. `manifest.states` has it beside the states, for what is to be done next is something else there.
+MERGED = "merged_into_another"
+MERGED_NEXT = {
+    "sv": "Fråga systemets ägare om posten som den slogs ihop med har värden om den raderade; då ska de bort även där.",
+    "en": "Ask the owner of the system whether the record that it was merged into holds values of who was erased; "
+    "then they are to go there too.",
+}
+
 
 @dataclass(frozen=True)
 class Event:
@@ -161,7 +170,8 @@ _VIEWS = ("common_states", "own_states", "item_states", "manifest_states")
 def prepare(warehouse: Warehouse) -> None:
     """Make the tables of the states and the views that say where items stand. `issued.prepare` calls it."""
     _fill(warehouse, "states", "state varchar, position integer, owner varchar, next_sv varchar, next_en varchar", [
-        (state.name, position, state.owner, state.next_sv, state.next_en) for position, state in enumerate(STATES)
+        *((state.name, position, state.owner, state.next_sv, state.next_en) for position, state in enumerate(STATES)),
+        (MERGED, len(STATES), BY_NAME["discrepancy"].owner, MERGED_NEXT["sv"], MERGED_NEXT["en"]),
     ])  # fmt: skip
     _fill(warehouse, "state_steps", "state varchar, following varchar", [
         (state.name, following) for state in STATES for following in state.steps

@@ -24,7 +24,7 @@ from orchestration.cli.progress import progress
 
 if TYPE_CHECKING:
     from assets.delivery.previewing import Preview
-    from assets.ledger.issued import ManifestSummary
+    from assets.ledger.issued import Item, ManifestSummary
     from assets.warehouse import Warehouse
 
 ManifestArgument = Annotated[
@@ -102,10 +102,12 @@ def show(
     table(
         ["record", "key", "action", "fields", "because", "state"],
         [
-            [item.record_type, item.record_key, item.action, ", ".join(item.fields), _why(item.because), item.state]
+            [item.record_type, item.record_key, item.action, ", ".join(item.fields), _why(item.because), _stands(item)]
             for item in found.preview
         ],
     )
+    for told in dict.fromkeys(f"{_stands(item)}: {item.next_step}" for item in found.preview):
+        say(told)
 
 
 @verbs.command()
@@ -241,6 +243,11 @@ def verify(
             say(f"  {problem}")
     if not found.ok:
         raise CheckFailed(f"{path} does not verify: do not act on it, ask the sender for it again.")
+
+
+def _stands(item: Item) -> str:
+    """The item's state, with the code that was given for it."""
+    return f"{item.state} ({item.reason})" if item.reason else item.state
 
 
 def _why(because: Sequence[Mapping[str, Any]]) -> str:

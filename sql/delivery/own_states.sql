@@ -1,5 +1,6 @@
 -- Where the items stand that have events of their own: the last of them, or that of the manifest where it is later and
 -- the step from the item's own state leads there. Grain: an item with events of its own, known or not.
+-- What is to be done next of a merged record goes by its reason.
 -- A view, so that it never lags behind the events.
 with own_events as (
     select
@@ -91,4 +92,10 @@ select
     states.next_sv,
     states.next_en
 from placed
-left join manifest.states as states on placed.latest.state = states.state
+left join manifest.states as states
+    on
+        states.state = case
+            when placed.latest.state = 'discrepancy' and placed.latest.reason = 'merged_into_another'
+                then placed.latest.reason
+            else placed.latest.state
+        end

@@ -58,8 +58,9 @@ def manifest_of(asked: Any, system: str) -> dict[str, Any]:
 
 def test_what_waits_is_shown_with_why_and_whose_turn_it_is(asked: Any) -> None:
     manifest_id = manifest_of(asked, "web")["manifest_id"]
-    code, out, _ = asked("manifest", "show", manifest_id, "--items", "0")
+    code, out, _ = asked("manifest", "show", manifest_id, "--items", "2")
     assert code == 0
+    assert out.endswith("\nissued: Approve or cancel the manifest.\n")
     assert "Waits for a person" in out
     assert "Every manifest is approved by a person" in out
     code, out, _ = asked("manifest", "show", manifest_id, "--json")

@@ -18,6 +18,7 @@ from assets.delivery.outcomes import outcome_of, render
 from assets.delivery.settling import Unproven, settle, unproven
 from assets.erasure.erasing import erase_own_copies
 from assets.ingest import readings
+from assets.ledger.issued import show
 from assets.policy import SHIPPED_REGISTER, Policy
 from tests.delivery import nights as settling_nights
 from tests.delivery.nights import POLICY, Nights, System, name_of
@@ -416,6 +417,10 @@ def test_a_record_that_was_merged_away_is_followed(
     assert reasons == ([("merged_into_another",)] if state == "discrepancy" else [])
     (line,) = [each for each in render(outcome_of(nights.warehouse, "customer", "T1"), "crm", "en") if "crm" in each]
     assert ("was merged into another" in line, "in spite of" in line) == (state == "discrepancy", False)
+    manifest_id = nights.warehouse.value("select min(manifest_id) from manifest.manifests")
+    (told,) = show(nights.warehouse, manifest_id, 1).preview
+    assert ("values of who was erased" in told.next_step) == (state == "discrepancy") == (told.reason is not None)
+    assert told.next_step in line
 
 
 def test_a_merged_record_that_keeps_what_was_ordered_is_no_proof(following: None, made: Made) -> None:

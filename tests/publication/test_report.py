@@ -229,16 +229,19 @@ def test_many_partners_take_one_line_and_what_needs_a_person_is_named(partners: 
         reader.run(f"create table manifest.manifests as from (values {systems}) as told(system)")
         reader.run(
             "create table manifest.items as select system, 'notify' as action, date '2026-11-22' as since, "
-            "date '2026-12-22' as due_on, if(system = 'partner:0', 'refused', 'issued') as state, "
+            "date '2026-12-22' as due_on, if(system = 'partner:0', 'discrepancy', 'issued') as state, "
+            "if(system = 'partner:0', 'merged_into_another', null) as reason, "
             "if(system = 'partner:0', 'privacy', 'approver') as owner from manifest.manifests"
         )
         told = [(system, items) for system, _, _, items in reader.rows(queries["items_by_action"])]
-        waiting = [(owner, system, items) for _, owner, system, _, _, items, _ in reader.rows(queries["waiting"])]
+        found = reader.rows(queries["waiting"])
+    waiting = [(owner, system, items) for _, owner, system, _, _, items, _ in found]
+    assert [step for _, _, _, state, step, _, _ in found if step != state] == ["merged_into_another"]
     others = (
         [("approver", "partner:*", 5)] if together else [("approver", f"partner:{each}", 1) for each in range(1, 5)]
     )
     assert waiting == [*others, ("privacy", "partner:0", 1)]
-    assert told == ([("partner:*", 5), ("partner:*", 1)] if together else [(f"partner:{each}", 1) for each in range(5)])
+    assert told == ([("partner:*", 1), ("partner:*", 5)] if together else [(f"partner:{each}", 1) for each in range(5)])
 
 
 def test_a_partner_who_was_told_nothing_yet_is_not_said_to_be_silent() -> None:

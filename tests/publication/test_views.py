@@ -99,7 +99,7 @@ STEPS = (
         (['done', 'refused', 'withheld', 'discrepancy', 'partly_retained', 'already_absent'])[
             cast(nth % 6 + 1 as integer)
         ] as state,
-        case when nth % 6 = 1 then 'legal_duty' end as reason,
+        case nth % 6 when 1 then 'legal_duty' when 3 then 'merged_into_another' end as reason,
         case when nth % 6 in (2, 4) then date '2027-02-01' end as until
     from (select manifest_id, item_id, row_number() over (partition by manifest_id order by item_id) as nth
           from manifest.items)

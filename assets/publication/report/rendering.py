@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from assets.ledger.states import STATES
+from assets.ledger.states import MERGED, MERGED_NEXT, STATES
 from assets.publication.report.asking import Answers, Language, Question, ShownColumn, sections
 from assets.publication.report.charts import Chart, dispositions_chart, months_chart, purposes_chart
 from assets.publication.report.register import CSV_NAME, JSON_LD_NAME, bases, part, periods, transfers
@@ -57,6 +57,7 @@ def words() -> Mapping[str, Mapping[str, Any]]:
     content: dict[str, dict[str, Any]] = read_yaml(WORDS)
     sentences = read_yaml(SENTENCES)
     content["next_step"] = {state.name: {"sv": state.next_sv, "en": state.next_en} for state in STATES}
+    content["next_step"][MERGED] = MERGED_NEXT
     for code, swedish in sentences["sv"]["missing_codes"].items():
         content["reason"][code] = {"sv": swedish, "en": sentences["en"]["missing_codes"].get(code, code)}
     return content
