@@ -565,10 +565,13 @@ _FOLLOWED = """
 
 #: Of one turn, the answers that lead on from where their item stands. What is put off and said so again would put its
 #: day off with each new instant. Nor does an answer count that another has followed already, by the instants that both
-#: give: files come in any order, and late.
+#: give: files come in any order, and late. What is queued without a day keeps the one for which it was accepted.
 _LEADING = f"""
 create or replace temp table taken as
-select answers.*
+select answers.*,
+    coalesce(
+        answers.until, case when answers.status = 'queued' and states.state = 'accepted' then states.until end
+    ) as put_off_to
 from answers
 inner join ({{standing}}) as states
     on states.manifest_id = answers.manifest_id and states.item_id = answers.item_id
@@ -589,5 +592,5 @@ from taken
 
 _EVENTS = (
     "select manifest_id, item_id, status as state, cast($on_day as date) as on_day, 'receipt' as origin, "
-    '"at" as happened_at, detail as reason, until from taken'
+    '"at" as happened_at, detail as reason, put_off_to as until from taken'
 )

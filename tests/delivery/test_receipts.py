@@ -289,6 +289,20 @@ def test_what_is_put_off_to_another_day_is_a_step_and_one_without_a_day_is_said_
     ) == [(status, "queue_full", date(2025, 9, 1), date(2025, 9, 1))]  # fmt: skip
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_what_is_queued_without_a_day_keeps_the_day_for_which_it_was_accepted(told: Sealed, at_once: bool) -> None:
+    manifest = told.manifests("crm")[0]
+    one, *_ = told.items(manifest)
+    accepted = answer(manifest, one, "accepted", until="2025-08-01")
+    queued = answer(manifest, one, "queued", at="2025-02-04T10:00:00Z")
+    for number, content in enumerate([accepted + queued] if at_once else [accepted, queued]):
+        post(told, content, f"{number}.jsonl")
+        read(told)
+    query = "select state, until, due_on from manifest.item_states where item_id = ?"
+    assert told.warehouse.rows(query, [one]) == [("queued", date(2025, 8, 1), date(2025, 8, 1))]
+    assert {row[-1] for row in stored(told)} == {date(2025, 8, 1), None}, "answers are kept as they were given"
+
+
 def test_of_two_in_one_file_the_earlier_is_taken_and_the_other_repeats_it(told: Sealed) -> None:
     manifest = told.manifests("crm")[0]
     one, *_ = told.items(manifest)
