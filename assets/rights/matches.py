@@ -8,7 +8,7 @@ is a reading which the evidence tells of (`readings`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -195,7 +195,7 @@ _ADDRESS_ALONE = f"""
 
 
 def decide(warehouse: Warehouse, pair: str, *, same: bool, on: date, at: datetime) -> Match:
-    """Remember what a person has found out about a pair, in the place of an earlier word.
+    """Remember what a person has found out about a pair, in the place of an earlier word; the match with it.
 
     Raises:
         BadInput: there is no such pair.
@@ -206,7 +206,7 @@ def decide(warehouse: Warehouse, pair: str, *, same: bool, on: date, at: datetim
             warehouse, (found.first_type, found.first_key), (found.second_type, found.second_key), same=same, on=on
         )
         note(warehouse, [Entry("matches", pair)], at, "decided", "same" if same else "different")
-    return found
+    return replace(found, decided="yes" if same else "no")
 
 
 def remember(warehouse: Warehouse, first: Side, second: Side, *, same: bool, on: date) -> None:

@@ -65,9 +65,8 @@ def review_people(
             return
         pair = same or different
         if pair is not None:
-            decide(at.warehouse, pair, same=same is not None, on=at.today, at=at.now)
-            say("Remembered. Nothing is merged: " + ("give both rows the same personnummer, or the same address and "
-                "name, in the source." if same is not None else "they stay two people."))  # fmt: skip
+            decided = decide(at.warehouse, pair, same=same is not None, on=at.today, at=at.now)
+            as_json(_told(decided)) if json else _tell_decided(decided)
             return
         found = matches(at.warehouse, every=every)
         _note_listing(at, found if json else found[:limit])
@@ -86,6 +85,14 @@ def _told(match: Match) -> dict[str, object]:
         "pair": match.pair, "weight": match.weight, "strength": match.strength, "for": match.speaks_for,
         "against": match.speaks_against, "agreement": match.agreement, "decided": match.decided,
     }  # fmt: skip
+
+
+def _tell_decided(match: Match) -> None:
+    what = (
+        "give both rows the same personnummer, or the same address and name, in the source."
+        if match.decided == "yes" else "they stay two people."
+    )  # fmt: skip
+    say(f"Remembered. Nothing is merged: {what}")
 
 
 def _tell_matches(found: Sequence[Match]) -> None:

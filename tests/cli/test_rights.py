@@ -160,7 +160,9 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path, monkeypatch: pytest.Mo
     code, out, _ = say("people", "review", "--show", "customer/C1+customer/C3", at)
     assert (code, "Olle Provsson" in out) == (0, True)
     assert say("people", "review", "--show", "a", "--yes", "b", at)[0] == 2
-    assert say("people", "review", "--no", "customer/C1+customer/C3", at)[0] == 0
+    assert say("people", "review", "--yes", "customer/C1+customer/C3", at)[0] == 0
+    code, out, _ = say("people", "review", "--no", "customer/C1+customer/C3", "--json", at)
+    assert (code, json.loads(out)["pair"], json.loads(out)["decided"]) == (0, "customer/C1+customer/C3", "no")
     assert say("people", "review", at)[0] == 0
     assert say("access-report", "--customer", "C1", "--checked", "nonsense", at)[0] == 2
     assert say("hold", "release", "site-h2", at)[0] == 0
