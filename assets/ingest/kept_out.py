@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assets.warehouse import Warehouse
+from assets.warehouse import Warehouse, identifier
 
 #: What a rule's name means; the last six are the CSV reader's own.
 RULES = {
@@ -64,7 +64,8 @@ _SET_ASIDE = """
         delivery.sequence = (
             select max(latest.sequence) from intake.deliveries as latest
             where latest.status = 'loaded' and latest.source = row.source
-        )
+        ),
+        row.table_name, described.key_field, delivery.sequence
     from intake.quarantined as row
     inner join policy.records as described
         on row.source = described.source and row.table_name = described.table_name
@@ -79,6 +80,12 @@ _SET_ASIDE = """
         )
     order by delivery.sequence desc, row.file_name, row.line
     limit 1
+"""
+#: Whether a later delivery said something about the record itself: it came whole, and has left.
+_SAID_SINCE = """
+    select count(*) from raw.{raw} as known
+    inner join intake.deliveries as later on later.source = $source and later.delivery_id = known.in_delivery
+    where cast(known.{key} as varchar) = $record_key and later.status = 'loaded' and later.sequence > $sequence
 """
 
 
@@ -137,7 +144,10 @@ def set_aside(warehouse: Warehouse, record_type: str, record_key: str) -> str | 
     if not warehouse.exists("intake", "quarantined") or not warehouse.exists("policy", "records"):
         return None
     found = warehouse.rows(_SET_ASIDE, {"record_type": record_type, "record_key": record_key})
-    for source, delivery, file, line, is_latest in found:
+    for source, delivery, file, line, is_latest, table, key, sequence in found:
+        said_since = _SAID_SINCE.format(raw=identifier(f"{source}_{table}"), key=identifier(key))
+        if warehouse.value(said_since, {"source": source, "record_key": record_key, "sequence": sequence}):
+            return None
         place = f"row {line} of {file}" if line is not None else file
         option = "" if is_latest else " --all"
         return (

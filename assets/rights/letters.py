@@ -8,7 +8,7 @@ here sends anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,6 +22,7 @@ from assets.rights.people import Person, people_of, records_of
 from assets.rights.rendering import LANGUAGES, render
 from assets.rights.reports import LETTERS, write_folder
 from assets.rights.requests import LIFTS_RESTRICTION, NEED_IDENTITY, Request, find
+from assets.rights.set_aside import SetAside, rows_about, rows_of_unknown
 from assets.rights.timeline import records_of_customer
 from assets.site import Site
 from assets.warehouse import Warehouse, identifier, literal
@@ -37,6 +38,8 @@ NOT_HANDED_OVER = ("issued", "approved")
 OVER = ("done", "verified", "already_absent")
 #: Requests whose answer tells what was erased, so that all of it is to be over before.
 TELL_OF_ERASURE = ("erasure", "termination")
+#: Requests whose answer hands the data over.
+TELL_OF_DATA = ("access", "portability")
 #: Direct marketing, which an objection ends: a claim that stands by then came to be after it.
 MARKETING = ("newsletter", "email_marketing", "direct_marketing")
 
@@ -51,15 +54,25 @@ class Draft:
 
 
 def draft(
-    warehouse: Warehouse, policy: Policy, site: Site, request_id: str, today: date, policy_folder: Path | None
-) -> Draft:
+    warehouse: Warehouse, policy: Policy, site: Site, request_id: str, today: date, policy_folder: Path | None,
+    quarantine: str = "P30D",
+) -> Draft:  # fmt: skip
     """Write the draft of an answer, in the place of an earlier one.
+
+    Args:
+        warehouse: evaluated under `policy`.
+        policy: whose purposes apply.
+        site: where the draft is written.
+        request_id: the request.
+        today: the day of the letter.
+        policy_folder: where a company's own templates may be.
+        quarantine: how long rows that were set aside are kept after their extract, as ISO 8601.
 
     Raises:
         BadInput: there is no such request, or a template of the company's own does not work.
         CheckFailed: the warehouse has not been evaluated under this policy.
     """
-    answer = gather_answer(warehouse, policy, request_id, today)
+    answer = gather_answer(warehouse, policy, request_id, today, quarantine)
     files: dict[str, bytes] = {}
     for language in LANGUAGES:
         text = render("answer.txt.j2", language, policy_folder, answer=answer)
@@ -86,6 +99,7 @@ class _Known:
         notice_given_on: when the person was told that a restriction ends.
         addresses: how many e-mail addresses the request names, or its people have.
         suppressed: how many of them stand on the suppression list.
+        aside: the rows about its people, or who it names, that were set aside; twice where they may be about two.
     """
 
     as_of: date
@@ -100,9 +114,12 @@ class _Known:
     notice_given_on: date | None
     addresses: int
     suppressed: int
+    aside: Sequence[SetAside]
 
 
-def gather_answer(warehouse: Warehouse, policy: Policy, request_id: str, today: date) -> dict[str, Any]:
+def gather_answer(
+    warehouse: Warehouse, policy: Policy, request_id: str, today: date, quarantine: str = "P30D"
+) -> dict[str, Any]:
     """What an answer is made of, as plain values for the templates.
 
     Raises:
@@ -111,7 +128,7 @@ def gather_answer(warehouse: Warehouse, policy: Policy, request_id: str, today: 
     as_of = require_evaluation(warehouse, policy)
     issued.prepare(warehouse)
     request = find(warehouse, request_id, today)
-    known = _know(warehouse, policy, request_id, as_of)
+    known = _know(warehouse, policy, request_id, as_of, quarantine)
     orders = _orders(warehouse, request.clock.received_on)
     erased = [order for order in orders if order["action"] in ("erase", "redact")]
     told = [order for order in orders if order["action"] == "notify"]
@@ -134,13 +151,14 @@ def gather_answer(warehouse: Warehouse, policy: Policy, request_id: str, today: 
         "is_restricted": bool(known.decided.get("restricted")), "notice_given_on": known.notice_given_on,
         "has_address": bool(known.addresses),
         "is_suppressed": bool(known.addresses) and known.suppressed == known.addresses,
+        "set_aside": _told_aside(known.aside),
         "nothing_stays": bool(has_effect and known.records and all_erased)
         and not (stays or stay_in_doubt or known.to_erase),
         "warnings": [*_warnings(request, known), *_warnings_of_orders(request, known, orders)],
     }  # fmt: skip
 
 
-def _know(warehouse: Warehouse, policy: Policy, request_id: str, as_of: date) -> _Known:
+def _know(warehouse: Warehouse, policy: Policy, request_id: str, as_of: date, quarantine: str) -> _Known:
     people = people_of(warehouse, request_id)
     records = records_about(warehouse, request_id)
     warehouse.run("create or replace temp table answered_records (record_type varchar, row_id bigint)")
@@ -155,8 +173,30 @@ def _know(warehouse: Warehouse, policy: Policy, request_id: str, as_of: date) ->
         int(warehouse.value(_STILL_TO_ORDER)), int(warehouse.value(_UNDER_REVIEW)),
         dict(warehouse.rows(_DECIDED)),
         warehouse.value("select max(notice_given_at) from office.requests where request_id = ?", [request_id]),
-        addresses, suppressed,
+        addresses, suppressed, _aside(warehouse, request_id, people, quarantine),
     )  # fmt: skip
+
+
+def _aside(warehouse: Warehouse, request_id: str, people: list[Person], period: str) -> list[SetAside]:
+    """What was set aside of the people that a request is about, or, where nobody is known, of whom it names."""
+    if people:
+        return [rows_about(warehouse, person, "answered_records", period) for person in people]
+    ((customer, contact, email_key),) = warehouse.rows(
+        "select customer_id, contact_id, cast(email_key as varchar) from raw.office_requests where request_id = ?",
+        [request_id],
+    )
+    return [rows_of_unknown(warehouse, period, customer=customer, contact=contact, email_key=email_key)]
+
+
+def _told_aside(aside: Sequence[SetAside]) -> dict[str, Any] | None:
+    """What an answer tells of rows that were set aside: how many, the last day, whether some stand in no record."""
+    rows = [row for each in aside for row in each.rows]
+    if not rows:
+        return None
+    return {
+        "rows": sum(row["rows"] for row in rows), "is_missing": any(each.missing for each in aside),
+        "kept_through": max((row["kept_through"] for row in rows if row["kept_through"]), default=None),
+    }  # fmt: skip
 
 
 def _paragraphs(text: str) -> list[dict[str, Any]]:
@@ -378,6 +418,9 @@ def _warnings(request: Request, known: _Known) -> list[str]:
     if known.undecided:
         found.append(f"It is undecided whether another person is the same: {', '.join(known.undecided)}. "
                      "`gallring people review` decides.")  # fmt: skip
+    if request.kind in TELL_OF_DATA and any(each.missing for each in known.aside):
+        found.append("Rows that are or may be about the person were set aside, and stand in no record: "
+                     "`gallring access-report` tells which; give the person what is theirs too.")  # fmt: skip
     if request.kind in LIFTS_RESTRICTION and known.notice_given_on is None:
         found.append("When this answer goes out the restriction ends: tell the person before that (GDPR Art 18(3)), "
                      "and give the day with --notice-given.")  # fmt: skip

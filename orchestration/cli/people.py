@@ -18,11 +18,15 @@ from orchestration.cli.options import (
     SiteOption,
     trimmed,
 )
-from orchestration.cli.printing import as_json, say, table
+from orchestration.cli.printing import as_json, complain, say, table
 
 if TYPE_CHECKING:
     from assets.rights.matches import Match
     from assets.rights.people import Person
+    from assets.rights.set_aside import SetAside
+
+#: So many records that hang on rows that were set aside are named; the report names each.
+_ORPHANS = 10
 
 verbs = typer.Typer(help="Who may be one person.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -148,7 +152,8 @@ def access_report(
     """Everything that is held on a person, for that person: JSON, a page in each language, and what is portable.
 
     Fields that are or may be about someone else are held back and listed. The files expire; the nightly cycle destroys
-    them. Exit code 4 when rows about the person were set aside: they are held, and stand in no record.
+    them. Exit code 4 when rows about the person were set aside, and no delivery has brought their records whole since:
+    they are held, and stand in no record.
     """
     from assets.erasure.periods import last_day
     from assets.ingest.registers import Entry, note
@@ -157,6 +162,7 @@ def access_report(
     from assets.rights.people import records_of
     from assets.rights.readings import RESTRICTED, any_restricted
     from assets.rights.reports import report_name, write_report
+    from assets.rights.set_aside import SetAside
     from orchestration.opening import periods_of
 
     looked_at = frozenset(_field_named(each) for each in checked or ())
@@ -179,9 +185,13 @@ def access_report(
     else:
         say(f"{written.folder} holds {', '.join(written.files)}: {written.records} records, {written.held_back} fields "
             f"held back, kept through {written.expires_on}.")  # fmt: skip
-    if report["set_aside"]:
+    aside = SetAside(tuple(report["set_aside"]), tuple(report["orphans"]))
+    if whole := [each for each in aside.rows if each["delivered_since"]]:
+        complain(f"Set aside, and held still, though their records have been delivered whole since and are in the "
+                 f"report: {_counted_aside(whole)}.")  # fmt: skip
+    if aside.missing:
         raise NeedsPerson(f"Rows that are or may be about this person were set aside, and their values are not in the "
-                          f"report: {_told_aside(report['set_aside'])}")  # fmt: skip
+                          f"report: {_told_aside(aside)}")  # fmt: skip
 
 
 def _whoever_asks(at: Desk, period: str, **named: str | None) -> Person:
@@ -197,27 +207,34 @@ def _whoever_asks(at: Desk, period: str, **named: str | None) -> Person:
     try:
         return find_person(at.warehouse, **named)
     except BadInput as error:
-        rows = rows_of_unknown(at.warehouse, period, **named)
-        if not rows:
+        aside = rows_of_unknown(at.warehouse, period, **named)
+        if not aside.rows:
             raise
-        raise NeedsPerson(f"{error.message} What was set aside is held all the same: {_told_aside(rows)}") from None
+        raise NeedsPerson(f"{error.message} What was set aside is held all the same: {_told_aside(aside)}") from None
 
 
-def _told_aside(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows that were set aside by table, rule and last day, and how to see them."""
+def _told_aside(aside: SetAside) -> str:
+    """Rows that were set aside and came whole in no delivery since, how to see them, and what hangs on them."""
+    shown = " and ".join(
+        f"`gallring quarantine {source} --show --all`" for source in sorted({e["source"] for e in aside.missing})
+    )
+    named = [f"{each['record_type']} {each['record_key']}" for each in aside.orphans]
+    more = f" and {len(named) - _ORPHANS} more" if len(named) > _ORPHANS else ""
+    hanging = f" Taken in, and hanging on them alone: {', '.join(named[:_ORPHANS])}{more}." if named else ""
+    return (f"{_counted_aside(aside.missing)}. {shown} shows them: give the person what is theirs (Art 15), and have "
+            f"the source mend the rows, so that they are taken in.{hanging}")  # fmt: skip
+
+
+def _counted_aside(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows that were set aside by table, rule and last day."""
     from assets.ingest.kept_out import RULES
 
-    told = (
+    return "; ".join(
         f"{each['rows']} of {each['source']} {each['record_type']}"
         f" ({each['column'] + ': ' if each['column'] else ''}{RULES.get(each['rule'], each['rule'])})"
         + (f", kept through {each['kept_through']}" if each["kept_through"] else "")
         for each in rows
     )
-    shown = " and ".join(
-        f"`gallring quarantine {source} --show --all`" for source in sorted({e["source"] for e in rows})
-    )
-    return (f"{'; '.join(told)}. {shown} shows them: give the person what is theirs (Art 15), and have the source "
-            "mend the rows, so that they are taken in.")  # fmt: skip
 
 
 def _field_named(text: str) -> tuple[str, str, str]:

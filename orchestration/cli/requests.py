@@ -189,6 +189,7 @@ def answer_request(
     from assets.rights.letters import draft, records_about
     from assets.rights.readings import note_reading
     from assets.rights.requests import answered
+    from orchestration.opening import periods_of
 
     day, told = given_day(sent, "--sent"), given_day(notice_given, "--notice-given")
     if told is not None and day is None:
@@ -203,7 +204,8 @@ def answer_request(
             return
         require_evaluation(at.warehouse, at.policy)
         note_reading(at.warehouse, "answer_drafted", request, records_about(at.warehouse, request), at.now)
-        written = draft(at.warehouse, at.policy, at.site, request, at.today, at.policy.register_path.parent)
+        written = draft(at.warehouse, at.policy, at.site, request, at.today, at.policy.register_path.parent,
+                        periods_of(at.settings).quarantine)  # fmt: skip
     if json:
         as_json(written)
     else:

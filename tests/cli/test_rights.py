@@ -191,6 +191,8 @@ def test_a_report_on_whom_rows_were_set_aside_of_is_for_a_person(
 ) -> None:
     stranger = {"customer_id": "C9", "name": "Nova Testman", "email": "nova@hem.example"}
     monkeypatch.setitem(EXPORTS, "crm/customers", [*EXPORTS["crm/customers"], stranger])
+    order = {"order_id": "O9", "customer_id": "C9", "placed_at": "2026-09-01", "status": "open"}
+    monkeypatch.setitem(EXPORTS, "orders/orders", [*EXPORTS["orders/orders"], order])
     monkeypatch.setitem(EXPORTS, "orders/payments", [{"payment_id": "B1", "invoice_id": "I1", "payer_name": "Disa"}])
     site = make_site(tmp_path / "site")
     at = f"--site={site.path}"
@@ -204,8 +206,16 @@ def test_a_report_on_whom_rows_were_set_aside_of_is_for_a_person(
     for who in (("--customer", "C9"), ("--email", "nova@hem.example")):
         code, out, err = say("access-report", *who, at)
         assert (code, out, "1 of crm customer (customer_type: " in err, "Nova" in err) == (4, "", True, False)
+        assert "Taken in, and hanging on them alone: order O9." in err
     assert say("access-report", "--customer", "C8", at)[0] == 3
     assert say("access-report", "--customer", "C2", at)[0] == 0
+    whole = {"payment_id": "B1", "invoice_id": "I1", "payer_name": "Disa", "amount": "1", "paid_at": "2026-10-01"}
+    monkeypatch.setitem(EXPORTS, "orders/payments", [whole])
+    delivered(site, "orders", datetime.now(UTC) - timedelta(hours=1))
+    assert run_cycle(site, datetime.now(Settings.load(site).zone).date()).success
+    code, _, err = say("access-report", "--customer", "C1", at)
+    assert (code, "have been delivered whole since and are in the report: 1 of orders payment" in err) == (0, True)
+    assert "gallring quarantine" not in err
 
 
 def test_a_day_to_come_is_refused_for_what_has_happened(say: Say, tmp_path: Path) -> None:

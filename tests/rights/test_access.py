@@ -18,7 +18,7 @@ from assets.rights.others import Own, names_another
 from assets.rights.people import find_person, records_of
 from assets.rights.rendering import CODED, LANGUAGES, words
 from assets.rights.reports import require_form, write_report
-from assets.rights.set_aside import rows_of_unknown
+from assets.rights.set_aside import NO_ROWS, rows_of_unknown
 from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.manifests.ordered import order_erased
@@ -204,6 +204,15 @@ SET_ASIDE = {
         {"contact_id": "K9", "customer_id": "C1", "name": "Olle Provsson", "role_ended_at": "i maj"},
     ],
 }
+#: What the one who is set aside has in other systems: an order with what hangs on it, and a contact.
+OF_C9 = {
+    "orders/orders": [
+        *EXPORTS["orders/orders"],
+        {"order_id": "O9", "customer_id": "C9", "placed_at": "2026-09-01", "status": "open", "buyer_name": "Nova"},
+    ],
+    "orders/order_lines": [*EXPORTS["orders/order_lines"], {"order_line_id": "L9", "order_id": "O9", "product": "VHS"}],
+    "crm/contacts": [{"contact_id": "K8", "customer_id": "C9", "name": "Olle Provsson"}],
+}
 
 
 def test_what_was_set_aside_is_held_and_told_of(tmp_path: Path) -> None:
@@ -237,11 +246,52 @@ def test_who_lies_in_the_quarantine_alone_is_told_of_too(who: dict[str, str]) ->
     known = evaluated(company(SET_ASIDE))
     with pytest.raises(BadInput):
         find_person(known, **who)
-    (customer,) = rows_of_unknown(known, "P30D", **who)
+    (customer,) = rows_of_unknown(known, "P30D", **who).rows
     assert (customer["record_type"], customer["rule"], customer["column"], customer["rows"]) == (
         "customer", "required", "customer_type", 1
     )  # fmt: skip
-    assert rows_of_unknown(known, "P30D", customer="F") == rows_of_unknown(known, "P30D", customer="C8") == []
+    assert rows_of_unknown(known, "P30D", customer="F") == rows_of_unknown(known, "P30D", customer="C8") == NO_ROWS
+
+
+def test_what_hangs_on_a_customer_who_lies_in_the_quarantine_is_found(tmp_path: Path) -> None:
+    """It was taken in, and is no known person's: no report would tell of it."""
+    known = evaluated(company({**SET_ASIDE, **OF_C9}))
+    hanging = [
+        {"source": "orders", "record_type": "order", "record_key": "O9"},
+        {"source": "orders", "record_type": "order_line", "record_key": "L9"},
+    ]
+    for who in ({"customer": "C9"}, {"email": "nova@hem.example"}):
+        assert list(rows_of_unknown(known, "P30D", **who).orphans) == hanging
+    assert report_on(known, customer="C2")["orphans"] == []
+    load_rows(known, policy(), {"mailing/subscribers": [
+        {"subscriber_id": "N7", "email": "nova@hem.example", "name": "Nova Testman", "subscribed_at": "2026-02-01"},
+    ]})  # fmt: skip
+    report = report_on(evaluated(known), email="nova@hem.example")
+    assert report["orphans"] == hanging
+    folder = write_report(Site(tmp_path), report, None).folder
+    assert "O9" in (folder / "access-report.sv.html").read_text(encoding="utf-8")
+
+
+def test_a_row_whose_record_came_whole_since_is_held_still_and_missing_no_more(tmp_path: Path) -> None:
+    known = evaluated(company(SET_ASIDE))
+    aside = {each["record_type"]: each for each in report_on(known, customer="C1")["set_aside"]}
+    assert {kind: each["delivered_since"] for kind, each in aside.items()} == dict.fromkeys(aside, False)
+    paid = {
+        "payment_id": "B1",
+        "invoice_id": "I1",
+        "payer_name": "Disa Testman",
+        "amount": "1",
+        "paid_at": "2026-10-01",
+    }
+    load_rows(known, policy(), {"orders/payments": [paid], "orders/invoices": EXPORTS["orders/invoices"]})
+    report = report_on(evaluated(known), customer="C1")
+    told = [(each["record_type"], each["rows"], each["delivered_since"]) for each in report["set_aside"]]
+    assert [each for each in told if each[0] in ("invoice", "payment")] == [
+        ("invoice", 1, False), ("payment", 1, False), ("payment", 1, True),
+    ]  # fmt: skip
+    folder = write_report(Site(tmp_path), report, None).folder
+    english = (folder / "access-report.en.html").read_text(encoding="utf-8")
+    assert english.count("the record has been delivered whole since, and stands above") == 1
 
 
 @pytest.mark.parametrize(

@@ -240,3 +240,16 @@ def test_whose_row_was_set_aside_is_told_so_and_where_to_see_why(asked: Callable
     with pytest.raises(BadInput) as refused:
         asked(warehouse)
     assert "set aside" not in refused.value.message, "the source does not have it any more"
+
+
+def test_of_whom_came_whole_since_and_left_it_is_not_said_that_the_row_was_set_aside() -> None:
+    broken = {"customer_id": "C9", "customer_type": "private", "name": "Signe Provsson", "customer_since": "okänt"}
+    warehouse = company({"crm/customers": [*EXPORTS["crm/customers"], broken]})
+    for change in ({**broken, "customer_since": "2026-01-01"}, {"customer_id": "C9", "_deleted": "true"}):
+        load_rows(warehouse, policy(), {"crm/customers": [change]}, mode="delta")
+    evaluated(warehouse)
+    with pytest.raises(BadInput, match="is in the sources"):
+        explain(warehouse, policy(), "customer", "C9")
+    load_rows(warehouse, policy(), {"crm/customers": [broken]}, mode="delta")
+    with pytest.raises(BadInput, match="its row was set aside"):
+        explain(warehouse, policy(), "customer", "C9")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets.errors import BadInput
+from assets.ingest.loading import load_rows
 from assets.ledger import told
 from assets.manifests.fields import number_fields
 from assets.rights import requests
@@ -389,3 +390,30 @@ def test_what_speaks_against_sending_is_said() -> None:
     assert "not been verified" in warnings
     assert "day after it came" in warnings
     assert "2 people" in warnings
+
+
+@pytest.mark.parametrize("kind", ["access", "erasure"])
+def test_rows_that_were_set_aside_are_told_of(kind: str, tmp_path: Path) -> None:
+    paid = {"payment_id": "B1", "invoice_id": "I1", "payer_name": "Disa Testman"}  # no amount
+    warehouse = company({"orders/payments": [paid]})
+    warehouse.run("update intake.deliveries set extracted_at = timestamp '2026-11-24 12:00:00'")
+    number = asked(warehouse, kind)
+    text, warnings = letter(warehouse, number, tmp_path)
+    kept = (
+        "Rader som gäller eller kan gälla dig (1) kunde inte läsas in. De används inte till något och förvaras hos oss "
+        "t.o.m. 2026-12-24."
+    )
+    assert kept in text
+    assert ("lämnar vi ut för sig" in text, "set aside" in warnings) == (kind == "access", kind == "access")
+    assert "Rader som gäller" not in letter(warehouse, entered(warehouse, kind, "C2"), tmp_path)[0]
+    load_rows(warehouse, policy(), {"orders/payments": [{**paid, "amount": "1", "paid_at": "2026-10-01"}]})
+    text, warnings = letter(evaluated(warehouse), number, tmp_path)
+    assert (kept in text, "lämnar vi ut för sig" in text, "set aside" in warnings) == (True, False, False)
+
+
+def test_whoever_is_known_from_the_quarantine_alone_is_told_so(tmp_path: Path) -> None:
+    broken = {"subscriber_id": "N9", "email": "nova@hem.example", "subscribed_at": "i maj"}
+    warehouse = company({"mailing/subscribers": [*EXPORTS["mailing/subscribers"], broken]})
+    text, warnings = letter(warehouse, asked(warehouse, "access", email="nova@hem.example"), tmp_path)
+    assert "Rader som gäller eller kan gälla dig (1)" in text
+    assert "were set aside" in warnings
