@@ -35,11 +35,11 @@ from assets.ingest.assets import POLICY_GROUP as POLICY
 from assets.manifests.assets import GROUP as MANIFESTS
 from assets.policy import Policy
 from assets.publication.assets import GROUP as PUBLICATION
+from assets.publication.standings import Standing
 from assets.rehearsal import dry_running
 from assets.retention.assets import GROUP as RETENTION
 from assets.retention.assets import PURPOSE_GROUP as PURPOSES
 from assets.retention.assets import TRIGGER_GROUP as TRIGGERS
-from assets.retention.standings import Standing
 from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.restoring import replay_here
@@ -243,7 +243,7 @@ def replay(
 def _by_disposition(standing: tuple[Standing, ...]) -> dict[str, int]:
     counts = Counter[str]()
     for each in standing:
-        counts[f"categories to {each.disposition}"] += each.categories
+        counts[f"categories to {each.disposition}"] += each.with_value
     return dict(sorted(counts.items()))
 
 

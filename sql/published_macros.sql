@@ -1,6 +1,6 @@
 -- The common questions, as table macros of analytics.duckdb. Run with the published file as the default database.
 -- - what_holds: Each field of a record: what holds, until when, and why. what_holds(record_type, record_key)
--- - due_before: What is kept now and falls due before a day: on the day after it is kept until. due_before(date)
+-- - due_before: What is kept now, holds a value and falls due before a day: the day after its last. due_before(date)
 -- - held_for: What one purpose holds now; of a use, nothing that is restricted (Art 18). held_for(purpose)
 -- - ended: The claims on a record that have ended, and what ended them. ended(record_type, record_key)
 -- - told: What systems were told about a record, and where that stands. told(record_type, record_key)
@@ -23,7 +23,7 @@ create macro due_before(day) as table
         keep_until,
         purposes
     from retention.dispositions
-    where disposition in ('retain', 'restrict') and keep_until + 1 < day
+    where disposition in ('retain', 'restrict') and has_value and keep_until + 1 < day
     order by keep_until, source, record_type, record_key, data_category;
 
 create macro held_for(reason) as table

@@ -25,7 +25,8 @@ _WRITTEN = {
 _OWN_WORDS = frozenset({"policy", "intake", "manifest", "quality"})
 #: Columns of tables that Python writes beside them: counts, codes, days and keys. Any other column counts as personal.
 _PLAIN = {
-    "publication.standings": frozenset({"as_of", "source", "disposition", "categories"}),
+    "publication.held_parts": frozenset({"category_id", "part", "records"}),
+    "publication.standings": frozenset({"as_of", "source", "disposition", "categories", "with_value"}),
     "rights.free_text": frozenset({"source", "record_type", "record_key", "field", "kind", "hits"}),
     "erasure.copies": frozenset({"kind", "purpose", "copies", "bytes", "first_last_day"}),
     "office.holds": frozenset({"hold_id", "review_on"}),

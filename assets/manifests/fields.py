@@ -115,12 +115,48 @@ def held_bits(warehouse: Warehouse, record_type: str) -> str | None:
         "select field, bit from manifest.field_bits where record_type = $record_type order by bit",
         {"record_type": record_type},
     )
-    parts = [
-        f"case when source_row.{identifier(field)} is not null "
-        f"or coalesce(list_contains(source_row.withheld, {literal(field)}), false) then {bit} else 0 end"
-        for field, bit in fields
-    ]
-    return " + ".join(parts) or None
+    return " + ".join(f"case when {_holds(field)} then {bit} else 0 end" for field, bit in fields) or None
+
+
+def _holds(field: str) -> str:
+    """Whether a row has a value in a field, or its source has one that is kept out here."""
+    kept_out = f"coalesce(list_contains(source_row.withheld, {literal(field)}), false)"
+    return f"source_row.{identifier(field)} is not null or {kept_out}"
+
+
+def find_held_parts(warehouse: Warehouse, into: str) -> None:
+    """Write to table `into` (category_id, part, records) in which data categories which records hold a value.
+
+    Of all records that a source delivers now: `records` has a bit for each of thirty-two surrogates, those of `part`.
+    Each raw table is read once, and no join is made, so that it costs less than to look up some of the records.
+    """
+    classified = warehouse.rows(
+        "select records.source || '_' || records.table_name, fields.field, categories.category_id "
+        "from policy.records as records "
+        "inner join policy.fields as fields "
+        "on records.source = fields.source and records.record_type = fields.record_type "
+        "inner join policy.categories as categories "
+        "on fields.record_type = categories.record_type and fields.data_category = categories.data_category "
+        "order by all"
+    )
+    tables: dict[str, dict[int, list[str]]] = {}
+    for table, field, category in classified:
+        tables.setdefault(table, {}).setdefault(category, []).append(field)
+    with warehouse.transaction():
+        warehouse.run(f"create or replace table {into} (category_id integer, part bigint, records bigint)")
+        for table, categories in tables.items():
+            sets = ", ".join(
+                f"bit_or(case when {' or '.join(map(_holds, named))} then source_row.bit else 0 end) as held_{category}"
+                for category, named in categories.items()
+            )
+            rows = ", ".join(f"({category}, parts.held_{category})" for category in categories)
+            warehouse.run(
+                f"insert into {into} select held.category_id, parts.part, held.records from ("
+                f"select source_row.part, {sets} from ("
+                "select *, row_id >> 5 as part, cast(1 as bigint) << (row_id & 31) as bit "
+                f"from raw.{identifier(table)} where in_source) as source_row group by source_row.part) as parts "
+                f"cross join lateral (values {rows}) as held (category_id, records) where held.records <> 0"
+            )
 
 
 def find_held_fields(warehouse: Warehouse, records: str, into: str) -> None:

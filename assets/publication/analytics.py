@@ -21,6 +21,7 @@ from assets.attaching import attached
 from assets.catalogue.published import CATALOG, SMALLEST_GROUP, PublishedTable, published_tables
 from assets.errors import CheckFailed
 from assets.models import SQL
+from assets.publication.standings import HELD_PARTS, remember_standing
 from assets.retention.explaining import require_evaluation
 from assets.site import Site
 from assets.warehouse import Warehouse, discard_database, identifier, literal
@@ -96,6 +97,8 @@ class Publication:
 def publish(warehouse: Warehouse, policy: Policy, site: Site, *, smallest_group: int = SMALLEST_GROUP) -> Publication:
     """Write `analytics.duckdb` anew and swap it in; whoever has the old file open goes on reading that one.
 
+    The day's counts join the history first; which records hold a value is looked up for both.
+
     What fewer than `smallest_group` customers share is folded in the aggregates. Must not be called inside a
     transaction: one transaction writes to one database.
 
@@ -111,7 +114,9 @@ def publish(warehouse: Warehouse, policy: Policy, site: Site, *, smallest_group:
     site.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with as_many_threads_as_pay(warehouse):
+            remember_standing(warehouse)
             rows = warehouse.sparing(lambda: _write(warehouse, building, smallest_group))
+            warehouse.run(f"drop table {HELD_PARTS}")
         building.chmod(FILE_MODE)
         size = building.stat().st_size
         _swap(building, site.analytics)

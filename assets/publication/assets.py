@@ -24,7 +24,6 @@ from assets.errors import CheckFailed
 from assets.policy import Policy
 from assets.publication.analytics import as_many_threads_as_pay, publish
 from assets.publication.report.building import build_report
-from assets.retention.standings import remember_standing
 from assets.site import Site
 from assets.warehouse import Warehouse
 
@@ -53,7 +52,6 @@ def publication_assets(made: Collection[AssetKey]) -> list[AssetsDefinition]:
     ) -> Iterator[MaterializeResult[Any]]:
         with clear_failures():
             _require_day(warehouse, as_of)
-            remember_standing(warehouse)
             published = publish(warehouse, policy, site, smallest_group=smallest_group)
         for table in tables:
             told: dict[str, Any] = {

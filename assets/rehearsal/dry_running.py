@@ -18,8 +18,8 @@ from assets.ingest.blocking import refresh_blocks
 from assets.ingest.tables import require_intake
 from assets.manifests.changes import propose
 from assets.policy import Policy
+from assets.publication.standings import Standing, remember_standing_of, standing
 from assets.retention.evaluation import evaluate
-from assets.retention.standings import Standing, remember_standing_of, standing
 from assets.warehouse import Warehouse
 
 

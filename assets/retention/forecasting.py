@@ -39,9 +39,9 @@ class ForecastLine:
 class Forecast:
     """The months from that of the day of evaluation on.
 
-    `categories` count data categories of records: those that fall due in the lines, those that do so `later` (of these
-    `later_in_doubt`, as in the lines), and those `without_end` (open-ended, or frozen by Art 18). Together they are all
-    that is kept.
+    `categories` count data categories of records in which a field holds a value: those that fall due in the lines,
+    those that do so `later` (of these `later_in_doubt`, as in the lines), and those `without_end` (open-ended, or
+    frozen by Art 18). Together they are all that is kept.
     """
 
     as_of: date
@@ -105,6 +105,6 @@ def read_forecast(reader: Warehouse, months: int) -> Forecast:
     )
     without_end = reader.value(
         "select count(*) from site.retention.dispositions "
-        "where disposition in ('retain', 'restrict') and keep_until is null"
+        "where disposition in ('retain', 'restrict') and has_value and keep_until is null"
     )
     return Forecast(as_of, months, tuple(ForecastLine(*line) for line in lines), later, later_in_doubt, without_end)

@@ -230,7 +230,8 @@ def tell_summary(summary: Summary) -> None:
     tell_rows("Latest delivery of each source", summary.deliveries)
     tell_rows("Rows quarantined, by file and rule (`gallring quarantine` tells which rows)", summary.quarantined)
     if summary.systems:
-        tell_rows(f"Dispositions on {summary.as_of}, by system (data categories of records)", summary.systems)
+        what = "data categories of records; due: those to erase that are not empty"
+        tell_rows(f"Dispositions on {summary.as_of}, by system ({what})", summary.systems)
         tell_rows("What each purpose holds, by system (data categories of records)", summary.purposes)
     tell_manifests(summary)
     for each in alike.undelivered_alike(summary.undelivered):

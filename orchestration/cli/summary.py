@@ -47,13 +47,17 @@ class QuarantineLine:
 
 @dataclass(frozen=True)
 class SystemLine:
-    """A system's dispositions: data categories of its records, by what is decided of them."""
+    """A system's dispositions: data categories of its records, by what is decided of them.
+
+    `due`: of those to erase, the ones that hold a value, as the report of that day counts them; None before it does.
+    """
 
     system: str
     retain: int
     restrict: int
     review: int
     erase: int
+    due: int | None
     not_personal: int
 
 
@@ -149,12 +153,25 @@ _SYSTEMS = f"""
         cast(coalesce(sum(categories) filter (where disposition = 'restrict'), 0) as bigint),
         cast(coalesce(sum(categories) filter (where disposition = 'review'), 0) as bigint),
         cast(coalesce(sum(categories) filter (where disposition = 'erase'), 0) as bigint),
+        any_value(published.due),
         cast(coalesce(sum(categories) filter (where disposition = 'not_personal'), 0) as bigint)
     from counted
     inner join policy.records as described on counted.record_type = described.record_type
+    left join ({{due}}) as published on described.source = published.source
     group by described.source
     order by described.source
 """
+
+#: Of each system, what is to be erased and holds a value: every system of a day that was published has a number.
+_DUE = """
+    select standings.source,
+        cast(coalesce(sum(standings.with_value) filter (where standings.disposition = 'erase'), 0) as bigint) as due
+    from publication.standings
+    inner join retention.evaluation on standings.as_of = evaluation.as_of
+    where standings.with_value is not null
+    group by standings.source
+"""
+_NOT_COUNTED = "select cast(null as varchar) as source, cast(null as bigint) as due where false"
 
 _PURPOSES = f"""
     with counted as (
@@ -201,7 +218,7 @@ def read_summary(warehouse: Warehouse) -> Summary:
         as_of=warehouse.value("select as_of from retention.evaluation") if evaluated else None,
         deliveries=tuple(DeliveryLine(*row) for row in warehouse.rows(_DELIVERIES)) if taken_in else (),
         quarantined=tuple(QuarantineLine(*row) for row in warehouse.rows(_QUARANTINED)) if taken_in else (),
-        systems=tuple(SystemLine(*row) for row in warehouse.rows(_SYSTEMS)) if evaluated else (),
+        systems=_systems(warehouse) if evaluated else (),
         purposes=tuple(PurposeLine(*row) for row in warehouse.rows(_PURPOSES)) if evaluated else (),
         manifests=tuple(issued.manifests(warehouse)),
         undelivered=tuple(UndeliveredLine(*row) for row in warehouse.rows(_UNDELIVERED)) if dispatched else (),
@@ -210,3 +227,8 @@ def read_summary(warehouse: Warehouse) -> Summary:
         left_out=tuple(left_out(warehouse)),
         unraised=unraised_version(warehouse),
     )
+
+
+def _systems(warehouse: Warehouse) -> tuple[SystemLine, ...]:
+    is_counted = "with_value" in warehouse.columns("publication", "standings")  # not by an earlier version
+    return tuple(SystemLine(*row) for row in warehouse.rows(_SYSTEMS.format(due=_DUE if is_counted else _NOT_COUNTED)))

@@ -7,12 +7,14 @@
 -- - disposition varchar: retain, restrict, review, erase or not_personal
 -- - has_end boolean: whether a last day is known
 -- - categories bigint: how many data categories of records, which is how many records
+-- - with_value bigint: in how many of them a field holds a value
 with counted as (
     select
         dispositions.category,
         dispositions.disposition,
         dispositions.keep_until is not null as has_end,
-        count(*) as categories
+        count(*) as categories,
+        count(*) filter (where dispositions.has_value) as with_value
     from published.stored.dispositions
     group by dispositions.category, dispositions.disposition, dispositions.keep_until is not null
 ),
@@ -32,7 +34,8 @@ select
     coalesce(named.fields, cast([] as varchar[])) as fields,
     cast(counted.disposition as varchar) as disposition,
     counted.has_end,
-    counted.categories
+    counted.categories,
+    counted.with_value
 from counted
 inner join published.stored.categories on counted.category = categories.category
 inner join published.stored.record_types as types on categories.type = types.type

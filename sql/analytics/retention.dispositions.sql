@@ -4,6 +4,7 @@
 -- - record_key varchar: the source system's own key of the record
 -- - data_category varchar: the group of fields that share their fate
 -- - disposition varchar: retain, restrict, review, erase or not_personal
+-- - has_value boolean: whether one of its fields holds a value; what is empty, or was emptied, waits for nobody
 -- - keep_until date: the last day of the latest active claim; null: none, or no end
 -- - purposes varchar[]: the purposes whose claims are active, sorted; none where the record is not personal
 -- - reasons varchar[]: codes that say why, beyond the claims: a missing trigger, a restriction
@@ -14,6 +15,7 @@ select
     records.record_key,
     categories.data_category,
     cast(dispositions.disposition as varchar) as disposition,
+    dispositions.has_value,
     dispositions.keep_until,
     coalesce(purpose_lists.purposes, cast([] as varchar[])) as purposes,
     coalesce(dispositions.reasons, cast([] as varchar[])) as reasons,

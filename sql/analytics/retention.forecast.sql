@@ -1,5 +1,6 @@
 -- What will fall due: month × system × record type × purpose. The month is that of the first day without any claim,
 -- the purpose the one whose claim is the last to end; when several end that day, the first in the register.
+-- A category without a value is not counted: nothing of it will have to go.
 -- - month date: the first day of the month
 -- - system varchar: the system that will be told
 -- - record_type varchar: what the records are
@@ -25,7 +26,7 @@ with due as (
             claims.clock = coverage.clock
             and dispositions.category = coverage.category
     inner join published.stored.clocks on claims.clock = clocks.clock
-    where dispositions.disposition in ('retain', 'restrict')
+    where dispositions.disposition in ('retain', 'restrict') and dispositions.has_value
     group by dispositions.record, dispositions.category, dispositions.keep_until
 ),
 

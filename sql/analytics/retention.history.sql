@@ -4,9 +4,11 @@
 -- - source varchar: the system that delivers the records
 -- - disposition varchar: retain, restrict, review, erase or not_personal
 -- - categories bigint: how many data categories of records
+-- - with_value bigint: in how many of them a field holds a value; null on days that an earlier version published
 select
     standings.as_of,
     standings.source,
     standings.disposition,
-    standings.categories
+    standings.categories,
+    standings.with_value
 from publication.standings

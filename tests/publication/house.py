@@ -75,12 +75,13 @@ _TABLES = {
     "rule varchar, column_name varchar, row_text varchar, record_key varchar",
     "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
     "raw.crm_customers": "row_id bigint, in_source boolean, customer_id varchar, customer_type varchar, name varchar, "
-    "birth_date date, email varchar",
+    "birth_date date, email varchar, withheld varchar[]",
     "raw.orders_orders": "row_id bigint, in_source boolean, order_id varchar, customer_id varchar, "
-    "purchase_capacity varchar, status varchar, placed_at date, closed_at date, buyer_name varchar",
+    "purchase_capacity varchar, status varchar, placed_at date, closed_at date, buyer_name varchar, "
+    "withheld varchar[]",
     "raw.orders_order_lines": "row_id bigint, in_source boolean, order_line_id varchar, order_id varchar, "
     "product varchar, description varchar, quantity decimal(18, 4), unit_price decimal(18, 4), product_key uuid, "
-    "known_quantity decimal(18, 4), known_unit_price decimal(18, 4)",
+    "known_quantity decimal(18, 4), known_unit_price decimal(18, 4), withheld varchar[]",
     "raw.orders_invoices": "row_id bigint, in_source boolean, invoice_id varchar, customer_id varchar, kind varchar, "
     "issued_on date, booked_on date, amount decimal(18, 4), known_amount decimal(18, 4), currency varchar, "
     "buyer_name varchar, known_currency varchar, order_id varchar",

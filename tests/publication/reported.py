@@ -21,7 +21,6 @@ from assets.manifests.sealing import seal
 from assets.policy import Policy
 from assets.publication.analytics import publish
 from assets.retention.evaluation import evaluate
-from assets.retention.standings import remember_standing
 from assets.rights.freetext import scan
 from assets.sample.generating import SAMPLE_DAY, generate, telling_cases
 from assets.site import Site
@@ -66,7 +65,6 @@ def _make(folder: Path, customers: int) -> None:
         scan(warehouse)
         propose(warehouse, policy, SAMPLE_DAY)
         seal(warehouse, policy, None, None, as_of=SAMPLE_DAY, issued_at=ISSUED)
-        remember_standing(warehouse)
         publish(warehouse, policy, site)
 
 

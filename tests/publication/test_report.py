@@ -25,7 +25,6 @@ from assets.publication.report.building import Report, build_report
 from assets.publication.report.register import as_csv, as_json_ld
 from assets.publication.report.rendering import PAGES, Page, drawn, render, words
 from assets.retention.evaluation import evaluate
-from assets.retention.standings import remember_standing
 from assets.rights.answering import due_on
 from assets.sample.generating import SAMPLE_DAY
 from assets.site import Site
@@ -199,6 +198,38 @@ def test_free_text_that_is_kept_is_no_empty_field(tmp_path: Path) -> None:
         assert [row[2:4] for row in reader.rows(question.keys)] == [
             ("body", "T1"), ("body", "T4"), ("subject", "T1"), ("subject", "T2"),
         ]  # fmt: skip
+
+
+def test_what_holds_nothing_is_no_work_that_is_left(tmp_path: Path) -> None:
+    """An empty field is decided on like any other; the headline comes to nought when nothing is left to erase."""
+    site = Site(tmp_path / "site")
+    site.make()
+    policy = Policy.load()
+    call = {"customer_id": "C1", "channel": "phone", "occurred_at": "2019-11-01T09:00:00Z"}
+    bodies = {"T1": "Undrade om fler kopior.", "T2": "", "T3": ""}
+    found = []
+    with Warehouse.in_memory(pseudonym_key=b"report", threads=1) as warehouse:
+        policy.publish(warehouse)
+        prepare(warehouse, policy)
+        load_rows(warehouse, policy, {
+            "crm/customers": [{"customer_id": "C1", "customer_type": "private", "name": "Kim Lind",
+                               "customer_since": "2010-11-01"}],
+            "crm/interactions": [{"interaction_id": each, "body": body, **call} for each, body in bodies.items()],
+        })  # fmt: skip
+        warehouse.run("update raw.crm_interactions set withheld = ['body'] where interaction_id = 'T2'")
+        build(warehouse)
+        for day in (25, 26):
+            evaluate(warehouse, policy, date(2026, 11, day))
+            publish(warehouse, policy, site)
+            found.append(ask(site).rows)
+            warehouse.run("update raw.crm_customers set name = null")  # its source carried the orders out
+            warehouse.run("update raw.crm_interactions set body = null, withheld = null")
+        decided = warehouse.value("select count(*) from retention.dispositions where disposition = 'erase'")
+    first, second = found
+    assert (first["glance_due"], [row[:2] for row in first["due_by_system"]]) == (((3,),), [("crm", 3)])
+    assert first["dispositions_by_system"] == (("crm", 0, 0, 0, 3),)
+    assert (second["glance_due"], second["due_by_system"], decided > 3) == (((0,),), (), True)
+    assert [row[3:] for row in second["history"] if row[2] == "erase"] == [(3, 0, -3)]
 
 
 def test_the_parts_agree_with_each_other(answers: Answers) -> None:
@@ -427,14 +458,15 @@ def test_a_month_is_compared_with_the_one_before(decided: tuple[Site, Warehouse]
     from assets.policy import Policy
     from assets.publication.analytics import publish
 
-    earlier = [("2026-10-20", 3), ("2026-10-22", 5), ("2026-11-01", 7)]
-    rows = [(day, "crm", "review", number) for day, number in earlier]
-    warehouse.insert("publication.standings", ["as_of", "source", "disposition", "categories"], rows)
-    remember_standing(warehouse)
+    # on the first of them an earlier version did not count what holds a value
+    earlier = [("2026-10-21", None), ("2026-10-20", 3), ("2026-10-19", 5), ("2026-11-01", 7)]
+    rows = [(day, "crm", "review", 9, number) for day, number in earlier]
+    columns = ["as_of", "source", "disposition", "categories", "with_value"]
+    warehouse.insert("publication.standings", columns, rows)
     publish(warehouse, Policy.load(), site)
     compared = {row[1:3]: row for row in ask(site).rows["history"]}
     day, _, _, before, now, difference = compared["crm", "review"]
-    assert (day, before, difference) == (date(2026, 10, 22), 5, now - 5)
+    assert (day, before, difference) == (date(2026, 10, 20), 3, now - 3)
     assert warehouse.value("select count(*) from publication.standings where as_of > date '2026-11-01'") < 30
     warehouse.run("delete from publication.standings where as_of < date '2026-11-22'")
     publish(warehouse, Policy.load(), site)

@@ -16,8 +16,11 @@ from assets.catalogue.published import published_tables
 from assets.core.building import build
 from assets.evidence.recording import _decided
 from assets.ingest.loading import load_rows
+from assets.manifests.fields import find_held_fields
 from assets.policy import Policy
 from assets.publication.analytics import VIEW_ROWS, publish
+from assets.publication.report.asking import ask
+from assets.publication.standings import standing
 from assets.retention.evaluation import evaluate
 from assets.sample.generating import SAMPLE_DAY
 from assets.site import Site
@@ -42,7 +45,11 @@ WIDE = {
             from retention.claims where is_active group by all
         )
         select records.source, records.record_type, records.record_key, decided.data_category,
-            cast(decided.disposition as varchar) as disposition, decided.keep_until,
+            cast(decided.disposition as varchar) as disposition,
+            (decided.record_type, decided.row_id, decided.data_category) in (
+                select (held.record_type, held.row_id, held.data_category) from held_plainly as held
+            ) as has_value,
+            decided.keep_until,
             case when records.not_personal then [] else coalesce(active.purposes, []) end as purposes,
             coalesce(decided.reasons, []) as reasons, evaluation.as_of
         from retention.dispositions as decided
@@ -74,8 +81,12 @@ WIDE["retention.field_dispositions"] = f"""
 COUNTED = {
     "retention.disposition_counts": """
         select source, record_type, data_category, list_sort(list(distinct field)) as fields, disposition,
-            keep_until is not null as has_end, count(distinct record_key) as categories
-        from a.retention.field_dispositions group by all
+            keep_until is not null as has_end, count(distinct record_key) as categories,
+            count(distinct record_key) filter (where has_value) as with_value
+        from a.retention.field_dispositions
+        inner join (select source, record_type, record_key, data_category, has_value from a.retention.dispositions)
+            using (source, record_type, record_key, data_category)
+        group by all
     """,
     "retention.purpose_counts": """
         select purpose, source, record_type, count(distinct record_key) as records, count(*) as categories
@@ -123,6 +134,7 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Wa
 
 
 def require_the_same(site: Site, warehouse: Warehouse) -> None:
+    find_held_fields(warehouse, "retention.records", "held_plainly")
     published = publish(warehouse, Policy.load(), site)
     with attached(warehouse, site.analytics, "a", read_only=True):
         for name, wide in (WIDE | COUNTED).items():
@@ -218,3 +230,29 @@ def test_what_a_purpose_holds_is_one_number_wherever_it_is_told(tmp_path_factory
     for purpose, _, _, number in published:
         records[purpose] = records.get(purpose, 0) + number
     assert {each.purpose: each.records for each in reviewed if each.records} == records
+
+
+def test_what_is_due_is_one_number_wherever_it_is_told(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is to be erased and holds something, here or, kept out, at its source: in the report, its history, a run."""
+    site, warehouse = decided_site(tmp_path_factory, "due")
+    with warehouse:
+        warehouse.run("update raw.mailing_subscribers set name = null, email = null where row_id % 2 = 0")
+        warehouse.run("update raw.mailing_subscribers set withheld = ['email'] where row_id % 4 = 0")
+        warehouse.run("update raw.orders_payments set payer_name = null")
+        publish(warehouse, Policy.load(), site)
+        find_held_fields(warehouse, "retention.records", "held_plainly")
+        plainly = warehouse.rows(
+            "select records.source, count(distinct (held.row_id, held.record_type, held.data_category)) "
+            "from held_plainly as held inner join policy.records using (record_type) inner join retention.dispositions "
+            "using (record_type, row_id, data_category) where disposition = 'erase' group by all order by all"
+        )
+        told = [(each.system, each.due, each.erase) for each in read_summary(warehouse).systems if each.due]
+        counted = [(each.source, each.with_value) for each in standing(warehouse) if each.disposition == "erase"]
+        warehouse.run("update publication.standings set with_value = null")  # an earlier version's
+        assert {each.due for each in read_summary(warehouse).systems} == {None}
+    asked = ask(site).rows
+    assert asked["glance_due"] == ((sum(number for _, number in plainly),),)
+    assert [row[:2] for row in asked["due_by_system"] if row[1]] == counted == plainly
+    assert [(row[0], row[4]) for row in asked["dispositions_by_system"] if row[4]] == plainly
+    assert [(system, due) for system, due, _ in told] == plainly
+    assert [system for system, due, erase in told if due < erase] == ["crm", "mailing", "orders"]
