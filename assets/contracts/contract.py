@@ -130,6 +130,7 @@ class Contract:
         table: its name there (`customers`).
         record_type: the rules' word for one row (`customer`); None for the office's own registers.
         description: one sentence on what a row is.
+        label: what the company calls its rows in letters and reports; empty: what everybody calls them.
         key: the column that names a row.
         columns: the raw table's columns in order, the key among them.
         optional: never arrived counts as empty.
@@ -161,6 +162,7 @@ class Contract:
     declared: bool = True
     digest: str = ""
     description: str = ""
+    label: str = ""
     other_layouts: tuple[Contract, ...] = field(default=(), repr=False)
 
     @property

@@ -150,6 +150,7 @@ def read_contract(path: Path, model: Contract | None) -> Contract:
         file_columns=_file_columns(path, target, options),
         digest=digest,
         description=target.description or ("" if model is None else model.description),
+        label=" ".join((target.businessName or "").split()),
     )
     _check_headerless(path, contract)
     return contract

@@ -19,7 +19,7 @@ from assets.manifests.folders import folder_name
 from assets.retention.explaining import require_evaluation
 from assets.rights.matches import undecided_pairs
 from assets.rights.people import Person, people_of, records_of
-from assets.rights.rendering import LANGUAGES, render
+from assets.rights.rendering import LANGUAGES, own_names, render
 from assets.rights.reports import LETTERS, write_folder
 from assets.rights.requests import LIFTS_RESTRICTION, NEED_IDENTITY, Request, find
 from assets.rights.set_aside import SetAside, rows_about, rows_of_unknown
@@ -74,9 +74,10 @@ def draft(
     """
     answer = gather_answer(warehouse, policy, request_id, today, quarantine)
     files: dict[str, bytes] = {}
+    names = own_names(policy.contracts)
     for language in LANGUAGES:
-        text = render("answer.txt.j2", language, policy_folder, answer=answer)
-        page = render("answer.html.j2", language, policy_folder, answer=answer, paragraphs=_paragraphs(text))
+        text = render("answer.txt.j2", language, policy_folder, names, answer=answer)
+        page = render("answer.html.j2", language, policy_folder, names, answer=answer, paragraphs=_paragraphs(text))
         files |= {f"answer.{language}.txt": text.encode(), f"answer.{language}.html": page.encode()}
     folder = write_folder(site.reports / LETTERS / folder_name(request_id), files)
     return Draft(folder, tuple(files), tuple(answer["warnings"]))

@@ -21,6 +21,8 @@ from assets.errors import BadInput
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
+    from assets.contracts.contract import Contract
+
 Language = Literal["sv", "en"]
 LANGUAGES: tuple[Language, ...] = ("sv", "en")
 TEMPLATES = Path(__file__).with_name("templates")
@@ -38,15 +40,24 @@ def words(language: Language) -> Mapping[str, Any]:
     return found
 
 
-def render(template: str, language: Language, policy_folder: Path | None, **given: Any) -> str:
+def own_names(contracts: Mapping[Any, Contract]) -> dict[str, str]:
+    """What a company's contracts call the records of a type (`businessName`), in whichever language it says them."""
+    return {each.record_type: each.label for each in contracts.values() if each.record_type and each.label}
+
+
+def render(
+    template: str, language: Language, policy_folder: Path | None, names: Mapping[str, str] | None = None, **given: Any
+) -> str:
     """A template with what is `given`; `policy_folder` is where a company's own templates may be.
+
+    `names`: what the company calls the records of a type, where it has a word of its own.
 
     Raises:
         BadInput: a template of the company's own does not work; the message names it and the line.
     """
     from jinja2 import TemplateError
 
-    environment = _environment(language, policy_folder)
+    environment = _environment(language, policy_folder, names or {})
     css = (TEMPLATES / "page.css").read_text(encoding="utf-8")
     drawn = {"drawing": _Markup(given.pop("drawing"))} if "drawing" in given else {}
     try:
@@ -66,7 +77,7 @@ class _Markup(str):
         return str(self)
 
 
-def _environment(language: Language, policy_folder: Path | None) -> SandboxedEnvironment:
+def _environment(language: Language, policy_folder: Path | None, names: Mapping[str, str]) -> SandboxedEnvironment:
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -77,13 +88,13 @@ def _environment(language: Language, policy_folder: Path | None) -> SandboxedEnv
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters.update(_filters(language))
+    environment.filters.update({**_filters(language), "record": partial(_word, record_words(language, names))})
     return environment
 
 
 def _filters(language: Language) -> dict[str, Callable[..., Any]]:
     known = words(language)
-    named = {"record": "record_types", "system": "systems", "category": "categories", "field": "fields",
+    named = {"system": "systems", "category": "categories", "field": "fields",
              "held": "held_back", "role": "roles", "kind": "kinds", "action": "actions", "state": "states"}  # fmt: skip
     return {
         **{name: partial(_word, known[group]) for name, group in named.items()},
@@ -94,6 +105,11 @@ def _filters(language: Language) -> dict[str, Callable[..., Any]]:
         "whole_days": _whole_days,
         "shown": lambda field: _shown(field, known, language),
     }
+
+
+def record_words(language: Language, names: Mapping[str, str]) -> Mapping[str, str]:
+    """What records of each type are called: by the company's own word before everybody's."""
+    return {**words(language)["record_types"], **names}
 
 
 def _word(group: Mapping[str, str], code: Any) -> str:

@@ -40,8 +40,13 @@ class WrittenReport:
     expires_on: str
 
 
-def write_report(site: Site, report: Mapping[str, Any], policy_folder: Path | None) -> WrittenReport:
-    """Write an access report with its pages and its portable part; the folder gets its name when it is whole."""
+def write_report(
+    site: Site, report: Mapping[str, Any], policy_folder: Path | None, names: Mapping[str, str] | None = None
+) -> WrittenReport:
+    """Write an access report with its pages and its portable part; the folder gets its name when it is whole.
+
+    `names`: what the company calls the records of a type, where it has a word of its own.
+    """
     portability = portable(report)
     require_form(report, "access-report-1.json")
     require_form(portability, "portability-1.json")
@@ -49,7 +54,9 @@ def write_report(site: Site, report: Mapping[str, Any], policy_folder: Path | No
         "access-report.json": _json(report),
         "portability.json": _json(portability),
         **{
-            f"access-report.{language}.html": render("access.html.j2", language, policy_folder, report=report).encode()
+            f"access-report.{language}.html": render(
+                "access.html.j2", language, policy_folder, names, report=report
+            ).encode()
             for language in LANGUAGES
         },
     }

@@ -18,7 +18,7 @@ from assets.ledger.states import among_items, ask_of_items
 from assets.retention.explaining import require_evaluation
 from assets.rights.people import find_person, records_hanging_on, records_of
 from assets.rights.recipients import recipients
-from assets.rights.rendering import Language, render, words
+from assets.rights.rendering import Language, own_names, record_words, render, words
 from assets.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -77,7 +77,10 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A customer's data on a day. `ordered` is None where it is not asked for."""
+    """A customer's data on a day. `ordered` is None where it is not asked for.
+
+    `names`: what the company calls the records of a type, where it has a word of its own.
+    """
 
     record_key: str
     as_of: date
@@ -87,6 +90,7 @@ class Timeline:
     going: tuple[Going, ...]
     ordered: tuple[Ordered, ...] | None
     recipients: tuple[Recipient, ...]
+    names: Mapping[str, str]
 
 
 def timeline(
@@ -111,6 +115,7 @@ def timeline(
         tuple(Going(*row) for row in warehouse.rows(_GOING)),
         tuple(_ordered(warehouse)) if with_orders else None,
         tuple(_recipients(warehouse)),
+        own_names(policy.contracts),
     )  # fmt: skip
 
 
@@ -253,14 +258,15 @@ def as_text(found: Timeline) -> str:
 def as_page(found: Timeline, policy_folder: Path | None) -> str:
     """The timeline as a page that stands by itself, with its drawing."""
     return render(
-        "timeline.html.j2", found.language, policy_folder, timeline=found, answers=list(sentences(found)),
+        "timeline.html.j2", found.language, policy_folder, found.names, timeline=found, answers=list(sentences(found)),
         drawing=_drawing(found), heading=words(found.language)["timeline"],
     )  # fmt: skip
 
 
 def _purpose(line: PurposeLine, found: Timeline) -> str:
     known = words(found.language)
-    what = ", ".join(known["record_types"].get(kind, kind).lower() for kind in line.record_types)
+    called = record_words(found.language, found.names)
+    what = ", ".join(called.get(kind, kind).lower() for kind in line.record_types)
     until = known["until"].format(day=line.ends_on) if line.ends_on else known["open_ended"]
     since = _started(line, known["timeline"])
     said: str = known["timeline"][line.standing].format(
@@ -282,7 +288,7 @@ def _going(line: Going, found: Timeline) -> str:
     known = words(found.language)
     when = known["timeline"]["goes_in_doubt" if line.in_doubt else "goes" if line.keep_until else "no_day"]
     said = known["timeline"]["dispositions"].get(line.disposition, when)
-    what = known["record_types"].get(line.record_type, line.record_type)
+    what = record_words(found.language, found.names).get(line.record_type, line.record_type)
     after = line.keep_until + timedelta(days=1) if line.keep_until else ""
     kinds = known["timeline"]["categories"].format(number=line.categories)
     return f"{what} ({kinds}): {said.format(day=after)}."

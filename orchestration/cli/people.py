@@ -161,6 +161,7 @@ def access_report(
     from assets.rights.matches import undecided_pairs
     from assets.rights.people import records_of
     from assets.rights.readings import RESTRICTED, any_restricted
+    from assets.rights.rendering import own_names
     from assets.rights.reports import report_name, write_report
     from assets.rights.set_aside import SetAside
     from orchestration.opening import periods_of
@@ -179,7 +180,7 @@ def access_report(
         restricted = any_restricted(at.warehouse, records_of(at.warehouse, person))
         made = Entry("access_reports", report_name(report))
         note(at.warehouse, [made], at.now, "made", RESTRICTED if restricted else None)
-        written = write_report(at.site, report, at.policy.register_path.parent)
+        written = write_report(at.site, report, at.policy.register_path.parent, own_names(at.policy.contracts))
     if json:
         as_json(written)
     else:

@@ -69,6 +69,15 @@ def test_a_copy_of_a_shipped_contract_says_what_it_says(tmp_path: Path) -> None:
     assert load_contracts(tmp_path) == canonical()
 
 
+def test_a_company_calls_its_records_what_it_likes(tmp_path: Path) -> None:
+    path = tmp_path / "crm_contacts.yaml"
+    path.write_text(
+        GOOD.replace("- name: contacts\n", "- name: contacts\n    businessName: ' Våra  köpare'\n"), "utf-8"
+    )
+    assert read_contract(path, canonical()["crm", "contacts"]).label == "Våra köpare"
+    assert {each.label for each in canonical().values()} == {""}
+
+
 def test_a_table_without_a_contract_is_optional_and_empty(tmp_path: Path) -> None:
     (tmp_path / "crm_contacts.yaml").write_text(GOOD, encoding="utf-8")
     found = load_contracts(tmp_path)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from assets.contracts.contract import Contracts
 from assets.errors import BadInput
 from assets.ingest.loading import load_rows
 from assets.ledger import told
 from assets.manifests.fields import number_fields
 from assets.rights import requests
+from assets.rights.access import gather
 from assets.rights.letters import draft, gather_answer, records_about
 from assets.rights.matches import decide
+from assets.rights.people import people_of
+from assets.rights.rendering import own_names
+from assets.rights.reports import write_report
 from assets.rights.requests import KINDS
+from assets.rights.timeline import as_text, timeline
 from assets.site import Site
 from assets.warehouse import Warehouse
 from tests.rights.company import DAY, EXPORTS, NOW, company, disposition, evaluated, policy
@@ -417,3 +424,21 @@ def test_whoever_is_known_from_the_quarantine_alone_is_told_so(tmp_path: Path) -
     text, warnings = letter(warehouse, asked(warehouse, "access", email="nova@hem.example"), tmp_path)
     assert "Rader som gäller eller kan gälla dig (1)" in text
     assert "were set aside" in warnings
+
+
+def test_what_a_company_keeps_as_web_events_is_called_by_its_own_word_or_by_none_of_ours(tmp_path: Path) -> None:
+    """Logins and openings of a door are no visits to a website."""
+    event = {"event_id": "W1", "customer_id": "C1", "ip": "192.0.2.1", "occurred_at": "2026-11-01"}
+    warehouse = company({"web/events": [event]})
+    number = asked(warehouse, "erasure")
+    ordered(warehouse, "web", "web_event", "W1", "erase", "done", "ip")
+    own = replace(policy(), contracts=Contracts([
+        replace(each, label="Inloggningar" if each.table == "events" else "") for each in policy().contracts.values()
+    ]))  # fmt: skip
+    report = gather(warehouse, own, people_of(warehouse, number)[0], made_at=NOW, expires_on=DAY)
+    for used, said in ((policy(), "Registrerade händelser"), (own, "Inloggningar")):
+        written = draft(warehouse, used, Site(tmp_path), number, DAY, None)
+        assert f"- {said} (1) i webbplatsen" in (written.folder / "answer.sv.txt").read_text(encoding="utf-8")
+        page = write_report(Site(tmp_path), report, None, own_names(used.contracts)).folder / "access-report.sv.html"
+        assert f"<h3>{said}</h3>" in page.read_text(encoding="utf-8")
+        assert said.lower() in as_text(timeline(warehouse, used, "C1")).lower()
