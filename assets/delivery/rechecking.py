@@ -38,7 +38,7 @@ from assets.manifests.signatures import Signer
 from assets.models import SQL, Model
 from assets.policy import Policy
 from assets.site import Site
-from assets.warehouse import Warehouse
+from assets.warehouse import Warehouse, identifier, literal
 from expectations.parts import at_once
 
 _FALLEN = Model("manifest", SQL / "delivery" / "fallen_items.sql")
@@ -181,6 +181,8 @@ def recall(
             event = Event(manifest_id, "cancelled", as_of, "recall", at=at, reason=reason)
             withdraw(warehouse, event)
         warehouse.run(f"create or replace table manifest.recalled_orders as {_RECALLED}")
+        if warehouse.value("select count(*) from manifest.manifests where document is null"):
+            warehouse.run(_OUTLASTING.format(back=_kept_out(policy)))
         _close_superseded(warehouse, as_of, at)
     return Recheck(as_of, fallen)
 
@@ -206,6 +208,29 @@ where items.manifest_id in (from cancelled) and (
 union
 select item_id from manifest.verifications where outcome = 'returned'
 """
+
+
+#: Orders whose manifest was destroyed, and whose record is there again: of them nothing says any more that they were
+#: carried out. What a source holds of what was ordered is what intake keeps out by that very order.
+_OUTLASTING = """
+insert into manifest.recalled_orders by name
+select told.item_id
+from manifest.told_bits as told
+inner join ({back}) as back
+    on back.record_type = cast(told.record_type as varchar) and back.record_key = told.record_key
+where told.state = 'erase' and not exists (
+    select 1 from manifest.items as items where items.item_id = told.item_id
+)
+"""
+
+
+def _kept_out(policy: Policy) -> str:
+    """The records of which the source delivers fields that were ordered erased."""
+    return " union all ".join(
+        f"select {literal(contract.record_type)} as record_type, cast({identifier(contract.key)} as varchar) as "
+        f"record_key from raw.{identifier(contract.raw_table)} where in_source and len(withheld) > 0"
+        for contract in policy.contracts.values() if contract.record_type is not None
+    )  # fmt: skip
 
 
 def at_the_door(

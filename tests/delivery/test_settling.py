@@ -16,7 +16,9 @@ from assets.contracts.declarations import CONTRACTS
 from assets.delivery.assets import delivery_checks
 from assets.delivery.outcomes import outcome_of, render
 from assets.delivery.settling import Unproven, settle, unproven
+from assets.erasure.copies import copy_register, destroy, forget_manifests
 from assets.erasure.erasing import erase_own_copies
+from assets.erasure.periods import Periods
 from assets.ingest import readings
 from assets.ledger.issued import show
 from assets.policy import SHIPPED_REGISTER, Policy
@@ -330,6 +332,24 @@ def test_what_is_back_is_kept_out_until_it_is_told_anew(made: Made) -> None:
     nights.night(day(7), *EVERYTHING)
     assert nights.states("T1") == ["verified", "verified", "done"], "also of the phone, which the first order named"
     assert known(nights) == [(None, None, None)]
+
+
+def test_what_is_back_after_its_manifest_was_destroyed_is_ordered_anew(made: Made) -> None:
+    """Five years on nothing says any more that it was verified; that it was told to go still stands."""
+    nights = made("T1", "T2")
+    nights.night(day(1), *EVERYTHING)
+    assert nights.states("T1") == nights.states("T2") == ["verified"]
+    copies = copy_register(nights.site, nights.warehouse, Periods()).copies
+    sealed = [each for each in copies if each.kind == "manifest"]
+    forget_manifests(nights.warehouse, destroy(nights.site, sealed))
+    assert nights.states("T1") == []
+    nights.night(day(2), *EVERYTHING)
+    assert nights.states("T1") == nights.states("T2") == [], "what is gone needs no order"
+    add_customer(nights.systems["crm"], "T1")
+    nights.night(day(3), *EVERYTHING)
+    assert (known(nights), nights.states("T1")) == ([(None, None, None)], ["done"])
+    nights.night(day(4), *EVERYTHING)
+    assert (nights.states("T1"), nights.states("T2")) == (["verified"], [])
 
 
 def test_what_is_back_and_in_use_again_comes_in_once_its_order_is_lifted(made: Made) -> None:
