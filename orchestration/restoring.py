@@ -92,7 +92,8 @@ def _replayed(
     keeping = settings.keeping
     erased = erase_own_copies(
         warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue,
-        closed=keeping.registers, erased_bytes="P0D",  # whatever the site lets its own file wait for
+        closed=keeping.registers, departed=keeping.manifests,
+        erased_bytes="P0D",  # whatever the site lets its own file wait for
         held_against=held_against(as_of, as_of, fresh_until(warehouse, policy)),
     )  # fmt: skip
     return recorded, erased

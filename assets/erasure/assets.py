@@ -67,7 +67,8 @@ def erasure_assets(after: Iterable[str]) -> list[AssetsDefinition]:
             held = held_against(as_of, made_on, fresh_until(warehouse, policy))
             erasure = erase_own_copies(
                 warehouse, policy, as_of=min(as_of, made_on), quarantine=keeping.quarantine, residue=keeping.residue,
-                closed=keeping.registers, erased_bytes=keeping.erased_bytes, held_against=held,
+                closed=keeping.registers, erased_bytes=keeping.erased_bytes, departed=keeping.manifests,
+                held_against=held,
             )  # fmt: skip
             seconds = time.monotonic() - began
             destroyed, register = destroy_expired(warehouse, site, keeping, held)

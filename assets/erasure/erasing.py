@@ -14,10 +14,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Protocol
 
 from assets.contracts.contract import Contract, Contracts
+from assets.core.changing import HasDigest
 from assets.delivery import settling
-from assets.erasure import registers
+from assets.erasure import departures, registers
 from assets.erasure.periods import last_day
 from assets.erasure.taking_out import Change, lingering, take_out
 from assets.erasure.undeclared import HasPurposes, drop_undeclared
@@ -50,6 +52,10 @@ _CHANGED = "rows_that_changed"
 _LOCAL_DAY = f"cast(timezone('{LOCAL_ZONE}', timezone('UTC', deliveries.extracted_at)) as date)"
 
 
+class HasRules(HasPurposes, HasDigest, Protocol):
+    """A policy, as far as what must go follows from it."""
+
+
 @dataclass(frozen=True)
 class Erasure:
     """What one erasure did. `reasons` is empty when nothing had to go, and then nothing was written.
@@ -60,6 +66,7 @@ class Erasure:
             reason of a released hold), `registers` (names in the office's entries that were closed longer ago than
             they are kept), `quarantine` (past its last day, or of an ordered record), `residue` (corrected
             values that the file may still hold), `undeclared` (in columns that no contract declares any more),
+            `departed` (keys and hashes of records that left their sources longer ago than they are remembered),
             `erased_bytes` (of values that left its tables before, by themselves).
         fields_erased: values that were erased.
         records: the records they belonged to; one that lost undeclared values too counts for both.
@@ -105,6 +112,7 @@ class _Kept:
     residue: str
     closed: str
     erased_bytes: str
+    departed: str
 
 
 def prepare(warehouse: Warehouse) -> None:
@@ -120,13 +128,14 @@ def prepare(warehouse: Warehouse) -> None:
 
 def erase_own_copies(
     warehouse: Warehouse,
-    policy: HasPurposes,
+    policy: HasRules,
     *,
     as_of: date,
     quarantine: str = "P30D",
     residue: str = "P30D",
     closed: str = "P5Y",
     erased_bytes: str = "P0D",
+    departed: str = "P5Y",
     held_against: date | None = None,
 ) -> Erasure:
     """Rewrite the warehouse without what must not be in it any more; nothing is written when all of it may stay.
@@ -144,14 +153,17 @@ def erase_own_copies(
         closed: how long an entry of the office's registers names a person after it was closed.
         erased_bytes: how long the file may hold bytes of what has left its tables. Until the last of those days few
             rows lose what must go in place, at once; on that day the file is rewritten.
+        departed: how long keys and hashes of a record are kept after it has left its source; as long as manifests.
         held_against: the day by which it is told what has been kept for long enough; None: `as_of`.
 
     Raises:
         RewriteFailed: the new file could not be written or proved, or not the rows in place; all is as it was.
     """
     prepare(warehouse)
-    kept = _Kept(as_of, held_against or as_of, quarantine, residue, closed, erased_bytes)
-    undeclared = _without_undeclared(warehouse, policy, kept)
+    kept = _Kept(as_of, held_against or as_of, quarantine, residue, closed, erased_bytes, departed)
+    earlier = (_without_undeclared(warehouse, policy, kept), _without_departed(warehouse, policy, kept))
+    if any(each.reasons for each in earlier):
+        warehouse.checkpoint()
     entries = registers.find_due(warehouse, policy.contracts, kept.held_against, closed)
     largest = _largest(warehouse)
     with nullcontext() if largest >= _WORTH_SHARING else warehouse.one_thread():
@@ -166,9 +178,9 @@ def erase_own_copies(
     still = lingering(warehouse, erased_bytes)
     return replace(
         erasure,
-        reasons=(*undeclared.reasons, *erasure.reasons),
-        fields_erased=undeclared.fields_erased + erasure.fields_erased,
-        records=undeclared.records + erasure.records,
+        reasons=(*(reason for each in earlier for reason in each.reasons), *erasure.reasons),
+        fields_erased=sum(each.fields_erased for each in (*earlier, erasure)),
+        records=sum(each.records for each in (*earlier, erasure)),
         bytes_until=still.until if still else None,
     )
 
@@ -184,12 +196,29 @@ def _without_undeclared(warehouse: Warehouse, policy: HasPurposes, kept: _Kept) 
     """
     with warehouse.transaction():
         found = drop_undeclared(warehouse, policy)
-        due = _Due({}, (), ("undeclared",) if found.fields else (), found.fields, found.records, 0)
-        if due.reasons:
-            until = last_day(kept.as_of, kept.erased_bytes)
-            warehouse.run(f"insert into erasure.rewrites by name {_remembering(warehouse, due, kept.as_of, until)}")
+        return _left_tables(warehouse, "undeclared", found.fields, found.records, kept)
+
+
+def _without_departed(warehouse: Warehouse, policy: HasRules, kept: _Kept) -> Erasure:
+    """Forget the records that left every source longer ago than they are remembered, as `_without_undeclared` does.
+
+    Raises:
+        RewriteFailed: a table did not hold what was to stay; all is as it was.
+    """
+    if not departures.is_due(warehouse, policy, kept.held_against):
+        return Erasure(kept.as_of)
+    found = departures.find(warehouse, kept.held_against, kept.departed)
+    with warehouse.transaction():
+        departures.take_out(warehouse, kept.held_against, found)
+        return _left_tables(warehouse, "departed", found, found, kept)
+
+
+def _left_tables(warehouse: Warehouse, reason: str, fields: int, records: int, kept: _Kept) -> Erasure:
+    """Remember what left the tables, in the transaction in which it did, and until when the file may hold its bytes."""
+    due = _Due({}, (), (reason,) if fields else (), fields, records, 0)
     if due.reasons:
-        warehouse.checkpoint()
+        until = last_day(kept.as_of, kept.erased_bytes)
+        warehouse.run(f"insert into erasure.rewrites by name {_remembering(warehouse, due, kept.as_of, until)}")
     return Erasure(kept.as_of, due.reasons, due.fields, due.records)
 
 

@@ -284,6 +284,15 @@ _RESTORED = """
 """
 
 
+def forget_records(warehouse: Warehouse, records: str) -> None:
+    """Forget what systems and partners were told of the records of the query `records` (record_type, record_key).
+
+    Of whom no manifest that is kept tells any more. Runs inside the caller's transaction.
+    """
+    told.forget(warehouse, records)
+    warehouse.run(f"delete from manifest.notified_fields where (record_type, record_key) in ({records})")
+
+
 # -- recipients -----------------------------------------------------------------------------------------------------
 
 

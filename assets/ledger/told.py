@@ -271,6 +271,17 @@ def put_back(warehouse: Warehouse, items: str, fields: str) -> None:
     _put(warehouse, _folded(fields))
 
 
+def forget(warehouse: Warehouse, records: str) -> None:
+    """Forget what was told of the records of the query `records` (record_type, record_key).
+
+    They are nobody's any more: one that comes again is news. Runs inside the caller's transaction.
+    """
+    for table in ("told_bits", "replaced_fields"):
+        warehouse.run(
+            f"delete from manifest.{table} where (cast(record_type as varchar), record_key) in ({records})"
+        )
+
+
 def _put(warehouse: Warehouse, words: str) -> None:
     """Add the query `words` to what stands of the same items, a row per record, item and state."""
     warehouse.run(f"create or replace temp table put_words as {words}")

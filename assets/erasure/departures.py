@@ -1,0 +1,230 @@
+"""Records that left every source long ago: their keys and keyed hashes have a last day too.
+
+What stays of an erased record (`docs/own-copies.md`) stays because decisions about others rest on it. Where all that
+hangs together with it has left its sources, longer ago than manifests are kept, and no item, hold, disclosure or word
+that speaks on names any of it, it bears on nobody: its rows go, and what the ledger remembers of them (rules.md,
+*Disposition*: the product's hashes, P5Y after an item settled). Orders, lines and invoices keep the numbers that sums
+are made of, under keys that nobody has. What hangs together, `assets.core.units` knows; it is known of the shipped
+purposes alone, so that under a company's own SQL nothing goes. Writes no file: `assets.erasure.erasing` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from assets.core.changing import HasDigest, build_anew, is_read
+from assets.core.units import KIND, KINDS, REGISTERS, Kind, Stage, stage
+from assets.ingest.projecting import LOCAL_ZONE
+from assets.ledger.issued import forget_records
+from assets.purpose_register import months_and_days
+from assets.warehouse import RewriteFailed, Warehouse, identifier, literal
+
+_KINDS = tuple(kind for kind in KINDS if kind.name not in REGISTERS)
+_FOUND, _LINKED = "departed", "linked_to_others"
+#: What sums rest on, and by whom it is grouped (`sql/analytics/sales.*`). The keys are replaced, all else goes.
+_SUMMED = {
+    "order": ("order_id", "customer_id"),
+    "order_line": (
+        "order_line_id", "order_id", "product_key", "quantity", "unit_price", "known_quantity", "known_unit_price",
+    ),
+    "invoice": (
+        "invoice_id", "order_id", "customer_id", "kind", "issued_on", "booked_on", "currency", "known_currency",
+        "amount", "known_amount",
+    ),
+}  # fmt: skip
+_SURROUNDING = ("row_id", "in_source", "in_delivery", "changed_in")
+#: The key of a row that was forgotten: of its number, so that the same rows are made of the same.
+_NAMELESS = "'forgotten ' || cast({} as varchar)"
+
+#: Words that speak on, in rows of the sources: who returns under another key is reached through them.
+_SPEAKS_ON = {"consent": "withdrawn_at is null", "subscriber": "unsubscribed_at is null"}
+#: What still names a record, where its table is there: nothing of what hangs together with that goes.
+_NAMED_BY = {
+    "manifest.items": "select cast(record_type as varchar), record_key from manifest.items",
+    "manifest.notice_fields": "select record_type, record_key from manifest.notice_fields",
+    "raw.office_disclosures": "select lower(record_type), record_key from raw.office_disclosures",
+    "office.matches": "select first_type, first_key from office.matches "
+    "union all select second_type, second_key from office.matches",
+    "intake.quarantined": "select records.record_type, quarantined.record_key from intake.quarantined as quarantined "
+    "inner join policy.records as records on records.source = quarantined.source "
+    "and records.table_name = quarantined.table_name",
+}
+#: Requests whose word does not reach who comes later under another key, answered long ago.
+_REQUEST_IS_OVER = "coalesce(kind in ('termination', 'erasure') and {over} < $day, false)"
+
+
+def is_due(warehouse: Warehouse, policy: HasDigest, day: date) -> bool:
+    """Whether it has not been looked this month or later, and it is known what hangs together.
+
+    Once a month: in a site of many years much has left its source and hangs together with what has not, and each look
+    follows all of that.
+    """
+    if not warehouse.exists("nights", "core") or not is_read(warehouse, policy):
+        return False  # where no night ever remembered anything, it is not asked for, which would make the tables
+    warehouse.run("create table if not exists erasure.departures (as_of date, records bigint)")
+    looked = warehouse.value("select max(as_of) from erasure.departures")
+    return looked is None or (looked.year, looked.month) < (day.year, day.month)
+
+
+def find(warehouse: Warehouse, day: date, period: str) -> int:
+    """Write down the records that can be forgotten (`temp.departed`); how many. Not inside a transaction.
+
+    Args:
+        warehouse: with `raw.*`, `core.*` built of it, the ledger and `office.*`.
+        day: the day by which it is told what has been kept for long enough.
+        period: how long a record is remembered after it left its source, and after what was told of it was settled:
+            so long are the items of manifests in the ledger.
+    """
+    _pick(warehouse, day, period)
+    for table, named in _NAMED_BY.items():
+        if warehouse.exists(*table.split(".")):
+            warehouse.run(f"delete from temp.{_FOUND} where (record_type, record_key) in ({named})")
+    if _count(warehouse):
+        _leave_linked(warehouse, day, period)
+    return _count(warehouse)
+
+
+def take_out(warehouse: Warehouse, day: date, found: int) -> None:
+    """Take the records that `find` found out of the tables, and prove that nothing else went.
+
+    Runs inside the caller's transaction.
+
+    Raises:
+        RewriteFailed: a table did not hold what was to stay. The caller's transaction is to be taken back.
+    """
+    for kind in _KINDS:
+        leaving = int(warehouse.value(f"select count(*) from temp.{_FOUND} where record_type = '{kind.name}'"))
+        if leaving:
+            _take_out(warehouse, kind, leaving)
+    forget_records(warehouse, f"select record_type, record_key from temp.{_FOUND}")
+    warehouse.run("insert into erasure.departures values (?, ?)", [day, found])
+    warehouse.run(f"drop table temp.{_FOUND}")
+    if found:
+        build_anew(warehouse)
+
+
+def _count(warehouse: Warehouse) -> int:
+    return int(warehouse.value(f"select count(*) from temp.{_FOUND}"))
+
+
+# -- which -------------------------------------------------------------------------------------------------------------
+
+
+def _pick(warehouse: Warehouse, day: date, period: str) -> None:
+    """The records that left their source so long ago, and say nothing that speaks on."""
+    warehouse.run(
+        f"create or replace temp table {_FOUND} (record_type varchar, row_id bigint, record_key varchar)"
+    )
+    local_day = f"cast(timezone('{LOCAL_ZONE}', timezone('UTC', extracted_at)) as date)"
+    deliveries = dict(
+        warehouse.rows(
+            f"select source, list(delivery_id order by delivery_id) from intake.deliveries "
+            f"where {_over(local_day, period)} < $day group by source",
+            {"day": day},
+        )
+    )
+    for kind in _KINDS:
+        old = deliveries.get(kind.raw.partition("_")[0])
+        if not old or "changed_in" not in warehouse.columns("raw", kind.raw):
+            continue
+        key = f"cast({identifier(kind.key)} as varchar)"
+        warehouse.run(
+            f"insert into temp.{_FOUND} select '{kind.name}', row_id, {key} from raw.{identifier(kind.raw)} "
+            f"where not in_source and list_contains($deliveries, changed_in) "
+            f"and {key} <> {_NAMELESS.format('row_id')} and {_SPEAKS_ON.get(kind.name, 'true')}",
+            {"deliveries": old},
+        )
+
+
+def _over(day: str, period: str) -> str:
+    months, days = months_and_days(period)
+    return f"add_months({day}, {months}) + {days}"
+
+
+def _leave_linked(warehouse: Warehouse, day: date, period: str) -> None:
+    """Leave out what hangs together with anything that stays: a row that is there, one that left later, a word."""
+    warehouse.run(f"create or replace temp table {_LINKED} (record_type varchar, row_id bigint)")
+    is_over = _REQUEST_IS_OVER.format(over=_over("answered_on", period))
+    with stage(warehouse) as units:
+        _follow(units, _FOUND)
+        for kind in KINDS:
+            stays = f"{kind.row} not in (select row_id from temp.{_FOUND} where record_type = '{kind.name}')"
+            if kind.name == "request":
+                stays = f"not {is_over}"
+            warehouse.run(
+                f"insert into temp.{_LINKED} select '{kind.name}', {kind.row} "
+                f"from {units.catalog}.core.{kind.core} where {stays}",
+                {"day": day} if kind.name == "request" else None,
+            )
+    with stage(warehouse) as units:
+        _follow(units, _LINKED)
+        for kind in _KINDS:
+            warehouse.run(
+                f"delete from temp.{_FOUND} where record_type = '{kind.name}' "
+                f"and row_id in (select {kind.row} from {units.catalog}.core.{kind.core})"
+            )
+    warehouse.run(f"drop table temp.{_LINKED}")
+
+
+def _follow(units: Stage, table: str) -> None:
+    for kind in KINDS:
+        units.want(kind.name, f"select row_id from temp.{table} where record_type = '{kind.name}'")
+    units.complete(rootless=KIND)
+
+
+# -- out of the tables -------------------------------------------------------------------------------------------------
+
+
+def _take_out(warehouse: Warehouse, kind: Kind, leaving: int) -> None:
+    """Take a kind's rows out of its raw table, or, where sums rest on them, all but what those are made of."""
+    table = f"raw.{identifier(kind.raw)}"
+    these = f"row_id in (select row_id from temp.{_FOUND} where record_type = '{kind.name}')"
+    is_summed = kind.name in _SUMMED
+    numbers = [name for name in _SUMMED.get(kind.name, ()) if not name.endswith(("_id", "_key"))]
+    everything = ", ".join(map(identifier, warehouse.columns("raw", kind.raw)))
+    others = f"select count(*), coalesce(sum(hash({everything})), 0) from {table} where not {these}"
+    stays = f"select count(*), coalesce(sum(hash({', '.join(('row_id', *numbers))})), 0) from {table} where {these}"
+    before = warehouse.rows(others), warehouse.rows(stays) if is_summed else [(0, 0)]
+    if is_summed:
+        warehouse.run(f"create or replace temp table nameless as {_without_names(warehouse, kind, these)}")
+    warehouse.run(f"delete from {table} where {these}")
+    if is_summed:
+        warehouse.run(f"insert into {table} by name from temp.nameless")
+        warehouse.run("drop table temp.nameless")
+    found = warehouse.rows(others), warehouse.rows(stays)
+    if found != before or (is_summed and found[1][0][0] != leaving):
+        raise RewriteFailed(
+            f"Table {table} would not hold what was to stay: nothing was changed. Look for a failing disk; "
+            "`gallring restore` brings back the last backup."
+        )
+
+
+def _without_names(warehouse: Warehouse, kind: Kind, these: str) -> str:
+    """The rows of a kind with what sums are made of alone, under keys of their numbers."""
+    return f"select {', '.join(_parts(warehouse, kind))} from raw.{identifier(kind.raw)} as source_row where {these}"
+
+
+def _parts(warehouse: Warehouse, kind: Kind) -> Iterator[str]:
+    table = f"raw.{identifier(kind.raw)}"
+    for name in warehouse.columns("raw", kind.raw):
+        if name == kind.key:
+            yield f"{_NAMELESS.format('source_row.row_id')} as {name}"
+        elif name in _SURROUNDING:
+            yield f"source_row.{name}"
+        elif name not in _SUMMED[kind.name]:
+            yield f"null as {identifier(name)}"
+        elif name in ("customer_id", "order_id"):
+            yield (
+                f"(select {_NAMELESS.format('min(parent.row_id)')} from temp.{_FOUND} as parent where "
+                f"parent.record_type = {literal(name.removesuffix('_id'))} and parent.record_key = source_row.{name}) "
+                f"as {name}"
+            )
+        elif name == "product_key":  # a product that is still somebody's names nobody
+            others = (
+                f"select other.product_key from {table} as other where other.product_key is not null and other.row_id "
+                f"not in (select row_id from temp.{_FOUND} where record_type = '{kind.name}')"
+            )
+            yield f"case when source_row.product_key in ({others}) then source_row.product_key end as product_key"
+        else:
+            yield f"source_row.{name}"
