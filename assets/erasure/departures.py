@@ -113,9 +113,7 @@ def _count(warehouse: Warehouse) -> int:
 
 def _pick(warehouse: Warehouse, day: date, period: str) -> None:
     """The records that left their source so long ago, and say nothing that speaks on."""
-    warehouse.run(
-        f"create or replace temp table {_FOUND} (record_type varchar, row_id bigint, record_key varchar)"
-    )
+    warehouse.run(f"create or replace temp table {_FOUND} (record_type varchar, row_id bigint, record_key varchar)")
     local_day = f"cast(timezone('{LOCAL_ZONE}', timezone('UTC', extracted_at)) as date)"
     deliveries = dict(
         warehouse.rows(

@@ -277,9 +277,7 @@ def forget(warehouse: Warehouse, records: str) -> None:
     They are nobody's any more: one that comes again is news. Runs inside the caller's transaction.
     """
     for table in ("told_bits", "replaced_fields"):
-        warehouse.run(
-            f"delete from manifest.{table} where (cast(record_type as varchar), record_key) in ({records})"
-        )
+        warehouse.run(f"delete from manifest.{table} where (cast(record_type as varchar), record_key) in ({records})")
 
 
 def _put(warehouse: Warehouse, words: str) -> None:
