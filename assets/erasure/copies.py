@@ -407,14 +407,35 @@ def _delivery_days(site: Site, warehouse: Warehouse, periods: Periods) -> Mappin
     return days
 
 
-#: Manifests of which no item is open, and the day on which the last was settled.
+#: Manifests of which no item is open, and the day on which the last was settled. The document of one that was cancelled
+#: and never left goes with the next one, which names it: it counts from the day on which that one was delivered (or was
+#: sealed, if that one is destroyed itself), and is kept until then.
 _SETTLED = """
-    select states.manifest_id, states.system, max(states.since)
-    from manifest.manifest_states as states
-    inner join manifest.manifests as manifests on manifests.manifest_id = states.manifest_id
-    where manifests.document is not null
-    group by states.manifest_id, states.system
-    having not bool_or(states.is_open)
+    with gone_out as (
+        select manifests.manifest_id, manifests.system, manifests.sequence,
+            coalesce(min(events.on_day), manifests.as_of) as on_day
+        from manifest.manifests as manifests
+        left join manifest.events as events on events.manifest_id = manifests.manifest_id and events.state = 'delivered'
+        where manifests.document is null or events.manifest_id is not null
+        group by manifests.manifest_id, manifests.system, manifests.sequence, manifests.as_of
+    ),
+    settled as (
+        select states.manifest_id, states.system, manifests.sequence, max(states.since) as on_day,
+            bool_and(states.state = 'cancelled') and states.manifest_id not in (select manifest_id from gone_out)
+                as never_left
+        from manifest.manifest_states as states
+        inner join manifest.manifests as manifests on manifests.manifest_id = states.manifest_id
+        where manifests.document is not null
+        group by states.manifest_id, states.system, manifests.sequence
+        having not bool_or(states.is_open)
+    )
+    select settled.manifest_id, settled.system, settled.on_day from settled where not settled.never_left
+    union all
+    select settled.manifest_id, settled.system, greatest(settled.on_day, min(gone_out.on_day))
+    from settled
+    inner join gone_out on gone_out.system = settled.system and gone_out.sequence > settled.sequence
+    where settled.never_left
+    group by settled.manifest_id, settled.system, settled.on_day
 """
 
 

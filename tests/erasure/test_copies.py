@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from assets.delivery.approving import cancel
+from assets.delivery.receiving import receive
 from assets.erasure import copies
 from assets.erasure.copies import (
     KINDS,
@@ -24,8 +26,10 @@ from assets.erasure.periods import Periods, last_day
 from assets.erasure.taking_out import Lingering
 from assets.ingest.loading import ingest
 from assets.ledger.states import Event, record
+from assets.manifests.signatures import PublicKey
 from assets.site import FOLDERS, Site
 from assets.warehouse import Warehouse
+from tests.delivery.nights import Nights, System, instant, name_of
 from tests.erasure.house import House, customer
 from tests.ingest.company import Company
 
@@ -263,6 +267,12 @@ def test_until_when_the_warehouse_may_hold_bytes_is_told_and_is_no_day_to_destro
         assert warehouse.value(of_warehouse) is None
 
 
+def moved(warehouse: Warehouse, manifest_id: str, *states: str, on_day: date = date(2026, 12, 1)) -> None:
+    origins = {"approved": "approve", "delivered": "deliver", "cancelled": "cancel"}
+    for state in states:
+        assert record(warehouse, [Event(manifest_id, state, on_day, origins[state])]) == []
+
+
 def test_a_settled_manifest_goes_after_five_years_and_its_keys_with_it(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
     with Warehouse.in_memory(pseudonym_key=b"p") as warehouse:
@@ -271,9 +281,7 @@ def test_a_settled_manifest_goes_after_five_years_and_its_keys_with_it(tmp_path:
         place = Path("outbox/crm") / sealed.manifest_id
         day_of = {copy.path: copy.last_day for copy in copy_register(site, warehouse, PERIODS).copies}
         assert day_of == {place: None}, "while an item is open it has no last day"
-        at = datetime(2026, 12, 1, tzinfo=UTC)
-        refused = record(warehouse, [Event(sealed.manifest_id, "cancelled", date(2026, 12, 1), "cancel", at=at)])
-        assert refused == []
+        moved(warehouse, sealed.manifest_id, "approved", "delivered", "cancelled")
         assert destroy_expired(warehouse, site, PERIODS, date(2031, 12, 1))[0] == 0
         assert destroy_expired(warehouse, site, PERIODS, date(2031, 12, 2))[0] == 1
         assert not (site.path / place).exists()
@@ -281,6 +289,48 @@ def test_a_settled_manifest_goes_after_five_years_and_its_keys_with_it(tmp_path:
         assert warehouse.value("select count(*) from manifest.manifests") == 1
         assert house.seal(date(2031, 12, 3), {"crm/customers": []}).sealed == ()
         assert not (site.path / place).exists(), "it is not written again"
+
+
+def test_a_manifest_that_never_left_is_kept_until_after_the_next_one_named_it(tmp_path: Path) -> None:
+    """Its document goes with the next one: without it a receiver would miss a link for good."""
+    site = Site(tmp_path / "site")
+    with Warehouse.in_memory(pseudonym_key=b"p") as warehouse:
+        house = House(warehouse, site)
+
+        def last_days() -> list[date | None]:
+            days = {copy.path.name: copy.last_day for copy in copy_register(site, warehouse, PERIODS).copies}
+            return [days[manifest_id] for manifest_id in sealed]
+
+        sealed = [house.seal(DAY, {"crm/customers": [customer("K1")]}).sealed[0].manifest_id]
+        moved(warehouse, sealed[0], "cancelled")
+        assert last_days() == [None]
+        customers = {"crm/customers": [customer("K1"), customer("K2")]}
+        sealed.append(house.seal(date(2027, 1, 5), customers).sealed[0].manifest_id)
+        moved(warehouse, sealed[1], "approved")
+        assert last_days() == [None, None]
+        moved(warehouse, sealed[1], "delivered", on_day=date(2027, 1, 6))
+        assert last_days() == [date(2032, 1, 6), None]
+        moved(warehouse, sealed[1], "cancelled", on_day=date(2027, 2, 1))
+        assert last_days() == [date(2032, 1, 6), date(2032, 2, 1)]
+        of_second = [each for each in copy_register(site, warehouse, PERIODS).copies if each.path.name == sealed[1]]
+        copies.forget_manifests(warehouse, of_second)
+        assert last_days() == [date(2032, 1, 5), None], "of the next one nothing says any more when it left"
+
+
+def test_what_follows_a_manifest_that_never_left_is_received_however_late_it_is_sent(tmp_path: Path) -> None:
+    crm = System("crm")
+    crm.add("customers", "T1", customer_type="private", name=name_of("T1"), customer_since="2020-01-01")
+    nights = Nights(tmp_path, crm)
+    nights.rules.mode = "required"
+    nights.night(DAY, "crm", "orders", "mailing", "web", "office")
+    cancelled = nights.warehouse.value("select manifest_id from manifest.manifests")
+    cancel(nights.warehouse, cancelled, by="Eva", reason="wrong", on_day=DAY, at=instant(DAY, 10))
+    later = date(2027, 2, 1)
+    destroy_expired(nights.warehouse, nights.site, Periods(manifests="P30D"), later)
+    nights.rules.mode = "automatic"
+    nights.night(later, "crm", "orders", "mailing", "web", "office")
+    (next_one,) = (nights.exchange("crm") / "manifests").iterdir()
+    receive(next_one, PublicKey.load(nights.site.keys / "signing.pub.pem"), tmp_path / "receipts")
 
 
 def test_a_copy_has_outlived_its_last_day_when_a_run_after_it_left_it(company: Company) -> None:
