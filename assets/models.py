@@ -10,7 +10,7 @@ One with a line `By parts:` can be made from a range of records at a time (`expe
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.vocabulary import CLOSED_WORDS, enum_of
-from assets.warehouse import Warehouse, WarehouseError
+from assets.warehouse import Warehouse, WarehouseError, identifier
 from expectations.parts import Parts
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
@@ -46,6 +46,23 @@ def make_view(warehouse: Warehouse, name: str, statement: str) -> None:
             raise
         warehouse.run(f"drop table {name}")
         warehouse.run(made)
+
+
+def drop_others(warehouse: Warehouse, schema: str, made: Collection[str]) -> None:
+    """Drop what stands in a schema beside the tables and views that are made there: nobody keeps it up any more.
+
+    Args:
+        warehouse: where an earlier policy or version of the program may have left what it made.
+        schema: one in which everything is made anew.
+        made: their names as `schema.name`.
+    """
+    there = warehouse.rows(
+        "select table_name, table_type from information_schema.tables where table_catalog = ? and table_schema = ?",
+        [warehouse.catalog, schema],
+    )
+    for name, kind in sorted(there):
+        if f"{schema}.{name}" not in made:
+            warehouse.run(f"drop {'view' if kind == 'VIEW' else 'table'} {schema}.{identifier(name)}")
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from assets.models import Models
+from assets.models import Models, drop_others
 from assets.warehouse import Warehouse
 
 
 def build(warehouse: Warehouse) -> None:
-    """(Re)make every core table and `core.people(node_id, node_type, row_id, person_id)`."""
+    """(Re)make every core table and `core.people(node_id, node_type, row_id, person_id)`; drop all others."""
     forget(warehouse, "core", "evaluated")
-    Models.of("core").build(warehouse)
+    models = Models.of("core")
+    models.build(warehouse)
     resolve_people(warehouse)
+    drop_others(warehouse, "core", {"core.people", "core.person_edges", *(model.table for model in models.ordered)})
 
 
 def forget(warehouse: Warehouse, *states: str) -> None:

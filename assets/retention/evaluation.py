@@ -8,16 +8,19 @@ from __future__ import annotations
 from datetime import date
 
 from assets.core.building import forget
-from assets.models import Models, make_view
+from assets.models import Models, drop_others, make_view
 from assets.policy import Policy
 from assets.vocabulary import enum_of
 from assets.warehouse import Warehouse, identifier
+
+CLAIMS = "retention.purpose_claims"
 
 
 def evaluate(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
     """(Re)make `triggers.*`, `purposes.*` and `retention.*` as of the day (rules.md, *Purposes* and *Disposition*).
 
-    `core.*` must be built and `policy.*` published.
+    `core.*` must be built and `policy.*` published. What another policy or version left there is dropped: a night puts
+    a part of every table back, and of such a one it has none.
 
     Raises:
         BadInput: a purpose of the register has no SQL file, or one that reads a period which the register lacks.
@@ -30,6 +33,9 @@ def evaluate(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
     Models(policy.purpose_models).build(warehouse, params)
     gather_claims(warehouse, policy)
     Models.of("retention").build(warehouse, params)
+    made = {model.table for model in (*Models.of("triggers", "retention").ordered, *policy.purpose_models)}
+    for schema in ("triggers", "purposes", "retention"):
+        drop_others(warehouse, schema, made | {CLAIMS})
 
 
 def gather_claims(warehouse: Warehouse, policy: Policy) -> None:
@@ -52,4 +58,4 @@ def gather_claims(warehouse: Warehouse, policy: Policy) -> None:
         f"from purposes.{identifier(model.name)} where row_id is not null"
         for model in policy.purpose_models
     ]
-    make_view(warehouse, "retention.purpose_claims", " union all ".join(arms))
+    make_view(warehouse, CLAIMS, " union all ".join(arms))

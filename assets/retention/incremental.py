@@ -28,12 +28,11 @@ from assets.core.changing import (
 from assets.core.units import GLOBAL, KIND, KINDS, LINKS, NODES, NotSpliceable, Shape, Stage, shape_of, stage
 from assets.models import Model, Models
 from assets.policy import Policy
-from assets.retention.evaluation import evaluate, gather_claims
+from assets.retention.evaluation import CLAIMS, evaluate, gather_claims
 from assets.retention.policy_versions import note_policy
 from assets.warehouse import Warehouse, identifier
 
 _EVALUATED = ("triggers", "purposes", "retention")
-_CLAIMS = "retention.purpose_claims"
 _CAN_CLOSE_BY_ITSELF = "order_id in (select order_id from core.orders where closed_on is null and not is_cancelled)"
 #: Whether an objection came by an address or its owner: only there does the end of an opt-in, which is no claim's, turn
 #: anything (the suppression list).
@@ -285,7 +284,7 @@ def _want_ended(ended: Stage, units: Stage, window: _Window) -> int:
 def _closing_models() -> tuple[Model, ...]:
     """The models of `retention` that follow from the claims, and those that they read."""
     models = Models.of("retention").ordered
-    closing = {_CLAIMS}
+    closing = {CLAIMS}
     for model in models:
         if model.references & closing:
             closing.add(model.table)
@@ -298,7 +297,7 @@ def _evaluate_ended(ended: Stage, closing: tuple[Model, ...], policy: Policy, as
 
     What is read is read once or twice, so nothing is copied.
     """
-    made = {model.table for model in closing} | {_CLAIMS}
+    made = {model.table for model in closing} | {CLAIMS}
     read = {name for model in closing for name in model.references} - made
     for schema, table in ended.shape.tables(_EVALUATED):
         if schema == "purposes" or f"{schema}.{table}" in read:

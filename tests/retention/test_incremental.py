@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import sqlglot
+import yaml
 from dagster import materialize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -34,15 +35,23 @@ from tests.retention.nights import Company, differences, first_night, night, sea
 
 COMPANIES = int(os.environ.get("GALLRING_TEST_SEEDS", "1"))
 NIGHTS = 3
+#: A purpose that one of the policies does without.
+LEFT = "product_development"
 
 
 @pytest.fixture(scope="module")
 def policies(tmp_path_factory: pytest.TempPathFactory) -> list[Policy]:
-    """The shipped policy, and one that keeps newsletters and quotes for other periods."""
+    """The shipped policy, one that keeps newsletters and quotes for other periods, and one with a purpose fewer."""
     folder = tmp_path_factory.mktemp("policy")
     text = SHIPPED_REGISTER.read_text(encoding="utf-8")
     (folder / "register.yaml").write_text(text.replace("P2Y", "P18M").replace("P90D", "P60D"), encoding="utf-8")
-    return [Policy.load(), Policy.load(folder)]
+    fewer = tmp_path_factory.mktemp("fewer")
+    register = yaml.safe_load(text)
+    del register["purposes"][LEFT]
+    for recipient in register["record"]["recipients"].values():
+        recipient["purposes"] = [name for name in recipient.get("purposes", ()) if name != LEFT]
+    (fewer / "register.yaml").write_text(yaml.safe_dump(register, allow_unicode=True), encoding="utf-8")
+    return [Policy.load(), Policy.load(folder), Policy.load(fewer)]
 
 
 def play(path: Path, policies: list[Policy], seed: int, nights: int) -> list[tuple[int, int]]:
@@ -144,6 +153,25 @@ def test_a_row_that_came_again_is_no_news_and_one_that_changed_is_its_units(
     rebuilt, found = night(warehouse, company)
     everything = warehouse.value("select count(*) from core.records")
     assert 0 < rebuilt.records <= found.records < everything
+    assert not differences(warehouse, company.policy, company.day)
+
+
+def test_a_purpose_that_left_the_policy_takes_its_table_along(warehouse: Warehouse, company: Company) -> None:
+    """And so does a table that another version of the program made: a part of either has nothing to put in."""
+    for name in ("core.former", "triggers.former"):
+        warehouse.run(f"create table {name} as select 1 as customer_id")
+    warehouse.run("create view retention.former as select 1 as customer_id")
+    company.policy = company.policies[2]
+    assert all(each.whole for each in night(warehouse, company))
+    row = {**company.there["crm/customers"][0], "relation_ended_at": company.day.isoformat()}
+    load_rows(warehouse, company.policy, {"crm/customers": [row]}, mode="delta")
+    company.day += timedelta(days=1)
+    assert not any(each.whole for each in night(warehouse, company))
+    assert not differences(warehouse, company.policy, company.day)
+    left = "select count(*) from information_schema.tables where table_name in ('former', ?)"
+    assert warehouse.value(left, [LEFT]) == 0
+    company.policy = company.policies[0]
+    night(warehouse, company)
     assert not differences(warehouse, company.policy, company.day)
 
 
