@@ -34,22 +34,24 @@ class Looked:
 
 
 def manifests(warehouse: Warehouse, site: Site, key: PublicKey) -> Looked:
-    """Every sealed manifest that is still to be kept stands in the outbox, signed, whole, and after the one before."""
+    """Every sealed manifest that is still to be kept stands in the outbox, signed, whole, and after the one before.
+
+    Where the one before was destroyed, there is no folder to hold the next one against.
+    """
     issued.prepare(warehouse)
     sealed = warehouse.rows(
-        "select system, manifest_id from manifest.manifests where signature is not null order by system, sequence"
+        "select system, manifest_id, sequence from manifest.manifests where signature is not null "
+        "order by system, sequence"
     )
     return Looked(len(sealed), tuple(_broken(sealed, site, key)))
 
 
-def _broken(sealed: list[tuple[str, str]], site: Site, key: PublicKey) -> Iterator[str]:
-    before: tuple[str, str] | None = None
-    for system, manifest_id in sealed:
-        folder = manifest_folder(site, system, manifest_id)
-        previous = manifest_folder(site, *before) if before is not None and before[0] == system else None
-        if not verify(folder, key, previous).ok:
+def _broken(sealed: list[tuple[str, str, int]], site: Site, key: PublicKey) -> Iterator[str]:
+    folders = {(system, sequence): manifest_folder(site, system, manifest_id)
+               for system, manifest_id, sequence in sealed}  # fmt: skip
+    for system, manifest_id, sequence in sealed:
+        if not verify(folders[system, sequence], key, folders.get((system, sequence - 1))).ok:
             yield f"{system}/{manifest_id[:16]}"
-        before = (system, manifest_id)
 
 
 def evidence(site: Site, key: PublicKey) -> Looked:
