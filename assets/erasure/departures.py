@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from assets.core.changing import HasDigest, build_anew, is_read
+from assets.core.changing import HasDigest, build_anew, is_behind, is_read
 from assets.core.units import KIND, KINDS, REGISTERS, Kind, Stage, stage
 from assets.ingest.projecting import LOCAL_ZONE
 from assets.ledger.issued import forget_records
@@ -21,7 +21,9 @@ from assets.purpose_register import months_and_days
 from assets.warehouse import RewriteFailed, Warehouse, identifier, literal
 
 _KINDS = tuple(kind for kind in KINDS if kind.name not in REGISTERS)
-_FOUND, _LINKED = "departed", "linked_to_others"
+_FOUND, _ASKED, _LINKED = "departed", "departed_asked", "departed_linked"
+#: How many of them are looked at at once, with all that hangs together with them.
+AT_ONCE = 50_000
 #: What sums rest on, and by whom it is grouped (`sql/analytics/sales.*`). The keys are replaced, all else goes.
 _SUMMED = {
     "order": ("order_id", "customer_id"),
@@ -55,13 +57,15 @@ _REQUEST_IS_OVER = "coalesce(kind in ('termination', 'erasure') and {over} < $da
 
 
 def is_due(warehouse: Warehouse, policy: HasDigest, day: date) -> bool:
-    """Whether it has not been looked this month or later, and it is known what hangs together.
+    """Whether it has not been looked this month or later, and it is known what hangs together and what was entered.
 
     Once a month: in a site of many years much has left its source and hangs together with what has not, and each look
     follows all of that.
     """
-    if not warehouse.exists("nights", "core") or not is_read(warehouse, policy):
-        return False  # where no night ever remembered anything, it is not asked for, which would make the tables
+    if not warehouse.exists("nights", "core"):  # asking on would make the tables
+        return False
+    if not is_read(warehouse, policy) or is_behind(warehouse, policy):
+        return False
     warehouse.run("create table if not exists erasure.departures (as_of date, records bigint)")
     looked = warehouse.value("select max(as_of) from erasure.departures")
     return looked is None or (looked.year, looked.month) < (day.year, day.month)
@@ -80,9 +84,11 @@ def find(warehouse: Warehouse, day: date, period: str) -> int:
     for table, named in _NAMED_BY.items():
         if warehouse.exists(*table.split(".")):
             warehouse.run(f"delete from temp.{_FOUND} where (record_type, record_key) in ({named})")
-    if _count(warehouse):
-        _leave_linked(warehouse, day, period)
-    return _count(warehouse)
+    warehouse.run(f"alter table temp.{_FOUND} add column stays boolean")
+    while warehouse.value(f"select exists (select 1 from temp.{_FOUND} where stays is null)"):
+        _look_at_some(warehouse, day, period)
+    warehouse.run(f"delete from temp.{_FOUND} where stays")
+    return int(warehouse.value(f"select count(*) from temp.{_FOUND}"))
 
 
 def take_out(warehouse: Warehouse, day: date, found: int) -> None:
@@ -102,10 +108,6 @@ def take_out(warehouse: Warehouse, day: date, found: int) -> None:
     warehouse.run(f"drop table temp.{_FOUND}")
     if found:
         build_anew(warehouse)
-
-
-def _count(warehouse: Warehouse) -> int:
-    return int(warehouse.value(f"select count(*) from temp.{_FOUND}"))
 
 
 # -- which -------------------------------------------------------------------------------------------------------------
@@ -129,7 +131,7 @@ def _pick(warehouse: Warehouse, day: date, period: str) -> None:
         key = f"cast({identifier(kind.key)} as varchar)"
         warehouse.run(
             f"insert into temp.{_FOUND} select '{kind.name}', row_id, {key} from raw.{identifier(kind.raw)} "
-            f"where not in_source and list_contains($deliveries, changed_in) "
+            "where not in_source and changed_in in (select unnest(cast($deliveries as varchar[]))) "
             f"and {key} <> {_NAMELESS.format('row_id')} and {_SPEAKS_ON.get(kind.name, 'true')}",
             {"deliveries": old},
         )
@@ -140,29 +142,46 @@ def _over(day: str, period: str) -> str:
     return f"add_months({day}, {months}) + {days}"
 
 
-def _leave_linked(warehouse: Warehouse, day: date, period: str) -> None:
-    """Leave out what hangs together with anything that stays: a row that is there, one that left later, a word."""
-    warehouse.run(f"create or replace temp table {_LINKED} (record_type varchar, row_id bigint)")
+def _look_at_some(warehouse: Warehouse, day: date, period: str) -> None:
+    """Tell of some records, and of all that hang together with them, whether they stay, as what they are linked to.
+
+    What stays is a row that is there, one that left later, one that a word or a register names, and whatever is linked
+    to any of these.
+    """
+    warehouse.run(
+        f"create or replace temp table {_ASKED} as select record_type, row_id from temp.{_FOUND} "
+        f"where stays is null order by record_type, row_id limit {AT_ONCE}"
+    )
     is_over = _REQUEST_IS_OVER.format(over=_over("answered_on", period))
+    warehouse.run(f"create or replace temp table {_LINKED} (record_type varchar, row_id bigint)")
     with stage(warehouse) as units:
-        _follow(units, _FOUND)
+        _follow(units, _ASKED)
         for kind in KINDS:
-            stays = f"{kind.row} not in (select row_id from temp.{_FOUND} where record_type = '{kind.name}')"
-            if kind.name == "request":
-                stays = f"not {is_over}"
+            there = f"{units.catalog}.core.{kind.core}"
+            these = f"select row_id from temp.{_FOUND} where record_type = '{kind.name}'"
+            stays = f"not {is_over}" if kind.name == "request" else f"{kind.row} not in ({these})"
             warehouse.run(
-                f"insert into temp.{_LINKED} select '{kind.name}', {kind.row} "
-                f"from {units.catalog}.core.{kind.core} where {stays}",
+                f"insert into temp.{_LINKED} select '{kind.name}', {kind.row} from {there} where {stays}",
                 {"day": day} if kind.name == "request" else None,
             )
+            _tell(warehouse, kind, there, stays=False)
     with stage(warehouse) as units:
         _follow(units, _LINKED)
         for kind in _KINDS:
-            warehouse.run(
-                f"delete from temp.{_FOUND} where record_type = '{kind.name}' "
-                f"and row_id in (select {kind.row} from {units.catalog}.core.{kind.core})"
-            )
-    warehouse.run(f"drop table temp.{_LINKED}")
+            _tell(warehouse, kind, f"{units.catalog}.core.{kind.core}", stays=True)
+    warehouse.run(  # of which `core.*` knows nothing
+        f"update temp.{_FOUND} set stays = true where stays is null "
+        f"and (record_type, row_id) in (select record_type, row_id from temp.{_ASKED})"
+    )
+    for table in (_ASKED, _LINKED):
+        warehouse.run(f"drop table temp.{table}")
+
+
+def _tell(warehouse: Warehouse, kind: Kind, there: str, *, stays: bool) -> None:
+    warehouse.run(
+        f"update temp.{_FOUND} set stays = {stays} "
+        f"where record_type = '{kind.name}' and row_id in (select {kind.row} from {there})"
+    )
 
 
 def _follow(units: Stage, table: str) -> None:

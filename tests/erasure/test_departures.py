@@ -212,7 +212,7 @@ def test_who_comes_back_after_that_is_new(house: Years) -> None:
         ("orders/orders", order("O9", "K1", "2031-01-01")),
         ("office/holds", {"hold_id": "H1", "record_type": "payment", "record_key": "P1", "placed_at": "2026-12-01"}),
         ("office/requests", {"request_id": "R1", "kind": "objection", "customer_id": "K1",
-                             "received_at": "2026-12-01", "answered_at": "2026-12-01"}),
+                             "received_at": "2026-11-20", "answered_at": "2026-11-20"}),
         ("office/requests", {"request_id": "R1", "kind": "erasure", "customer_id": "K1",
                              "received_at": "2026-12-01"}),
         ("office/disclosures", {"disclosure_id": "D1", "partner_id": "X", "record_type": "customer",
@@ -239,7 +239,9 @@ def test_an_erasure_request_answered_as_long_ago_keeps_nobody(house: Years) -> N
     assert "departed" in house.erase(LATER).reasons
 
 
-@pytest.mark.parametrize("what", ["an item", "a match", "a notice", "a row set aside", "half a year less"])
+@pytest.mark.parametrize(
+    "what", ["an item", "a match", "a notice", "a row set aside", "half a year less", "an unsubscription"]
+)
 def test_what_the_ledger_or_the_office_still_says_of_one_keeps_all(kept: Path, what: str) -> None:
     day = LATER
     with begin(kept, pseudonym_key=PSEUDONYM_KEY) as warehouse:
@@ -255,6 +257,8 @@ def test_what_the_ledger_or_the_office_still_says_of_one_keeps_all(kept: Path, w
         if what == "a notice":
             warehouse.run("create or replace table manifest.notice_fields as select 'X' as partner_id, 'order' as "
                           "record_type, 'O1' as record_key, 'buyer_name' as field")  # fmt: skip
+        elif what == "an unsubscription":
+            warehouse.run("update raw.mailing_subscribers set unsubscribed_at = date '2020-01-01'")
         elif what == "a row set aside":
             warehouse.run("insert into intake.quarantined by name select 'crm' as source, 'rows-1' as delivery_id, "
                           "'customers' as table_name, 'K1' as record_key")  # fmt: skip
@@ -291,9 +295,12 @@ def test_a_table_that_would_lose_more_takes_everything_back(house: Years, monkey
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 @given(seed=st.integers(1, 100_000))
-def test_who_forgets_decides_as_who_does_not(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+def test_who_forgets_decides_as_who_does_not(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
     """Two warehouses of one company live through the same nights; one of them forgets all that may be forgotten."""
     folder = tmp_path_factory.mktemp("forgets")
+    monkeypatch.setattr(departures, "AT_ONCE", 20)
     company = Company(seed, [Policy.load()], size=4, houses=3)
     twin = copy.deepcopy(company)
     forgotten = 0
@@ -303,7 +310,7 @@ def test_who_forgets_decides_as_who_does_not(tmp_path_factory: pytest.TempPathFa
     ):
         first_night(forgets, company)
         first_night(keeps, twin)
-        for number in range(4):
+        for number in range(3):
             moving = (number % 3, -1)
             what = something_happens(forgets, company)
             something_happens(keeps, twin)
@@ -326,3 +333,26 @@ def test_who_forgets_decides_as_who_does_not(tmp_path_factory: pytest.TempPathFa
             found = unlike(forgets, keeps)
             assert not found, f"seed {seed}, night {number}: {what}, and forgotten:\n" + "\n".join(found)
     assert forgotten, f"seed {seed}: nothing was forgotten, the test proves nothing"
+
+
+def test_what_was_entered_since_the_evaluation_is_waited_for(house: Years) -> None:
+    """A hold of this morning on a record that has gone: nothing has looked at it yet."""
+    house.evaluate(LATER, left())
+    load_rows(house.warehouse, house.policy, {"office/holds": [
+        {"hold_id": "H1", "record_type": "payment", "record_key": "P1", "placed_at": "2031-12-01"},
+    ]}, mode="delta")  # fmt: skip
+    assert "departed" not in house.erase(LATER).reasons
+
+
+def test_an_order_of_nobody_keeps_its_number_alone_and_the_next_night_reads_it_so(kept: Path) -> None:
+    """No row leaves a table by it, so that no count tells the next night."""
+    with begin(kept, pseudonym_key=PSEUDONYM_KEY) as warehouse:
+        house = Years(warehouse)
+        lone = {**order("O7", "K7", "2026-11-26"), "customer_id": None, "status": "open", "closed_at": None}
+        house.evaluate(LEFT, {**left(), "orders/orders": [*left()["orders/orders"], lone]})
+        house.evaluate(LEFT + timedelta(days=1), left())
+        house.evaluate(LATER, left())  # what K1 left behind stands in manifests that are kept
+        assert house.erase(LATER).reasons[:1] == ("departed",)
+        assert warehouse.value("select records from erasure.departures where as_of = ?", [LATER]) == 1
+        house.evaluate(LATER + timedelta(days=1), left())
+        assert not differences(warehouse, house.policy, LATER + timedelta(days=1))
