@@ -194,14 +194,15 @@ def _rejections(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[st
     """A rejected delivery counts until later full ones have brought each of its tables, or any, if it named none.
 
     Every table of its source blocks: what was rejected may have been what keeps records of the others. What it says
-    names the tables that are to come again, where that is known.
+    names the tables that are to come again, where that is known. A source that no contract names holds up nobody: no
+    delivery of it could ever be loaded and take the block away.
     """
     for source, delivery_id, reason, brought, replaced in warehouse.rows(_REJECTED):
         tables = [contract.table for contract in policy.contracts.of_source(source)]
         missed = sorted((set(brought) & set(tables)) - set(replaced))
         if not replaced or missed:
             of_tables = f" of {', '.join(missed)}" if missed else ""
-            for table in tables or [""]:
+            for table in tables:
                 yield source, table, "rejected", f"delivery {delivery_id}{of_tables}: {reason}"
 
 

@@ -200,7 +200,8 @@ def _check_description(warehouse: Warehouse, contracts: Contracts, delivery: Del
         raise DeliveryRefused(delivery.refused)
     known = contracts.of_source(delivery.source)
     if not known:
-        raise DeliveryRefused("no contract names this source")
+        meant = [name for name in contracts.sources if name.casefold() == delivery.source.strip().casefold()]
+        raise DeliveryRefused(f"no contract names this source{f': is {meant[0]} meant?' if meant else ''}")
     tables = {contract.table for contract in known}
     lookups = {lookup.name for contract in known for lookup in contract.all_lookups}
     for file in delivery.files:

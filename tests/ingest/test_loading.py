@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -619,6 +620,24 @@ def test_a_rejected_delta_blocks_until_a_full_delivery_brings_its_table(company:
     company.send("office", {"holds": holds}, day="2026-11-23")
     company.ingest()
     assert ("holds", "rejected") not in company.blocks("office")
+
+
+@pytest.mark.parametrize(("source", "asked"), [("legacy", ""), ("CRM", ": is crm meant?")])
+def test_a_delivery_of_a_source_without_a_contract_is_told_and_holds_up_nobody(
+    company: Company, source: str, asked: str
+) -> None:
+    """No later delivery could take such a block away; the source that is meant goes stale by its own freshness."""
+    before = company.ingest() and company.rows("from intake.blocks order by all")
+    folder = company.send(source, {"customers": customers(customer("K1"))})
+    for _ in range(2):
+        (rejected,) = company.ingest().rejected
+        assert (rejected.source, rejected.reason) == (source, f"no contract names this source{asked}")
+        assert company.rows("from intake.blocks order by all") == before
+    assert (company.site.quarantine / source / folder.name / "reason.json").is_file()
+    shutil.rmtree(folder)
+    company.ingest()
+    assert company.rows("from intake.blocks order by all") == before
+    assert company.rows("select source, status from intake.deliveries") == [(source, "rejected")]
 
 
 # -- what is rejected --------------------------------------------------------------------------------------------------
