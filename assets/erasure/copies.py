@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from assets.delivery.transports.contract import CANCELLED, MANIFESTS
 from assets.erasure.periods import Periods, last_day
 from assets.erasure.taking_out import Lingering, lingering
 from assets.ingest.deliveries import find_deliveries
@@ -52,6 +53,8 @@ KINDS = (
     Kind("analytics", ("analytics.duckdb",), "analysis under pseudonyms; replaced by each run"),
     Kind("mark", ("outbox/*/*.delivered", "outbox/*/*.cancelled"), "that a manifest may be acted on, or never may"),
     Kind("manifest", ("outbox/*/*/*", "outbox/.sealing/**"), "what each system was ordered; keys of records alone"),
+    Kind("received", ("exchange/**/received.json", "receipts/**/received.json"),
+         "which manifests a system was handed, so that none is acted on twice; holds no keys of records"),
     Kind("parcel", ("exchange/**",), "manifests on their way to a system"),
     Kind("receipt", ("receipts/**",), "what each system answered"),
     Kind("access_report", ("reports/access*/**", "reports/access*"), "what is held on a person, for that person"),
@@ -202,14 +205,21 @@ def record_register(warehouse: Warehouse, register: CopyRegister) -> None:
 
 
 def _remove_empty(folder: Path, site: Site) -> None:
-    """Remove `folder` if it is empty, and then those above it; the site's own stay, and those that others write into.
-
-    A source that delivers as an account of its own could not make its folder again.
-    """
-    kept = (site.path, site.inbox, site.receipts)
-    while folder.parent not in kept and folder != site.path and folder.is_dir() and not any(folder.iterdir()):
+    """Remove `folder` if it is empty, and then those above it, as far as they may go."""
+    while _may_go(folder, site) and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
+
+
+def _may_go(folder: Path, site: Site) -> bool:
+    """The site's own folders stay, and those that others write into, or that manifests are delivered into.
+
+    A source that delivers as an account of its own could not make its folder again, and a transport makes none: what is
+    not there counts as not mounted. Of those below `exchange/`, what one delivery brought may go.
+    """
+    if folder == site.path or folder.parent in (site.path, site.inbox, site.receipts):
+        return False
+    return site.path / "exchange" not in folder.parents or folder.parent.name in (MANIFESTS, CANCELLED)
 
 
 # -- which file is what ------------------------------------------------------------------------------------------------
@@ -322,7 +332,7 @@ class _Dates:
                     if named
                     else _last_day(self._written(unit), self._periods.backups)
                 )
-            case "warehouse" | "analytics":
+            case "warehouse" | "analytics" | "received":
                 return None
             case _:
                 return _last_day(self._written(unit), self._by_writing(kind))

@@ -191,6 +191,21 @@ def test_each_kind_has_its_last_day(company: Company, place: str, until: date | 
             assert (company.site.receipts / "crm").is_dir(), "and those that others write into"
 
 
+def test_folders_that_are_delivered_into_stay_and_what_a_receiver_remembers(company: Company) -> None:
+    """Without them nothing would be delivered any more, and the next manifest not be known as the next one."""
+    gone = ["exchange/crm/manifests/m1/items.jsonl", "exchange/crm/cancelled/m2/manifest.json",
+            "exchange/web/manifests/m3/items.jsonl", "exchange/crm/receipts/a.jsonl"]  # fmt: skip
+    remembered = ["exchange/crm/receipts/received.json", "receipts/web/received.json"]
+    for place in (*gone, *remembered):
+        written(company.site.path / place, DAY)
+    assert {place: days(company)[place] for place in remembered} == dict.fromkeys(remembered)
+    assert destroy_expired(company.warehouse, company.site, PERIODS, date(2099, 1, 1))[0] == len(gone)
+    left = sorted(str(path.relative_to(company.site.path)) for path in company.site.path.glob("exchange/**/*"))
+    assert left == ["exchange/crm", "exchange/crm/cancelled", "exchange/crm/manifests", "exchange/crm/receipts",
+                    "exchange/crm/receipts/received.json", "exchange/web", "exchange/web/manifests"]  # fmt: skip
+    assert (company.site.path / "receipts/web/received.json").exists()
+
+
 @pytest.mark.parametrize(
     "place", ["warehouse (copy).duckdb", "inbox/customers.csv", "outbox/notes.txt", "export/people.csv",
               "inbox/crm/customers.csv"],
