@@ -3,7 +3,8 @@
 -- that are not back in use, a lift of fields that are. A notice of a disclosure falls with the erasure it follows from,
 -- not by fields of which an order has left and of which the source holds nothing (noticed_fields: what it does hold of
 -- records whose notices wait), whatever keeps their category since; that of a direct delivery stands by its own clock.
--- A record that its source delivers no more decides nothing.
+-- A record that its source delivers no more decides nothing. An order about a column that has left its contract falls
+-- by that alone: no disposition speaks of it, so that no hold would; a lift of one, or a restriction, leaves.
 -- A hold and a person's restriction show in the dispositions; the latter is looked at by itself too.
 -- Every item that waits is looked at, in one pass; its fields and reasons only where a disposition speaks against it.
 -- $lifts: whether a lift waits. No other action falls by `erase`, which most dispositions of what waits are.
@@ -56,6 +57,19 @@ touched as (
             when states.action = 'lift' then against.disposition not in ('retain', 'not_personal')
             else against.disposition <> 'erase'
         end
+),
+
+undeclared as (
+    select
+        numbers.record_type,
+        list(numbers.field) as named
+    from manifest.field_numbers as numbers
+    left join policy.fields
+        on
+            numbers.record_type = fields.record_type
+            and numbers.field = fields.field
+    where fields.field is null
+    group by numbers.record_type
 ),
 
 categories as (
@@ -176,3 +190,19 @@ left join ordered
         and notices.record_key = ordered.record_key
         and notices.field = ordered.field
 where ordered.field is null
+union
+select
+    states.manifest_id,
+    states.item_id,
+    states.system,
+    'now_undeclared' as reason
+from manifest.item_states as states
+inner join undeclared on states.record_type = undeclared.record_type
+inner join retention.records
+    on
+        states.record_type = records.record_type
+        and states.record_key = records.record_key
+where
+    states.state in ('issued', 'approved')
+    and states.action in ('erase', 'redact')
+    and list_has_any(states.fields, undeclared.named)

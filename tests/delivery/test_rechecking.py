@@ -94,6 +94,43 @@ def test_a_restricted_persons_record_falls_though_its_disposition_lags(company: 
     assert [each.reason for each in recheck(company.warehouse, POLICY, None, NEXT).fallen] == ["person_restricted"]
 
 
+@pytest.mark.parametrize("by_ranges", [False, True], ids=["", "by ranges"])
+@pytest.mark.parametrize("few", [-1, 100_000], ids=["many wait", "few wait"])
+def test_an_order_about_a_column_that_left_its_contract_falls(
+    company: Company, monkeypatch: pytest.MonkeyPatch, few: int, by_ranges: bool
+) -> None:
+    """Nobody decides about it any more: no hold would show in a disposition. What is left is ordered anew."""
+    monkeypatch.setattr(rechecking, "_FEW", few)
+    if by_ranges:
+        monkeypatch.setattr(rechecking, "at_once", lambda *_: 2)
+    warehouse = company.warehouse
+    outcomes = {
+        ("customer", "C0"): {**RETAINED, "phone": "erase"},
+        ("customer", "C1"): {**RETAINED, "phone": "erase", "email": "erase"},
+        ("customer", "C2"): {**RETAINED, "email": "erase"},
+        ("customer", "C3"): full("customer", "restrict"),
+    }
+    company.night(DAY, outcomes)
+    (manifest_id,) = sealed(warehouse)
+    warehouse.run("delete from policy.fields where field = 'phone'")
+    after = {key: {name: what for name, what in each.items() if name != "phone"} for key, each in outcomes.items()}
+    company.evaluate(NEXT, after)
+    assert recheck(warehouse, POLICY, None, NEXT).fallen == (Fallen(manifest_id, "crm", "now_undeclared", 2),)
+    recall(warehouse, POLICY, NEXT, at=NOW)
+    ordered = {(key, fields) for _, _, key, action, fields in company.propose(NEXT, after) if action == "redact"}
+    assert ordered == {("C1", ("email",)), ("C2", ("email",))}
+
+
+def test_what_has_left_about_a_column_that_left_its_contract_stands_and_so_does_its_lift(company: Company) -> None:
+    """A lift keeps: it leaves, for the order that it takes back has left too."""
+    company.night(DAY, {("customer", "C0"): {**RETAINED, "phone": "erase"}})
+    deliver(company, sealed(company.warehouse)[0])
+    company.night(NEXT, {})
+    company.warehouse.run("delete from policy.fields where field = 'phone'")
+    company.evaluate(NEXT, {})
+    assert recheck(company.warehouse, POLICY, None, NEXT).fallen == ()
+
+
 def test_another_day_says_nothing_about_this_one(company: Company) -> None:
     company.night(DAY, erase("C0"))
     with pytest.raises(CheckFailed, match="Nothing was sealed or delivered"):
