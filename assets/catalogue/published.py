@@ -2,19 +2,24 @@
 
 Its header says what the table and each column are. A file may be named `schema.table.sql`. It selects from the
 warehouse, and from `published.*`, the tables of the new file that were written before it. A file that begins with `A
-view` selects from `published.*` alone. Reads files; `assets.publication.analytics` writes the tables.
+view` selects from `published.*` alone. `assets.publication.analytics` writes the tables; whoever reads those of a site
+says with `of_this_version` what it means that one lacks a column.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
 
+from assets.errors import CheckFailed
 from assets.models import SQL, Model
+from assets.site import Site
 from assets.vocabulary import CLOSED_WORDS, enum_of
-from assets.warehouse import UNPACKED_TEXTS, identifier
+from assets.warehouse import UNPACKED_TEXTS, Warehouse, WarehouseError, identifier
 
 FOLDER = SQL / "analytics"
 CATALOG = "published"
@@ -107,6 +112,28 @@ def published_tables() -> tuple[PublishedTable, ...]:
     for name, table in tables.items():
         sorter.add(name, *sorted(table.earlier))
     return tuple(tables[name] for name in sorter.static_order())
+
+
+@contextmanager
+def of_this_version(reader: Warehouse, site: Site) -> Iterator[None]:
+    """Ask the site's published file, attached as `site`, what this version publishes.
+
+    Raises:
+        CheckFailed: it lacks a column that was asked for, since an earlier version published it.
+    """
+    try:
+        yield
+    except WarehouseError:
+        there = set(reader.rows(
+            "select schema_name, table_name, column_name from duckdb_columns() where database_name = 'site'"
+        ))  # fmt: skip
+        if all((table.schema, table.name.rpartition(".")[2], column.name) in there
+               for table in published_tables() for column in table.columns):  # fmt: skip
+            raise
+        raise CheckFailed(
+            f"An earlier version of Gallring published what is known of {site.path}, without all that "
+            f"is asked for here: `gallring run --site {site.argument}` publishes it anew."
+        ) from None
 
 
 def _stored_type(column: Column) -> str:

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from assets.attaching import attached
+from assets.catalogue.published import of_this_version
 from assets.errors import BadUsage, CheckFailed
 from assets.site import Site
 from assets.warehouse import Warehouse
@@ -73,13 +74,17 @@ def forecast(site: Site, months: int = DEFAULT_MONTHS) -> Forecast:
 
     Raises:
         BadUsage: `months` is no number of months.
-        CheckFailed: nothing has been published yet.
+        CheckFailed: nothing has been published yet, or not by this version.
     """
     if not 1 <= months <= MOST_MONTHS:
         raise BadUsage(f"--months {months} is no number of months: give 1 to {MOST_MONTHS}.")
     if not site.analytics.exists():
         raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.argument}` does it.")
-    with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=True):
+    with (
+        Warehouse.in_memory() as reader,
+        attached(reader, site.analytics, "site", read_only=True),
+        of_this_version(reader, site),
+    ):
         return read_forecast(reader, months)
 
 

@@ -7,28 +7,32 @@ import io
 import itertools
 import json
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from assets.attaching import attached
 from assets.core.building import build
 from assets.errors import CheckFailed
 from assets.ingest.loading import load_rows
 from assets.ingest.tables import prepare
 from assets.policy import Policy
 from assets.publication.analytics import publish
+from assets.publication.report import asking
 from assets.publication.report.asking import Answers, Language, ask, published, questions, sections
 from assets.publication.report.building import Report, build_report
 from assets.publication.report.register import as_csv, as_json_ld
 from assets.publication.report.rendering import PAGES, Page, drawn, render, words
 from assets.retention.evaluation import evaluate
+from assets.retention.forecasting import forecast
 from assets.rights.answering import due_on
 from assets.sample.generating import SAMPLE_DAY
 from assets.site import Site
-from assets.warehouse import Warehouse
+from assets.warehouse import Warehouse, WarehouseError
 from orchestration.opening import open_reader
 from orchestration.settings import Settings, WarehouseSettings
 from tests.publication.reported import Element, decided_site, read_page
@@ -475,6 +479,28 @@ def test_a_month_is_compared_with_the_one_before(decided: tuple[Site, Warehouse]
 def test_before_the_first_run_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(CheckFailed, match="gallring run"):
         build_report(Site(tmp_path))
+
+
+@pytest.mark.parametrize("asked", [build_report, forecast])
+def test_what_an_earlier_version_published_is_to_be_published_anew(
+    site: Site, tmp_path: Path, asked: Callable[[Site], object]
+) -> None:
+    earlier = Site(tmp_path)
+    shutil.copy(site.analytics, earlier.analytics)
+    with Warehouse.in_memory() as writer, attached(writer, earlier.analytics, "site"):
+        writer.run("drop view site.retention.dispositions")
+        writer.run("create view site.retention.dispositions as select 'review' as disposition, null as keep_until")
+    with pytest.raises(CheckFailed, match=r"An earlier version .* `gallring run --site"):
+        asked(earlier)
+
+
+def test_a_question_that_fails_on_what_this_version_published_is_no_matter_of_versions(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = replace(next(questions()), sql="select nothing from retention.dispositions")
+    monkeypatch.setattr(asking, "questions", lambda: iter([wrong]))
+    with pytest.raises(WarehouseError, match="nothing"):
+        ask(site)
 
 
 def test_one_of_a_thing_is_told_in_the_singular(answers: Answers) -> None:

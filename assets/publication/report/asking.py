@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assets.attaching import attached
+from assets.catalogue.published import of_this_version
 from assets.errors import CheckFailed
 from assets.publication.analytics import standing_in
 from assets.site import Site
@@ -109,11 +110,11 @@ def ask(site: Site, reader: Warehouse | None = None) -> Answers:
     """Ask the site's published file everything, by `reader` where there is one.
 
     Raises:
-        CheckFailed: nothing has been published yet.
+        CheckFailed: nothing has been published yet, or not by this version.
     """
     if not site.analytics.exists():
         raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.argument}` does it.")
-    with published(site, reader) as reader:
+    with published(site, reader) as reader, of_this_version(reader, site):
         policy, version, controller, as_of, deliveries = reader.rows(
             "select policy, policy_version, controller, as_of, deliveries from about"
         )[0]

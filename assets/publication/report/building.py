@@ -27,7 +27,7 @@ def build_report(site: Site, reader: Warehouse | None = None) -> Report:
     """Write the report of the site's published file, read by `reader`. The same file gives the same bytes.
 
     Raises:
-        CheckFailed: nothing has been published yet.
+        CheckFailed: nothing has been published yet, or not by this version.
     """
     answers = ask(site, reader)
     charts = drawn(answers)
