@@ -204,7 +204,7 @@ _MENDS_BLOCK = {
     "never_arrived": " Deliver it.",
     "stale": " Deliver it again, whole.",
     "barred": " Let this account in (owner, mode), or mount the disk in the link's place; the next run looks again.",
-    "rejected": " Mend it and deliver it again; quarantine/ holds what was rejected.",
+    "rejected": " Mend it and deliver it again whole (--mode full): a delta lifts no block; quarantine/ holds it.",
 }
 
 
