@@ -129,10 +129,12 @@ def render(outcome: Outcome, source: str, language: Language) -> list[str]:
     return lines
 
 
-def render_gone(outcome: Outcome, record_type: str, record_key: str, as_of: date, language: Language) -> list[str]:
-    """The same of a record that is in no source any more."""
+def render_gone(
+    outcome: Outcome, record_type: str, record_key: str, source: str, as_of: date, language: Language
+) -> list[str]:
+    """The same of a record that is in no source any more; `source` had it."""
     gone = _words(language)["gone"].format(record_type=record_type, record_key=record_key, as_of=as_of)
-    return [gone, "", *render(outcome, "", language)]
+    return [gone, "", *render(outcome, source, language)]
 
 
 @cache

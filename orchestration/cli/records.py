@@ -101,7 +101,8 @@ def _explain_record(
         if json:
             as_json({"record_type": record, "record_key": key, "fields": [], **vars(outcome)})
         else:
-            say("\n".join(render_gone(outcome, record, key, as_of, language)))
+            source = next(each.source for each in policy.contracts.values() if each.record_type == record)
+            say("\n".join(render_gone(outcome, record, key, source, as_of, language)))
         return
     if json:
         as_json(vars(explanation) | (vars(outcome) if outcome else {}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from string import Formatter
@@ -119,9 +120,12 @@ def test_a_record_that_is_gone_is_told_of_all_the_same(nights: Nights) -> None:
     nights.night(DAY, *nights.systems)
     nights.night(NEXT, *nights.systems)
     assert nights.warehouse.value("select count(*) from retention.records where record_key = 'T1'") == 0
-    lines = render_gone(of_customer(nights, "T1"), "customer", "T1", NEXT, "sv")
+    lines = render_gone(of_customer(nights, "T1"), "customer", "T1", "crm", NEXT, "sv")
     assert lines[:3] == [f"customer T1 finns inte i något källsystem, {NEXT}.", "", "Vad som har beordrats"]
     assert "hela posten ska bort. Bevisat av en export" in lines[3]
+    blocked = replace(of_customer(nights, "T1"), blocks=("orders/orders: stale",))
+    lines = render_gone(blocked, "customer", "T1", "crm", NEXT, "en")
+    assert lines[-1] == "  Nothing is ordered of crm while a delivery blocks: orders/orders: stale."
 
 
 def _words() -> dict[str, Any]:
