@@ -46,7 +46,7 @@ _INTAKE = {
     "intake.files": "Row accounting: rows in = loaded + quarantined + out of scope. Grain: a file of a delivery.",
     "intake.quarantined": "Rows that a rule kept out, with the rule. Grain: a row of a file. Private to the warehouse.",
     "raw.former_addresses": "Keyed hashes of addresses that a source corrected. Grain: a row and an address it had.",
-    "intake.blocks": "What keeps manifests from being sealed: a table that is missing, stale, shrunk or rejected.",
+    "intake.blocks": "What keeps manifests from being sealed: a table missing, stale, shrunk, emptied or rejected.",
 }
 
 

@@ -1,4 +1,4 @@
-"""What keeps manifests from being sealed: tables that are missing, stale, shrunk or barred, and rejected deliveries.
+"""What keeps manifests from being sealed: tables that are missing, stale, shrunk, emptied or barred, rejected ones.
 
 Judged as of a given day from what was recorded; reads no clock and no inbox. A table that shrank stays blocked until it
 is as large again as it was before, or until a person says that it is right: that a second export is as short as the
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from assets.contracts.contract import Contract
+from assets.ingest.emptied import references
 from assets.ingest.projecting import LOCAL_ZONE
 from assets.ingest.tables import HasContracts
 from assets.warehouse import Warehouse, identifier
@@ -89,7 +90,8 @@ class _Full:
 def refresh_blocks(warehouse: Warehouse, policy: HasContracts, as_of: date) -> None:
     """Rewrite `intake.blocks` as of a day."""
     blocks = sorted({
-        *_table_blocks(warehouse, policy, as_of), *_rejections(warehouse, policy), *_barred(warehouse, policy)
+        *_table_blocks(warehouse, policy, as_of), *_emptied(warehouse, policy), *_rejections(warehouse, policy),
+        *_barred(warehouse, policy),
     })  # fmt: skip
     with warehouse.transaction():
         warehouse.run("delete from intake.blocks")
@@ -188,6 +190,25 @@ def _ordered_away(warehouse: Warehouse, contract: Contract, whole: _Full, latest
             },
         )
     )
+
+
+def _emptied(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[str, str, str, str]]:
+    """References that came empty: what they kept would be erased. One that the contract reads no more is none."""
+    if not warehouse.exists("intake", "emptied"):  # a rehearsal on what an earlier version took in
+        return
+    for source, table, layout, column, brought, expected in warehouse.rows(
+        "select source, table_name, layout, column_name, rows_brought, rows_expected from intake.emptied"
+    ):
+        contract = policy.contracts.get((source, table))
+        if contract is None or not any(column in references(each) for each in contract.layouts):
+            continue
+        what = f"{column} of {layout}" if layout else column
+        detail = (
+            f"{what} names a record in none of {brought} rows, where {expected} did or would, by what was known "
+            "before: deliver it whole with the column, or say that it is right with "
+            f"gallring accept {source} {table}"
+        )
+        yield source, table, "emptied", detail
 
 
 def _rejections(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[str, str, str, str]]:

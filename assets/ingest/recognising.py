@@ -87,6 +87,15 @@ def is_recognised(raw_alias: str) -> str:
     return f"{raw_alias}.row_id in (select row_id from {_RECOGNISED})"
 
 
+def came_again(files: Sequence[int]) -> str:
+    """A SELECT of the `row_id` of the rows that came again as they were in some of the files, by their numbers."""
+    numbers = ", ".join(map(str, files))
+    return (
+        f"select row_id from {_KNOWN} where mark in "
+        f"(select _known from {SEEN} where _known is not null and _file in ({numbers}))"
+    )
+
+
 def ordered_of(contract: Contract, among: str | None = None) -> str:
     """A SELECT of the records of a contract with fields ordered erased: `record_key`, `fields`, their `signature`.
 

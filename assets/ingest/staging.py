@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from assets.contracts.contract import SUCCESSOR, Contract
 from assets.contracts.raw_tables import RAW_LINKS, SQL_TYPES, names_rows
+from assets.ingest import emptied
 from assets.ingest.deliveries import DeliveredFile, DeliveryRefused
 from assets.ingest.merging import IS_AGAIN, Known, Staging, known_state, merge, rank
 from assets.ingest.projecting import OUT_OF_SCOPE, STAGED, Scan, expressions, projection
@@ -94,6 +95,7 @@ def load_table(
         recognised=read.is_recognised, empty=not any(each.fit for each in read.counts.values()), ranked=ranked,
     )  # fmt: skip
     with warehouse.one_thread():
+        emptied.note(warehouse, staging, [each.scan.layout for each in inputs])
         merge(warehouse, staging)
     for each in inputs:
         _forget_rejects(warehouse, each.scan)

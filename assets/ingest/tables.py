@@ -8,7 +8,7 @@ from typing import Protocol
 from assets.contracts.contract import Contract, Contracts
 from assets.contracts.raw_tables import SQL_TYPES, names_rows, raw_columns
 from assets.errors import BadInput, CheckFailed
-from assets.ingest import former_addresses, readings, registers
+from assets.ingest import emptied, former_addresses, readings, registers
 from assets.ledger import told
 from assets.warehouse import DISTINCT_TEXTS, Warehouse, identifier
 
@@ -21,6 +21,7 @@ _TABLES = {
     "intake.quarantined": "source varchar, delivery_id varchar, table_name varchar, file_name varchar, line bigint, "
     "rule varchar, column_name varchar, row_text varchar, record_key varchar, refers_to map(varchar, varchar)",
     "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
+    "intake.emptied": emptied.COLUMNS,
     "intake.barred": "source varchar, detail varchar",
     "intake.readings": readings.COLUMNS,
     "intake.acceptances": "source varchar, table_name varchar, delivery_id varchar, by_whom varchar, reason varchar, "

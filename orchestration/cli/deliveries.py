@@ -87,24 +87,23 @@ def accept(
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", autocompletion=sources, help="The source, as `gallring status` names it.")
     ],
-    table_name: Annotated[
-        str, typer.Argument(metavar="TABLE", autocompletion=tables, help="The table that is blocked for having shrunk.")
-    ],
+    table_name: Annotated[str, typer.Argument(metavar="TABLE", autocompletion=tables, help="The table that blocks.")],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so.")],
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why fewer rows are right.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it is right.")],
     site: SiteOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Say that a table which shrank is as it should be.
+    """Say that a table which shrank, or in which a reference came empty, is as it should be.
 
     A full export that lost more rows than its contract tolerates blocks, however often it comes as short: a source can
-    be cut off two nights running. Ask the source's owner first. The word holds for the delivery that blocks now.
+    be cut off two nights running. So does one whose column names no record any more. Ask the source's owner first. The
+    word holds for the delivery that blocks now.
     """
     chosen, settings = existing_site(site)
-    from assets.ingest.accepting import accept_shrunk_table
+    from assets.ingest.accepting import accept_as_right
 
     with warehouse_of(chosen, settings) as warehouse:
-        accepted = accept_shrunk_table(
+        accepted = accept_as_right(
             warehouse, source, table_name, by=by, reason=reason, at=datetime.now(settings.zone).astimezone(UTC)
         )
     if json:

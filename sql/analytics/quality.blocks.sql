@@ -1,7 +1,7 @@
 -- What holds manifests back on the day of evaluation, and why.
 -- - source varchar: the system
 -- - table_name varchar: the table of the contract; null: the whole source
--- - reason varchar: never_arrived, stale, shrunk, barred or rejected
+-- - reason varchar: never_arrived, stale, shrunk, emptied, barred or rejected
 -- - detail varchar: what to look at
 select
     blocks.source,

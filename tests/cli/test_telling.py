@@ -57,6 +57,7 @@ def test_a_critical_check_that_holds_nothing_up_says_so(
         ("stale", "the latest full delivery is 9 days old, at most 3 are allowed", "Deliver it again, whole."),
         ("barred", "this account may not look into inbox/crm", "the next run looks again."),
         ("rejected", "delivery 2026-11-25T02-00: sha256", "a delta lifts no block; quarantine/ holds it."),
+        ("emptied", "customer_id names a record in none of 90 rows: say that it is right", "is sealed."),
         ("shrunk", "5 rows after 90; 85 left: say that it is right with gallring accept crm customers", "is sealed."),
     ],
 )

@@ -24,7 +24,7 @@ from assets.contracts.declarations import CONTRACTS, canonical
 from assets.contracts.raw_tables import raw_columns
 from assets.errors import BadInput
 from assets.ingest import loading, merging, staging
-from assets.ingest.accepting import accept_shrunk_table
+from assets.ingest.accepting import accept_as_right
 from assets.ingest.blocking import fresh_until
 from assets.ingest.deliveries import Delivery, barred_sources, find_deliveries, prove_files
 from assets.ingest.loading import ingest, load_rows
@@ -832,7 +832,7 @@ def test_a_person_may_say_that_a_shrunk_table_is_right(company: Any) -> None:
     company.send("crm", {"customers": customers(*many[:40])}, day="2026-11-23")
     company.ingest()
     at = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
-    accepted = accept_shrunk_table(
+    accepted = accept_as_right(
         company.warehouse, "crm", "customers", by="Data protection", reason="a division was sold", at=at
     )
     assert accepted == "2026-11-23-full"
@@ -847,7 +847,7 @@ def test_only_a_table_that_is_blocked_as_shrunk_can_be_accepted(company: Any) ->
     company.send("crm", {"customers": customers(customer("K1"))})
     company.ingest()
     with pytest.raises(BadInput, match="crm customers is not blocked"):
-        accept_shrunk_table(
+        accept_as_right(
             company.warehouse, "crm", "customers", by="Someone", reason="none", at=datetime(2026, 11, 25, tzinfo=UTC)
         )
 
