@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from assets.contracts.raw_tables import RAW_LINKS
 from assets.core.changing import HasDigest, build_anew, is_behind, is_read
 from assets.core.units import KIND, KINDS, REGISTERS, Kind, Stage, stage
 from assets.ingest.projecting import LOCAL_ZONE
@@ -21,7 +22,7 @@ from assets.purpose_register import months_and_days
 from assets.warehouse import RewriteFailed, Warehouse, identifier, literal
 
 _KINDS = tuple(kind for kind in KINDS if kind.name not in REGISTERS)
-_FOUND, _ASKED, _LINKED = "departed", "departed_asked", "departed_linked"
+_FOUND, _ASKED, _LINKED, _NAMED_ANEW = "departed", "departed_asked", "departed_linked", "departed_named"
 #: How many of them are looked at at once, with all that hangs together with them.
 AT_ONCE = 50_000
 #: What sums rest on, and by whom it is grouped (`sql/analytics/sales.*`). The keys are replaced, all else goes.
@@ -39,8 +40,13 @@ _SURROUNDING = ("row_id", "in_source", "in_delivery", "changed_in")
 #: The key of a row that was forgotten: of its number, so that the same rows are made of the same.
 _NAMELESS = "'forgotten ' || cast({} as varchar)"
 
-#: Words that speak on, in rows of the sources: who returns under another key is reached through them.
-_SPEAKS_ON = {"consent": "withdrawn_at is null", "subscriber": "unsubscribed_at is null"}
+#: Words that speak on, in rows of the sources, as the rules read them: who returns under another key is reached through
+#: them.
+_SPEAKS_ON = {
+    "consent": "select consent_id from core.consents where withdrawn_on is not null",
+    "subscriber": "select subscriber_id from core.subscribers where unsubscribed_on is not null",
+}
+_NAMING = " ".join(f"when '{column}' then '{kind}'" for column, kind in RAW_LINKS.items())
 #: What still names a record, where its table is there: nothing of what hangs together with that goes.
 _NAMED_BY = {
     "manifest.items": "select cast(record_type as varchar), record_key from manifest.items",
@@ -50,8 +56,38 @@ _NAMED_BY = {
     "union all select second_type, second_key from office.matches",
     "intake.quarantined": "select records.record_type, quarantined.record_key from intake.quarantined as quarantined "
     "inner join policy.records as records on records.source = quarantined.source "
-    "and records.table_name = quarantined.table_name",
+    "and records.table_name = quarantined.table_name "
+    f"union all select case entry.key {_NAMING} "
+    "end, entry.value from (select unnest(map_entries(refers_to)) as entry from intake.quarantined)",
 }
+#: Who has an address that a row names which was set aside.
+_ADDRESSED = """
+    select node.node_type, node.row_id from core.person_nodes as node
+    where cast(node.email_key as varchar) in (
+        select entry.value from (select unnest(map_entries(refers_to)) as entry from intake.quarantined)
+        where entry.key = 'email_key'
+    )
+"""
+#: By whom sums are grouped: the rows that name one customer or order, also one that no source ever delivered.
+_GROUPS = """
+    select 'customer' as what, customer_id as named, 'order' as record_type, row_id from raw.orders_orders
+    union all select 'customer', customer_id, 'invoice', row_id from raw.orders_invoices
+    union all select 'order', order_id, 'invoice', row_id from raw.orders_invoices
+    union all select 'order', order_id, 'order_line', row_id from raw.orders_order_lines
+"""
+#: The new name of each customer and order: of a row that stays, whose number is given to no other.
+_NEW_NAMES = f"""
+    select groups.what, groups.named, coalesce(
+        {_NAMELESS.format("min(parent.row_id)")},
+        'forgotten ' || groups.what || ' of ' || min(groups.record_type || ' ' || cast(groups.row_id as varchar))
+    ) as new_name
+    from ({_GROUPS}) as groups
+    inner join temp.{_FOUND} as gone on groups.record_type = gone.record_type and groups.row_id = gone.row_id
+    left join temp.{_FOUND} as parent
+        on groups.what = 'order' and parent.record_type = 'order' and parent.record_key = groups.named
+    where groups.named is not null
+    group by groups.what, groups.named
+"""
 #: Requests whose word does not reach who comes later under another key, answered long ago.
 _REQUEST_IS_OVER = "coalesce(kind in ('termination', 'erasure') and {over} < $day, false)"
 
@@ -84,9 +120,13 @@ def find(warehouse: Warehouse, day: date, period: str) -> int:
     for table, named in _NAMED_BY.items():
         if warehouse.exists(*table.split(".")):
             warehouse.run(f"delete from temp.{_FOUND} where (record_type, record_key) in ({named})")
+    if warehouse.exists("intake", "quarantined"):
+        warehouse.run(f"delete from temp.{_FOUND} where (record_type, row_id) in ({_ADDRESSED})")
     warehouse.run(f"alter table temp.{_FOUND} add column stays boolean")
     while warehouse.value(f"select exists (select 1 from temp.{_FOUND} where stays is null)"):
         _look_at_some(warehouse, day, period)
+    while _keep_groups(warehouse):
+        pass
     warehouse.run(f"delete from temp.{_FOUND} where stays")
     return int(warehouse.value(f"select count(*) from temp.{_FOUND}"))
 
@@ -99,13 +139,15 @@ def take_out(warehouse: Warehouse, day: date, found: int) -> None:
     Raises:
         RewriteFailed: a table did not hold what was to stay. The caller's transaction is to be taken back.
     """
+    warehouse.run(f"create or replace temp table {_NAMED_ANEW} as {_NEW_NAMES}")
     for kind in _KINDS:
         leaving = int(warehouse.value(f"select count(*) from temp.{_FOUND} where record_type = '{kind.name}'"))
         if leaving:
             _take_out(warehouse, kind, leaving)
     forget_records(warehouse, f"select record_type, record_key from temp.{_FOUND}")
     warehouse.run("insert into erasure.departures values (?, ?)", [day, found])
-    warehouse.run(f"drop table temp.{_FOUND}")
+    for table in (_FOUND, _NAMED_ANEW):
+        warehouse.run(f"drop table temp.{table}")
     if found:
         build_anew(warehouse)
 
@@ -132,9 +174,11 @@ def _pick(warehouse: Warehouse, day: date, period: str) -> None:
         warehouse.run(
             f"insert into temp.{_FOUND} select '{kind.name}', row_id, {key} from raw.{identifier(kind.raw)} "
             "where not in_source and changed_in in (select unnest(cast($deliveries as varchar[]))) "
-            f"and {key} <> {_NAMELESS.format('row_id')} and {_SPEAKS_ON.get(kind.name, 'true')}",
+            f"and {key} <> {_NAMELESS.format('row_id')}",
             {"deliveries": old},
         )
+    for record_type, speaking in _SPEAKS_ON.items():
+        warehouse.run(f"delete from temp.{_FOUND} where record_type = '{record_type}' and row_id in ({speaking})")
 
 
 def _over(day: str, period: str) -> str:
@@ -165,16 +209,43 @@ def _look_at_some(warehouse: Warehouse, day: date, period: str) -> None:
                 {"day": day} if kind.name == "request" else None,
             )
             _tell(warehouse, kind, there, stays=False)
-    with stage(warehouse) as units:
-        _follow(units, _LINKED)
-        for kind in _KINDS:
-            _tell(warehouse, kind, f"{units.catalog}.core.{kind.core}", stays=True)
+    _keep_linked(warehouse)
     warehouse.run(  # of which `core.*` knows nothing
         f"update temp.{_FOUND} set stays = true where stays is null "
         f"and (record_type, row_id) in (select record_type, row_id from temp.{_ASKED})"
     )
     for table in (_ASKED, _LINKED):
-        warehouse.run(f"drop table temp.{table}")
+        warehouse.run(f"drop table if exists temp.{table}")
+
+
+def _keep_linked(warehouse: Warehouse) -> None:
+    """Tell of all that is linked to the rows in `temp.departed_linked` that it stays."""
+    with stage(warehouse) as units:
+        _follow(units, _LINKED)
+        for kind in _KINDS:
+            _tell(warehouse, kind, f"{units.catalog}.core.{kind.core}", stays=True)
+
+
+def _keep_groups(warehouse: Warehouse) -> bool:
+    """Keep what is counted as one customer or order whole; whether anything more stays by it.
+
+    Half of a group under another key would count as one more, and amounts of too few would be told.
+    """
+    leaving = f"(record_type, row_id) in (select record_type, row_id from temp.{_FOUND} where not stays)"
+    warehouse.run(
+        f"create or replace temp table {_LINKED} as "
+        f"with groups as (select * from ({_GROUPS}) where named is not null), "
+        f"leaving as (select * from groups where {leaving}) "
+        "select distinct leaving.record_type, leaving.row_id from leaving inner join groups "
+        "on leaving.what = groups.what and leaving.named = groups.named "
+        f"where (groups.record_type, groups.row_id) not in "
+        f"(select record_type, row_id from temp.{_FOUND} where not stays)"
+    )
+    is_split = bool(warehouse.value(f"select exists (from temp.{_LINKED})"))
+    if is_split:
+        _keep_linked(warehouse)
+    warehouse.run(f"drop table temp.{_LINKED}")
+    return is_split
 
 
 def _tell(warehouse: Warehouse, kind: Kind, there: str, *, stays: bool) -> None:
@@ -233,9 +304,8 @@ def _parts(warehouse: Warehouse, kind: Kind) -> Iterator[str]:
             yield f"null as {identifier(name)}"
         elif name in ("customer_id", "order_id"):
             yield (
-                f"(select {_NAMELESS.format('min(parent.row_id)')} from temp.{_FOUND} as parent where "
-                f"parent.record_type = {literal(name.removesuffix('_id'))} and parent.record_key = source_row.{name}) "
-                f"as {name}"
+                f"(select anew.new_name from temp.{_NAMED_ANEW} as anew where anew.what = "
+                f"{literal(name.removesuffix('_id'))} and anew.named = source_row.{name}) as {name}"
             )
         elif name == "product_key":  # a product that is still somebody's names nobody
             others = (

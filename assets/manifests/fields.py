@@ -146,15 +146,16 @@ def find_held_parts(warehouse: Warehouse, into: str) -> None:
         warehouse.run(f"create or replace table {into} (category_id integer, part bigint, records bigint)")
         for table, categories in tables.items():
             sets = ", ".join(
-                f"bit_or(case when {' or '.join(map(_holds, named))} then source_row.bit else 0 end) as held_{category}"
+                f"bit_or(case when {' or '.join(map(_holds, named))} then source_row._bit else 0 end) "
+                f"as held_{category}"
                 for category, named in categories.items()
             )
             rows = ", ".join(f"({category}, parts.held_{category})" for category in categories)
             warehouse.run(
-                f"insert into {into} select held.category_id, parts.part, held.records from ("
-                f"select source_row.part, {sets} from ("
-                "select *, row_id >> 5 as part, cast(1 as bigint) << (row_id & 31) as bit "
-                f"from raw.{identifier(table)} where in_source) as source_row group by source_row.part) as parts "
+                f"insert into {into} select held.category_id, parts._part, held.records from ("
+                f"select source_row._part, {sets} from ("
+                "select *, row_id >> 5 as _part, cast(1 as bigint) << (row_id & 31) as _bit "
+                f"from raw.{identifier(table)} where in_source) as source_row group by source_row._part) as parts "
                 f"cross join lateral (values {rows}) as held (category_id, records) where held.records <> 0"
             )
 

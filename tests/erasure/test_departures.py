@@ -23,7 +23,7 @@ from assets.retention.incremental import evaluate_night
 from assets.rights import matches
 from assets.warehouse import RewriteFailed, Warehouse, identifier
 from tests.beginning import begin, keep
-from tests.erasure.house import CANARY, PSEUDONYM_KEY, Exports, House, company, order
+from tests.erasure.house import CANARY, PSEUDONYM_KEY, Exports, House, company, customer, invoice, order
 from tests.erasure.test_guard import sums
 from tests.retention.nights import Company, differences, first_night, night, something_happens
 
@@ -162,7 +162,7 @@ def test_five_years_on_its_keys_and_hashes_are_gone_and_the_sums_are_not(house: 
     assert house.erase(LATER).reasons[:1] == ("departed",)
     assert sums(house) == counted
     assert house.warehouse.rows("select order_id, customer_id, placed_at from raw.orders_orders order by row_id") == [
-        ("forgotten 1", "forgotten 1", None), ("O2", "K2", date(2026, 5, 1)),
+        ("forgotten 1", "forgotten customer of order 1", None), ("O2", "K2", date(2026, 5, 1)),
     ]  # fmt: skip
     assert house.warehouse.rows(
         "select invoice_id, invoice_number, order_id, amount, known_amount, buyer_name from raw.orders_invoices "
@@ -240,7 +240,18 @@ def test_an_erasure_request_answered_as_long_ago_keeps_nobody(house: Years) -> N
 
 
 @pytest.mark.parametrize(
-    "what", ["an item", "a match", "a notice", "a row set aside", "half a year less", "an unsubscription"]
+    "what",
+    [
+        "an item",
+        "a match",
+        "a notice",
+        "a row set aside",
+        "half a year less",
+        "an unsubscription",
+        "a withdrawal",
+        "a row set aside that names one",
+        "a row set aside with its address",
+    ],
 )
 def test_what_the_ledger_or_the_office_still_says_of_one_keeps_all(kept: Path, what: str) -> None:
     day = LATER
@@ -253,15 +264,31 @@ def test_what_the_ledger_or_the_office_still_says_of_one_keeps_all(kept: Path, w
             matches.remember(warehouse, ("customer", "K1"), ("subscriber", "S1"), same=False, on=LATER)
         elif what == "half a year less":
             day -= timedelta(days=180)
+        elif what == "a withdrawal":
+            consent = {"consent_id": "C1", "customer_id": "K1", "purpose": "newsletter", "given_at": "2015-01-01",
+                       "withdrawn_at": "2016-01-01"}  # fmt: skip
+            house.evaluate(LEFT, {**left(), "crm/consents": [consent]})
+            house.evaluate(LEFT, {**left(), "crm/consents": []})
         house.evaluate(day, left())
         if what == "a notice":
             warehouse.run("create or replace table manifest.notice_fields as select 'X' as partner_id, 'order' as "
                           "record_type, 'O1' as record_key, 'buyer_name' as field")  # fmt: skip
         elif what == "an unsubscription":
-            warehouse.run("update raw.mailing_subscribers set unsubscribed_at = date '2020-01-01'")
+            subscriber = {**company()["mailing/subscribers"][0], "unsubscribed_at": "2020-01-01"}
+            house.evaluate(LEFT, {**left(), "mailing/subscribers": [subscriber]})
+            house.evaluate(LEFT, {**left(), "mailing/subscribers": []})
         elif what == "a row set aside":
             warehouse.run("insert into intake.quarantined by name select 'crm' as source, 'rows-1' as delivery_id, "
                           "'customers' as table_name, 'K1' as record_key")  # fmt: skip
+        elif what == "a row set aside that names one":
+            warehouse.run(
+                "insert into intake.quarantined by name select 'orders' as source, 'rows-1' as delivery_id, "
+                "'orders' as table_name, 'O9' as record_key, map {'customer_id': 'K1'} as refers_to"
+            )
+        elif what == "a row set aside with its address":
+            warehouse.run("insert into intake.quarantined by name select 'mailing' as source, 'rows-1' as delivery_id, "
+                          "'subscribers' as table_name, 'S9' as record_key, map {'email_key': cast(email_key as "
+                          "varchar)} as refers_to from raw.crm_customers where customer_id = 'K1'")  # fmt: skip
         assert "departed" not in house.erase(day).reasons
         assert warehouse.value("select count(*) from raw.crm_customers where customer_id = 'K1'") == 1
 
@@ -356,3 +383,41 @@ def test_an_order_of_nobody_keeps_its_number_alone_and_the_next_night_reads_it_s
         assert warehouse.value("select records from erasure.departures where as_of = ?", [LATER]) == 1
         house.evaluate(LATER + timedelta(days=1), left())
         assert not differences(warehouse, house.policy, LATER + timedelta(days=1))
+
+
+def test_who_no_source_ever_delivered_counts_as_one_for_good(kept: Path) -> None:
+    """Sums of too few are told by nobody: orders of one unknown customer are no customers each."""
+    lone = [{**order(f"O{number}", "K7", "2026-11-26"), "status": "open", "closed_at": None} for number in (5, 6, 7)]
+    bills = [invoice(f"I{number}", f"O{number}", "2015-01-10") for number in (5, 6, 7)]
+    with begin(kept, pseudonym_key=PSEUDONYM_KEY) as warehouse:
+        house = Years(warehouse)
+        there = {**left(), "orders/orders": [*left()["orders/orders"], *lone],
+                 "orders/invoices": [*left()["orders/invoices"], *bills]}  # fmt: skip
+        house.evaluate(LEFT, there)
+        house.evaluate(LEFT + timedelta(days=1), {**there, "orders/orders": [*left()["orders/orders"], lone[0]],
+                                                  "orders/invoices": left()["orders/invoices"]})  # fmt: skip
+        house.evaluate(LATER, {**there, "orders/orders": left()["orders/orders"],
+                               "orders/invoices": left()["orders/invoices"]})  # fmt: skip
+        assert "departed" not in house.erase(LATER).reasons, "one of them left today: they stay together"
+        counted = sums(house, "2")
+        much_later = date(2037, 1, 1)
+        house.evaluate(much_later, left())
+        assert "departed" in house.erase(much_later).reasons
+        assert sums(house, "2") == counted
+        named = warehouse.rows("select customer_id from raw.orders_orders where order_id like 'forgotten%'")
+        assert sorted(named.count(name) for name in set(named)) == [3]
+
+
+def test_two_strangers_never_get_one_name(house: Years) -> None:
+    """A customer's number is given again once the row has gone; an order's is not."""
+    house.evaluate(LATER, left())
+    house.erase(LATER)
+    day = LATER + timedelta(days=1)
+    house.evaluate(day, {**left(), "crm/customers": [*left()["crm/customers"], customer("K5")],
+                         "orders/orders": [*left()["orders/orders"], order("O5", "K5", "2031-01-01")]})  # fmt: skip
+    house.evaluate(day + timedelta(days=1), left())
+    much_later = date(2038, 1, 1)
+    house.evaluate(much_later, left())
+    assert "departed" in house.erase(much_later).reasons
+    named = house.warehouse.rows("select customer_id from raw.orders_orders where order_id like 'forgotten%'")
+    assert len(set(named)) == len(named) == 2

@@ -52,10 +52,10 @@ def canaries(house: House) -> int:
     )
 
 
-def sums(house: House) -> list[tuple[Any, ...]]:
+def sums(house: House, smallest_group: str = "1") -> list[tuple[Any, ...]]:
     """What sales counts: invoices by month, order lines, and both published totals."""
     totals = [
-        Model("analytics", SQL / "analytics" / f"sales.{name}.sql").statement.replace("$smallest_group", "1")
+        Model("analytics", SQL / "analytics" / f"sales.{name}.sql").statement.replace("$smallest_group", smallest_group)
         for name in ("totals", "product_totals")
     ]
     numbers = [sorted(house.warehouse.rows(f"select * exclude ({column}) from ({total})"), key=str)

@@ -15,6 +15,7 @@ from assets.contracts.declarations import CONTRACTS
 from assets.erasure import erasing
 from assets.erasure.erasing import Erasure
 from assets.policy import SHIPPED_REGISTER, Policy
+from assets.publication.standings import standing
 from assets.warehouse import RewriteFailed, Warehouse
 from tests.beginning import begin, keep
 from tests.erasure.house import CANARY, POLICY, House, customer, files_with, opened
@@ -254,3 +255,11 @@ def test_a_table_that_no_contract_declares_any_more_is_decided_about_and_emptied
     house.seal(later, {})
     assert house.erase(later).reasons == ("ordered",)
     assert house.warehouse.rows(name) == [(None,)]
+
+
+def test_a_column_of_a_companys_own_may_be_called_as_it_likes(declared: Declared) -> None:
+    """Whether a category holds a value is worked out a part of the rows at a time: not by a column of that name."""
+    with Warehouse.in_memory() as warehouse:
+        house = House(warehouse, policy=declared(part="", bit=""))
+        house.evaluate(DAY, {"crm/customers": [customer("K1", part="säljare", bit="liten")]})
+        assert [each.with_value for each in standing(warehouse) if each.disposition == "erase"] != []
