@@ -2,13 +2,13 @@
 
 Judged as of a given day from what was recorded; reads no clock and no inbox. A table that shrank stays blocked until it
 is as large again as it was before, or until a person says that it is right: that a second export is as short as the
-first one proves nothing, a source can be cut off two nights running.
+first one proves nothing, a source can be cut off two nights running. What each layout of a table brings is judged too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from assets.contracts.contract import Contract
@@ -23,7 +23,7 @@ SMALLEST_COMPARED = 20
 _FULLS = f"""
     select files.source, files.table_name, deliveries.delivery_id,
         cast(timezone('{LOCAL_ZONE}', timezone('UTC', deliveries.extracted_at)) as date) as extracted_on,
-        cast(sum(files.rows_in - files.rows_out_of_scope) as bigint) as row_count
+        list(files.file_name) as names, list(files.rows_in - files.rows_out_of_scope) as row_counts
     from intake.files as files
     inner join intake.deliveries as deliveries
         on files.source = deliveries.source and files.delivery_id = deliveries.delivery_id
@@ -85,6 +85,12 @@ class _Full:
     delivery_id: str
     extracted_on: date | None
     rows: int
+    files: tuple[tuple[str, int], ...]
+
+    def of(self, layout: Contract, contract: Contract) -> _Full | None:
+        """What of it came by one layout; None where no file did."""
+        files = tuple((name, rows) for name, rows in self.files if contract.layout_for(name) is layout)
+        return replace(self, rows=sum(rows for _, rows in files), files=files) if files else None
 
 
 def refresh_blocks(warehouse: Warehouse, policy: HasContracts, as_of: date) -> None:
@@ -106,7 +112,7 @@ def fresh_until(warehouse: Warehouse, policy: HasContracts) -> date | None:
     allowed = {(contract.source, contract.table): contract.freshness_days for contract in policy.contracts.values()}
     days = [
         extracted_on + timedelta(days=good_for)
-        for source, table, _, extracted_on, _ in warehouse.rows(_FULLS)
+        for source, table, _, extracted_on, *_ in warehouse.rows(_FULLS)
         if extracted_on is not None and (good_for := allowed.get((source, table))) is not None
     ]
     return max(*days, warehouse.value(_EXTRACTED_LAST)) if days else None
@@ -114,8 +120,9 @@ def fresh_until(warehouse: Warehouse, policy: HasContracts) -> date | None:
 
 def _table_blocks(warehouse: Warehouse, policy: HasContracts, as_of: date) -> Iterator[tuple[str, str, str, str]]:
     fulls: dict[tuple[str, str], list[_Full]] = {}
-    for source, table, delivery_id, extracted_on, rows in warehouse.rows(_FULLS):
-        fulls.setdefault((source, table), []).append(_Full(delivery_id, extracted_on, rows))
+    for source, table, delivery_id, extracted_on, names, rows in warehouse.rows(_FULLS):
+        files = tuple(zip(names, rows, strict=True))
+        fulls.setdefault((source, table), []).append(_Full(delivery_id, extracted_on, sum(rows), files))
     for contract in policy.contracts.values():
         history = fulls.get((contract.source, contract.table), [])
         reasons = _judge(warehouse, contract, history, as_of) if contract.declared else ()
@@ -132,28 +139,42 @@ def _judge(warehouse: Warehouse, contract: Contract, history: list[_Full], as_of
     age = (as_of - latest.extracted_on).days if latest.extracted_on else 0
     if contract.freshness_days is not None and age > contract.freshness_days:
         yield "stale", f"the latest full delivery is {age} days old, at most {contract.freshness_days} are allowed"
-    if contract.shrink_tolerance is not None:
-        before, lost = _shrinkage(warehouse, contract, history)
+    for what, fulls in _comparable(contract, history):
+        before, lost = _shrinkage(warehouse, contract, fulls, is_part=bool(what))
         if lost:
             yield (
                 "shrunk",
-                f"{latest.rows} rows after {before}; {lost} left without having been ordered erased: deliver it "
-                f"whole, or say that it is right with gallring accept {contract.source} {contract.table}",
+                f"{what}{fulls[0].rows} rows after {before}; {lost} left without having been ordered erased: deliver "
+                f"it whole, or say that it is right with gallring accept {contract.source} {contract.table}",
             )
 
 
-def _shrinkage(warehouse: Warehouse, contract: Contract, history: list[_Full]) -> tuple[int, int]:
+def _comparable(contract: Contract, history: list[_Full]) -> Iterator[tuple[str, list[_Full]]]:
+    """What may shrink, the latest first: the table, and what each layout brings, which one system may leave empty."""
+    if contract.shrink_tolerance is None:
+        return
+    yield "", history
+    for layout in contract.layouts if contract.other_layouts else ():
+        parts = [part for full in history if (part := full.of(layout, contract)) is not None]
+        if parts:
+            yield f"{layout.file_pattern}: ", parts
+
+
+def _shrinkage(warehouse: Warehouse, contract: Contract, history: list[_Full], *, is_part: bool) -> tuple[int, int]:
     """How many rows the last whole table had, and how many too many the latest one lost; 0 if that one is whole.
 
     A delivery counts as whole when it is the first one, lost no more than the tolerance against the whole one before
-    it, or was accepted by a person.
+    it, or was accepted by a person. A layout that had rows and brings none is never whole, however few they were: of a
+    table that all its systems fill, one is cut off.
     """
-    whole, lost = history[-1], 0
+    whole, lost, tolerance = history[-1], 0, contract.shrink_tolerance or 0
     for full in reversed(history[:-1]):
         lost = whole.rows - full.rows
-        allowed = whole.rows if whole.rows < SMALLEST_COMPARED else (contract.shrink_tolerance or 0) * whole.rows
+        allowed = whole.rows if whole.rows < SMALLEST_COMPARED else tolerance * whole.rows
+        if is_part and full.rows == 0 and tolerance < 1:
+            allowed = 0
         if lost > allowed:
-            lost -= _ordered_away(warehouse, contract, whole, full)
+            lost -= _ordered_away(warehouse, contract, whole, full, lost if is_part else None)
         if lost <= allowed or _is_accepted(warehouse, contract, full):
             whole, lost = full, 0
     return whole.rows, lost
@@ -168,28 +189,31 @@ def _is_accepted(warehouse: Warehouse, contract: Contract, full: _Full) -> bool:
     )
 
 
-def _ordered_away(warehouse: Warehouse, contract: Contract, whole: _Full, latest: _Full) -> int:
+def _ordered_away(
+    warehouse: Warehouse, contract: Contract, whole: _Full, latest: _Full, lost_by_layout: int | None
+) -> int:
     """Rows that left after one full delivery, up to another, because a manifest had ordered the whole record erased.
 
     A row may leave by a delta in between. One that was told to lose some of its fields was not told to leave: it counts
-    as lost.
+    as lost. No row says by which layout it came: of what one lost, as many count as all others cannot have lost.
     """
     if contract.record_type is None:
         return 0
-    return int(
-        warehouse.value(
-            f"select count(*) from raw.{identifier(contract.raw_table)} as gone "
-            f"where not gone.in_source and gone.in_delivery in ({_BETWEEN}) "
-            f"and cast(gone.{identifier(contract.key)} as varchar) in (select record_key from manifest.told "
-            "where record_type = $record_type and state = 'erase' and action = 'erase')",
-            {
-                "source": contract.source,
-                "whole": whole.delivery_id,
-                "latest": latest.delivery_id,
-                "record_type": contract.record_type,
-            },
-        )
-    )
+    ordered, gone = warehouse.rows(
+        "select count(*) filter (where was_ordered), count(*) from ("
+        f"select cast(gone.{identifier(contract.key)} as varchar) in (select record_key from manifest.told "
+        "where record_type = $record_type and state = 'erase' and action = 'erase') as was_ordered "
+        f"from raw.{identifier(contract.raw_table)} as gone "
+        f"where not gone.in_source and gone.in_delivery in ({_BETWEEN}))",
+        {
+            "source": contract.source,
+            "whole": whole.delivery_id,
+            "latest": latest.delivery_id,
+            "record_type": contract.record_type,
+        },
+    )[0]
+    by_others = 0 if lost_by_layout is None else max(0, gone - lost_by_layout)
+    return max(0, int(ordered) - int(by_others))
 
 
 def _emptied(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[str, str, str, str]]:

@@ -907,6 +907,85 @@ def test_a_small_table_may_lose_any_share(company: Any) -> None:
     assert "customers" not in dict(company.blocks("crm"))
 
 
+ORDERS = """
+apiVersion: v3.2.0
+kind: DataContract
+id: test-orders
+version: 1.0.0
+status: active
+domain: orders
+servers:
+  - {server: inbox, type: local, path: inbox/orders, format: csv}
+schema:
+  - name: orders
+    physicalName: web*.csv
+    properties:
+      - {name: order_id}
+      - {name: status, transformLogic: "'closed'"}
+"""
+TILL = ORDERS.replace("web*.csv", "till*.csv").replace("test-orders", "test-orders-till")
+
+
+def of_two_systems(company: Any, day: int, **rows: range) -> list[str]:
+    """A delivery of a table that two systems write, taken in; what blocks it then."""
+    content = {name: "order_id\n" + "".join(f"{name[0]}{row:03}\n" for row in known) for name, known in rows.items()}
+    files = [
+        {"name": f"{name}.csv", "table": "orders", "rows": len(rows[name]),
+         "sha256": hashlib.sha256(text.encode()).hexdigest()} for name, text in content.items()
+    ]  # fmt: skip
+    folder = company.send("orders", {}, day=f"2026-11-{day}", described={"files": files})
+    for name, text in content.items():
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8")
+    company.ingest(date(2026, 11, day))
+    return [reason for table, reason in company.blocks("orders") if table == "orders"]
+
+
+def test_one_of_two_systems_files_that_comes_empty_blocks_however_few_rows_it_had(company_with: Any) -> None:
+    company = company_with(orders_orders=ORDERS, **{"orders_orders.till": TILL})
+    assert of_two_systems(company, 20, web=range(50), till=range(8)) == []
+    for day in (21, 22):
+        assert of_two_systems(company, day, web=range(50), till=range(0)) == ["shrunk"]
+    detail = company.value("select detail from intake.blocks where table_name = 'orders'")
+    assert detail.startswith("till*.csv: 0 rows after 8; 8 left")
+    at = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+    accept_as_right(company.warehouse, "orders", "orders", by="Data protection", reason="the till was sold", at=at)
+    assert of_two_systems(company, 23, web=range(50), till=range(0)) == []
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        ({"web": range(500), "till": range(40)}, []),
+        ({"web": range(500), "till": range(30)}, ["shrunk"]),  # two per cent of the table, forty of the till's
+        ({"web": range(530), "till": range(30)}, ["shrunk"]),  # new rows of one do not stand for the other's
+    ],
+)
+def test_what_each_of_two_systems_brings_may_shrink_by_itself(
+    company_with: Any, after: dict[str, range], found: list[str]
+) -> None:
+    company = company_with(orders_orders=ORDERS, **{"orders_orders.till": TILL})
+    of_two_systems(company, 20, web=range(500), till=range(50))
+    assert of_two_systems(company, 21, **after) == found
+
+
+@pytest.mark.parametrize(
+    ("till", "web", "found"),
+    [
+        (8, 0, []),  # all that left had been ordered
+        (7, 0, ["shrunk"]),
+        (0, 8, ["shrunk"]),  # what was ordered of the other system's rows, and left, excuses none
+    ],
+)
+def test_rows_of_one_system_that_were_ordered_away_excuse_no_others(
+    company_with: Any, till: int, web: int, found: list[str]
+) -> None:
+    company = company_with(orders_orders=ORDERS, **{"orders_orders.till": TILL})
+    of_two_systems(company, 20, web=range(50), till=range(8))
+    for key in [*(f"t{row:03}" for row in range(till)), *(f"w{row:03}" for row in range(web))]:
+        company.order_erased("order", key, "buyer_name")
+    assert of_two_systems(company, 21, web=range(web, 50), till=range(0)) == found
+
+
 # -- rows without files ------------------------------------------------------------------------------------------------
 
 
