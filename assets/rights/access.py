@@ -1,8 +1,9 @@
 """Everything that is held on one person (Art 15), and of it what they gave on consent or contract (Art 20).
 
 Gathers: the person's records with their fields, why each is held and until when, who has got it, what is held back
-because it is someone else's, what was ordered erased that its source holds still, and what was set aside. Decides
-nothing that the evaluation has not decided; writes no file (`reports` does).
+because it is someone else's, what was ordered erased that its source holds still, what was set aside, and which tables
+block, so that something may be missing. Decides nothing that the evaluation has not decided; writes no file (`reports`
+does).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import yaml
 from assets.contracts.contract import Column, Contract
 from assets.ledger import issued
 from assets.retention.explaining import RESTRICTION, require_evaluation
+from assets.rights.incomplete import incomplete_tables
 from assets.rights.others import Own, digits, folded, known_names, names_another
 from assets.rights.people import Person, records_of, requests_of
 from assets.rights.recipients import recipients
@@ -111,7 +113,7 @@ def gather(
         "requests": _requests(warehouse, person),
         "held_back": list(_held_back(records)),
         "ordered_erased": list(_ordered_erased(warehouse, policy)),
-        "set_aside": aside.rows, "orphans": aside.orphans,
+        "set_aside": aside.rows, "orphans": aside.orphans, "incomplete": incomplete_tables(warehouse),
     })  # fmt: skip
     return report
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from assets.ledger import issued
 from assets.manifests.folders import folder_name
 from assets.retention.explaining import require_evaluation
+from assets.rights.incomplete import incomplete_tables, named
 from assets.rights.matches import undecided_pairs
 from assets.rights.people import Person, people_of, records_of
 from assets.rights.rendering import LANGUAGES, own_names, render
@@ -40,6 +41,8 @@ OVER = ("done", "verified", "already_absent")
 TELL_OF_ERASURE = ("erasure", "termination")
 #: Requests whose answer hands the data over.
 TELL_OF_DATA = ("access", "portability")
+#: Requests whose answer says too little where a record may be missing.
+TELL_OF_RECORDS = (*TELL_OF_DATA, *TELL_OF_ERASURE)
 #: Direct marketing, which an objection ends: a claim that stands by then came to be after it.
 MARKETING = ("newsletter", "email_marketing", "direct_marketing")
 
@@ -101,6 +104,7 @@ class _Known:
         addresses: how many e-mail addresses the request names, or its people have.
         suppressed: how many of them stand on the suppression list.
         aside: the rows about its people, or who it names, that were set aside; twice where they may be about two.
+        incomplete: the tables that block, where the answer tells of records: one may be missing.
     """
 
     as_of: date
@@ -116,6 +120,7 @@ class _Known:
     addresses: int
     suppressed: int
     aside: Sequence[SetAside]
+    incomplete: Sequence[Mapping[str, Any]]
 
 
 def gather_answer(
@@ -129,7 +134,7 @@ def gather_answer(
     as_of = require_evaluation(warehouse, policy)
     issued.prepare(warehouse)
     request = find(warehouse, request_id, today)
-    known = _know(warehouse, policy, request_id, as_of, quarantine)
+    known = _know(warehouse, policy, request, as_of, quarantine)
     orders = _orders(warehouse, request.clock.received_on)
     erased = [order for order in orders if order["action"] in ("erase", "redact")]
     told = [order for order in orders if order["action"] == "notify"]
@@ -152,14 +157,15 @@ def gather_answer(
         "is_restricted": bool(known.decided.get("restricted")), "notice_given_on": known.notice_given_on,
         "has_address": bool(known.addresses),
         "is_suppressed": bool(known.addresses) and known.suppressed == known.addresses,
-        "set_aside": _told_aside(known.aside),
-        "nothing_stays": bool(has_effect and known.records and all_erased)
+        "set_aside": _told_aside(known.aside), "incomplete": sorted({each["source"] for each in known.incomplete}),
+        "nothing_stays": bool(has_effect and known.records and all_erased and not known.incomplete)
         and not (stays or stay_in_doubt or known.to_erase),
         "warnings": [*_warnings(request, known), *_warnings_of_orders(request, known, orders)],
     }  # fmt: skip
 
 
-def _know(warehouse: Warehouse, policy: Policy, request_id: str, as_of: date, quarantine: str) -> _Known:
+def _know(warehouse: Warehouse, policy: Policy, request: Request, as_of: date, quarantine: str) -> _Known:
+    request_id = request.request_id
     people = people_of(warehouse, request_id)
     records = records_about(warehouse, request_id)
     warehouse.run("create or replace temp table answered_records (record_type varchar, row_id bigint)")
@@ -175,6 +181,7 @@ def _know(warehouse: Warehouse, policy: Policy, request_id: str, as_of: date, qu
         dict(warehouse.rows(_DECIDED)),
         warehouse.value("select max(notice_given_at) from office.requests where request_id = ?", [request_id]),
         addresses, suppressed, _aside(warehouse, request_id, people, quarantine),
+        incomplete_tables(warehouse) if request.kind in TELL_OF_RECORDS else (),
     )  # fmt: skip
 
 
@@ -395,8 +402,8 @@ def _controller(warehouse: Warehouse) -> str:
     return str(warehouse.value("select controller from policy.about"))
 
 
-def _warnings(request: Request, known: _Known) -> list[str]:
-    """Why a draft should not go out as it is, whatever was ordered."""
+def _warnings_of_effect(request: Request, known: _Known) -> list[str]:
+    """Why what a request asks has no effect yet, or shows none."""
     found = []
     unverified = request.kind in NEED_IDENTITY and request.clock.verified_on is None
     if unverified:
@@ -407,6 +414,12 @@ def _warnings(request: Request, known: _Known) -> list[str]:
     if known.as_of <= request.clock.received_on:
         found.append(f"The last evaluation is as of {known.as_of}: what the request ends shows from the day after it "
                      "came.")  # fmt: skip
+    return found
+
+
+def _warnings(request: Request, known: _Known) -> list[str]:
+    """Why a draft should not go out as it is, whatever was ordered."""
+    found = _warnings_of_effect(request, known)
     if not known.records:
         found.append("Nobody is known under what the request names.")
     companies = sum(known.ended.values())
@@ -422,6 +435,10 @@ def _warnings(request: Request, known: _Known) -> list[str]:
     if request.kind in TELL_OF_DATA and any(each.missing for each in known.aside):
         found.append("Rows that are or may be about the person were set aside, and stand in no record: "
                      "`gallring access-report` tells which; give the person what is theirs too.")  # fmt: skip
+    if known.incomplete:
+        found.append("A delivery blocks, and what it left out is not in the answer "
+                     f"({', '.join(named(known.incomplete))}): have it delivered whole, run the cycle and draft "
+                     "anew, or look in the source.")  # fmt: skip
     if request.kind in LIFTS_RESTRICTION and known.notice_given_on is None:
         found.append("When this answer goes out the restriction ends: tell the person before that (GDPR Art 18(3)), "
                      "and give the day with --notice-given.")  # fmt: skip

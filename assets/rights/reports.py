@@ -19,6 +19,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from assets.rights.access import portable
+from assets.rights.incomplete import named
 from assets.rights.rendering import LANGUAGES, render
 from assets.site import Site
 from assets.writing import flush, write_whole
@@ -31,13 +32,14 @@ TIMELINES = "access-timelines"
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """Where a report stands. Counts alone are told of it."""
+    """Where a report stands. Counts alone are told of it, and the tables that block (`incomplete`)."""
 
     folder: Path
     files: tuple[str, ...]
     records: int
     held_back: int
     expires_on: str
+    incomplete: tuple[str, ...] = ()
 
 
 def write_report(
@@ -61,7 +63,8 @@ def write_report(
         },
     }
     folder = write_folder(site.reports / FOLDER / report_name(report), files)
-    return WrittenReport(folder, tuple(files), len(report["records"]), len(report["held_back"]), report["expires_on"])
+    return WrittenReport(folder, tuple(files), len(report["records"]), len(report["held_back"]), report["expires_on"],
+                         tuple(named(report["incomplete"])))  # fmt: skip
 
 
 def report_name(report: Mapping[str, Any]) -> str:

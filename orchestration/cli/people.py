@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: So many records that hang on rows that were set aside are named; the report names each.
 _ORPHANS = 10
+_BLOCKS = "A delivery blocks, and what it left out"
+_MENDS_BLOCKS = "have it delivered whole, run the cycle and make the report anew, or look in the source."
 
 verbs = typer.Typer(help="Who may be one person.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -153,7 +155,7 @@ def access_report(
 
     Fields that are or may be about someone else are held back and listed. The files expire; the nightly cycle destroys
     them. Exit code 4 when rows about the person were set aside, and no delivery has brought their records whole since:
-    they are held, and stand in no record.
+    they are held, and stand in no record. So too when a delivery blocks: what it left out is not in the report.
     """
     from assets.erasure.periods import last_day
     from assets.ingest.registers import Entry, note
@@ -190,9 +192,14 @@ def access_report(
     if whole := [each for each in aside.rows if each["delivered_since"]]:
         complain(f"Set aside, and held still, though their records have been delivered whole since and are in the "
                  f"report: {_counted_aside(whole)}.")  # fmt: skip
+    missing = []
     if aside.missing:
-        raise NeedsPerson(f"Rows that are or may be about this person were set aside, and their values are not in the "
-                          f"report: {_told_aside(aside)}")  # fmt: skip
+        missing.append("Rows that are or may be about this person were set aside, and their values are not in the "
+                       f"report: {_told_aside(aside)}")  # fmt: skip
+    if written.incomplete:
+        missing.append(f"{_BLOCKS} is not in the report ({', '.join(written.incomplete)}): {_MENDS_BLOCKS}")
+    if missing:
+        raise NeedsPerson(" ".join(missing))
 
 
 def _whoever_asks(at: Desk, period: str, **named: str | None) -> Person:

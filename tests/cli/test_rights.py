@@ -216,6 +216,10 @@ def test_a_report_on_whom_rows_were_set_aside_of_is_for_a_person(
     code, _, err = say("access-report", "--customer", "C1", at)
     assert (code, "have been delivered whole since and are in the report: 1 of orders payment" in err) == (0, True)
     assert "gallring quarantine" not in err
+    with open_warehouse(site, Settings.load(site)) as warehouse:
+        warehouse.insert("intake.blocks", ("source", "table_name", "reason"), [("crm", "customers", "shrunk")])
+    code, out, err = say("access-report", "--customer", "C1", at, "--json")
+    assert (code, json.loads(out)["incomplete"], "what it left out" in err) == (4, ["crm/customers: shrunk"], True)
 
 
 def test_a_day_to_come_is_refused_for_what_has_happened(say: Say, tmp_path: Path) -> None:

@@ -272,6 +272,27 @@ def test_what_hangs_on_a_customer_who_lies_in_the_quarantine_is_found(tmp_path: 
     assert "O9" in (folder / "access-report.sv.html").read_text(encoding="utf-8")
 
 
+def test_what_is_missing_because_a_source_blocks_is_told_and_no_details(tmp_path: Path) -> None:
+    known = company()
+    known.insert(
+        "intake.blocks",
+        ("source", "table_name", "reason", "detail"),
+        [("crm", "customers", "shrunk", "6 rows after 10"), ("web", None, "rejected", "delivery 7"),
+         ("office", "partners", "never_arrived", None)],
+    )  # fmt: skip
+    report = report_on(evaluated(known), customer="C1")
+    assert report["incomplete"] == [
+        {"source": "crm", "table": "customers", "record_type": "customer", "reason": "shrunk"},
+        {"source": "office", "table": "partners", "record_type": None, "reason": "never_arrived"},
+        {"source": "web", "table": None, "record_type": None, "reason": "rejected"},
+    ]
+    written = write_report(Site(tmp_path), report, None)
+    assert written.incomplete == ("crm/customers: shrunk", "office/partners: never_arrived", "web: rejected")
+    swedish = (written.folder / "access-report.sv.html").read_text(encoding="utf-8")
+    assert "Vad som kan saknas" in swedish
+    assert "6 rows" not in swedish
+
+
 def test_a_row_whose_record_came_whole_since_is_held_still_and_missing_no_more(tmp_path: Path) -> None:
     known = evaluated(company(SET_ASIDE))
     aside = {each["record_type"]: each for each in report_on(known, customer="C1")["set_aside"]}

@@ -418,6 +418,19 @@ def test_rows_that_were_set_aside_are_told_of(kind: str, tmp_path: Path) -> None
     assert (kept in text, "lämnar vi ut för sig" in text, "set aside" in warnings) == (True, False, False)
 
 
+@pytest.mark.parametrize("kind", ["access", "erasure", "objection"])
+def test_what_may_be_missing_because_a_source_blocks_is_told_of(kind: str, tmp_path: Path) -> None:
+    warehouse = company()
+    warehouse.insert("intake.blocks", ("source", "table_name", "reason"), [("crm", "customers", "shrunk")])
+    number = asked(warehouse, kind)
+    gone(warehouse)
+    text, warnings = letter(warehouse, number, tmp_path)
+    concerned = kind != "objection"
+    assert ("är just nu inte fullständiga hos oss" in text, "crm/customers: shrunk" in warnings) == (concerned,) * 2
+    assert "lämnar vi ut för sig" in text or kind != "access"
+    assert "Inget ändamål kräver" not in text
+
+
 def test_whoever_is_known_from_the_quarantine_alone_is_told_so(tmp_path: Path) -> None:
     broken = {"subscriber_id": "N9", "email": "nova@hem.example", "subscribed_at": "i maj"}
     warehouse = company({"mailing/subscribers": [*EXPORTS["mailing/subscribers"], broken]})
