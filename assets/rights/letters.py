@@ -22,7 +22,7 @@ from assets.rights.matches import undecided_pairs
 from assets.rights.people import Person, people_of, records_of
 from assets.rights.rendering import LANGUAGES, own_names, render
 from assets.rights.reports import LETTERS, write_folder
-from assets.rights.requests import LIFTS_RESTRICTION, NEED_IDENTITY, Request, find
+from assets.rights.requests import KINDS, LIFTS_RESTRICTION, NEED_IDENTITY, Request, find
 from assets.rights.set_aside import SetAside, rows_about, rows_of_unknown
 from assets.rights.timeline import records_of_customer
 from assets.site import Site
@@ -408,6 +408,9 @@ def _warnings_of_effect(request: Request, known: _Known) -> list[str]:
     unverified = request.kind in NEED_IDENTITY and request.clock.verified_on is None
     if unverified:
         found.append("Identity has not been verified, so the request has no effect yet.")
+    elif request.kind not in KINDS:
+        found.append(f"Request {request.request_id} has no kind that is known, and no rule acts on it: the office "
+                     "completes it in its register, and its next export brings it.")  # fmt: skip
     elif not known.is_seen:
         found.append(f"The last evaluation, as of {known.as_of}, has not seen the request as it stands now: "
                      "run the cycle (gallring run), then draft anew.")  # fmt: skip

@@ -256,9 +256,14 @@ def find(warehouse: Warehouse, request_id: str, today: date) -> Request:
     """One request.
 
     Raises:
-        BadInput: there is none of that number.
+        BadInput: there is none of that number, or it came on no known day.
     """
     found = requests(warehouse, today, request_id)
+    if not found and warehouse.value("select count(*) from raw.office_requests where request_id = ?", [request_id]):
+        raise BadInput(
+            f"Request {request_id} has no day of receipt (received_at) and counts for nothing: the office completes it "
+            "in its register, and its next export brings it."
+        )
     if not found:
         raise BadInput(f"There is no request {request_id!r}: `gallring request list` shows them.")
     return found[0]

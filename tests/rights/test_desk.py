@@ -242,6 +242,23 @@ def test_whose_row_was_set_aside_is_told_so_and_where_to_see_why(asked: Callable
     assert "set aside" not in refused.value.message, "the source does not have it any more"
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda known: requests.find(known, "J3", DAY),
+        lambda known: requests.verify(known, "J3", DAY, NOW),
+        lambda known: requests.extend(known, "J3", DAY, NOW),
+        lambda known: requests.answered(known, "J3", DAY, NOW),
+    ],
+)
+def test_a_request_without_a_day_is_there_and_the_office_completes_it(act: Callable[[Warehouse], object]) -> None:
+    known = company({"office/requests": [{"request_id": "J3", "customer_id": "C1", "kind": "access"}]})
+    with pytest.raises(BadInput, match=r"J3 has no day of receipt .*its next export"):
+        act(known)
+    with pytest.raises(BadInput, match="There is no request 'J4'"):
+        requests.find(known, "J4", DAY)
+
+
 def test_of_whom_came_whole_since_and_left_it_is_not_said_that_the_row_was_set_aside() -> None:
     broken = {"customer_id": "C9", "customer_type": "private", "name": "Signe Provsson", "customer_since": "okänt"}
     warehouse = company({"crm/customers": [*EXPORTS["crm/customers"], broken]})

@@ -431,6 +431,12 @@ def test_what_may_be_missing_because_a_source_blocks_is_told_of(kind: str, tmp_p
     assert "Inget ändamål kräver" not in text
 
 
+def test_a_request_that_asks_nobody_knows_what_is_not_answered_before_the_office_completes_it(tmp_path: Path) -> None:
+    asks = {"request_id": "J3", "customer_id": "C1", "received_at": str(RECEIVED)}
+    warehouse = evaluated(company({"office/requests": [asks]}))
+    assert "J3 has no kind that is known" in letter(warehouse, "J3", tmp_path)[1]
+
+
 def test_whoever_is_known_from_the_quarantine_alone_is_told_so(tmp_path: Path) -> None:
     broken = {"subscriber_id": "N9", "email": "nova@hem.example", "subscribed_at": "i maj"}
     warehouse = company({"mailing/subscribers": [*EXPORTS["mailing/subscribers"], broken]})
