@@ -18,7 +18,7 @@ from orchestration.cli.options import (
     given_day,
     trimmed,
 )
-from orchestration.cli.printing import as_json, heading, say, table
+from orchestration.cli.printing import as_json, complain, heading, say, table
 
 if TYPE_CHECKING:
     from assets.rights.requests import Request
@@ -64,11 +64,15 @@ def add_request(
         entered = find(at.warehouse, number, at.today)
         twins = asked_already(at.warehouse, number, at.today)
         resolved = at.warehouse.exists("core", "people")
-        undecided = undecided_pairs(at.warehouse, people_of(at.warehouse, number)) if resolved else []
+        people = people_of(at.warehouse, number) if resolved else []
+        undecided = undecided_pairs(at.warehouse, people) if resolved else []
         together = reached_together(at.warehouse, number) if resolved else []
     announce(at.site, number)
     warn_of_twins(number, twins, "answered")
     warn_of_matches(undecided)
+    if email is not None and resolved and not people:
+        complain(f"No record that is known has that address: look at its spelling. {number} stands, and reaches "
+                 "whoever is delivered with it.")  # fmt: skip
     if json:
         as_json(entered)
     else:

@@ -106,9 +106,9 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path, monkeypatch: pytest.Mo
     assert say("request", "extend", number, at)[0] == 0
     code, out, _ = say("request", "list", "--json", at)
     assert json.loads(out)[0]["standing"]["extension"] == "in_time"
-    assert (
-        say("request", "add", "--kind", "access", "--email", "egil@hem.example", "--received", "2026-01-02", at)[0] == 0
-    )
+    asks = ("request", "add", "--kind", "access", "--received", "2026-01-02", at, "--email")
+    code, _, err = say(*asks, "egil@hem.example")
+    assert (code, "has that address" in err) == (0, False)
     code, _, err = say("request", "list", at)
     assert (code, "site-r2" in err) == (1, True)
 
@@ -220,6 +220,8 @@ def test_a_report_on_whom_rows_were_set_aside_of_is_for_a_person(
         warehouse.insert("intake.blocks", ("source", "table_name", "reason"), [("crm", "customers", "shrunk")])
     code, out, err = say("access-report", "--customer", "C1", at, "--json")
     assert (code, json.loads(out)["incomplete"], "what it left out" in err) == (4, ["crm/customers: shrunk"], True)
+    code, _, err = say("request", "add", "--kind", "access", "--email", "ingen@hem.example", at)
+    assert (code, "No record that is known has that address" in err) == (0, True)
 
 
 def test_a_day_to_come_is_refused_for_what_has_happened(say: Say, tmp_path: Path) -> None:
