@@ -66,3 +66,30 @@ def test_of_a_direct_delivery_what_holds_nothing_was_not_given(warehouse: Wareho
     given = ("city", "contact_name", "phone", "postal_code", "street")
     assert seen[0] == [("TRY", given, False)]
     assert seen[-1] == [("TRY", ("contact_name", "phone", "street"), True)]
+
+
+def test_an_entry_that_a_full_export_no_longer_lists_goes_on_until_it_is_withdrawn(warehouse: Warehouse) -> None:
+    """A partner keeps its copy, whatever a shorter list says: a deletion alone takes an entry back."""
+    policy = Policy.load()
+    policy.publish(warehouse)
+    entry = {"disclosure_id": "D1", "partner_id": "P1", "record_type": "customer", "record_key": "K1",
+             "fields": "name", "disclosed_at": "2024-01-01"}  # fmt: skip
+    exports = {"crm/customers": [{"customer_id": "K1", "customer_type": "private", "name": "Ada Ek",
+                                  "customer_since": "2015-01-01", "relation_ended_at": "2016-01-01"}],
+               "office/partners": [{"partner_id": "P1", "name": "Tryck", "role": "processor"}]}  # fmt: skip
+    told = {}
+    for what, rows, mode in (
+        ("listed", [entry], "full"),
+        ("no longer listed", [], "full"),
+        ("withdrawn", [{**entry, "_deleted": "true"}], "delta"),
+        ("entered anew", [entry], "delta"),
+    ):
+        load_rows(warehouse, policy, {**exports, "office/disclosures": rows}, mode=mode)
+        build(warehouse)
+        evaluate(warehouse, policy, date(2026, 11, 25))
+        propose(warehouse, policy, date(2026, 11, 25))
+        told[what] = warehouse.rows("select record_key, fields from manifest.proposed where system = 'partner:P1'")
+    assert told == {
+        "listed": [("K1", ["name"])], "no longer listed": [("K1", ["name"])], "withdrawn": [],
+        "entered anew": [("K1", ["name"])],
+    }  # fmt: skip
