@@ -30,6 +30,7 @@ from assets.ingest.deliveries import (
     prove_files,
 )
 from assets.ingest.limits import NO_MORE_THAN, Limits
+from assets.ingest.lookups import require_whole
 from assets.ingest.projecting import ODD_BYTES
 from assets.ingest.reading import JSON_LINE, FileRefused, Reading, json_scan
 from assets.ingest.registers import merge as merge_registers
@@ -270,6 +271,7 @@ def _load(warehouse: Warehouse, contracts: Contracts, reading: Reading, delivery
         if full:
             _check_layouts(contract, by_table[contract.table])
         for outcome in _load_lookups(reading, contract, delivery, by_table):
+            require_whole(warehouse, contract, delivery, outcome.table, outcome.rows_in)
             lookups[outcome.table, outcome.file_name] = outcome
         inputs = [_open(reading, contract, delivery, file) for file in by_table[contract.table]]
         with _blaming_expressions(contract):

@@ -25,7 +25,7 @@ _TABLES = {
     "intake.barred": "source varchar, detail varchar",
     "intake.readings": readings.COLUMNS,
     "intake.acceptances": "source varchar, table_name varchar, delivery_id varchar, by_whom varchar, reason varchar, "
-    "accepted_at timestamp",
+    "accepted_at timestamp, digest varchar",
     "intake.keyed_with": "fingerprint uuid",
 }
 
@@ -59,6 +59,7 @@ def prepare(warehouse: Warehouse, policy: HasContracts | None) -> None:
         warehouse.run("alter table intake.quarantined add column if not exists record_key varchar")
         warehouse.run("alter table intake.quarantined add column if not exists refers_to map(varchar, varchar)")
         warehouse.run("alter table intake.barred add column if not exists detail varchar")
+        warehouse.run("alter table intake.acceptances add column if not exists digest varchar")
         told.prepare(warehouse)
         former_addresses.prepare(warehouse)
         there = _existing_columns(warehouse)

@@ -7,7 +7,7 @@ import io
 import random
 import shutil
 import zipfile
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from assets.contracts.contract import Format
 from assets.contracts.declarations import canonical
 from assets.errors import BadInput
 from assets.ingest import quoting
+from assets.ingest.accepting import accept_as_right
 from assets.ingest.delivering import deliver
 from assets.ingest.reading import FileRefused, Reading
 from assets.warehouse import Warehouse, WarehouseError
@@ -562,6 +563,50 @@ def test_a_delivery_without_its_lookup_is_refused(company_with: Any) -> None:
     company = company_with(crm_customers=PEOPLE)
     company.send("crm", {"customers": "id,kind,name,nickname\n"})
     assert "lookup mechanisms" in company.ingest().rejected[0].reason
+
+
+def with_lookup(company: Any, day: int, rows: int, mode: str = "full") -> str:
+    """A delivery whose lookup has so many rows; why it is refused, if it is."""
+    mechanisms = "".join(f"{row},email,a{row}@exempel.example\n" for row in range(1, rows + 1))
+    files = {
+        "customers": "id,kind,name,nickname\n1,person,Ada Exempel,\n",
+        "mechanisms": f"party.id,type,value\n{mechanisms}",
+    }
+    company.send("crm", files, day=f"2026-11-{day}", mode=mode)
+    return " ".join(each.reason or "" for each in company.ingest().rejected)
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 0), (25, 0), (25, 19)])
+def test_a_delivery_whose_lookup_comes_empty_or_cut_off_is_refused(company_with: Any, before: int, after: int) -> None:
+    company = company_with(crm_customers=PEOPLE)
+    assert with_lookup(company, 20, before) == ""
+    refused = with_lookup(company, 21, after)
+    assert refused.startswith(f"the lookup mechanisms holds {after} rows after {before}: ")
+    assert "gallring accept crm mechanisms" in refused
+    assert company.value("select count(email) from raw.crm_customers") == 1
+
+
+def test_a_lookup_may_lose_what_a_table_may_and_a_delta_may_bring_a_part(company_with: Any) -> None:
+    company = company_with(crm_customers=PEOPLE)
+    assert [with_lookup(company, 20, 25), with_lookup(company, 21, 20)] == ["", ""]
+    assert with_lookup(company, 22, 2, "delta") == ""
+    assert with_lookup(company, 23, 0, "delta").startswith("the lookup mechanisms holds 0 rows after 20: ")
+
+
+def test_a_person_may_say_that_a_short_lookup_is_right(company_with: Any) -> None:
+    company = company_with(crm_customers=PEOPLE)
+    at = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+    assert with_lookup(company, 20, 0).startswith("the lookup mechanisms holds 0 rows: "), "nothing to compare it with"
+    with pytest.raises(BadInput, match="is not blocked"):
+        accept_as_right(company.warehouse, "crm", "customers", by="Data protection", reason="none has any", at=at)
+    accepted = accept_as_right(
+        company.warehouse, "crm", "mechanisms", by="Data protection", reason="none has any", at=at
+    )
+    assert accepted == "2026-11-20-full"
+    assert company.ingest().rejected == ()
+    assert with_lookup(company, 21, 0) == "", "it was empty before"
+    assert with_lookup(company, 22, 30) == ""
+    assert with_lookup(company, 23, 3) != "", "what was accepted is one delivery"
 
 
 def test_a_lookup_that_ends_within_a_quote_is_refused(company_with: Any, tmp_path: Path) -> None:
