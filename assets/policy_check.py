@@ -58,6 +58,7 @@ def check(policy: Policy) -> list[Finding]:
     checks = (
         _uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds, _words, _holds, _consents,
         _record, _published_words, _strays, _forgotten, _undeclared, _undelivered,
+        _constants,
     )  # fmt: skip
     return sorted(
         (finding for one in checks for finding in one(policy)), key=lambda each: (_ORDER[each.severity], each)
@@ -394,6 +395,25 @@ def _undeclared(policy: Policy) -> Iterator[Finding]:
                     "as it is read, gets no news, and no order reaches it. Put the column back into its contract, or "
                     "take it out of the SQL.",
                 )
+
+
+def _constants(policy: Policy) -> Iterator[Finding]:
+    """A personal field that is the same whatever the file holds is there in every export: no erasure of it shows."""
+    for contract in policy.contracts.values():
+        for layout in contract.layouts if contract.declared and contract.record_type is not None else ():
+            for column in layout.columns:
+                made = column.transform
+                if column.category is None or made is None or made.columns or made.lookups:
+                    continue
+                if made.sql.lower() != "null":
+                    of = f" of {layout.file_pattern}" if contract.other_layouts else ""
+                    yield Finding(
+                        "warning",
+                        "constant_field",
+                        f"contracts/{contract.raw_table}{of}: {column.name} ({column.category}) is made by an "
+                        "expression that reads no column of the file: it stands in every export, and no erasure of "
+                        "it can be proved. Leave it out, or give it only where a column of the file has a value.",
+                    )
 
 
 def _told_of_forgotten(name: str, contract: Contract, column: Column) -> str:

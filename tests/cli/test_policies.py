@@ -328,6 +328,24 @@ def test_a_purpose_that_reads_what_an_erasure_empties_is_told(
     assert told is None or told in out
 
 
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        ("\"'1'\"", True),
+        ("\"case when price is not null then '1' end\"", False),
+        ('"null"', False),
+    ],
+)
+def test_a_personal_column_that_reads_nothing_of_the_file_is_told(
+    made: str, told: bool, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = site / "policy" / "contracts" / "orders_order_lines.yaml"
+    rewritten(lines, "      - name: quantity\n", f"      - name: quantity\n        transformLogic: {made}\n")
+    capsys.readouterr()
+    main(["policy", "check", "--policy", "site/policy"])
+    assert ("constant_field: contracts/orders_order_lines: quantity (transaction)" in capsys.readouterr().out) is told
+
+
 @pytest.mark.parametrize(("read", "told"), [("s.tier", True), ("s.known_tier", True), ("s.list", False)])
 def test_a_purpose_that_reads_what_no_contract_declares_is_told(
     read: str, told: bool, site: Path, capsys: pytest.CaptureFixture[str]
