@@ -14,7 +14,7 @@ from typing import Any
 
 from assets.attaching import attached
 from assets.delivery.settling import Unproven
-from assets.ingest.deliveries import told_name
+from assets.ingest.deliveries import find_deliveries, told_name
 from assets.manifests.left_out import LeftOut
 from assets.retention.policy_versions import UNRAISED, UnraisedVersion
 from assets.rights.clocks import Clock, standing
@@ -124,10 +124,15 @@ def status(site: Site, today: date) -> Status:
     if not site.analytics.exists() and site.warehouse.exists():
         return Status(None, None, (), (), (), (), (), (), unpublished=True)
     if not site.analytics.exists():
-        return Status(None, None, tuple(_waiting(site, set())), (), (), (), (), ())
+        return Status(None, None, tuple(_waiting(site, {})), (), (), (), (), ())
     with _published(site) as published:
         as_of, version = published.rows("select as_of, policy_version from site.about")[0]
-        seen = set(published.rows("select source, delivery_id from site.quality.deliveries"))
+        seen = {
+            (source, delivery_id): taken
+            for source, delivery_id, taken in published.rows(
+                "select source, delivery_id, status from site.quality.deliveries order by sequence"
+            )
+        }
         return Status(
             as_of=as_of,
             policy_version=version,
@@ -156,11 +161,18 @@ def _published(site: Site) -> Iterator[Warehouse]:
         yield warehouse
 
 
-def _waiting(site: Site, seen: set[tuple[Any, ...]]) -> Iterator[str]:
-    """Complete deliveries in the inbox that no run has looked at, as source/delivery."""
+def _waiting(site: Site, seen: dict[tuple[Any, ...], str]) -> Iterator[str]:
+    """Complete deliveries in the inbox that no run has looked at, as source/delivery.
+
+    `seen` are those that a run has taken in or rejected, with their status. What lies there once more, under another
+    name, is taken in with the first.
+    """
+    found = [each for each in find_deliveries(site) if not each.refused] if seen else []
+    loaded = {each.digest for each in found if seen.get((each.source, each.delivery_id)) == "loaded"}
+    again = {(each.source, each.delivery_id) for each in found if each.digest in loaded}
     for note in sorted(site.inbox.glob("*/*/delivery.json")):
         source, delivery_id = told_name(note.parent.parent.name), told_name(note.parent.name)
-        if (source, delivery_id) not in seen:
+        if (source, delivery_id) not in seen and (source, delivery_id) not in again:
             yield f"{source}/{delivery_id}"
 
 

@@ -76,6 +76,18 @@ def test_what_a_run_has_taken_in_waits_no_more(warehouse: Warehouse, site: Site)
     assert status(site, AS_OF).waiting == ("crm/D2",)
 
 
+def test_what_lies_there_under_another_name_and_was_taken_in_waits_no_more(warehouse: Warehouse, site: Site) -> None:
+    files = [{"name": "customers.csv", "table": "customers", "rows": 4, "sha256": "0" * 64}]
+    told = {"source": "crm", "mode": "full", "extracted_at": "2026-11-24T02:00:00Z", "files": files}
+    for name, changed in (("D1", {}), ("D2", {}), ("D3", {"mode": "delta"})):
+        arrive(site, "crm", name, complete=False)
+        note = {**told, **changed, "delivery_id": name}
+        (site.inbox / "crm" / name / "delivery.json").write_text(json.dumps(note))
+    assert status(site, AS_OF).waiting == ("crm/D1", "crm/D2", "crm/D3")
+    publish(warehouse, POLICY, site)
+    assert status(site, AS_OF).waiting == ("crm/D3",)
+
+
 def test_the_latest_delivery_of_each_source_and_what_blocks(warehouse: Warehouse, site: Site) -> None:
     warehouse.run("insert into intake.deliveries values (0, 'crm', 'D0', 'full', now(), 'd', 'loaded', null)")
     publish(warehouse, POLICY, site)
