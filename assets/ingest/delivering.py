@@ -126,7 +126,9 @@ def _targets(contracts: Contracts, source: str, files: Sequence[Path]) -> list[t
             )
         matches = _matches(known, path.name)
         if not matches:
-            patterns = ", ".join(layout.file_pattern for contract in known for layout in contract.layouts)
+            tables = [layout.file_pattern for contract in known for layout in contract.layouts]
+            lookups = [lookup.file_pattern for contract in known for lookup in contract.all_lookups]
+            patterns = ", ".join(dict.fromkeys([*tables, *lookups]))
             raise BadInput(f"{path.name} matches no contract of {source}. Their file patterns are {patterns}.")
         found += [(path, match) for match in matches]
     return found

@@ -6,12 +6,15 @@ import csv
 import io
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from assets.contracts.contract import Contracts, Format, Lookup
 from assets.errors import BadInput, BadUsage
 from assets.ingest.delivering import deliver
 
@@ -94,6 +97,19 @@ def test_a_file_that_fits_no_contract_is_refused_and_nothing_is_delivered(
     with pytest.raises(BadInput, match=said):
         deliver(company.site, company.policy, "crm", [path], mode="full", extracted_at=WHEN)
     assert company.ingest().deliveries == ()
+
+
+def test_a_file_that_fits_nothing_is_told_each_pattern_once_and_the_lookups(company: Any, tmp_path: Path) -> None:
+    countries = Lookup("countries", "land*.csv", ("kod",), Format())
+    known = [
+        replace(company.policy.contracts["crm", table], file_pattern="kunder*.csv", lookups=(countries,))
+        for table in ("contacts", "customers")
+    ]
+    policy = SimpleNamespace(contracts=Contracts(known))
+    path = tmp_path / "unknown.csv"
+    path.write_text(CONTACTS, encoding="utf-8")
+    with pytest.raises(BadInput, match=r"file patterns are kunder\*\.csv, land\*\.csv\."):
+        deliver(company.site, policy, "crm", [path], mode="full", extracted_at=WHEN)
 
 
 def test_nothing_is_delivered_behind_a_link_which_no_run_looks_into(
