@@ -100,7 +100,7 @@ def gather(
     others = _Others(warehouse, person, rows, own, checked)
     records = [_record(row, others, claims, decided) for row in rows]
     about = warehouse.rows("select policy, version, controller from policy.about")[0]
-    aside = rows_about(warehouse, person, "persons_records", quarantine)
+    aside = rows_about(warehouse, [person], "persons_records", quarantine)
     report: dict[str, Any] = _plain({
         "schema": SCHEMA, "controller": about[2], "policy": {"name": about[0], "version": about[1]}, "as_of": as_of,
         "made_at": f"{made_at:%Y-%m-%dT%H:%M:%SZ}", "expires_on": expires_on,

@@ -103,7 +103,7 @@ class _Known:
         notice_given_on: when the person was told that a restriction ends.
         addresses: how many e-mail addresses the request names, or its people have.
         suppressed: how many of them stand on the suppression list.
-        aside: the rows about its people, or who it names, that were set aside; twice where they may be about two.
+        aside: the rows about its people, or who it names, that were set aside.
         incomplete: the tables that block, where the answer tells of records: one may be missing.
     """
 
@@ -119,7 +119,7 @@ class _Known:
     notice_given_on: date | None
     addresses: int
     suppressed: int
-    aside: Sequence[SetAside]
+    aside: SetAside
     incomplete: Sequence[Mapping[str, Any]]
 
 
@@ -185,25 +185,24 @@ def _know(warehouse: Warehouse, policy: Policy, request: Request, as_of: date, q
     )  # fmt: skip
 
 
-def _aside(warehouse: Warehouse, request_id: str, people: list[Person], period: str) -> list[SetAside]:
+def _aside(warehouse: Warehouse, request_id: str, people: list[Person], period: str) -> SetAside:
     """What was set aside of the people that a request is about, or, where nobody is known, of whom it names."""
     if people:
-        return [rows_about(warehouse, person, "answered_records", period) for person in people]
+        return rows_about(warehouse, people, "answered_records", period)
     ((customer, contact, email_key),) = warehouse.rows(
         "select customer_id, contact_id, cast(email_key as varchar) from raw.office_requests where request_id = ?",
         [request_id],
     )
-    return [rows_of_unknown(warehouse, period, customer=customer, contact=contact, email_key=email_key)]
+    return rows_of_unknown(warehouse, period, customer=customer, contact=contact, email_key=email_key)
 
 
-def _told_aside(aside: Sequence[SetAside]) -> dict[str, Any] | None:
+def _told_aside(aside: SetAside) -> dict[str, Any] | None:
     """What an answer tells of rows that were set aside: how many, the last day, whether some stand in no record."""
-    rows = [row for each in aside for row in each.rows]
-    if not rows:
+    if not aside.rows:
         return None
     return {
-        "rows": sum(row["rows"] for row in rows), "is_missing": any(each.missing for each in aside),
-        "kept_through": max((row["kept_through"] for row in rows if row["kept_through"]), default=None),
+        "rows": sum(row["rows"] for row in aside.rows), "is_missing": bool(aside.missing),
+        "kept_through": max((row["kept_through"] for row in aside.rows if row["kept_through"]), default=None),
     }  # fmt: skip
 
 
@@ -435,7 +434,7 @@ def _warnings(request: Request, known: _Known) -> list[str]:
     if known.undecided:
         found.append(f"It is undecided whether another person is the same: {', '.join(known.undecided)}. "
                      "`gallring people review` decides.")  # fmt: skip
-    if request.kind in TELL_OF_DATA and any(each.missing for each in known.aside):
+    if request.kind in TELL_OF_DATA and known.aside.missing:
         found.append("Rows that are or may be about the person were set aside, and stand in no record: "
                      "`gallring access-report` tells which; give the person what is theirs too.")  # fmt: skip
     if known.incomplete:

@@ -12,7 +12,7 @@ is not known, and is told by its key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,13 +47,13 @@ class SetAside:
 NO_ROWS = SetAside()
 
 
-def rows_about(warehouse: Warehouse, person: Person, chosen: str, period: str) -> SetAside:
-    """The rows that are, or may be, about a person.
+def rows_about(warehouse: Warehouse, people: Sequence[Person], chosen: str, period: str) -> SetAside:
+    """The rows that are, or may be, about a person, or about one of several: each once.
 
     Args:
         warehouse: evaluated.
-        person: whom.
-        chosen: the temporary table of the person's records (`record_type`, `row_id`).
+        people: whom.
+        chosen: the temporary table of their records (`record_type`, `row_id`).
         period: how long such rows are kept after their extract, as ISO 8601.
     """
     if not _prepare(warehouse, period):
@@ -65,8 +65,8 @@ def rows_about(warehouse: Warehouse, person: Person, chosen: str, period: str) -
     warehouse.run(
         "insert into set_aside_keys select distinct 'email', cast(node.email_key as varchar) "
         "from core.people as person inner join core.person_nodes as node on person.node_id = node.node_id "
-        "where person.person_id = ? and node.email_key is not null",
-        [person.person_id],
+        "where list_contains(?, person.person_id) and node.email_key is not null",
+        [[person.person_id for person in people]],
     )
     return _found(warehouse, chosen)
 

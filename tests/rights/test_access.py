@@ -313,6 +313,10 @@ def test_a_row_whose_record_came_whole_since_is_held_still_and_missing_no_more(t
     folder = write_report(Site(tmp_path), report, None).folder
     english = (folder / "access-report.en.html").read_text(encoding="utf-8")
     assert english.count("the record has been delivered whole since, and stands above") == 1
+    assert "What they hold we give you separately" in english
+    report["set_aside"] = [each for each in report["set_aside"] if each["delivered_since"]]
+    english = (write_report(Site(tmp_path), report, None).folder / "access-report.en.html").read_text(encoding="utf-8")
+    assert "What they hold we give you separately" not in english
 
 
 @pytest.mark.parametrize(

@@ -461,3 +461,11 @@ def test_what_a_company_keeps_as_web_events_is_called_by_its_own_word_or_by_none
         page = write_report(Site(tmp_path), report, None, own_names(used.contracts)).folder / "access-report.sv.html"
         assert f"<h3>{said}</h3>" in page.read_text(encoding="utf-8")
         assert said.lower() in as_text(timeline(warehouse, used, "C1")).lower()
+
+
+def test_a_row_that_may_be_about_two_people_of_a_request_is_one_row(tmp_path: Path) -> None:
+    broken = {"subscriber_id": "N9", "email": "disa@hem.example", "subscribed_at": "i maj"}
+    warehouse = company({"mailing/subscribers": [*EXPORTS["mailing/subscribers"], broken]})
+    number = asked(warehouse, "access", email="disa@hem.example")
+    assert len(people_of(warehouse, number)) == 2
+    assert "Rader som gäller eller kan gälla dig (1)" in letter(warehouse, number, tmp_path)[0]
