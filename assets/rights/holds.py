@@ -265,6 +265,20 @@ def holds(warehouse: Warehouse, today: date) -> list[Hold]:
     return [Hold(*(*row, _state(placed=row[4], released=row[5], review_on=row[8], today=today))) for row in found]
 
 
+def holding_nothing(warehouse: Warehouse, today: date) -> list[str]:
+    """The holds that stand and name no record that has been taken in: a key or a type was mistyped, or is missing."""
+    if not warehouse.exists("core", "records"):
+        return []
+    rows = warehouse.rows(
+        "select hold.hold_id from raw.office_holds as hold "
+        "where (hold.released_at is null or hold.released_at > ?) and not exists (select 1 from core.records as known "
+        "where cast(known.record_type as varchar) = cast(hold.record_type as varchar) "
+        "and known.record_key = hold.record_key) order by hold.hold_id",
+        [today],
+    )
+    return [number for (number,) in rows]
+
+
 def _state(*, placed: date | None, released: date | None, review_on: date | None, today: date) -> str:
     if released is not None and released < today:
         return "released"

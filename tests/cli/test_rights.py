@@ -120,7 +120,10 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path, monkeypatch: pytest.Mo
     assert (code, "site-h2 holds 3 record(s)" in out) == (0, True)
     assert say(*hold, "--record", "interaction", "T99")[0] == 3
     assert say(*hold)[0] == 2
-    assert len(json.loads(say("hold", "list", "--json", at)[1])) == 4
+    assert say(*hold, "--record", "interaction", "T99", "--unknown")[0] == 0
+    code, out, err = say("hold", "list", "--json", at)
+    assert (code, len(json.loads(out)), "no record that has been taken in: site-h3. Look" in err) == (0, 5, True)
+    assert say("hold", "release", "site-h3", at)[0] == 0
     code, _, err = say("hold", "review", at)
     assert (code, "site-h1" in err) == (4, True)
     assert say("hold", "review", "site-h1", at)[0] == 0
@@ -166,7 +169,7 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path, monkeypatch: pytest.Mo
     assert say("people", "review", at)[0] == 0
     assert say("access-report", "--customer", "C1", "--checked", "nonsense", at)[0] == 2
     assert say("hold", "release", "site-h2", at)[0] == 0
-    assert len(json.loads(say("hold", "list", "--json", at)[1])) == 4  # today is the released ones' last day
+    assert len(json.loads(say("hold", "list", "--json", at)[1])) == 5  # today is the released ones' last day
 
     # each reading of the restricted person is noted, and of others only the report
     assert say("explain", "customer", "C2", at)[0] == 0

@@ -259,6 +259,18 @@ def test_a_request_without_a_day_is_there_and_the_office_completes_it(act: Calla
         requests.find(known, "J4", DAY)
 
 
+def test_holds_that_name_no_record_are_told_of() -> None:
+    register = [
+        {"hold_id": "H1", "record_type": "customer", "record_key": "C1", "placed_at": "2026-11-01"},
+        {"hold_id": "H2", "record_type": "customer", "record_key": "1", "placed_at": "2026-11-01"},
+        {"hold_id": "H3", "record_key": "C1", "placed_at": "2026-11-01"},
+        {"hold_id": "H4", "record_type": "order", "record_key": "C1", "placed_at": "2026-10-01",
+         "released_at": "2026-11-01"},
+    ]  # fmt: skip
+    known = company({"office/holds": register})
+    assert holds.holding_nothing(evaluated(known), DAY) == ["H2", "H3"]
+
+
 def test_of_whom_came_whole_since_and_left_it_is_not_said_that_the_row_was_set_aside() -> None:
     broken = {"customer_id": "C9", "customer_type": "private", "name": "Signe Provsson", "customer_since": "okänt"}
     warehouse = company({"crm/customers": [*EXPORTS["crm/customers"], broken]})
