@@ -143,6 +143,7 @@ def take_out(warehouse: Warehouse, day: date, found: int) -> None:
     for kind in _KINDS:
         leaving = int(warehouse.value(f"select count(*) from temp.{_FOUND} where record_type = '{kind.name}'"))
         if leaving:
+            _count_by_delivery(warehouse, kind)
             _take_out(warehouse, kind, leaving)
     forget_records(warehouse, f"select record_type, record_key from temp.{_FOUND}")
     warehouse.run("insert into erasure.departures values (?, ?)", [day, found])
@@ -259,6 +260,23 @@ def _follow(units: Stage, table: str) -> None:
     for kind in KINDS:
         units.want(kind.name, f"select row_id from temp.{table} where record_type = '{kind.name}'")
     units.complete(rootless=KIND)
+
+
+def _count_by_delivery(warehouse: Warehouse, kind: Kind) -> None:
+    """Keep by which deliveries rows left, and how many had been ordered: a table that lost them shrank rightly.
+
+    Rows whose numbers stay are there to be counted still.
+    """
+    source, _, table = kind.raw.partition("_")
+    gone = "0" if kind.name in _SUMMED else "count(*)"
+    ordered = "select record_key from manifest.told where record_type = $kind and state = 'erase' and action = 'erase'"
+    warehouse.run(
+        f"insert into intake.departed select $source, $table, source_row.in_delivery, {gone}, "
+        f"count(*) filter (where found.record_key in ({ordered})) from raw.{identifier(kind.raw)} as source_row "
+        f"inner join temp.{_FOUND} as found on found.record_type = $kind and found.row_id = source_row.row_id "
+        "group by source_row.in_delivery",
+        {"source": source, "table": table, "kind": kind.name},
+    )
 
 
 # -- out of the tables -------------------------------------------------------------------------------------------------

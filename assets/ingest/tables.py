@@ -22,6 +22,7 @@ _TABLES = {
     "rule varchar, column_name varchar, row_text varchar, record_key varchar, refers_to map(varchar, varchar)",
     "intake.blocks": "source varchar, table_name varchar, reason varchar, detail varchar",
     "intake.emptied": emptied.COLUMNS,
+    "intake.departed": "source varchar, table_name varchar, delivery_id varchar, gone bigint, ordered bigint",
     "intake.barred": "source varchar, detail varchar",
     "intake.readings": readings.COLUMNS,
     "intake.acceptances": "source varchar, table_name varchar, delivery_id varchar, by_whom varchar, reason varchar, "

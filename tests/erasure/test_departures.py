@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from assets.core.changing import rebuild
 from assets.erasure import departures
 from assets.erasure.copies import Copy, forget_manifests
+from assets.ingest.blocking import refresh_blocks
 from assets.ingest.loading import load_rows
 from assets.policy import SHIPPED_REGISTER, Policy
 from assets.retention.incremental import evaluate_night
@@ -421,3 +422,20 @@ def test_two_strangers_never_get_one_name(house: Years) -> None:
     assert "departed" in house.erase(much_later).reasons
     named = house.warehouse.rows("select customer_id from raw.orders_orders where order_id like 'forgotten%'")
     assert len(set(named)) == len(named) == 2
+
+
+def test_a_table_that_shrank_as_ordered_does_not_block_once_nobody_is_remembered() -> None:
+    """Full deliveries of all years are compared, each with the one before, and the rows that left are not there."""
+    crowd = [customer(f"K{number}") for number in range(10, 50)]
+    with Warehouse.in_memory(pseudonym_key=PSEUDONYM_KEY) as warehouse:
+        house = Years(warehouse)
+        many = {**company(), "crm/customers": [*company()["crm/customers"], *crowd]}
+        house.night(DAY, many)
+        house.night(LEFT, left())
+        refresh_blocks(warehouse, house.policy, LEFT)
+        assert not warehouse.value("select count(*) from intake.blocks where reason = 'shrunk'"), "the control"
+        house.destroy_manifests()
+        house.evaluate(LATER, left())
+        assert "departed" in house.erase(LATER).reasons
+        refresh_blocks(warehouse, house.policy, LATER)
+        assert not warehouse.value("select count(*) from intake.blocks where reason = 'shrunk'")
