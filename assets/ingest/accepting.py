@@ -33,7 +33,7 @@ _OF = "source = $source and table_name = $table"
 _ACTS = {"shrunk": "shrinkage_accepted", "emptied": "empty_column_accepted"}
 _REFUSED = """
     select delivery_id, digest from intake.deliveries
-    where source = $source and status = 'rejected' and starts_with(reason, $told)
+    where source = $source and status = 'rejected' and contains(reason, $told)
     order by sequence desc
     limit 1
 """

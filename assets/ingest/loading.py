@@ -30,7 +30,7 @@ from assets.ingest.deliveries import (
     prove_files,
 )
 from assets.ingest.limits import NO_MORE_THAN, Limits
-from assets.ingest.lookups import require_whole
+from assets.ingest.lookups import shortage
 from assets.ingest.projecting import ODD_BYTES
 from assets.ingest.reading import JSON_LINE, FileRefused, Reading, json_scan
 from assets.ingest.registers import merge as merge_registers
@@ -265,17 +265,23 @@ def _load(warehouse: Warehouse, contracts: Contracts, reading: Reading, delivery
     full = delivery.mode == "full"
     outcomes = []
     lookups: dict[tuple[str, str], FileOutcome] = {}
+    short: dict[str, str] = {}
     for contract in contracts.of_source(delivery.source):
         if contract.table not in by_table:
             continue
         if full:
             _check_layouts(contract, by_table[contract.table])
         for outcome in _load_lookups(reading, contract, delivery, by_table):
-            require_whole(warehouse, contract, delivery, outcome.table, outcome.rows_in)
             lookups[outcome.table, outcome.file_name] = outcome
+            if why := shortage(warehouse, contract, delivery, outcome.table, outcome.rows_in):
+                short.setdefault(outcome.table, why)
+        if short:
+            continue  # one refusal tells of them all
         inputs = [_open(reading, contract, delivery, file) for file in by_table[contract.table]]
         with _blaming_expressions(contract):
             outcomes += load_table(warehouse, contract, inputs, source_delivery=delivery.delivery_id, full=full)
+    if short:
+        raise DeliveryRefused("; ".join(short.values()))
     loaded = {outcome.table for outcome in outcomes}
     return [*outcomes, *(outcome for outcome in lookups.values() if outcome.table not in loaded)]
 

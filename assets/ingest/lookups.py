@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from assets.contracts.contract import Contract
 from assets.ingest.blocking import SMALLEST_COMPARED
-from assets.ingest.deliveries import Delivery, DeliveryRefused
+from assets.ingest.deliveries import Delivery
 from assets.warehouse import Warehouse
 
 _BEFORE = """
@@ -29,17 +29,17 @@ _ACCEPTED = """
 
 
 def told_of(lookup: str) -> str:
-    """How a refusal begins that is about a lookup: by this a person's word finds the delivery."""
+    """What a refusal says that is about a lookup: by this a person's word finds the delivery."""
     return f"the lookup {lookup} holds "
 
 
-def require_whole(warehouse: Warehouse, contract: Contract, delivery: Delivery, lookup: str, rows: int) -> None:
-    """Refuse a delivery that brings rows of a table, and a lookup for them that is empty or shrank too much.
+def shortage(warehouse: Warehouse, contract: Contract, delivery: Delivery, lookup: str, rows: int) -> str | None:
+    """Why a delivery is to be refused that brings rows of a table, and a lookup for them that is empty or cut off.
 
     A delta may bring as much of a lookup as its own rows need. One that was empty before, and taken in, may stay so.
 
-    Raises:
-        DeliveryRefused: so it is, and nobody has accepted it.
+    Returns:
+        Why, and what to do; nothing where the lookup is whole, or somebody has accepted it.
     """
     before = warehouse.value(_BEFORE, {"source": contract.source, "lookup": lookup})
     is_empty = rows == 0 and before != 0 and any(file.rows for file in delivery.files if file.table == contract.table)
@@ -48,11 +48,12 @@ def require_whole(warehouse: Warehouse, contract: Contract, delivery: Delivery, 
         and before >= SMALLEST_COMPARED and before - rows > contract.shrink_tolerance * before
     )  # fmt: skip
     if not (is_empty or is_cut_off):
-        return
+        return None
     word = {"source": contract.source, "lookup": lookup, "delivery": delivery.delivery_id, "digest": delivery.digest}
-    if not warehouse.value(_ACCEPTED, word):
-        after = "" if before is None else f" after {before}"
-        raise DeliveryRefused(
-            f"{told_of(lookup)}{rows} rows{after}: what {contract.table} looks up would be nothing; deliver it whole, "
-            f"or say that it is right with gallring accept {contract.source} {lookup}"
-        )
+    if warehouse.value(_ACCEPTED, word):
+        return None
+    after = "" if before is None else f" after {before}"
+    return (
+        f"{told_of(lookup)}{rows} rows{after}: what {contract.table} looks up would be nothing; deliver it whole, "
+        f"or say that it is right with gallring accept {contract.source} {lookup}"
+    )

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from assets.ingest.accepting import accept_as_right
 from assets.ingest.delivering import deliver
 from assets.ingest.loading import ingest
 from assets.policy import SHIPPED_REGISTER, Policy
@@ -377,6 +378,10 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         deliver(site, policy, system, files, mode="full", extracted_at=datetime(2026, 12, 6, tzinfo=UTC))
     with Warehouse.in_memory(pseudonym_key=b"invented", threads=1) as warehouse:
         policy.publish(warehouse)
+        first = ingest(warehouse, policy, site, as_of=date(2026, 12, 6))
+        assert [each.source for each in first.rejected] == ["crm"]  # nobody lives anywhere or is related to anybody
+        for lookup in ("relations", "addresses"):
+            accept_as_right(warehouse, "crm", lookup, by="Data protection", reason="none", at=datetime(2026, 12, 6))
         report = ingest(warehouse, policy, site, as_of=date(2026, 12, 6))
         assert (report.rejected, report.rows_quarantined) == ((), 0)
         yield warehouse
