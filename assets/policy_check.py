@@ -18,7 +18,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.optimizer.scope import traverse_scope
 
-from assets.contracts.contract import Column, Contract
+from assets.contracts.contract import ROW, Column, Contract, folded
 from assets.contracts.declarations import canonical
 from assets.contracts.raw_tables import raw_columns
 from assets.errors import BadInput
@@ -58,7 +58,7 @@ def check(policy: Policy) -> list[Finding]:
     checks = (
         _uncovered_fields, _unknown_coverage, _purpose_files, _periods, _scenarios, _grounds, _words, _holds, _consents,
         _record, _published_words, _strays, _forgotten, _undeclared, _undelivered,
-        _constants,
+        _constants, _lookup_columns,
     )  # fmt: skip
     return sorted(
         (finding for one in checks for finding in one(policy)), key=lambda each: (_ORDER[each.severity], each)
@@ -414,6 +414,26 @@ def _constants(policy: Policy) -> Iterator[Finding]:
                         "expression that reads no column of the file: it stands in every export, and no erasure of "
                         "it can be proved. Leave it out, or give it only where a column of the file has a value.",
                     )
+
+
+def _lookup_columns(policy: Policy) -> Iterator[Finding]:
+    """An expression that reads what its lookup does not list is refused by the engine with each delivery."""
+    for contract in policy.contracts.values():
+        for layout in contract.layouts if contract.declared else ():
+            written = {f"transformLogic of {each.name}": each.transform for each in layout.columns}
+            for where, expression in {**written, "rowFilter": layout.row_filter}.items():
+                for names, column in expression.looked_up if expression else ():
+                    listed = [name for each in layout.lookups if each.name in names for name in each.readable]
+                    readable = [*listed, *(layout.reads if ROW in names else ())]
+                    if folded(column) not in map(folded, readable):
+                        of = f" of {layout.file_pattern}" if contract.other_layouts else ""
+                        lookups = " or ".join(name for name in names if name != ROW)
+                        yield Finding(
+                            "error",
+                            "lookup_column",
+                            f"contracts/{contract.raw_table}{of}: {where} reads {column}, which the lookup {lookups} "
+                            f"does not list ({', '.join(sorted(listed))}). Add it there, or read another.",
+                        )
 
 
 def _told_of_forgotten(name: str, contract: Contract, column: Column) -> str:

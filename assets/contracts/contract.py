@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from string import ascii_lowercase, ascii_uppercase
 from typing import Literal
 
 #: Every table that the rules know, in the order in which people and manifests list them.
@@ -28,6 +29,7 @@ DELETED = "_deleted"
 SUCCESSOR = "merged_into"
 #: The name by which an expression inside a subquery reaches the row that is being read.
 ROW = "this"
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 #: A raw row's own surroundings. `in_delivery` is the delivery that last said something about the row; it is not called
 #: `delivery_id` because deliveries of goods have a column of that name. `withheld` names the fields that the source
@@ -46,13 +48,23 @@ ColumnType = Literal["text", "date", "instant", "decimal", "boolean"]
 FileKind = Literal["csv", "jsonl", "parquet", "excel"]
 
 
+def folded(name: str) -> str:
+    """A column's name as SQL compares names: `Nr` is `nr`, and `Ä` is not `ä` (DuckDB 1.5.5)."""
+    return name.translate(_SMALL)
+
+
 @dataclass(frozen=True)
 class Expression:
-    """A checked expression, the columns of the row that it reads, and the lookups it looks into."""
+    """A checked expression, the columns of the row that it reads, and the lookups it looks into.
+
+    `looked_up` holds what it reads of them: the names that a column may belong to (`this` among them where it may be
+    the row's) and the column. It stands in no digest of a row: `sql` says as much.
+    """
 
     sql: str
     columns: tuple[str, ...]
     lookups: tuple[str, ...]
+    looked_up: tuple[tuple[tuple[str, ...], str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -113,12 +125,32 @@ class Column:
 
 @dataclass(frozen=True)
 class Lookup:
-    """A file of the same delivery that expressions may look into; it becomes no records itself."""
+    """A file of the same delivery that expressions may look into; it becomes no records itself.
+
+    Attributes:
+        name: what expressions call it.
+        file_pattern: a glob on file names, by which plain files find it.
+        columns: those of the file that are read, by its own names.
+        format: how the file is written.
+        names: what the contract calls each of the columns.
+    """
 
     name: str
     file_pattern: str
     columns: tuple[str, ...]
     format: Format
+    names: tuple[str, ...] = ()
+
+    @property
+    def readable(self) -> dict[str, str]:
+        """The file's columns by every name that an expression may read them by: the file's own, and the contract's."""
+        found = {column: column for column in self.columns}
+        known = {folded(column) for column in self.columns}
+        for name, column in zip(self.names, self.columns, strict=False):
+            if folded(name) not in known:
+                known.add(folded(name))
+                found[name] = column
+        return found
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Collection
 import sqlglot
 from sqlglot import exp
 
-from assets.contracts.contract import ROW, Expression
+from assets.contracts.contract import ROW, Expression, folded
 from assets.errors import BadInput
 from assets.statements import FORBIDDEN
 
@@ -45,7 +45,7 @@ def checked_expression(text: str, where: str, lookups: Collection[str] = ()) -> 
         reason = _objection(node, lookups)
         if reason:
             raise BadInput(f"{where}: the SQL expression {reason}. Use the columns of the file and its lookups alone.")
-    return Expression(text.strip(), tuple(_row_columns(tree)), tuple(_lookups_used(tree)))
+    return Expression(text.strip(), tuple(_row_columns(tree)), tuple(_lookups_used(tree)), tuple(_looked_up(tree)))
 
 
 def _parsed(text: str, where: str) -> exp.Expr:
@@ -93,3 +93,41 @@ def _row_columns(tree: exp.Expr) -> list[str]:
 
 def _lookups_used(tree: exp.Expr) -> list[str]:
     return sorted({table.name for table in tree.find_all(exp.Table)})
+
+
+def _looked_up(tree: exp.Expr) -> list[tuple[tuple[str, ...], str]]:
+    """The columns that subqueries read, each with the lookups that it may be of; plain ones may be the row's too.
+
+    What a subquery makes itself (`x as y`) and what hangs on no lookup is left out.
+    """
+    if any(alias.args.get("columns") for alias in tree.find_all(exp.TableAlias)):
+        return []  # columns are named anew
+    found: set[tuple[tuple[str, ...], str]] = set()
+    for column in tree.find_all(exp.Column):
+        selects = _selects_around(column)
+        tables = [table for select in selects for table in _tables_of(select)]
+        if column.table:
+            of = next((table.name for table in tables if folded(table.alias_or_name) == folded(column.table)), None)
+            found |= {((of,), column.name)} if of else set()
+        elif tables and not any(_makes(select, column.name) for select in selects):
+            found.add(((ROW, *sorted({table.name for table in tables})), column.name))
+    return sorted(found)
+
+
+def _selects_around(node: exp.Expr) -> list[exp.Select]:
+    """The SELECTs that a node stands in, the innermost first."""
+    found = []
+    select = node.find_ancestor(exp.Select)
+    while select is not None:
+        found.append(select)
+        select = select.find_ancestor(exp.Select)
+    return found
+
+
+def _tables_of(select: exp.Select) -> list[exp.Table]:
+    return [table for table in select.find_all(exp.Table) if table.find_ancestor(exp.Select) is select]
+
+
+def _makes(select: exp.Select, name: str) -> bool:
+    """Whether a SELECT, or one that it selects from, gives a column of that name itself."""
+    return any(folded(alias.alias) == folded(name) for alias in select.find_all(exp.Alias))

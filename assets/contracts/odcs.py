@@ -36,6 +36,7 @@ from assets.contracts.contract import (
     FileKind,
     Format,
     Lookup,
+    folded,
 )
 from assets.contracts.date_patterns import strptime_pattern
 from assets.errors import BadInput
@@ -276,15 +277,31 @@ def _time_zone(path: Path, name: str) -> str:
 
 def _read_lookup(path: Path, server: Server, entry: SchemaObject) -> Lookup:
     options = _custom(path, entry.name or "", entry.customProperties, _FORMAT_PROPERTIES | {"role"})
-    columns = tuple(prop.physicalName or prop.name or "" for prop in entry.properties or [])
-    if not columns:
+    named = [(prop.name or "", prop.physicalName or prop.name or "") for prop in entry.properties or []]
+    if not named:
         raise BadInput(f"{path}: lookup {entry.name} must list the columns that expressions read.")
+    _check_names(f"{path}: lookup {entry.name}", named)
     return Lookup(
         name=entry.name or "",
         file_pattern=entry.physicalName or f"{entry.name}*.{server.format}",
-        columns=columns,
+        columns=tuple(column for _, column in named),
         format=_read_format(path, server, options),
+        names=tuple(name for name, _ in named),
     )
+
+
+def _check_names(where: str, named: Sequence[tuple[str, str]]) -> None:
+    """A lookup's columns are read by their names and by the file's: each must mean one column of the file."""
+    files = {folded(column): column for _, column in named}
+    known: dict[str, str] = {}
+    for name, column in named:
+        if known.setdefault(folded(name), column) != column:
+            raise BadInput(f"{where}: the column {name} stands twice.")
+        if files.get(folded(name), column) != column:
+            raise BadInput(
+                f"{where}: {name} is the name of one column and the physicalName of another, and an expression could "
+                "mean either: call it otherwise."
+            )
 
 
 def _freshness(path: Path, document: OpenDataContractStandard, source: str) -> int | None:

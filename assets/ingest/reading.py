@@ -94,7 +94,8 @@ class Reading:
         """
         scan = self._open(path, lookup.format, lookup.columns, lookup.columns, lookup.columns).in_one_piece()
         texts = ", ".join(
-            f"{cleaned(scan.columns[name], lookup.format)} as {identifier(name)}" for name in lookup.columns
+            f"{cleaned(scan.columns[column], lookup.format)} as {identifier(name)}"
+            for name, column in lookup.readable.items()
         )
         table = f"temp.{identifier('lookup_' + lookup.name)}"
         self._warehouse.run(f"create or replace temp table {identifier('lookup_' + lookup.name)} as "

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 
-from assets.contracts.contract import SUCCESSOR, Column, Contract, Contracts, Expression
+from assets.contracts.contract import SUCCESSOR, Column, Contract, Contracts, Expression, Lookup, folded
 from assets.warehouse import Warehouse
 
 #: What stands for the rows that are in scope, where a field's name stands for its values.
@@ -167,9 +167,15 @@ def _made_by(layout: Contract, expression: Expression | None) -> list[object] | 
     if expression is None:
         return None
     used = [lookup for lookup in layout.lookups if lookup.name in expression.lookups]
-    looked_into = [[each.name, each.file_pattern, list(each.columns), list(each.format.null_tokens), each.format.sheet]
-                   for each in used]  # fmt: skip
+    looked_into = [[each.name, each.file_pattern, list(each.columns), list(each.format.null_tokens), each.format.sheet,
+                    *_meant(each, expression)] for each in used]  # fmt: skip
     return [expression.sql, _places(layout, expression.columns), looked_into]
+
+
+def _meant(lookup: Lookup, expression: Expression) -> list[list[str]]:
+    """The file's columns that an expression reads by the contract's names for them, which say nothing by themselves."""
+    read = {folded(column) for names, column in expression.looked_up if lookup.name in names}
+    return sorted([name, column] for name, column in lookup.readable.items() if name != column and folded(name) in read)
 
 
 def _places(layout: Contract, columns: Sequence[str]) -> list[int]:

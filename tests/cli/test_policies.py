@@ -290,6 +290,10 @@ OWN_COLUMN = """      - name: unsubscribed_at
           - {property: dataCategory, value: identity}
 """
 REMEMBERED = "          - {property: remembered, value: true}\n"
+LOOKUP = """  - name: artiklar
+    customProperties: [{property: role, value: lookup}]
+    properties: [{name: nr, physicalName: Art.nr}, {name: namn}, {name: Benämning, physicalName: Benämning}]
+"""
 BY_TIER = (
     "with tiers as (select s.customer_id, {} as tier from raw.mailing_subscribers as s) "
     "select 'web_event' as record_type, e.row_id, 'security' as clock, e.occurred_at as starts_on, "
@@ -344,6 +348,34 @@ def test_a_personal_column_that_reads_nothing_of_the_file_is_told(
     capsys.readouterr()
     main(["policy", "check", "--policy", "site/policy"])
     assert ("constant_field: contracts/orders_order_lines: quantity (transaction)" in capsys.readouterr().out) is told
+
+
+@pytest.mark.parametrize(
+    ("looked_up", "lacks"),
+    [
+        ("select max(a.namn) from artiklar as a where a.nr = this.product_id", None),
+        ('select max(A.Benämning) from artiklar as a where a."Art.nr" = this.product_id', None),
+        ("select max(benämning) from artiklar where nr = this.product_id and unit_price > '1'", None),
+        ("select max(text) from (select namn as text from artiklar) as d where length(text) > 1", None),
+        ("select max(a.name) from artiklar as a where a.nr = this.product_id", "name"),
+        ("select max(a.namn) from artiklar as a where artikel = this.product_id", "artikel"),
+        ("select 1 where exists (select 1 from artiklar as b where b.pris > (select max(nr) from artiklar))", "pris"),
+    ],
+)
+def test_a_column_that_a_lookup_lacks_is_told(
+    looked_up: str, lacks: str | None, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = site / "policy" / "contracts" / "orders_order_lines.yaml"
+    made = f"      - name: description\n        transformLogic: {json.dumps(f'({looked_up})')}\n"
+    rewritten(lines, "      - name: description\n", made)
+    rewritten(lines, "slaProperties:", LOOKUP + "slaProperties:")
+    capsys.readouterr()
+    assert main(["policy", "check", "--policy", "site/policy"]) == (0 if lacks is None else 1)
+    said = (
+        "error: lookup_column: contracts/orders_order_lines: transformLogic of description reads "
+        f"{lacks}, which the lookup artiklar does not list (Art.nr, Benämning, namn, nr)."
+    )
+    assert (said in capsys.readouterr().out) is (lacks is not None)
 
 
 @pytest.mark.parametrize(("read", "told"), [("s.tier", True), ("s.known_tier", True), ("s.list", False)])

@@ -321,6 +321,31 @@ def test_an_expression_that_reaches_further_is_refused(text: str) -> None:
         checked_expression(text, "here", ["mechanisms"])
 
 
+_LOOKUP = """  - name: artiklar
+    customProperties: [{property: role, value: lookup}]
+    properties: [%s]
+slaProperties:
+"""
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("{name: nr, physicalName: A}, {name: NR, physicalName: B}", "the column NR stands twice"),
+        ("{name: nr, physicalName: A}, {name: a, physicalName: B}", "a is the name of one column and the physicalName"),
+        ("{name: nr, physicalName: Nr}, {name: namn}, {name: text, physicalName: namn}", None),
+    ],
+)
+def test_a_lookups_column_that_could_be_either_is_refused(tmp_path: Path, columns: str, said: str | None) -> None:
+    (tmp_path / "crm_contacts.yaml").write_text(GOOD.replace("slaProperties:\n", _LOOKUP % columns), encoding="utf-8")
+    if said is None:
+        (lookup,) = load_contracts(tmp_path)["crm", "contacts"].lookups
+        assert (lookup.columns, lookup.names) == (("Nr", "namn", "namn"), ("nr", "namn", "text"))
+        return
+    with pytest.raises(BadInput, match=f"crm_contacts.yaml: lookup artiklar: {said}"):
+        load_contracts(tmp_path)
+
+
 def test_the_columns_that_an_expression_reads_are_the_rows_own() -> None:
     found = checked_expression('coalesce(a, (select max(m.b) from m where m.c = this."d.e"))', "here", ["m"])
     assert found.columns == ("a", "d.e")

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from dagster import AssetCheckResult, AssetCheckSeverity
 
+from assets.contracts.contract import Lookup
 from assets.contracts.declarations import CONTRACTS
+from assets.contracts.expressions import checked_expression
 from assets.delivery.assets import delivery_checks
 from assets.delivery.outcomes import outcome_of, render
 from assets.delivery.settling import Unproven, settle, unproven
@@ -545,6 +547,22 @@ def test_another_column_in_a_field_s_place_of_a_file_without_a_header_is_another
     read, otherwise = readings._reading(bare), readings._reading(swapped)
     assert {what for what in read if read[what] != otherwise[what]} == {"name", "customer_id"}
     assert readings._reading(replace(contract, file_columns=swapped.file_columns)) == readings._reading(contract)
+
+
+def test_another_meaning_of_a_lookup_s_names_is_another_reading_of_what_is_read_by_them() -> None:
+    contract = POLICY.contracts["crm", "customers"]
+
+    def read(sql: str, *names: str) -> dict[str, str]:
+        lookup = Lookup("m", "m*.csv", ("A", "B"), contract.format, names)
+        made = checked_expression(f"(select max({sql}) from m)", "here", ["m"])
+        columns = tuple(
+            replace(each, transform=made) if each.name == "name" else each for each in contract.columns
+        )  # fmt: skip
+        return readings._reading(replace(contract, columns=columns, lookups=(lookup,)))
+
+    assert read("m.a", "ett", "tu") == read("m.a", "tu", "ett") == read("m.a"), "as earlier versions read it"
+    differ = read("ett", "ett", "tu").items() ^ read("ett", "tu", "ett").items()
+    assert {what for what, _ in differ} == {"name"}
 
 
 NICKNAME = (

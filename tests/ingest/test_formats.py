@@ -576,6 +576,13 @@ def with_lookup(company: Any, day: int, rows: int, mode: str = "full") -> str:
     return " ".join(each.reason or "" for each in company.ingest().rejected)
 
 
+@pytest.mark.parametrize("spelled", ['m."party.id"', "m.party", "m.Party"])
+def test_a_lookup_is_read_by_its_columns_names_or_those_in_its_file(company_with: Any, spelled: str) -> None:
+    company = company_with(crm_customers=PEOPLE.replace('m."party.id"', spelled))
+    assert with_lookup(company, 20, 1) == ""
+    assert company.rows("select email from raw.crm_customers") == [("a1@exempel.example",)]
+
+
 @pytest.mark.parametrize(("before", "after"), [(1, 0), (25, 0), (25, 19)])
 def test_a_delivery_whose_lookup_comes_empty_or_cut_off_is_refused(company_with: Any, before: int, after: int) -> None:
     company = company_with(crm_customers=PEOPLE)
