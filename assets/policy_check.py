@@ -420,7 +420,8 @@ def _lookup_columns(policy: Policy) -> Iterator[Finding]:
     """An expression that reads what its lookup does not list is refused by the engine with each delivery."""
     for contract in policy.contracts.values():
         for layout in contract.layouts if contract.declared else ():
-            written = {f"transformLogic of {each.name}": each.transform for each in layout.columns}
+            columns = [*layout.columns, *([layout.deletion] if layout.deletion else [])]
+            written = {f"transformLogic of {each.name}": each.transform for each in columns}
             for where, expression in {**written, "rowFilter": layout.row_filter}.items():
                 for names, column in expression.looked_up if expression else ():
                     listed = [name for each in layout.lookups if each.name in names for name in each.readable]

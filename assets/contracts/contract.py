@@ -176,6 +176,8 @@ class Contract:
         declared: False for a table that this company does not deliver at all.
         digest: SHA-256 of the contract file, or of those of all its layouts.
         other_layouts: the same table as further systems of this source write it, each with the same columns.
+        deletion: what says that a row of a delta has left, where it is not the file's own column `_deleted`. It is read
+            in deltas alone, and stands in no digest of a row, which a full delivery has to find again.
     """
 
     source: str
@@ -196,6 +198,7 @@ class Contract:
     description: str = ""
     label: str = ""
     other_layouts: tuple[Contract, ...] = field(default=(), repr=False)
+    deletion: Column | None = field(default=None, repr=False)
 
     @property
     def layouts(self) -> tuple[Contract, ...]:
@@ -247,6 +250,11 @@ class Contract:
         found.update(self.row_filter.columns if self.row_filter else ())
         return tuple(sorted(found))
 
+    @property
+    def reads_in_delta(self) -> tuple[str, ...]:
+        """Every column of a delta's file that something is made of, or that says which rows have left."""
+        return tuple(dict.fromkeys((*self.reads, *(self.deletion.reads if self.deletion else ()))))
+
     def in_canonical_form(self) -> Contract:
         """The same table read from rows that already have its column names and the canonical notation."""
         columns = tuple(
@@ -255,7 +263,7 @@ class Contract:
         )
         return replace(
             self, columns=columns, format=Format(kind="jsonl"), row_filter=None, lookups=(), file_columns=(),
-            other_layouts=(),
+            other_layouts=(), deletion=None,
         )  # fmt: skip
 
 

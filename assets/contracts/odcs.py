@@ -24,6 +24,7 @@ from pydantic import ValidationError
 
 from assets.contracts.contract import (
     CATEGORIES,
+    DELETED,
     FRESHNESS_DAYS,
     ROW,
     SHRINK_TOLERANCE,
@@ -152,6 +153,7 @@ def read_contract(path: Path, model: Contract | None) -> Contract:
         digest=digest,
         description=target.description or ("" if model is None else model.description),
         label=" ".join((target.businessName or "").split()),
+        deletion=_read_deletion(path, target, names),
     )
     _check_headerless(path, contract)
     return contract
@@ -354,7 +356,7 @@ def _file_columns(path: Path, target: SchemaObject, options: Mapping[str, Any]) 
 
 def _check_headerless(path: Path, contract: Contract) -> None:
     if contract.format.kind in ("csv", "excel") and not contract.format.header:
-        missing = sorted(set(contract.reads) - set(contract.file_columns))
+        missing = sorted(set(contract.reads_in_delta) - set(contract.file_columns))
         if missing:
             raise BadInput(
                 f"{path}: without a header fileColumns must list every column in order; {missing[0]} is not there."
@@ -375,6 +377,7 @@ def _read_columns(
         own[name] = _read_column(path, prop, _model_column(model, name), lookups)
     if model is None:
         return tuple(own.values())
+    own.pop(DELETED, None)
     lacking = [column.name for column in model.columns if column.required and column.name not in own]
     if lacking:
         raise BadInput(f"{path}: {lacking[0]} is required: give its physicalName or a transformLogic.")
@@ -386,6 +389,19 @@ def _read_columns(
             "about it, and it would be kept for ever. Leave it out, and keep it in the system that has it."
         )
     return (*taken, *_extra_columns(path, own))
+
+
+def _read_deletion(path: Path, target: SchemaObject, lookups: Sequence[str]) -> Column | None:
+    """What says that a row of a delta has left, where the contract says it; a column of no table."""
+    prop = next((prop for prop in target.properties or [] if prop.name == DELETED), None)
+    if prop is None:
+        return None
+    if prop.logicalType not in (None, "boolean") or prop.required or prop.enum or prop.customProperties:
+        raise BadInput(
+            f"{path}: {DELETED} takes logicalType boolean, and physicalName or transformLogic, alone: it says which "
+            "rows of a delta have left, and is no field."
+        )
+    return _read_column(path, prop, Column(DELETED, "boolean"), lookups)
 
 
 def _model_column(model: Contract | None, name: str) -> Column | None:

@@ -119,7 +119,7 @@ def projection(
         contract: what the columns mean, unless the scan has a layout of its own.
         scan: the file.
         file_number: stands in `_file` of every row.
-        deletions: whether a column `_deleted` counts.
+        deletions: whether a column `_deleted`, or what the contract says in its place, counts.
         ordered: whether a sealed manifest has ordered any field of such records erased.
     """
     contract = scan.layout or contract
@@ -133,7 +133,7 @@ def projection(
     joined = ordered or bool(contract.lookups)
     select = f"""
         with {_lookups(contract)} this as (select {_cleaned(contract, scan, joined=joined)} from {scan.relation}),
-        mapped as (select {_mapped(contract, deletions and DELETED in scan.columns)} from this),
+        mapped as (select {_mapped(contract, _deletion(contract, scan) if deletions else None)} from this),
         tried as (select *{_tried(contract)} from mapped),
         bare as (select *{_bare(contract)} from tried),
         typed as (select *, {_typed(contract)} from bare),
@@ -159,6 +159,9 @@ def expressions(contract: Contract, scan: Scan) -> Iterator[tuple[str, str, str]
         f"transformLogic of {column.name}": f"cast((\n{column.transform.sql}\n) as varchar)"
         for column in contract.columns if column.transform is not None
     }  # fmt: skip
+    deletion = contract.deletion.transform if contract.deletion else None
+    if deletion is not None and scan.columns.keys() >= set(deletion.columns):  # a full delivery need not have them
+        written[f"transformLogic of {DELETED}"] = f"cast((\n{deletion.sql}\n) as varchar)"
     if contract.row_filter is not None:
         written["rowFilter"] = f"cast((\n{contract.row_filter.sql}\n) as boolean)"
     for name, sql in written.items():
@@ -201,7 +204,7 @@ def _trimmed(text: str, oddly_blank: bool = True) -> str:
 
 def _cleaned(contract: Contract, scan: Scan, *, joined: bool) -> str:
     """The file's columns as text. Where something is joined to them the order is lost, so that places are counted."""
-    wanted = [name for name in scan.columns if name in (*contract.reads, DELETED)]
+    wanted = [name for name in scan.columns if name in (*contract.reads_in_delta, DELETED)]
     late = _cleaned_late(contract)
     texts = [
         f"{text if name in late else cleaned(text, contract.format, scan.oddly_blank)} as {identifier(name)}"
@@ -239,6 +242,7 @@ def _cleaned_late(contract: Contract) -> frozenset[str]:
         return frozenset()
     strict = {column.physical for column in contract.columns if column.physical and _is_strict(column)}
     loose = {name for column in contract.columns if not _is_strict(column) for name in column.reads}
+    loose |= set(contract.deletion.reads if contract.deletion else ())
     return frozenset(strict - loose - set(contract.row_filter.columns if contract.row_filter else ()))
 
 
@@ -249,13 +253,20 @@ def _is_strict(column: Column) -> bool:
     return column.type != "text" or bool(column.enum)
 
 
-def _mapped(contract: Contract, deletions: bool) -> str:
+def _deletion(contract: Contract, scan: Scan) -> str | None:
+    """The text that says whether a row of a delta has left; None where nothing does."""
+    if contract.deletion is not None:
+        return _text(contract.deletion)
+    return identifier(DELETED) if DELETED in scan.columns else None
+
+
+def _mapped(contract: Contract, deletion: str | None) -> str:
     """Each canonical column as text, the file's own columns for the row's text, and what decides about the row."""
     parts = [f"{_text(column)} as {identifier('text ' + column.name)}" for column in contract.columns]
     parts += [f"{identifier(name)} as {identifier('file ' + name)}" for name in contract.reads]
-    deleted = identifier(DELETED) if deletions else "cast(null as varchar)"
+    deleted = deletion or "cast(null as varchar)"
     # a row that only tells a deletion is often empty but for its key, and the filter cannot say
-    unknown = f"coalesce(lower({deleted}) not in ('false', '0'), false)" if deletions else "false"
+    unknown = f"coalesce(lower({deleted}) not in ('false', '0'), false)" if deletion else "false"
     scope = f"coalesce(cast((\n{contract.row_filter.sql}\n) as boolean), {unknown})" if contract.row_filter else "true"
     beside = ["_malformed", "_text", "_line", "_digest"]
     return ", ".join([*parts, f"{scope} as _in_scope", f"{deleted} as {_DELETED_TEXT}", *beside])

@@ -82,8 +82,9 @@ class Reading:
         Raises:
             FileRefused: a column is missing, or the file is not what the contract declares.
         """
-        wanted = (*contract.reads, DELETED) if deletions else contract.reads
-        opened = self._open(path, contract.format, contract.reads, wanted, contract.file_columns)
+        needed = contract.reads_in_delta if deletions else contract.reads
+        wanted = (*needed, DELETED) if deletions and contract.deletion is None else needed
+        opened = self._open(path, contract.format, needed, wanted, contract.file_columns)
         return replace(opened, layout=contract)
 
     def load_lookup(self, path: Path, lookup: Lookup) -> int:

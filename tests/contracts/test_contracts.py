@@ -321,6 +321,32 @@ def test_an_expression_that_reaches_further_is_refused(text: str) -> None:
         checked_expression(text, "here", ["mechanisms"])
 
 
+@pytest.mark.parametrize(
+    ("stated", "is_fine"),
+    [
+        ("logicalType: boolean, transformLogic: \"op = 'D'\"", True),
+        ("physicalName: op", True),
+        ("logicalType: string, physicalName: op", False),
+        ("physicalName: op, required: true", False),
+        ("physicalName: op, enum: [{value: D}]", False),
+        ("physicalName: op, customProperties: [{property: dataCategory, value: content}]", False),
+    ],
+)
+def test_a_contract_may_say_where_deletions_come_from(tmp_path: Path, stated: str, is_fine: bool) -> None:
+    text = GOOD.replace("slaProperties:\n", f"      - {{name: _deleted, {stated}}}\nslaProperties:\n")
+    (tmp_path / "crm_contacts.yaml").write_text(text, encoding="utf-8")
+    if not is_fine:
+        with pytest.raises(BadInput, match="_deleted takes logicalType boolean, and physicalName or transformLogic"):
+            load_contracts(tmp_path)
+        return
+    found, shipped = load_contracts(tmp_path)["crm", "contacts"], canonical()["crm", "contacts"]
+    assert (found.columns, found.reads, found.reads_in_delta) == (
+        shipped.columns,
+        shipped.reads,
+        (*shipped.reads, "op"),
+    )
+
+
 _LOOKUP = """  - name: artiklar
     customProperties: [{property: role, value: lookup}]
     properties: [%s]

@@ -406,6 +406,60 @@ def test_what_is_deleted_in_a_delta_has_left_though_no_filter_can_tell(company_w
     ) == [(10, 3, 2, 5)]
 
 
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ("transformLogic: \"operation = 'D'\"", ("I", "U", "D", "")),
+        ("physicalName: operation", ("false", "0", "True", "")),
+    ],
+)
+def test_a_contract_says_which_rows_of_a_delta_have_left(
+    company_with: Any, made: str, words: tuple[str, str, str, str]
+) -> None:
+    """A full delivery needs no such column, and a row that it holds is there, whatever it says."""
+    deleted = f"      - {{name: _deleted, logicalType: boolean, {made}}}\n"
+    company = company_with(crm_customers=_ACTIVE + deleted)
+    known = "".join(f"{key},active,Ada Exempel\n" for key in ("K1", "K2", "K3", "K4"))
+    company.send("crm", {"customers": f"customer_id,state,name\n{known}"}, day="2026-11-24")
+    rows = zip(("K1,active,Bo Exempel", "K2,active,Cy Exempel", "K3,,", "K4,active,Di Exempel"), words, strict=True)
+    delta = "".join(f"{row},{word},\n" for row, word in rows)
+    company.send("crm", {"customers": f"customer_id,state,name,operation,_deleted\n{delta}"}, mode="delta")
+    assert company.ingest().rejected == ()
+    there = "select customer_id, name, in_source from raw.crm_customers order by 1"
+    left = [("K1", "Bo Exempel", True), ("K2", "Cy Exempel", True), ("K3", None, False), ("K4", "Di Exempel", True)]
+    assert company.rows(there) == left
+    assert company.rows("select count(*) from intake.quarantined") == [(0,)]
+    whole = f"K1,active,Bo Exempel,{words[2]}\n"
+    company.send("crm", {"customers": f"customer_id,state,name,operation\n{whole}"}, day="2026-11-26")
+    assert company.ingest().rejected == ()
+    assert company.rows(there)[0] == left[0]
+
+
+def test_a_mapped_deletion_is_needed_in_a_delta_and_must_be_true_or_false(company_with: Any) -> None:
+    company = company_with(crm_customers=_ACTIVE + "      - {name: _deleted, transformLogic: lower(operation)}\n")
+    company.send("crm", {"customers": "customer_id,state,name\nK1,active,Ada Exempel\n"}, day="2026-11-24")
+    delta = "customer_id,state,name,operation\nK1,active,Ada Exempel,D\n"
+    company.send("crm", {"customers": delta}, mode="delta")
+    assert company.ingest().rejected == ()
+    assert company.rows("select rule, column_name from intake.quarantined") == [("not_true_or_false", "_deleted")]
+    company.send(
+        "crm", {"customers": "customer_id,state,name\nK1,active,Ada Exempel\n"}, day="2026-11-26", mode="delta"
+    )
+    assert "the column operation is missing" in company.ingest().rejected[0].reason
+
+
+def test_an_expression_for_deletions_that_fails_is_told_with_its_row(company_with: Any) -> None:
+    deleted = '      - {name: _deleted, transformLogic: "cast(operation as integer) = 3"}\n'
+    company = company_with(crm_customers=_ACTIVE + deleted)
+    company.send("crm", {"customers": "customer_id,state,name\nK1,active,Ada Exempel\n"}, day="2026-11-24")
+    delta = "customer_id,state,name,operation\nK1,active,Ada Exempel,1\nK2,active,Bo Exempel,D\n"
+    company.send("crm", {"customers": delta}, mode="delta")
+    (rejected,) = company.ingest().rejected
+    assert "transformLogic of _deleted in the contract of crm/customers fails on a value" in rejected.reason
+    assert "row 3" in rejected.reason
+    assert company.rows("select customer_id, in_source from raw.crm_customers") == [("K1", True)]
+
+
 def changed_in(company: Any) -> dict[str, str]:
     return dict(company.rows("select customer_id, changed_in from raw.crm_customers"))
 
