@@ -213,7 +213,12 @@ select
     'date_ahead' as finding,
     'customer' as record_type,
     record.customer_id as row_id,
-    'customer_since, relation_ended_on, deceased_on' as detail
+    substr(
+        case when record.customer_since > cast($as_of as date) + 1 then ', customer_since' else '' end
+        || case when record.relation_ended_on > cast($as_of as date) + 1 then ', relation_ended_on' else '' end
+        || case when record.deceased_on > cast($as_of as date) + 1 then ', deceased_on' else '' end,
+        3
+    ) as detail
 from core.customers as record
 where
     record.in_source
@@ -231,7 +236,11 @@ select
     'date_ahead' as finding,
     'interaction' as record_type,
     record.interaction_id as row_id,
-    'occurred_on, case_closed_on' as detail
+    substr(
+        case when record.occurred_on > cast($as_of as date) + 1 then ', occurred_on' else '' end
+        || case when record.case_closed_on > cast($as_of as date) + 1 then ', case_closed_on' else '' end,
+        3
+    ) as detail
 from core.interactions as record
 where record.in_source and greatest(record.occurred_on, record.case_closed_on) > cast($as_of as date) + 1
 union all
@@ -239,7 +248,11 @@ select
     'date_ahead' as finding,
     'quote' as record_type,
     record.quote_id as row_id,
-    'requested_on, sent_on' as detail
+    substr(
+        case when record.requested_on > cast($as_of as date) + 1 then ', requested_on' else '' end
+        || case when record.sent_on > cast($as_of as date) + 1 then ', sent_on' else '' end,
+        3
+    ) as detail
 from core.quotes as record
 where record.in_source and greatest(record.requested_on, record.sent_on) > cast($as_of as date) + 1
 union all
@@ -247,7 +260,11 @@ select
     'date_ahead' as finding,
     'consent' as record_type,
     record.consent_id as row_id,
-    'given_on, withdrawn_on' as detail
+    substr(
+        case when record.given_on > cast($as_of as date) + 1 then ', given_on' else '' end
+        || case when record.withdrawn_on > cast($as_of as date) + 1 then ', withdrawn_on' else '' end,
+        3
+    ) as detail
 from core.consents as record
 where record.in_source and greatest(record.given_on, record.withdrawn_on) > cast($as_of as date) + 1
 union all
@@ -255,7 +272,11 @@ select
     'date_ahead' as finding,
     'order' as record_type,
     record.order_id as row_id,
-    'placed_on, closed_on' as detail
+    substr(
+        case when record.placed_on > cast($as_of as date) + 1 then ', placed_on' else '' end
+        || case when record.closed_on > cast($as_of as date) + 1 then ', closed_on' else '' end,
+        3
+    ) as detail
 from core.orders as record
 where record.in_source and greatest(record.placed_on, record.closed_on) > cast($as_of as date) + 1
 union all
@@ -271,7 +292,11 @@ select
     'date_ahead' as finding,
     'invoice' as record_type,
     record.invoice_id as row_id,
-    'issued_on, voucher_on' as detail
+    substr(
+        case when record.issued_on > cast($as_of as date) + 1 then ', issued_on' else '' end
+        || case when record.voucher_on > cast($as_of as date) + 1 then ', voucher_on' else '' end,
+        3
+    ) as detail
 from core.invoices as record
 where record.in_source and greatest(record.issued_on, record.voucher_on) > cast($as_of as date) + 1
 union all
@@ -295,7 +320,11 @@ select
     'date_ahead' as finding,
     'complaint' as record_type,
     record.complaint_id as row_id,
-    'opened_on, closed_on' as detail
+    substr(
+        case when record.opened_on > cast($as_of as date) + 1 then ', opened_on' else '' end
+        || case when record.closed_on > cast($as_of as date) + 1 then ', closed_on' else '' end,
+        3
+    ) as detail
 from core.complaints as record
 where record.in_source and greatest(record.opened_on, record.closed_on) > cast($as_of as date) + 1
 union all
@@ -303,7 +332,12 @@ select
     'date_ahead' as finding,
     'subscriber' as record_type,
     record.subscriber_id as row_id,
-    'subscribed_on, unsubscribed_on, last_opened_on' as detail
+    substr(
+        case when record.subscribed_on > cast($as_of as date) + 1 then ', subscribed_on' else '' end
+        || case when record.unsubscribed_on > cast($as_of as date) + 1 then ', unsubscribed_on' else '' end
+        || case when record.last_opened_on > cast($as_of as date) + 1 then ', last_opened_on' else '' end,
+        3
+    ) as detail
 from core.subscribers as record
 where
     record.in_source
@@ -321,7 +355,13 @@ select
     'date_ahead' as finding,
     'request' as record_type,
     record.request_id as row_id,
-    'received_on, verified_on, extended_on, answered_on' as detail
+    substr(
+        case when record.received_on > cast($as_of as date) + 1 then ', received_on' else '' end
+        || case when record.verified_on > cast($as_of as date) + 1 then ', verified_on' else '' end
+        || case when record.extended_on > cast($as_of as date) + 1 then ', extended_on' else '' end
+        || case when record.answered_on > cast($as_of as date) + 1 then ', answered_on' else '' end,
+        3
+    ) as detail
 from core.requests as record
 where
     greatest(record.received_on, record.verified_on, record.extended_on, record.answered_on)
@@ -331,6 +371,10 @@ select
     'date_ahead' as finding,
     'hold' as record_type,
     record.hold_id as row_id,
-    'placed_on, released_on' as detail
+    substr(
+        case when record.placed_on > cast($as_of as date) + 1 then ', placed_on' else '' end
+        || case when record.released_on > cast($as_of as date) + 1 then ', released_on' else '' end,
+        3
+    ) as detail
 from core.holds as record
 where greatest(record.placed_on, record.released_on) > cast($as_of as date) + 1

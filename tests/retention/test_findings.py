@@ -122,6 +122,30 @@ def test_a_day_more_than_one_ahead_is_told(found: set[tuple[str, str]]) -> None:
     }  # fmt: skip
 
 
+def test_a_finding_names_the_days_alone_that_are_ahead() -> None:
+    ahead, past = "2026-01-01", "2020-01-01"
+    exports = {
+        "crm/customers": [
+            {"customer_id": "C1", "customer_type": "private", "customer_since": past, "relation_ended_at": ahead},
+            {"customer_id": "C2", "customer_type": "private", "customer_since": ahead, "deceased_on": ahead},
+        ],
+        "orders/orders": [{"order_id": "O1", "customer_id": "C1", "placed_at": ahead}],
+        "office/holds": [{"hold_id": "H1", "record_type": "customer", "record_key": "C1", "placed_at": ahead}],
+    }
+    policy = Policy.load()
+    with Warehouse.in_memory(pseudonym_key=b"findings", threads=1) as warehouse:
+        policy.publish(warehouse)
+        prepare(warehouse, policy)
+        load_rows(warehouse, policy, exports)
+        build(warehouse)
+        evaluate(warehouse, policy, date(2025, 3, 1))
+        told = warehouse.rows("select record_type, detail from retention.findings where finding = 'date_ahead'")
+    assert sorted(told) == [
+        ("customer", "customer_since, deceased_on"), ("customer", "relation_ended_on"), ("hold", "placed_on"),
+        ("order", "placed_on"),
+    ]  # fmt: skip
+
+
 def test_a_hold_on_nobody_is_told(found: set[tuple[str, str]]) -> None:
     assert {hold for finding, hold in found if finding == "hold_without_record"} == {"of nobody"}
 
