@@ -117,6 +117,7 @@ class Status:
     left_out: tuple[LeftOut, ...] = ()
     unraised: UnraisedVersion | None = None
     unpublished: bool = False
+    holding_nothing: tuple[str, ...] = ()
 
 
 def status(site: Site, today: date) -> Status:
@@ -151,6 +152,7 @@ def status(site: Site, today: date) -> Status:
             unproven=tuple(_unproven(published)),
             left_out=tuple(_left_out(published)),
             unraised=_unraised(published),
+            holding_nothing=tuple(_holding_nothing(published, today)),
         )
 
 
@@ -215,11 +217,11 @@ def _turns(published: Warehouse) -> Iterator[Turn]:
         yield Turn(*row)
 
 
-def _has(published: Warehouse, table: str) -> bool:
-    """Whether a table of `quality` is there; what an earlier version published lacks the later ones."""
+def _has(published: Warehouse, table: str, schema: str = "quality") -> bool:
+    """Whether a table is there; what an earlier version published lacks the later ones."""
     return bool(published.value(
-        "select count(*) from duckdb_tables() where database_name = 'site' and schema_name = 'quality' "
-        "and table_name = $table", {"table": table},
+        "select count(*) from duckdb_tables() where database_name = 'site' and schema_name = $schema "
+        "and table_name = $table", {"schema": schema, "table": table},
     ))  # fmt: skip
 
 
@@ -249,6 +251,20 @@ def _left_out(published: Warehouse) -> Iterator[LeftOut]:
         "select system, cast(sum(records) as bigint) from site.quality.left_out group by system order by system"
     ):
         yield LeftOut(*row)
+
+
+def _holding_nothing(published: Warehouse, today: date) -> Iterator[str]:
+    """The holds that stand and name no record that has been taken in, by their numbers."""
+    if not (_has(published, "findings", "retention") and _has(published, "holds", "retention")):
+        return
+    for (number,) in published.rows(
+        "select holds.hold_id from site.retention.holds as holds "
+        "inner join site.retention.findings as findings on holds.hold_id = findings.record_key "
+        "where findings.finding = 'hold_without_record' and (holds.released_at is null or holds.released_at > $today) "
+        "order by holds.hold_id",
+        {"today": today},
+    ):
+        yield number
 
 
 def _overdue_requests(published: Warehouse, today: date) -> Iterator[OverdueRequest]:

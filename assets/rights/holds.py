@@ -272,7 +272,7 @@ def holding_nothing(warehouse: Warehouse, today: date) -> list[str]:
     rows = warehouse.rows(
         "select hold.hold_id from raw.office_holds as hold "
         "where (hold.released_at is null or hold.released_at > ?) and not exists (select 1 from core.records as known "
-        "where cast(known.record_type as varchar) = cast(hold.record_type as varchar) "
+        "where cast(known.record_type as varchar) = lower(hold.record_type) "
         "and known.record_key = hold.record_key) order by hold.hold_id",
         [today],
     )

@@ -119,6 +119,7 @@ def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption =
     tell_unproven(found.unproven)
     tell_left_out(found.left_out)
     tell_unraised(found.unraised)
+    tell_holding_nothing(found.holding_nothing)
 
 
 def _last_day(found: Status) -> str:
@@ -241,6 +242,7 @@ def tell_summary(summary: Summary) -> None:
     tell_unproven(summary.unproven)
     tell_left_out(summary.left_out)
     tell_unraised(summary.unraised)
+    tell_holding_nothing(summary.holding_nothing)
     if not summary.unread:
         return
     from assets.delivery.receipts import NOT_TAKEN
@@ -272,6 +274,18 @@ def tell_unraised(found: UnraisedVersion | None) -> None:
     """That a policy was changed while its version stayed, with what to do."""
     if found is not None:
         complain(found.message)
+
+
+#: How many holds that name no record are told by number.
+_NAMED = 20
+
+
+def tell_holding_nothing(numbers: Sequence[str]) -> None:
+    """Which holds name no record, with what to do."""
+    if numbers:
+        more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
+        complain(f"These holds name no record that has been taken in: {', '.join(numbers[:_NAMED])}{more}. Look at "
+                 "type and key, in the office's register where they come from there.")  # fmt: skip
 
 
 def tell_manifests(summary: Summary) -> None:

@@ -10,14 +10,11 @@ import typer
 from assets.errors import BadUsage, NeedsPerson
 from orchestration.cli.desk import OnOption, desk, warn_of_twins
 from orchestration.cli.options import JsonOption, PolicyOption, SiteOption, given_day, trimmed
-from orchestration.cli.printing import as_json, complain, say, table
+from orchestration.cli.printing import as_json, say, table
 
 if TYPE_CHECKING:
     from assets.rights.holds import Record
     from assets.site import Site
-
-#: How many holds that name no record are told by number.
-_NAMED = 20
 
 verbs = typer.Typer(help="Legal holds: what stays, whatever the clocks say.", no_args_is_help=True,
                     rich_markup_mode=None)  # fmt: skip
@@ -102,14 +99,12 @@ def list_holds(
     """The holds that stand, and when each is to be looked at again."""
     from assets.rights.holds import holding_nothing
     from assets.rights.holds import holds as read
+    from orchestration.cli.cycle import tell_holding_nothing
 
     with desk(site) as at:
         nothing = holding_nothing(at.warehouse, at.today)
         found = [hold for hold in read(at.warehouse, at.today) if every or hold.state != "released"]
-    if nothing:
-        more = f" and {len(nothing) - _NAMED} more" if len(nothing) > _NAMED else ""
-        complain(f"These name no record that has been taken in: {', '.join(nothing[:_NAMED])}{more}. Look at type and "
-                 "key, in the office's register where they come from there.")  # fmt: skip
+    tell_holding_nothing(nothing)
     if json:
         as_json(found)
         return

@@ -108,6 +108,7 @@ class Summary:
     unproven: tuple[Unproven, ...]
     left_out: tuple[LeftOut, ...]
     unraised: UnraisedVersion | None = None
+    holding_nothing: tuple[str, ...] = ()
 
 
 _LATEST = "select source, max(sequence) as sequence from intake.deliveries group by source"
@@ -209,13 +210,15 @@ def read_summary(warehouse: Warehouse) -> Summary:
     from assets.ledger import issued
     from assets.manifests.left_out import left_out
     from assets.retention.policy_versions import unraised_version
+    from assets.rights.holds import holding_nothing
 
     taken_in = warehouse.exists("intake", "deliveries")
     evaluated = warehouse.exists("retention", "dispositions") and warehouse.exists("retention", "evaluation")
     dispatched = warehouse.exists("manifest", "dispatches")
     answered = warehouse.exists("manifest", "unread_receipts")
+    as_of = warehouse.value("select as_of from retention.evaluation") if evaluated else None
     return Summary(
-        as_of=warehouse.value("select as_of from retention.evaluation") if evaluated else None,
+        as_of=as_of,
         deliveries=tuple(DeliveryLine(*row) for row in warehouse.rows(_DELIVERIES)) if taken_in else (),
         quarantined=tuple(QuarantineLine(*row) for row in warehouse.rows(_QUARANTINED)) if taken_in else (),
         systems=_systems(warehouse) if evaluated else (),
@@ -226,6 +229,7 @@ def read_summary(warehouse: Warehouse) -> Summary:
         unproven=tuple(unproven(warehouse)),
         left_out=tuple(left_out(warehouse)),
         unraised=unraised_version(warehouse),
+        holding_nothing=tuple(holding_nothing(warehouse, as_of)) if as_of else (),
     )
 
 

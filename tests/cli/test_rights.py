@@ -17,6 +17,7 @@ from assets.ingest.delivering import deliver
 from assets.policy import Policy
 from assets.site import Site
 from orchestration.cli import main
+from orchestration.cli.summary import read_summary
 from orchestration.initialising import make_site
 from orchestration.opening import open_warehouse
 from orchestration.running import run_cycle
@@ -123,6 +124,8 @@ def test_the_office_at_its_desk(say: Say, tmp_path: Path, monkeypatch: pytest.Mo
     assert say(*hold, "--record", "interaction", "T99", "--unknown")[0] == 0
     code, out, err = say("hold", "list", "--json", at)
     assert (code, len(json.loads(out)), "no record that has been taken in: site-h3. Look" in err) == (0, 5, True)
+    with open_warehouse(site, Settings.load(site)) as warehouse:
+        assert read_summary(warehouse).holding_nothing == ("site-h3",)
     assert say("hold", "release", "site-h3", at)[0] == 0
     code, _, err = say("hold", "review", at)
     assert (code, "site-h1" in err) == (4, True)

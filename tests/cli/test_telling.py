@@ -14,7 +14,7 @@ from assets.ledger import issued
 from assets.manifests.left_out import left_out
 from assets.site import Site
 from assets.warehouse import Warehouse
-from orchestration.cli.cycle import tell_left_out, tell_outcome, tell_summary
+from orchestration.cli.cycle import tell_holding_nothing, tell_left_out, tell_outcome, tell_summary
 from orchestration.cli.summary import read_summary
 from orchestration.running import Block, CycleOutcome, FailedCheck
 from tests.delivery.sealed import Counting, Ways
@@ -143,6 +143,15 @@ def test_records_that_are_left_out_of_the_manifests_are_told_in_one_line(capsys:
         warehouse.run("delete from manifest.left_out")
         tell_left_out(left_out(warehouse))
     assert capsys.readouterr().err == ""
+
+
+def test_holds_that_name_no_record_are_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_holding_nothing([])
+    assert capsys.readouterr().err == ""
+    tell_holding_nothing([f"H{number}" for number in range(22)])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("gallring: These holds name no record that has been taken in: H0, H1,")
+    assert " H19 and 2 more. Look at type and key" in line
 
 
 def test_answers_that_could_not_be_read_are_told_with_their_system_and_what_to_do(

@@ -161,6 +161,17 @@ def test_records_that_are_left_out_of_the_manifests_are_told_by_system(warehouse
     assert status(site, AS_OF).left_out == (), "an earlier version has published none"
 
 
+def test_a_hold_that_names_no_record_is_told_while_it_stands(warehouse: Warehouse, site: Site) -> None:
+    publish(warehouse, POLICY, site)
+    assert status(site, AS_OF).holding_nothing == (), "it is released"
+    warehouse.run("update raw.office_holds set released_at = null where hold_id = 'H3'")
+    publish(warehouse, POLICY, site)
+    assert status(site, AS_OF).holding_nothing == ("H3",)
+    with Warehouse.in_memory() as reader, attached(reader, site.analytics, "site", read_only=False):
+        reader.run("drop table site.retention.findings")
+    assert status(site, AS_OF).holding_nothing == (), "an earlier version has published none"
+
+
 def test_an_answered_request_is_not_late(warehouse: Warehouse, site: Site) -> None:
     warehouse.run("update raw.office_requests set answered_at = date '2026-12-01' where request_id = 'R2'")
     publish(warehouse, POLICY, site)

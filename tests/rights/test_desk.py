@@ -266,6 +266,7 @@ def test_holds_that_name_no_record_are_told_of() -> None:
         {"hold_id": "H3", "record_key": "C1", "placed_at": "2026-11-01"},
         {"hold_id": "H4", "record_type": "order", "record_key": "C1", "placed_at": "2026-10-01",
          "released_at": "2026-11-01"},
+        {"hold_id": "H5", "record_type": "Customer", "record_key": "C1", "placed_at": "2026-11-01"},
     ]  # fmt: skip
     known = company({"office/holds": register})
     assert holds.holding_nothing(evaluated(known), DAY) == ["H2", "H3"]
