@@ -24,6 +24,20 @@ def incomplete_tables(warehouse: Warehouse) -> list[dict[str, Any]]:
     )
 
 
+def who_may_be_missing(warehouse: Warehouse, record_types: Sequence[str]) -> list[str]:
+    """Of such tables those that may have left out a record of the types: by them somebody may be unknown."""
+    types = {"types": list(record_types)}
+    sources = warehouse.rows(
+        "select distinct source from policy.records where list_contains($types, record_type)", types
+    )
+    return named(
+        [
+            each for each in incomplete_tables(warehouse)
+            if each["record_type"] in record_types or (each["table"] is None and (each["source"],) in sources)
+        ]
+    )  # fmt: skip
+
+
 def named(incomplete: Sequence[Mapping[str, Any]]) -> list[str]:
     """Such tables as `source/table: reason`."""
     return [f"{each['source']}{'/' + each['table'] if each['table'] else ''}: {each['reason']}" for each in incomplete]

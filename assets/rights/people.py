@@ -42,6 +42,10 @@ class Person:
         return {row.record_key for row in self.rows if row.record_type == record_type}
 
 
+class NobodyKnown(BadInput):
+    """Nobody who has been taken in is named so."""
+
+
 def find_person(
     warehouse: Warehouse, *, customer: str | None = None, contact: str | None = None, email: str | None = None
 ) -> Person:
@@ -49,7 +53,8 @@ def find_person(
 
     Raises:
         BadUsage: not exactly one of the three was given.
-        BadInput: nobody is named so, or a company is.
+        NobodyKnown: nobody is named so.
+        BadInput: a company is.
         NeedsPerson: the address is that of several people, who may or may not be one.
     """
     if sum(given is not None for given in (customer, contact, email)) != 1:
@@ -65,7 +70,7 @@ def find_person(
     )
     if not found:
         why = set_aside(warehouse, record_type, str(key)) or "check the key"
-        raise BadInput(f"No {record_type} with the key {key!r} has been taken in: {why}.")
+        raise NobodyKnown(f"No {record_type} with the key {key!r} has been taken in: {why}.")
     if found[0][0] is None:
         raise BadInput(f"{record_type} {key!r} is a company: name the --contact who asks.")
     return person_of(warehouse, found[0][0])
@@ -81,7 +86,7 @@ def _by_address(warehouse: Warehouse, email: str) -> Person:
         )
     ]
     if not found:
-        raise BadInput("Nobody with that address has been taken in: check it, or name a customer or contact.")
+        raise NobodyKnown("Nobody with that address has been taken in: check it, or name a customer or contact.")
     if len(found) > 1:
         people = told([_rows_of(person_of(warehouse, person_id)) for person_id in found[:MOST_TOLD]])
         raise NeedsPerson(

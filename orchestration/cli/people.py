@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assets.errors import BadInput, BadUsage, NeedsPerson
+from assets.errors import BadUsage, NeedsPerson
 from orchestration.cli.desk import Desk, desk, warn_of_matches
 from orchestration.cli.options import (
     MOST,
@@ -206,19 +206,25 @@ def _whoever_asks(at: Desk, period: str, **named: str | None) -> Person:
     """The person that is named.
 
     Raises:
-        NeedsPerson: nobody is known by that name, and rows that name it were set aside: they are held, and no report
-            can be made of them.
+        NobodyKnown: nobody is known by that name; what blocks, and may have left that person out, is told with it.
+        NeedsPerson: so, and rows that name it were set aside: they are held, and no report can be made of them.
     """
-    from assets.rights.people import find_person
+    from assets.rights.incomplete import who_may_be_missing
+    from assets.rights.people import NobodyKnown, find_person
     from assets.rights.set_aside import rows_of_unknown
 
     try:
         return find_person(at.warehouse, **named)
-    except BadInput as error:
+    except NobodyKnown as error:
+        told = [error.message]
         aside = rows_of_unknown(at.warehouse, period, **named)
-        if not aside.rows:
-            raise
-        raise NeedsPerson(f"{error.message} What was set aside is held all the same: {_told_aside(aside)}") from None
+        if aside.rows:
+            told.append(f"What was set aside is held all the same: {_told_aside(aside)}")
+        kinds = [kind for kind in ("customer", "contact") if named[kind]] or ["customer", "contact", "subscriber"]
+        if blocking := who_may_be_missing(at.warehouse, kinds):
+            told.append(f"{_BLOCKS} was not taken in ({', '.join(blocking)}): who is asked about may be in it; "
+                        f"{_MENDS_BLOCKS}")  # fmt: skip
+        raise (NeedsPerson if aside.rows else NobodyKnown)(" ".join(told)) from None
 
 
 def _told_aside(aside: SetAside) -> str:

@@ -226,6 +226,13 @@ def test_a_report_on_whom_rows_were_set_aside_of_is_for_a_person(
         warehouse.insert("intake.blocks", ("source", "table_name", "reason"), [("crm", "customers", "shrunk")])
     code, out, err = say("access-report", "--customer", "C1", at, "--json")
     assert (code, json.loads(out)["incomplete"], "what it left out" in err) == (4, ["crm/customers: shrunk"], True)
+    for option, who, exit_code, is_told in (
+        ("--customer", "C8", 3, True), ("--email", "ingen@hem.example", 3, True), ("--contact", "K8", 3, False),
+        ("--customer", "C9", 4, True),
+    ):  # fmt: skip
+        code, _, err = say("access-report", option, who, at)
+        said = "was not taken in (crm/customers: shrunk): who is asked about may be in it" in err
+        assert (code, said) == (exit_code, is_told), who
     code, _, err = say("request", "add", "--kind", "access", "--email", "ingen@hem.example", at)
     assert (code, "No record that is known has that address" in err) == (0, True)
 
