@@ -237,6 +237,7 @@ def replay(
     context.add_output_metadata({
         "manifests_replayed": replayed.manifests, "items_replayed": replayed.items,
         "fields_erased": erased.fields_erased, "records": erased.records,
+        "deliveries_lost": ", ".join(f"{each.source}/{each.delivery_id}" for each in replayed.lost),
     })  # fmt: skip
 
 

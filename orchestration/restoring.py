@@ -20,7 +20,7 @@ from assets.erasure.restoring import (
     require_restorable,
     restoring_alone,
 )
-from assets.ingest.blocking import fresh_until
+from assets.ingest.blocking import fresh_until, refresh_blocks
 from assets.ingest.registers import NOTHING_ENTERED, Entered, entered
 from assets.ingest.tables import prepare
 from assets.manifests.signatures import PublicKey
@@ -89,6 +89,8 @@ def _replayed(
     policy = load_policy(settings)
     prepare(warehouse, policy)
     recorded = replay(warehouse, policy, site, PublicKey.load(site.keys / PUBLIC_KEY), since)
+    if recorded.lost:
+        refresh_blocks(warehouse, policy, as_of)
     keeping = settings.keeping
     erased = erase_own_copies(
         warehouse, policy, as_of=as_of, quarantine=keeping.quarantine, residue=keeping.residue,

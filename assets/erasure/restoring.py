@@ -25,6 +25,7 @@ from assets.erasure.copies import BACKUP_NAME
 from assets.erasure.periods import last_day
 from assets.errors import BadInput, GallringError
 from assets.evidence.chain import read_chain
+from assets.ingest.lost import Lost, Reading, note_lost
 from assets.ingest.registers import NOTHING_ENTERED, Entered, Forgotten, go_on_from, take_over
 from assets.ledger import issued, told
 from assets.ledger.states import Event, record
@@ -55,12 +56,15 @@ class Replayed:
         forgotten: what people entered at the site since the backup, as far as the evidence log tells that they did;
             what it was nobody knows here any more.
         taken_over: how many such steps came along from the warehouse that made way.
+        lost: deliveries that decisions were made from since the backup, and that are not in the inbox: noted now, so
+            that their sources block.
     """
 
     manifests: int = 0
     items: int = 0
     forgotten: tuple[Forgotten, ...] = ()
     taken_over: int = 0
+    lost: tuple[Lost, ...] = ()
 
 
 # -- backups -----------------------------------------------------------------------------------------------------------
@@ -223,7 +227,8 @@ def replay(
     count as ordered. What the evidence log tells of whole manifests (approved, delivered, cancelled) is recorded again
     too; what it does not tell is as it was in the backup, or issued, and may have left all the same. Holds, requests
     and decisions on matches that were `entered` since come along; of others the log tells that there were some, and
-    they are for a person to enter again.
+    they are for a person to enter again. Deliveries that decisions were made from since then, and that are lost, hold
+    their sources back.
 
     Raises:
         BadInput: a manifest does not verify, or its chain does not join on to the ledger's.
@@ -242,7 +247,18 @@ def replay(
         logged = [entry["facts"] for entry in entries if entry["kind"] == "office"]
         lines = {line["sequence"]: line for line in (*logged, *entered.journal)}
         forgotten = go_on_from(warehouse, list(lines.values()))
-    return Replayed(len(chained), items, tuple(forgotten), taken_over)
+        lost = note_lost(warehouse, site, _readings([document for _, document in chained], entries))
+    return Replayed(len(chained), items, tuple(forgotten), taken_over, lost)
+
+
+def _readings(documents_sealed: Sequence[Mapping[str, Any]], entries: Sequence[Mapping[str, Any]]) -> list[Reading]:
+    """From which deliveries decisions were made: by what was sealed since the backup, and by the evidence log."""
+    told = [(each["issued_at"], each["as_of"], each["state_of_inputs"]) for each in documents_sealed]
+    told += [
+        (entry["recorded_at"], entry["facts"]["as_of"], entry["facts"]["deliveries"])
+        for entry in entries if entry["kind"] == "decided"
+    ]  # fmt: skip
+    return [Reading(datetime.fromisoformat(at), date.fromisoformat(as_of), read) for at, as_of, read in told]
 
 
 def _in_order(warehouse: Warehouse, folders: list[Path], key: PublicKey) -> list[tuple[Path, dict[str, Any]]]:

@@ -19,6 +19,11 @@ from assets.warehouse import Warehouse, identifier
 
 #: A table that had fewer rows may lose any share of them.
 SMALLEST_COMPARED = 20
+#: Why a delivery counts as rejected that was taken in before a loss, and that a backup does not hold (`note_lost`).
+LOST = (
+    "was read before the loss, and neither the backup nor the inbox holds it: put its folder back into inbox/, or "
+    "deliver every table of its source whole"
+)
 
 _FULLS = f"""
     select files.source, files.table_name, deliveries.delivery_id,
@@ -39,7 +44,7 @@ _EXTRACTED_LAST = f"""
 """
 
 #: Rejected deliveries, with the tables that they were to bring where that is known, and those of which a full delivery
-#: that was extracted later has been loaded.
+#: that was extracted later has been loaded; of what was lost only since then, for of that the day alone is known.
 _REJECTED = """
     select rejected.source, rejected.delivery_id, rejected.reason,
         coalesce((
@@ -57,11 +62,14 @@ _REJECTED = """
                     when rejected.extracted_at is null then later.sequence > rejected.sequence
                     else later.extracted_at >= rejected.extracted_at
                 end
+                and (rejected.reason <> $lost or later.sequence > rejected.sequence)
         ), []) as replaced
     from intake.deliveries as rejected
     where rejected.status = 'rejected'
     order by rejected.sequence
 """
+
+_BROUGHT = "select distinct table_name from intake.files where source = $source and status = 'loaded'"
 
 #: The deliveries of a source that were loaded after one of them, up to another.
 _BETWEEN = """
@@ -246,8 +254,12 @@ def _rejections(warehouse: Warehouse, policy: HasContracts) -> Iterator[tuple[st
     names the tables that are to come again, where that is known. A source that no contract names holds up nobody: no
     delivery of it could ever be loaded and take the block away.
     """
-    for source, delivery_id, reason, brought, replaced in warehouse.rows(_REJECTED):
-        tables = [contract.table for contract in policy.contracts.of_source(source)]
+    for source, delivery_id, reason, brought, replaced in warehouse.rows(_REJECTED, {"lost": LOST}):
+        contracts = policy.contracts.of_source(source)
+        tables = [contract.table for contract in contracts]
+        if reason == LOST:
+            brought = [contract.table for contract in contracts if not contract.optional]
+            brought += [table for (table,) in warehouse.rows(_BROUGHT, {"source": source})]
         missed = sorted((set(brought) & set(tables)) - set(replaced))
         if not replaced or missed:
             of_tables = f" of {', '.join(missed)}" if missed else ""

@@ -186,6 +186,8 @@ def exit_code(outcome: CycleOutcome) -> int:
 
 def tell_outcome(outcome: CycleOutcome) -> None:
     """Whether the run went well, and what did not."""
+    from assets.ingest.blocking import LOST
+
     verdict = "complete" if outcome.success else "stopped"
     say(f"Run {outcome.run_id[:8]} as of {outcome.as_of}: {verdict}.")
     for failure in outcome.failures:
@@ -196,11 +198,11 @@ def tell_outcome(outcome: CycleOutcome) -> None:
         complain(f"{check.severity} check {check.name} on {check.table}: {rows} its claim{stands}.")
     for (source, reason, why), tables in _blocks_alike(outcome).items():
         named = f"{source}/{tables[0]}" if len(tables) == 1 else f"{source} ({', '.join(tables)})"
-        mend = _MENDS_BLOCK.get(reason, "")
+        mend = "" if LOST in why else _MENDS_BLOCK.get(reason, "")
         complain(f"{named} blocks ({reason}{why}): nothing that depends on it is sealed.{mend}")
 
 
-#: What to do about a table that blocks, by the reason; what has shrunk says it in its detail.
+#: What to do about a table that blocks, by the reason; what has shrunk, or was lost, says it in its detail.
 _MENDS_BLOCK = {
     "never_arrived": " Deliver it.",
     "stale": " Deliver it again, whole.",

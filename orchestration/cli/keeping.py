@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -59,7 +59,8 @@ def restore(
     backup takes the warehouse's place.
 
     Holds, requests and decisions on matches that were entered since come along from the warehouse that makes way. Exit
-    code 4: it cannot be read; they are lost, and have to be entered again before the next run. Or another version has
+    code 4: it cannot be read; they are lost, and have to be entered again before the next run. Or deliveries that were
+    read since are not in the inbox; their sources block until these are put back, or come whole. Or another version has
     left something in them that the backup has no place for; nothing is restored then.
     """
     if (file is None) != replay:
@@ -75,11 +76,9 @@ def restore(
         as_json({"replayed": replayed, "erased": erased})
     else:
         _tell_restored(replayed, erased)
-    if replayed.forgotten:
-        raise NeedsPerson(
-            f"Entered at the site since the backup, and lost: {_named(replayed.forgotten)}. Enter it again before the "
-            "next run, which would decide without it."
-        )
+    lost = [*_told_lost(replayed)]
+    if lost:
+        raise NeedsPerson(" ".join(lost))
 
 
 def _tell_restored(replayed: Replayed, erased: Erasure) -> None:
@@ -88,6 +87,21 @@ def _tell_restored(replayed: Replayed, erased: Erasure) -> None:
     if replayed.taken_over:
         say(f"Holds, requests and decisions on matches entered since came along; steps: {replayed.taken_over}.")
     say("What evidence/ does not tell of approvals and cancellations since has to be given again. Next: gallring run.")
+
+
+def _told_lost(replayed: Replayed) -> Iterator[str]:
+    """What the backup lacks and a person has to bring back."""
+    if replayed.forgotten:
+        yield (
+            f"Entered at the site since the backup, and lost: {_named(replayed.forgotten)}. Enter it again before the "
+            "next run, which would decide without it."
+        )
+    if replayed.lost:
+        named = ", ".join(f"{each.source}/{each.delivery_id}" for each in replayed.lost)
+        yield (
+            f"Read since the backup, and lost: {named}. Put the folders back into inbox/; where they are gone, have "
+            "their sources deliver every table whole. Until then nothing that depends on them is sealed."
+        )
 
 
 #: How a line of the journal is told, by its register.

@@ -3,7 +3,7 @@
 -- - delivery_id varchar: the delivery
 -- - sequence bigint: its place in the order of arrival
 -- - mode varchar: full or delta
--- - extracted_at timestamp: when the source made it, UTC
+-- - extracted_at timestamp: when the source made it, UTC; of one that was lost before a restore the day it was read for
 -- - status varchar: loaded or rejected
 -- - reason varchar: why the delivery was rejected, else null
 -- - table_name varchar: the table of the contract; null: the delivery's files were not looked at

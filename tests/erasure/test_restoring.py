@@ -8,8 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import duckdb
 import pytest
 
 from assets import warehouse
+from assets.core.building import build
 from assets.erasure.restoring import (
     NotReplayed,
     back_up,
@@ -30,8 +31,12 @@ from assets.erasure.restoring import (
 from assets.errors import BadInput, BadUsage, told_by_the_system
 from assets.evidence.recording import record
 from assets.ingest import registers
+from assets.ingest.loading import ingest
+from assets.ingest.lost import Reading, note_lost
+from assets.ingest.tables import prepare
 from assets.manifests import folders
 from assets.manifests.signatures import Signer
+from assets.retention.evaluation import evaluate
 from assets.site import Site
 from assets.warehouse import (
     MachineLacks,
@@ -48,7 +53,8 @@ from orchestration.opening import open_warehouse, require_private_inbox
 from orchestration.restoring import replay_here, restore_file
 from orchestration.rotating import rotate_key
 from orchestration.settings import Settings
-from tests.erasure.house import CANARY, House, company, customer
+from tests.erasure.house import CANARY, POLICY, House, company, customer
+from tests.ingest.company import Company
 
 DAY = date(2026, 11, 25)
 LATER = date(2026, 11, 27)
@@ -86,12 +92,14 @@ def opened(site: Site) -> Warehouse:
 def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site whose backup knows K1, and whose outbox has ordered K1 erased since. Made once, copied by each test."""
     site = new_site(tmp_path_factory.mktemp("lived_in") / "site")
+    years = [{"starts_on": "2025-05-01", "ends_on": "2026-04-30"}]
     with opened(site) as warehouse:
         house = House(warehouse, site)
-        house.evaluate(DAY, company())
+        house.evaluate(DAY, {"office/fiscal_years": years})  # nothing that is read after the backup is news to it
+        house.evaluate(DAY, {**company(), "office/fiscal_years": []})
         assert back_up(warehouse, site, made_at=AT, period="P35D")[1] == date(2026, 12, 30)
         house.night(DAY, company())
-        house.night(LATER, {**company(), "office/fiscal_years": [{"starts_on": "2025-05-01", "ends_on": "2026-04-30"}]})
+        house.night(LATER, {**company(), "office/fiscal_years": years})
     return site
 
 
@@ -719,3 +727,108 @@ def test_backups_may_lie_on_another_disk(site: Site, file: Path, monkeypatch: py
     assert {path.stat().st_mode & 0o777 for path in site.backups.iterdir()} == {0o600}
     assert not list(site.temporary.iterdir())
     restore_file(site, settings(site), made, DAY)
+
+
+# -- what was read since the backup ------------------------------------------------------------------------------------
+
+OFFICE = {
+    "holds": "hold_id,record_type,record_key,fields,placed_at,released_at,reason\n",
+    "partners": "partner_id,name,role,system\n",
+}
+HOLD = "V1,customer,K1,,2026-11-26T08:00:00Z,,dispute\n"
+
+
+@dataclass
+class Read:
+    """A site whose office has delivered twice: before its backup, and after it a hold, in a delivery that is named."""
+
+    company: Company
+    backup: Path
+
+    @property
+    def inbox(self) -> Path:
+        return self.company.site.inbox / "office"
+
+    def send(self, day: str, *tables: str, mode: str = "full") -> None:
+        self.company.send("office", {table: OFFICE[table] for table in tables}, day=day, mode=mode)
+
+    def blocks_after(self, day: date) -> list[tuple[str, str]]:
+        """The office's tables that block after a night that takes in what is in the inbox."""
+        with opened(self.company.site) as warehouse:
+            ingest(warehouse, POLICY, self.company.site, as_of=day)
+            return warehouse.rows("select table_name, reason from intake.blocks where source = 'office' order by all")
+
+
+@pytest.fixture(params=["full", "delta"])
+def read(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Iterator[Read]:
+    company = Company(tmp_path)
+    company.send("office", OFFICE, day="2026-11-25")
+    with opened(site) as warehouse:
+        house = House(warehouse, site)
+        ingest(warehouse, POLICY, site, as_of=DAY)
+        file = back_up(warehouse, site, made_at=AT, period="P35D")[0].path
+        company.send("office", {"holds": OFFICE["holds"] + HOLD}, day="2026-11-27", mode=request.param)
+        ingest(warehouse, POLICY, site, as_of=LATER)
+        build(warehouse)
+        evaluate(warehouse, POLICY, LATER)
+        assert house.signer is not None
+        record(warehouse, site, house.signer, datetime(2026, 11, 27, 3, tzinfo=UTC))
+    site.warehouse.unlink()
+    yield Read(company, file)
+    company.warehouse.close()
+
+
+def test_what_was_read_since_the_backup_and_is_lost_blocks_until_its_source_delivers_whole(
+    read: Read, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = read.company.site
+    shutil.rmtree(read.inbox)
+    assert restored(site, read.backup) == 4
+    told = capsys.readouterr().err
+    assert "office/2026-11-27-" in told
+    assert "2026-11-25" not in told, "the backup knows it"
+    assert "into inbox/" in told
+    each = ["disclosures", "fiscal_years", "holds", "partners", "requests"]
+    all_of_them = [(table, "rejected") for table in each]
+    with opened(site) as warehouse:
+        blocks = "select table_name, reason from intake.blocks where source = 'office' order by all"
+        assert warehouse.rows(blocks) == all_of_them, "of a source all tables block, whichever are still to come"
+    read.send("2026-11-26", "holds", "partners")
+    assert read.blocks_after(LATER) == all_of_them, "what is older than the lost one does not hold what it said"
+    read.send("2026-11-28", "holds")
+    assert read.blocks_after(date(2026, 11, 28)) == all_of_them, "which tables the lost one brought nobody knows"
+    read.send("2026-11-28", "partners", mode="delta")
+    assert read.blocks_after(date(2026, 11, 28)) == all_of_them
+    read.send("2026-11-29", "partners")
+    assert read.blocks_after(date(2026, 11, 29)) == []
+
+
+def test_what_was_read_since_the_backup_and_lies_in_the_inbox_blocks_nothing(read: Read) -> None:
+    assert restored(read.company.site, read.backup) == 0
+    assert read.blocks_after(LATER) == []
+    with opened(read.company.site) as warehouse:
+        assert warehouse.rows("select hold_id from raw.office_holds") == [("V1",)]
+
+
+def test_what_is_put_back_into_the_inbox_after_the_restore_lifts_its_block(read: Read, tmp_path: Path) -> None:
+    read.inbox.rename(tmp_path / "office")
+    assert restored(read.company.site, read.backup) == 4
+    assert ("holds", "rejected") in read.blocks_after(LATER)
+    assert main(["restore", "--replay", "--as-of", str(LATER), "--site", str(read.company.site.path)]) == 0
+    (tmp_path / "office").rename(read.inbox)
+    assert read.blocks_after(LATER) == []
+
+
+def test_of_what_was_lost_each_source_is_told_by_what_no_later_delivery_replaced(read: Read) -> None:
+    site = read.company.site
+    with opened(site) as warehouse:
+        prepare(warehouse, POLICY)
+        named = [{"source": "office", "delivery_id": each, "digest": each} for each in ("a", "b", "c", "d")]
+        nights = [(1, named[:2]), (2, [named[2], named[1]]), (3, [named[2], named[3]])]
+        readings = [
+            Reading(datetime(2026, 11, 25 + night, tzinfo=UTC), date(2026, 11, 25 + night), deliveries)
+            for night, deliveries in reversed(nights)
+        ]
+        lost = note_lost(warehouse, site, readings)
+        assert [(each.delivery_id, each.read_on.day) for each in lost] == [("c", 27), ("d", 28)]
+        assert note_lost(warehouse, site, readings) == ()
