@@ -31,15 +31,17 @@ from orchestration.opening import PUBLIC_KEY, load_policy, open_file
 from orchestration.settings import Settings
 
 
-def restore_file(site: Site, settings: Settings, file: Path, as_of: date) -> tuple[Replayed, Erasure]:
+def restore_file(site: Site, settings: Settings, file: Path, as_of: date, *, today: date) -> tuple[Replayed, Erasure]:
     """Bring back the backup `file`. The warehouse that is there stays until the other one is fit to be read.
+
+    It is erased as of a day; whether its own last day has passed is asked of today, whichever day that is.
 
     Raises:
         BadInput: it is no backup, its last day has passed, or the outbox does not verify or join on to it.
         WarehouseLocked: a run, or another restore, is at work on the warehouse.
         WarehouseKeyError: the backup was encrypted with another key.
     """
-    require_restorable(file, as_of)
+    require_restorable(file, max(today, as_of))
     with restoring_alone(site):
         return _restored(site, settings, file, as_of)
 

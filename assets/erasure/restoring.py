@@ -100,7 +100,7 @@ def back_up(warehouse: Warehouse, site: Site, *, made_at: datetime, period: str)
     return WrittenCopy(site.backups / name, written.tables, written.rows, written.size_bytes), until
 
 
-def require_restorable(file: Path, as_of: date) -> None:
+def require_restorable(file: Path, today: date) -> None:
     """Refuse a file that is no backup, or whose last day has passed.
 
     Raises:
@@ -111,7 +111,7 @@ def require_restorable(file: Path, as_of: date) -> None:
     named = BACKUP_NAME.fullmatch(file.name)
     if named is None:
         raise BadInput(f"{file.name} is no backup: `gallring backup` writes warehouse-…-until-….duckdb.")
-    if date.fromisoformat(named["until"]) < as_of:
+    if date.fromisoformat(named["until"]) < today:
         raise BadInput(f"{file.name} was to be destroyed after {named['until']}: take a newer backup, and destroy it.")
 
 

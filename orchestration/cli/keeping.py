@@ -70,7 +70,10 @@ def restore(
 
     today = datetime.now(settings.zone).date()
     on = min(given_day(as_of) or today, today)  # a day to come is none on which anything is over
-    outcome = replay_here(chosen, settings, on) if file is None else restore_file(chosen, settings, file, on)
+    if file is None:
+        outcome = replay_here(chosen, settings, on)
+    else:
+        outcome = restore_file(chosen, settings, file, on, today=today)
     replayed, erased = outcome
     if json:
         as_json({"replayed": replayed, "erased": erased})

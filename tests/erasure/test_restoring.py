@@ -97,7 +97,7 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Site:
         house = House(warehouse, site)
         house.evaluate(DAY, {"office/fiscal_years": years})  # nothing that is read after the backup is news to it
         house.evaluate(DAY, {**company(), "office/fiscal_years": []})
-        assert back_up(warehouse, site, made_at=AT, period="P35D")[1] == date(2026, 12, 30)
+        assert back_up(warehouse, site, made_at=AT, period="P50Y")[1] == date(2076, 11, 25)  # restored on any day
         house.night(DAY, company())
         house.night(LATER, {**company(), "office/fiscal_years": years})
     return site
@@ -112,7 +112,7 @@ def file(site: Site, lived_in: Site) -> Path:
 
 
 def test_a_backup_is_an_encrypted_copy_with_its_last_day_in_its_name(site: Site, file: Path) -> None:
-    assert file.name == "warehouse-2026-11-25T03-00-00-until-2026-12-30.duckdb"
+    assert file.name == "warehouse-2026-11-25T03-00-00-until-2076-11-25.duckdb"
     assert file.stat().st_mode & 0o777 == 0o600
     assert CANARY.encode() not in file.read_bytes()
     with pytest.raises(WarehouseKeyError):
@@ -123,7 +123,7 @@ def test_after_a_restore_nothing_that_was_ordered_erased_is_there(site: Site, fi
     with opened(site) as warehouse:
         ordered = warehouse.rows("select record_type, record_key, field from manifest.ordered_fields order by all")
         before = warehouse.rows("select manifest_id, digest, sequence from manifest.manifests order by all")
-    replayed, erased = restore_file(site, settings(site), file, DAY)
+    replayed, erased = restore_file(site, settings(site), file, DAY, today=DAY)
     assert replayed.manifests == len(before) >= 2
     assert replayed.items > 3
     assert erased.reasons == ("ordered",)
@@ -140,7 +140,7 @@ def test_after_a_restore_nothing_that_was_ordered_erased_is_there(site: Site, fi
 
 def test_a_restore_makes_the_run_historys_home_where_it_is_missing(site: Site, file: Path) -> None:
     shutil.rmtree(site.dagster)
-    restore_file(site, settings(site), file, DAY)
+    restore_file(site, settings(site), file, DAY, today=DAY)
     assert (site.dagster / "dagster.yaml").read_text() == DAGSTER
 
 
@@ -148,7 +148,7 @@ def test_a_restore_writes_the_file_anew_whatever_the_sites_own_may_wait_for(site
     with site.settings.open("a", encoding="utf-8") as text:
         text.write('\n[keeping]\nerased_bytes = "P7D"\n')
     assert settings(site).keeping.erased_bytes == "P7D"
-    _, erased = restore_file(site, settings(site), file, DAY)
+    _, erased = restore_file(site, settings(site), file, DAY, today=DAY)
     assert (erased.reasons, erased.rows_changed, erased.bytes_until) == (("ordered",), 0, None)
     assert erased.rows_kept > 0
 
@@ -187,7 +187,7 @@ def test_the_register_tells_until_when_the_file_may_hold_erased_bytes(
 
 def test_the_ledger_is_replayed_byte_for_byte(site: Site, file: Path) -> None:
     bytes_before = {path: path.read_bytes() for path in site.outbox.rglob("*") if path.is_file()}
-    restore_file(site, settings(site), file, DAY)
+    restore_file(site, settings(site), file, DAY, today=DAY)
     shutil.rmtree(site.outbox / "crm")
     with opened(site) as warehouse:
         folders.restore(warehouse, site)
@@ -213,7 +213,7 @@ def test_a_missing_warehouse_is_no_reason_to_begin_a_new_one(site: Site, file: P
     with pytest.raises(BadInput, match="gallring restore FILE"):
         opened(site)
     assert not site.warehouse.exists()
-    restore_file(site, settings(site), file, DAY)
+    restore_file(site, settings(site), file, DAY, today=DAY)
     opened(site).close()
 
 
@@ -222,7 +222,7 @@ def test_a_restore_that_fails_leaves_the_warehouse_as_it_was(site: Site, file: P
     tampered = next(site.outbox.glob("crm/*/items.jsonl"))
     tampered.write_bytes(tampered.read_bytes().replace(b"K1", b"K7"))
     with pytest.raises(BadInput, match="does not verify"):
-        restore_file(site, settings(site), file, DAY)
+        restore_file(site, settings(site), file, DAY, today=DAY)
     assert site.warehouse.read_bytes() == before
     assert not list(site.path.glob("*.restoring*"))
 
@@ -234,7 +234,7 @@ def test_a_damaged_warehouse_is_told_and_makes_way_for_a_backup(site: Site, file
     site.warehouse.write_bytes(content[: 20_000 if damage == "cut" else None])
     with pytest.raises(WarehouseDamaged, match="gallring restore FILE"):
         opened(site)
-    restore_file(site, settings(site), file, DAY)
+    restore_file(site, settings(site), file, DAY, today=DAY)
     opened(site).close()
 
 
@@ -294,7 +294,7 @@ def test_the_log_of_a_killed_run_is_in_the_file_before_a_restore_takes_it_away(
 
     monkeypatch.setattr("orchestration.restoring.put_in_place", killed)
     with pytest.raises(KeyboardInterrupt):
-        restore_file(site, settings(site), file, DAY)
+        restore_file(site, settings(site), file, DAY, today=DAY)
     with opened(site) as still:
         assert still.value("select given from raw.word") == 1
 
@@ -303,13 +303,13 @@ def test_a_manifest_missing_in_the_chain_is_found(site: Site) -> None:
     with opened(site) as warehouse:
         house = House(warehouse, site)
         house.evaluate(DAY, company())
-        file = back_up(warehouse, site, made_at=AT, period="P35D")[0].path
+        file = back_up(warehouse, site, made_at=AT, period="P50Y")[0].path
         first = house.seal(DAY, company()).sealed
         house.seal(LATER, {"crm/customers": [*company()["crm/customers"], customer("K3", customer_since="2015-01-01")]})
     crm = next(manifest for manifest in first if manifest.system == "crm")
     shutil.rmtree(site.outbox / "crm" / crm.manifest_id)
     with pytest.raises(BadInput, match=r"follows a manifest|does not verify"):
-        restore_file(site, settings(site), file, DAY)
+        restore_file(site, settings(site), file, DAY, today=DAY)
 
 
 def test_an_expired_or_foreign_file_is_refused(site: Site, tmp_path: Path) -> None:
@@ -320,6 +320,15 @@ def test_an_expired_or_foreign_file_is_refused(site: Site, tmp_path: Path) -> No
     require_restorable(expired, date(2026, 2, 5))
     with pytest.raises(BadInput, match="no backup"):
         require_restorable(site.settings, DAY)
+
+
+def test_a_day_that_is_given_makes_no_expired_backup_restorable(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expired = tmp_path / "warehouse-2026-01-01T00-00-00-until-2026-02-05.duckdb"
+    expired.touch()
+    assert main(["restore", str(expired), "--as-of", "2026-02-01", "--site", str(site.path)]) == 3
+    assert "was to be destroyed after 2026-02-05" in capsys.readouterr().err
 
 
 def test_a_run_at_work_is_not_pulled_away_under(site: Site, file: Path) -> None:
@@ -335,7 +344,7 @@ def test_a_run_at_work_is_not_pulled_away_under(site: Site, file: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"open\n"
         with pytest.raises(WarehouseLocked):
-            restore_file(site, settings(site), file, DAY)
+            restore_file(site, settings(site), file, DAY, today=DAY)
     finally:
         holder.communicate(b"")
 
@@ -354,7 +363,7 @@ def test_a_rotated_key_opens_everything_and_the_old_one_nothing(site: Site, file
             Warehouse.open(path, key=old)
     with opened(site) as warehouse:
         assert warehouse.value("select count(*) from raw.crm_customers") == 2
-    restore_file(site, settings(site), file, DAY)
+    restore_file(site, settings(site), file, DAY, today=DAY)
 
 
 def test_a_rotation_cut_off_after_the_swap_is_finished_at_the_next_opening(
@@ -405,13 +414,13 @@ def test_a_rotation_cut_off_before_the_swap_goes_on_with_the_same_next_key(
     monkeypatch.undo()
     opened(site).close()
     assert rotate_key(site, settings(site)).backups == 0, "the backup had been written anew already"
-    restore_file(site, settings(site), file, DAY)
+    restore_file(site, settings(site), file, DAY, today=DAY)
 
 
 def test_a_backup_restored_in_the_middle_of_a_rotation_leaves_no_other_unreadable(
     site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = file.with_name("warehouse-2026-11-25T04-00-00-until-2026-12-30.duckdb")
+    other = file.with_name("warehouse-2026-11-25T04-00-00-until-2076-11-25.duckdb")
     shutil.copyfile(file, other)
     rewritten: list[str] = []
     copy_to = Warehouse.copy_to
@@ -427,10 +436,10 @@ def test_a_backup_restored_in_the_middle_of_a_rotation_leaves_no_other_unreadabl
         rotate_key(site, settings(site))
     monkeypatch.undo()
     assert rewritten == [file.name]
-    restore_file(site, settings(site), file, DAY)
+    restore_file(site, settings(site), file, DAY, today=DAY)
     opened(site).close()
     assert not (site.keys / "warehouse.key.next").exists()
-    restore_file(site, settings(site), other, DAY)
+    restore_file(site, settings(site), other, DAY, today=DAY)
     opened(site).close()
 
 
@@ -507,7 +516,7 @@ def test_a_second_restore_at_once_leaves_what_the_first_laid_out(site: Site, fil
     site.warehouse.unlink()
     laid_out = lay_out(file, site)
     with restoring_alone(site), pytest.raises(WarehouseLocked, match="Another `gallring restore` is at work"):
-        restore_file(site, settings(site), file, DAY)
+        restore_file(site, settings(site), file, DAY, today=DAY)
     assert laid_out.is_file()
     assert not site.warehouse.exists()
 
@@ -522,7 +531,7 @@ def test_a_warehouse_that_was_made_meanwhile_is_not_overwritten(
 
     monkeypatch.setattr("orchestration.restoring._replayed", replayed)
     with pytest.raises(BadInput, match="was made by another process meanwhile"):
-        restore_file(site, settings(site), file, DAY)
+        restore_file(site, settings(site), file, DAY, today=DAY)
     assert site.warehouse.read_bytes() == b"another run's"
     assert not restoring_path(site).exists()
 
@@ -567,7 +576,7 @@ def test_what_was_entered_since_the_backup_comes_along(
         assert warehouse.rows("select hold_id, record_key, cast(released_at as varchar) from raw.office_holds") == [
             ("site-h1", "K1", "2026-11-30")
         ]
-        later = back_up(warehouse, site, made_at=datetime(2026, 11, 26, 3), period="P35D")[0].path
+        later = back_up(warehouse, site, made_at=datetime(2026, 11, 26, 3), period="P50Y")[0].path
         registers.enter(warehouse, "holds", [{"hold_id": "site-h2", **HELD}], AT, "placed")
     assert restored(site, later) == 0
     assert "came along; steps: 1." in capsys.readouterr().out
@@ -581,7 +590,7 @@ def backup_with_an_entry(site: Site) -> Path:
     with opened(site) as warehouse:
         registers.prepare(warehouse)
         registers.enter(warehouse, "holds", [{"hold_id": "site-h1", **HELD}], AT, "placed")
-        made = back_up(warehouse, site, made_at=datetime(2026, 11, 26, 3), period="P35D")[0].path
+        made = back_up(warehouse, site, made_at=datetime(2026, 11, 26, 3), period="P50Y")[0].path
         registers.enter(warehouse, "holds", [{"hold_id": "site-h2", **HELD}], AT, "placed")
     return made
 
@@ -641,7 +650,7 @@ def test_what_the_backup_holds_and_the_other_does_not_know_stops_the_restore(
     with opened(site) as warehouse:
         registers.prepare(warehouse)
         registers.enter(warehouse, "holds", [{"hold_id": "site-h1", **HELD, "reviewer": "Anna"}], AT, "placed")
-        made = back_up(warehouse, site, made_at=datetime(2026, 11, 26, 3), period="P35D")[0].path
+        made = back_up(warehouse, site, made_at=datetime(2026, 11, 26, 3), period="P50Y")[0].path
         registers.amend(warehouse, registers.Entry("holds", "site-h1"), {"released_at": "2026-11-30"}, AT, "released")
         warehouse.run("alter table office.holds drop column reviewer")
     assert restored(site, made) == 4
@@ -703,7 +712,7 @@ def test_backups_that_may_not_be_written_are_named_and_no_copy_stays(
         if elsewhere:
             patched.setattr("assets.writing.tempfile.mkstemp", closed)
         with pytest.raises(PermissionError) as found:
-            back_up(warehouse, site, made_at=AT, period="P35D")
+            back_up(warehouse, site, made_at=AT, period="P50Y")
     assert told_by_the_system(found.value) == (
         f"backups: this account may not read or write there: check the owner and the mode of {site.backups}."
     )
@@ -721,12 +730,12 @@ def test_backups_may_lie_on_another_disk(site: Site, file: Path, monkeypatch: py
     monkeypatch.setattr(os, "replace", refused_between_folders)
     (site.backups / ".warehouse-of-a-backup-that-died").touch()
     with opened(site) as warehouse:
-        made = back_up(warehouse, site, made_at=datetime(2026, 11, 26, 3), period="P35D")[0].path
+        made = back_up(warehouse, site, made_at=datetime(2026, 11, 26, 3), period="P50Y")[0].path
     assert rotate_key(site, settings(site)).backups == 2
     assert sorted(site.backups.iterdir()) == sorted([file, made])
     assert {path.stat().st_mode & 0o777 for path in site.backups.iterdir()} == {0o600}
     assert not list(site.temporary.iterdir())
-    restore_file(site, settings(site), made, DAY)
+    restore_file(site, settings(site), made, DAY, today=DAY)
 
 
 # -- what was read since the backup ------------------------------------------------------------------------------------
@@ -766,7 +775,7 @@ def read(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Iterator
     with opened(site) as warehouse:
         house = House(warehouse, site)
         ingest(warehouse, POLICY, site, as_of=DAY)
-        file = back_up(warehouse, site, made_at=AT, period="P35D")[0].path
+        file = back_up(warehouse, site, made_at=AT, period="P50Y")[0].path
         company.send("office", {"holds": OFFICE["holds"] + HOLD}, day="2026-11-27", mode=request.param)
         ingest(warehouse, POLICY, site, as_of=LATER)
         build(warehouse)
