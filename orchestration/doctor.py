@@ -24,6 +24,7 @@ from zoneinfo import ZoneInfo
 from assets.delivery.circuit import open_circuits
 from assets.erasure.copies import copy_register
 from assets.errors import GallringError, told_by_the_system
+from assets.ingest.blocking import blocking_for_lost
 from assets.ingest.deliveries import link_of, linked_sources
 from assets.ingest.projecting import LOCAL_ZONE
 from assets.manifests.signatures import PublicKey
@@ -33,9 +34,11 @@ from assets.policy_check import check as policy_findings
 from assets.site import FOLDERS, Site
 from assets.warehouse import REWRITING, WarehouseLocked, extension_path
 from orchestration.opening import (
+    LOST,
     PSEUDONYM_KEY,
     PUBLIC_KEY,
     WAREHOUSE_KEY,
+    is_lost,
     load_policy,
     load_signer,
     open_warehouse,
@@ -205,6 +208,9 @@ def _disk(case: _Case) -> Iterator[Examined]:
 
 
 def _warehouse(case: _Case) -> Iterator[Examined]:
+    if is_lost(case.site):
+        yield Examined("warehouse", "error", LOST, "Bring it back with `gallring restore FILE`.")
+        return
     if not case.site.warehouse.exists():
         yield Examined("warehouse", "ok", "none yet: the first `gallring run` makes it")
         return
@@ -213,6 +219,7 @@ def _warehouse(case: _Case) -> Iterator[Examined]:
         with open_warehouse(case.site, case.settings.model_copy(update={"warehouse": at_once})) as warehouse:
             strangers = len(copy_register(case.site, warehouse, periods_of(case.settings)).strangers)
             silent = open_circuits(warehouse)
+            lost = blocking_for_lost(warehouse)
     except WarehouseLocked:
         yield Examined("warehouse", "ok", "in use by a run or a web UI")
         return
@@ -225,6 +232,9 @@ def _warehouse(case: _Case) -> Iterator[Examined]:
         yield Examined("copies", "warning", f"{strangers} files are not on the copy register", mend)
     else:
         yield Examined("copies", "ok", "every file is on the copy register")
+    if lost:
+        mend = "Put their folders back into inbox/, or have their sources deliver every table whole; then run."
+        yield Examined("lost deliveries", "warning", f"read before a restore, and lost: {', '.join(lost)}", mend)
     for each in silent:
         found = f"{each.failures} times in vain, last at {each.opened_at:%Y-%m-%d %H:%M} UTC ({each.code})"
         mend = f"Mend it, or [transports.{each.system}]: the first run after an hour tries anew what waits."

@@ -135,6 +135,15 @@ def signed_things(site: Site) -> list[Path]:
     return [head for head in [site.evidence / HEAD] if head.exists()] + sealed_folders(site)
 
 
+#: What is said of a warehouse that is lost.
+LOST = "is missing though outbox/ holds sealed manifests"
+
+
+def is_lost(site: Site) -> bool:
+    """Whether the site has had a warehouse, and has none."""
+    return not site.warehouse.exists() and bool(sealed_folders(site))
+
+
 def open_warehouse(site: Site, settings: Settings) -> Warehouse:
     """Open the site's warehouse, waiting for another process to let go of it as long as the settings allow.
 
@@ -146,10 +155,9 @@ def open_warehouse(site: Site, settings: Settings) -> Warehouse:
     """
     require_site(site)
     require_private_inbox(site)
-    if not site.warehouse.exists() and sealed_folders(site):
+    if is_lost(site):
         raise BadInput(
-            f"{site.warehouse.name} is missing though outbox/ holds sealed manifests: bring it back with "
-            "`gallring restore FILE`. No new one was begun."
+            f"{site.warehouse.name} {LOST}: bring it back with `gallring restore FILE`. No new one was begun."
         )
     require_own_signing_key(site)
     warehouse = open_file(site, settings, site.warehouse)

@@ -117,6 +117,21 @@ def refresh_blocks(warehouse: Warehouse, policy: HasContracts, as_of: date) -> N
         warehouse.insert("intake.blocks", ("source", "table_name", "reason", "detail"), blocks)
 
 
+def blocking_for_lost(warehouse: Warehouse) -> list[str]:
+    """The lost deliveries for which a source blocks, as source/delivery."""
+    if not warehouse.exists("intake", "blocks"):
+        return []
+    found = warehouse.rows(
+        "select distinct lost.source, lost.delivery_id from intake.deliveries as lost "
+        "inner join intake.blocks as blocks on blocks.source = lost.source and blocks.reason = 'rejected' "
+        "and (starts_with(blocks.detail, 'delivery ' || lost.delivery_id || ' of ') "
+        "or starts_with(blocks.detail, 'delivery ' || lost.delivery_id || ': ')) "
+        "where lost.status = 'rejected' and lost.reason = $lost order by all",
+        {"lost": LOST},
+    )
+    return [f"{source}/{delivery_id}" for source, delivery_id in found]
+
+
 def fresh_until(warehouse: Warehouse, policy: HasContracts) -> date | None:
     """The last day on which a table of any source is not stale yet; None where none has come that can become stale.
 

@@ -104,12 +104,16 @@ def status(as_of: AsOfOption = None, site: SiteOption = None, json: JsonOption =
     """
     chosen, settings = existing_site(site)
     from assets.publication.status import status as standing
+    from orchestration.opening import LOST, is_lost
 
     found = standing(chosen, given_day(as_of) or datetime.now(settings.zone).date())
     if json:
         as_json(found)
         return
-    say(_last_day(found))
+    if is_lost(chosen):
+        say(f"{chosen.warehouse.name} {LOST}: `gallring restore FILE` brings it back.")
+    if found.as_of or not is_lost(chosen):
+        say(_last_day(found))
     if found.waiting:
         say(f"In the inbox, not taken in yet: {', '.join(found.waiting)}.")
     tell_rows("Latest delivery of each source", found.deliveries)

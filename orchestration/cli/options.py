@@ -113,9 +113,10 @@ def warehouse_of(site: Site, settings: Settings) -> Warehouse:
 
     Raises:
         CheckFailed: nothing has been run on the site yet.
+        BadInput: it is missing, though something was.
     """
-    from orchestration.opening import open_warehouse
+    from orchestration.opening import is_lost, open_warehouse
 
-    if not site.warehouse.exists():
+    if not site.warehouse.exists() and not is_lost(site):
         raise CheckFailed(f"Nothing has been run on {site.path} yet: `gallring run --site {site.argument}` does it.")
     return open_warehouse(site, settings)

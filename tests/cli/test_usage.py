@@ -353,3 +353,24 @@ def test_nothing_of_the_command_line_is_undocumented() -> None:
     assert all(
         re.match(r"^[A-Z]", (command.callback.__doc__ or "")) for command in app.registered_commands if command.callback
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["manifest", "list"], ["copies"], ["backup"], ["explain", "customer", "K1"], ["quarantine"],
+        ["simulate", "--policy", "site/policy"], ["manifest", "recipients", "customer", "K1"],
+        ["accept", "crm", "customers", "--by", "A. Test", "--reason", "ok"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_warehouse_that_is_lost_is_not_said_never_to_have_been(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "site"]) == 0
+    Path("site/outbox/crm/2026-11-22-0").mkdir(parents=True)
+    capsys.readouterr()
+    assert main(words) == 3
+    assert "warehouse.duckdb is missing though outbox/ holds sealed manifests" in capsys.readouterr().err
+    assert main(["status"]) == 0
+    assert "warehouse.duckdb is missing though outbox/ holds sealed manifests" in capsys.readouterr().out

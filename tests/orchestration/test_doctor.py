@@ -15,7 +15,11 @@ import pytest
 
 from assets.delivery import circuit
 from assets.evidence.chain import write_head
+from assets.ingest.blocking import refresh_blocks
+from assets.ingest.lost import Reading, note_lost
+from assets.ingest.tables import prepare
 from assets.models import SQL
+from assets.policy import Policy
 from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.cli import main
@@ -141,6 +145,20 @@ def leave_a_rewriting(site: Site) -> None:
     site.warehouse.rename(site.warehouse.with_name("warehouse.duckdb.rewriting"))
 
 
+def lose_the_warehouse(site: Site) -> None:
+    site.warehouse.unlink()
+    (site.outbox / "crm" / "2026-11-22-0").mkdir(parents=True)
+
+
+def lose_an_export(site: Site) -> None:
+    with open_warehouse(site, Settings.load(site)) as warehouse:
+        policy = Policy.load()
+        prepare(warehouse, policy)
+        read = [{"source": "office", "delivery_id": "2026-11-22", "digest": "ab"}]
+        note_lost(warehouse, site, [Reading(NOW, NOW.date(), read)])
+        refresh_blocks(warehouse, policy, NOW.date())
+
+
 def send_nowhere(site: Site) -> None:
     with site.settings.open("a") as file:
         file.write('\n[transports.crm]\nkind = "folder"\nto = "not/there"\n')
@@ -184,6 +202,8 @@ def fall_silent(site: Site) -> None:
         (leave_a_delivery_half_way, "inbox", "warning", "deliver it again"),
         (move_a_source_to_another_disk, "inbox", "error", "Mount the disk"),
         (leave_a_rewriting, "leftovers", "error", "gallring restore"),
+        (lose_the_warehouse, "warehouse", "error", "gallring restore FILE"),
+        (lose_an_export, "lost deliveries", "warning", "into inbox/"),
         (send_nowhere, "transport to crm", "error", "[transports.crm]"),
         (name_a_key_that_is_none, "public key of crm", "error", "[transports.crm]"),
         (damage_what_is_published, "analytics.duckdb", "error", "gallring run"),
