@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from assets.vocabulary import CLOSED_WORDS, enum_of
 from assets.warehouse import Warehouse, WarehouseError, identifier
@@ -32,20 +32,26 @@ _COMMENT = re.compile(r"--[^\n]*")
 
 
 def make_view(warehouse: Warehouse, name: str, statement: str) -> None:
-    """(Re)make the view `schema.name`; a table that an earlier version kept under the name makes way.
+    """(Re)make the view `schema.name`; a table that an earlier version kept under the name makes way."""
+    _make_in_place(warehouse, name, f"create or replace view {name} as {statement}", of_the_other_kind="table")
 
-    To ask first costs more than to make the view, and there is none but once.
+
+def _make_in_place(
+    warehouse: Warehouse, name: str, statement: str, params: Mapping[str, Any] | None = None, *,
+    of_the_other_kind: Literal["table", "view"],
+) -> None:  # fmt: skip
+    """Run what makes `schema.name` anew; what an earlier version kept under the name as the other kind makes way.
+
+    To ask first costs more than to make it, and there is none but once.
     """
-    made = f"create or replace view {name} as {statement}"
     try:
-        warehouse.run(made)
-    except WarehouseError:
-        schema, _, relation = name.partition(".")
-        tables = "select count(*) from duckdb_tables() where database_name = ? and schema_name = ? and table_name = ?"
-        if not warehouse.value(tables, [warehouse.catalog, schema, relation]):
-            raise
-        warehouse.run(f"drop table {name}")
-        warehouse.run(made)
+        warehouse.run(statement, params)
+    except WarehouseError as error:
+        if f"is of type {of_the_other_kind.capitalize()}, trying to replace" not in str(error):
+            raise  # a transaction that it ended would take no question
+        with warehouse.transaction():
+            warehouse.run(f"drop {of_the_other_kind} {name}")
+            warehouse.run(statement, params)
 
 
 def drop_others(warehouse: Warehouse, schema: str, made: Collection[str]) -> None:
@@ -152,7 +158,7 @@ class Model:
         into = f"create or replace table {self.table} as"
         with warehouse.transaction():
             for select in self.parts.selects(self._stored, warehouse.value) if self.parts else [self._stored]:
-                warehouse.run(f"{into} {select}", used)
+                _make_in_place(warehouse, self.table, f"{into} {select}", used, of_the_other_kind="view")
                 into = f"insert into {self.table}"
 
     @cached_property

@@ -58,3 +58,22 @@ def test_a_view_that_cannot_be_made_leaves_the_one_that_is_there() -> None:
         with pytest.raises(WarehouseError, match="nowhere"):
             make_view(warehouse, "s.seen", "select * from s.nowhere")
         assert warehouse.rows("from s.seen") == [(2,)]
+
+
+@pytest.mark.parametrize("in_a_transaction", [True, False])
+def test_a_view_of_an_earlier_version_makes_way_for_the_table(tmp_path: Path, in_a_transaction: bool) -> None:
+    with Warehouse.in_memory() as warehouse:
+        warehouse.run("create view asked as select 1 as a")
+        with warehouse.transaction() if in_a_transaction else nullcontext():
+            for number in (2, 3):
+                model(tmp_path, f"select {number} as a").build(warehouse, {})
+        assert warehouse.rows("from asked") == [(3,)]
+        assert warehouse.value("select count(*) from duckdb_views() where view_name = 'asked'") == 0
+
+
+def test_a_table_that_cannot_be_made_leaves_the_view_that_is_there(tmp_path: Path) -> None:
+    with Warehouse.in_memory() as warehouse:
+        warehouse.run("create view asked as select 1 as a")
+        with pytest.raises(WarehouseError):
+            model(tmp_path, "select * from nowhere").build(warehouse, {})
+        assert warehouse.rows("from asked") == [(1,)]
