@@ -79,6 +79,7 @@ REWRITING = ".rewriting"
 _WORTH_SHARING = 10_000_000
 #: Rows from which on what a table must hold is asked by itself: a statement costs a millisecond or two.
 _WORTH_A_STATEMENT = 20_000
+_VIEW_OF_THE_NAME = "select count(*) from duckdb_views() where database_name = ? and schema_name = ? and view_name = ?"
 #: How long a swap waits for a process that opened the new file in the instant before this one did.
 _REOPEN_SECONDS = 30.0
 
@@ -163,6 +164,7 @@ class Warehouse:
         """Wrap an open connection whose database is called `catalog`; use `open` or `in_memory` instead."""
         self._connection = connection
         self._depth = 0
+        self._done: set[Callable[[Warehouse], None]] = set()
         self._lock = threading.RLock()
         self._key: str | None = None
         self.catalog = catalog
@@ -348,21 +350,39 @@ class Warehouse:
                     for name, value in before.items():
                         beside.execute(_set(name, value))
 
+    def once(self, work: Callable[[Warehouse], None]) -> None:
+        """Do `work`, unless it was done since the warehouse was opened and no transaction took it back.
+
+        For tables that are made where they are not there yet: asking for each costs more than a small site's night.
+        """
+        if work not in self._done:
+            work(self)
+            self._done.add(work)
+
+    def ask_anew(self) -> None:
+        """Let `once` do everything again: tables are no longer those that it made."""
+        self._done = set()
+
     def exists(self, schema: str, table: str) -> bool:
         """Whether a table or view is there."""
-        return bool(
-            self.value(
-                "select count(*) from information_schema.tables "
-                "where table_catalog = ? and table_schema = ? and table_name = ?",
-                [self.catalog, schema, table],
-            )
-        )
+        return bool(self.columns(schema, table))
 
     def columns(self, schema: str, table: str) -> list[str]:
-        """The column names of a table in order; empty when there is no such table."""
+        """The column names of a table or view in order; empty when there is none of that name."""
+        relation = literal(".".join(map(identifier, (self.catalog, schema, table))))
+        asked = f"select name from pragma_table_info({relation}) order by cid"
+        with self._lock:
+            try:
+                return [name for (name,) in self._connection.execute(asked).fetchall()]
+            except (duckdb.CatalogException, duckdb.BinderException):
+                pass  # there is none, or a view whose own tables have gone; a transaction goes on
+            except duckdb.Error as error:
+                raise _failure(asked, error) from None
+        if not self.value(_VIEW_OF_THE_NAME, [self.catalog, schema, table]):
+            return []
         found = self.rows(
-            "select column_name from information_schema.columns "
-            "where table_catalog = ? and table_schema = ? and table_name = ? order by ordinal_position",
+            "select column_name from duckdb_columns() "
+            "where database_name = ? and schema_name = ? and table_name = ? order by column_index",
             [self.catalog, schema, table],
         )
         return [name for (name,) in found]
@@ -371,6 +391,7 @@ class Warehouse:
     def transaction(self) -> Iterator[Warehouse]:
         """All or nothing: commits at the end, rolls back on any exception. Nested uses join the outer one."""
         with self._lock:
+            done = set(self._done)
             if self._depth == 0:
                 self._begin()
             self._depth += 1
@@ -378,13 +399,16 @@ class Warehouse:
                 yield self
             except BaseException:
                 self._depth -= 1
+                self._done = done
                 if self._depth == 0:
                     with suppress(duckdb.FatalException):  # given up on: nothing of it stays, and why is told already
                         self._connection.rollback()
                 raise
             self._depth -= 1
             if self._depth == 0:
+                self._done, done = done, self._done
                 self._commit()
+                self._done = done
 
     def _begin(self) -> None:
         try:
@@ -594,6 +618,7 @@ class Warehouse:
                 raise RewriteFailed(f"{self.path.name} is still being written: nothing was changed. Run again.")
             path.replace(self.path)
             flush(self.path.parent)
+            self.ask_anew()
             self._connection.execute("set search_path = 'memory.main'")
             self._connection.execute(f"detach {self.catalog}")
             self._key = key or self._key

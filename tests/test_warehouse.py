@@ -91,3 +91,32 @@ def test_a_table_is_made_once_more_from_its_beginning(tmp_path: Path, monkeypatc
         monkeypatch.setattr("expectations.parts.MOST_AT_ONCE", 2)
         Model("s", path).build(warehouse, {})
         assert warehouse.rows("select n from s.made order by n") == [(0,), (1,), (2,), (3,)]
+
+
+def test_what_is_done_once_is_done_again_after_it_was_taken_back() -> None:
+    with Warehouse.in_memory() as warehouse:
+        asked: list[str] = []
+
+        def make(made: Warehouse) -> None:
+            asked.append("made")
+            made.run("create table if not exists kept (a integer)")
+
+        with warehouse.taken_back():
+            warehouse.once(make)
+            warehouse.once(make)
+        assert not warehouse.exists("main", "kept")
+        warehouse.once(make)
+        warehouse.once(make)
+        assert (warehouse.columns("main", "kept"), len(asked)) == (["a"], 2)
+
+
+def test_a_table_that_is_not_there_ends_no_transaction_and_a_view_of_what_has_gone_is_there() -> None:
+    with Warehouse.in_memory() as warehouse, warehouse.transaction():
+        assert not warehouse.exists("main", "nobody")
+        assert not warehouse.exists("nowhere", "nobody")
+        warehouse.run('create table "odd name" (a integer, "b c" integer)')
+        warehouse.run('create view seen as select "b c", a from "odd name"')
+        assert warehouse.columns("main", "odd name") == ["a", "b c"]
+        assert warehouse.columns("main", "seen") == ["b c", "a"]
+        warehouse.run('drop table "odd name"')
+        assert (warehouse.exists("main", "odd name"), warehouse.columns("main", "seen")) == (False, ["b c", "a"])

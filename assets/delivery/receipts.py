@@ -123,6 +123,10 @@ def prepare(warehouse: Warehouse) -> None:
 
     `manifest.unread_receipts` tells what the last reading could not read or take. Grain: a system, and why not.
     """
+    warehouse.once(_make)
+
+
+def _make(warehouse: Warehouse) -> None:
     warehouse.run("create schema if not exists manifest")
     warehouse.run(
         "create table if not exists manifest.receipts (manifest_id varchar, item_id varchar, status varchar, "

@@ -74,6 +74,10 @@ class Entry:
 
 def prepare(warehouse: Warehouse) -> None:
     """Make the `office.*` tables that are not there yet."""
+    warehouse.once(_make)
+
+
+def _make(warehouse: Warehouse) -> None:
     warehouse.run("create schema if not exists office")
     for name, columns in _TABLES.items():
         warehouse.run(f"create table if not exists office.{name} ({columns})")

@@ -73,6 +73,10 @@ _CLOSED = {
 
 def prepare(warehouse: Warehouse) -> None:
     """Make the `manifest.*` tables and views that are not there yet."""
+    warehouse.once(_make)
+
+
+def _make(warehouse: Warehouse) -> None:
     told.prepare(warehouse)
     for name, columns in _TABLES.items():
         warehouse.run(f"create table if not exists manifest.{name} ({columns})")

@@ -65,6 +65,10 @@ _VIEWS = {
 
 def prepare(warehouse: Warehouse) -> None:
     """Make the tables and views of this module where they are not there yet, from an earlier version's where it is."""
+    warehouse.once(_make)
+
+
+def _make(warehouse: Warehouse) -> None:
     if _is_there(warehouse, "duckdb_views()", "view_name", list(_VIEWS)[-1]):  # made last
         return
     warehouse.run("create schema if not exists manifest")

@@ -118,6 +118,7 @@ def test_a_word_that_this_version_does_not_know_stays_as_it_was_told() -> None:
     issued.prepare(warehouse)
     warehouse.run("alter table manifest.told_bits alter column record_type type varchar")
     order_erased(warehouse, "loyalty_card", "L1", "number")
+    warehouse.ask_anew()
     issued.prepare(warehouse)
     assert types(warehouse)["told_bits", "record_type"] == "VARC"
     assert warehouse.rows("select record_type, record_key, field from manifest.ordered_fields") == [

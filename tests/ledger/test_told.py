@@ -126,6 +126,7 @@ def as_an_earlier_version(warehouse: Warehouse) -> list[tuple[Any, ...]]:
                 "sealed.item_id, sealed.as_of from manifest.sealed_fields as sealed where sealed.state = 'erase'"
             )
         warehouse.run(f"drop table manifest.{table}")
+    warehouse.ask_anew()
     return rows
 
 

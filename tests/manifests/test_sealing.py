@@ -91,6 +91,7 @@ def test_what_an_earlier_version_proposed_is_sealed(office: Office) -> None:
     company = made()
     company.propose(DAY, OUTCOMES)
     company.warehouse.run("alter table manifest.manifests drop column table_sha256")
+    company.warehouse.ask_anew()
     assert company.seal(DAY, office).refusals == ()
     assert company.warehouse.value("select count(*) from manifest.manifests where table_sha256 is null") == 0
 
