@@ -87,7 +87,8 @@ def recheck(warehouse: Warehouse, policy: Policy, manifest: str | None, as_of: d
     require_day(warehouse, policy, as_of)
     if not ask_of_manifests_in(warehouse, "issued", "approved"):
         return Recheck(as_of, ())
-    given = {"id": manifest, "lifts": _is_any(warehouse, "action = 'lift' and state in ('issued', 'approved')")}
+    lifts = _is_any(warehouse, "action = 'lift' and state in ('issued', 'approved')")
+    given = {"id": manifest, "lifts": lifts, "as_of": as_of}
     fallen: Counter[tuple[str, str, str]] = Counter()
     waiting, settings = _waiting(warehouse)
     _find_noticed(warehouse, waiting)
@@ -125,7 +126,7 @@ def _waiting(warehouse: Warehouse) -> tuple[str, dict[str, str]]:
         return _STANDING.format(common=among("common_states")), _AS_WRITTEN
     warehouse.run(
         "create or replace temp table waiting_items as "
-        "select manifest_id, item_id, system, record_type, record_key, action, fields, state "
+        "select manifest_id, item_id, system, record_type, record_key, action, fields, respond_by, state "
         f"from ({among('item_states')}) where state in ('issued', 'approved')"
     )
     return "from waiting_items", {}
@@ -160,7 +161,7 @@ where items.action = 'notify'
 #: Where items stand of manifests of which no item has an event of its own: nothing of them has to be kept to be met.
 _STANDING = """
 select items.manifest_id, items.item_id, items.system, items.record_type, items.record_key, items.action, items.fields,
-    standing.state
+    items.respond_by, standing.state
 from manifest.items as items
 inner join ({common}) as standing on standing.manifest_id = items.manifest_id
 """
@@ -177,6 +178,7 @@ def recall(
     fallen = tuple(each for each in found.fallen if manifests is None or each.manifest_id in manifests)
     with warehouse.transaction():
         for manifest_id in sorted({each.manifest_id for each in fallen}):
+            # What speaks against an item goes before a day that has passed: respond_by_passed is the last of them.
             reason = min(each.reason for each in fallen if each.manifest_id == manifest_id)
             event = Event(manifest_id, "cancelled", as_of, "recall", at=at, reason=reason)
             withdraw(warehouse, event)

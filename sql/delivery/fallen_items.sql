@@ -5,6 +5,8 @@
 -- records whose notices wait), whatever keeps their category since; that of a direct delivery stands by its own clock.
 -- A record that its source delivers no more decides nothing. An order about a column that has left its contract falls
 -- by that alone: no disposition speaks of it, so that no hold would; a lift of one, or a restriction, leaves.
+-- What was approved after the day by which its system was to answer falls with the items of records that are there: it
+-- is sealed anew with a day to come. What nobody has approved waits.
 -- A hold and a person's restriction show in the dispositions; the latter is looked at by itself too.
 -- Every item that waits is looked at, in one pass; its fields and reasons only where a disposition speaks against it.
 -- $lifts: whether a lift waits. No other action falls by `erase`, which most dispositions of what waits are.
@@ -206,3 +208,17 @@ where
     states.state in ('issued', 'approved')
     and states.action in ('erase', 'redact')
     and list_has_any(states.fields, undeclared.named)
+union
+select
+    states.manifest_id,
+    states.item_id,
+    states.system,
+    'respond_by_passed' as reason
+from manifest.item_states as states
+inner join retention.records
+    on
+        states.record_type = records.record_type
+        and states.record_key = records.record_key
+where
+    states.state = 'approved'
+    and states.respond_by < cast($as_of as date)

@@ -13,10 +13,11 @@ from assets.delivery import rechecking
 from assets.delivery.approving import approve, approve_automatically, cancel
 from assets.delivery.assets import Door, deliver_checked
 from assets.delivery.rechecking import Fallen, at_the_door, recall, recheck
-from assets.delivery.reminding import fall_due
+from assets.delivery.reminding import fall_due, remind
 from assets.errors import CheckFailed, NeedsPerson
 from assets.ledger import issued
 from assets.ledger.states import Event, record
+from assets.manifests import sealing
 from assets.manifests.verifying import verify
 from assets.warehouse import Warehouse
 from tests.delivery.sealed import Counting, Ways
@@ -129,6 +130,46 @@ def test_what_has_left_about_a_column_that_left_its_contract_stands_and_so_does_
     company.warehouse.run("delete from policy.fields where field = 'phone'")
     company.evaluate(NEXT, {})
     assert recheck(company.warehouse, POLICY, None, NEXT).fallen == ()
+
+
+@pytest.mark.parametrize("by_ranges", [False, True], ids=["", "by ranges"])
+@pytest.mark.parametrize("few", [-1, 100_000], ids=["many wait", "few wait"])
+def test_what_was_approved_after_its_day_to_answer_falls(
+    company: Company, monkeypatch: pytest.MonkeyPatch, few: int, by_ranges: bool
+) -> None:
+    """Its system would have it with a last day that has passed, and be reminded of it the same night."""
+    monkeypatch.setattr(rechecking, "_FEW", few)
+    if by_ranges:
+        monkeypatch.setattr(rechecking, "at_once", lambda *_: 2)
+    company.night(DAY, erase("C0", "C1", "C2"))
+    (manifest_id,) = sealed(company.warehouse)
+    last = DAY + timedelta(days=sealing.RESPOND_WITHIN_DAYS)
+    late = last + timedelta(days=1)
+    company.evaluate(late, erase("C0", "C1", "C2"))
+    assert recheck(company.warehouse, POLICY, None, late).fallen == (), "nobody approves it: it waits"
+    approve(company.warehouse, manifest_id, by="A. Prover", reason="x", on_day=late, at=NOW)
+    assert recheck(company.warehouse, POLICY, None, late).fallen == (
+        Fallen(manifest_id, "crm", "respond_by_passed", 3),
+    )
+    company.evaluate(last, erase("C0", "C1", "C2"))
+    assert recheck(company.warehouse, POLICY, None, last).fallen == ()
+
+
+def test_what_was_approved_too_late_leaves_sealed_anew_with_a_day_to_come(company: Company, tmp_path: Path) -> None:
+    office, crm = Office(tmp_path / "site"), Counting()
+    company.night(DAY, erase("C0", "C1"), office)
+    (old,) = sealed(company.warehouse)
+    late = DAY + timedelta(days=sealing.RESPOND_WITHIN_DAYS + 1)
+    approve(company.warehouse, old, by="A. Prover", reason="x", on_day=late, at=NOW)
+    company.evaluate(late, erase("C0", "C1"))
+    door = Door(Rules(mode="required"), lambda: office.signer, lambda _: 30, None)
+    deliver_checked(company.warehouse, POLICY, office.site, Ways(crm=crm), door, as_of=late, clock=lambda: NOW)
+    new = sealed(company.warehouse)[1]
+    assert (crm.told_cancelled, crm.got) == ([old], [new])
+    assert told(company, new) == [("C0", "erase"), ("C1", "erase")]
+    assert states(company.warehouse, new) == {"delivered"}
+    assert remind(company.warehouse, late) == []
+    assert states(company.warehouse, new) == {"delivered"}, "nothing of it is late"
 
 
 def test_another_day_says_nothing_about_this_one(company: Company) -> None:
