@@ -72,6 +72,15 @@ class StepFailure:
 
 
 @dataclass(frozen=True)
+class Rejected:
+    """A delivery that a run rejected: one that it looked at for the first time, or that was changed since."""
+
+    source: str
+    delivery_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class CycleOutcome:
     """How a run went."""
 
@@ -82,6 +91,7 @@ class CycleOutcome:
     failed_checks: tuple[FailedCheck, ...]
     failures: tuple[StepFailure, ...]
     blocks: tuple[Block, ...]
+    rejected: tuple[Rejected, ...] = ()
 
 
 def run_cycle(
@@ -123,6 +133,7 @@ def _run(
     with open_warehouse(site, settings) as warehouse, run_history(site) as instance:
         if config.get("as_of") == "":
             require_clock_that_goes_on(instance, "", datetime.now(UTC))
+        known = _last_delivery(warehouse)
         opened = {"warehouse": warehouse, "policy": policy}
         definitions = build_definitions(site=site.path, policy=policy, resource_overrides=opened)
         chosen = definitions.resolve_job_def(job)
@@ -134,7 +145,7 @@ def _run(
                 raise_on_error=False,
                 run_id=_watched(instance, watch),
             )
-        outcome = _outcome(result, job, _day_of(instance, result.run_id), warehouse)
+        outcome = _outcome(result, job, _day_of(instance, result.run_id), warehouse, known)
         if look is not None:
             with suppress(GallringError):
                 look(warehouse)
@@ -217,7 +228,9 @@ def _config(as_of: date | None, full: bool) -> dict[str, Any]:
     return {**day, "full": True} if full else day
 
 
-def _outcome(result: ExecuteInProcessResult, job: str, as_of: date, warehouse: Warehouse) -> CycleOutcome:
+def _outcome(
+    result: ExecuteInProcessResult, job: str, as_of: date, warehouse: Warehouse, known: int
+) -> CycleOutcome:  # fmt: skip
     events = result.all_events
     return CycleOutcome(
         run_id=result.run_id,
@@ -227,6 +240,7 @@ def _outcome(result: ExecuteInProcessResult, job: str, as_of: date, warehouse: W
         failed_checks=tuple(_failed_check(event) for event in events if _is_failed_check(event)),
         failures=_failures(events),
         blocks=_blocks(warehouse),
+        rejected=_rejected(warehouse, known),
     )
 
 
@@ -295,6 +309,28 @@ def _innermost(error: SerializableErrorInfo | None) -> SerializableErrorInfo | N
     while error is not None and error.cause is not None:
         error = error.cause
     return error
+
+
+def _last_delivery(warehouse: Warehouse) -> int:
+    """The number of the delivery that was looked at last."""
+    if not warehouse.exists("intake", "deliveries"):
+        return 0
+    return int(warehouse.value("select coalesce(max(sequence), 0) from intake.deliveries"))
+
+
+def _rejected(warehouse: Warehouse, known: int) -> tuple[Rejected, ...]:
+    """What was rejected after the delivery `known`; what is as it was keeps its number, night after night."""
+    try:
+        if not warehouse.exists("intake", "deliveries"):
+            return ()
+        rows = warehouse.rows(
+            "select source, delivery_id, reason from intake.deliveries "
+            "where status = 'rejected' and sequence > $known order by all",
+            {"known": known},
+        )
+    except MachineLacks:
+        return ()
+    return tuple(Rejected(*row) for row in rows)
 
 
 def _blocks(warehouse: Warehouse) -> tuple[Block, ...]:

@@ -226,8 +226,14 @@ def _parsed(source: str, folder: Path, content: bytes) -> Delivery:
         raise DeliveryRefused("delivery.json is not JSON") from None
     if not isinstance(document, dict):
         raise DeliveryRefused("delivery.json is not a JSON object")
-    if document.get("source") != source or document.get("delivery_id") != folder.name:
-        raise DeliveryRefused("delivery.json states another source or delivery_id than the folder it lies in")
+    if (stated := document.get("source")) != source:
+        is_alike = isinstance(stated, str) and stated.casefold() == source.casefold()
+        raise DeliveryRefused(
+            f"delivery.json states another source than its folder, inbox/{source}"
+            + (f": is inbox/{stated} meant?" if is_alike else "")
+        )
+    if document.get("delivery_id") != folder.name:
+        raise DeliveryRefused("delivery.json states another delivery_id than the folder it lies in")
     if not is_safe_delivery_id(folder.name):
         raise DeliveryRefused("the delivery_id may hold letters, digits and . : + - _ alone")
     mode = document.get("mode")

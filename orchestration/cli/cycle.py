@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from assets.retention.policy_versions import UnraisedVersion
     from assets.site import Site
     from orchestration.cli.summary import Summary
-    from orchestration.running import CycleOutcome
+    from orchestration.running import Block, CycleOutcome, Rejected
     from orchestration.settings import Settings
 
 
@@ -64,7 +64,7 @@ def run(
     Takes in what arrived, evaluates, checks, seals, delivers what is approved, reads answers and publishes.
 
     Exit codes: 0 the cycle is complete, also when manifests now wait for approval, or a check that holds nothing up
-    said no; 1 a critical check stopped it; 3 a delivery was rejected, or a source blocks.
+    said no; 1 a critical check stopped it; 3 a delivery was rejected that no run had looked at, or a source blocks.
     """
     chosen, settings = existing_site(site, policy)
     on = given_day(as_of)
@@ -185,7 +185,7 @@ def exit_code(outcome: CycleOutcome) -> int:
         return codes[0]
     if not outcome.success:
         return 1
-    return 3 if outcome.blocks else 0
+    return 3 if outcome.blocks or outcome.rejected else 0
 
 
 def tell_outcome(outcome: CycleOutcome) -> None:
@@ -204,6 +204,18 @@ def tell_outcome(outcome: CycleOutcome) -> None:
         named = f"{source}/{tables[0]}" if len(tables) == 1 else f"{source} ({', '.join(tables)})"
         mend = "" if LOST in why else _MENDS_BLOCK.get(reason, "")
         complain(f"{named} blocks ({reason}{why}): nothing that depends on it is sealed.{mend}")
+
+    for delivery in outcome.rejected:
+        named = f"{delivery.source}/{delivery.delivery_id}"
+        if not any(_is_about(block, delivery) for block in outcome.blocks):
+            complain(f"{named} was rejected, and holds up nobody: {delivery.reason}. quarantine/ holds it.")
+
+
+def _is_about(block: Block, delivery: Rejected) -> bool:
+    """Whether a block tells of the delivery already."""
+    return (block.source, block.reason) == (delivery.source, "rejected") and block.detail.startswith(
+        f"delivery {delivery.delivery_id}"
+    )
 
 
 #: What to do about a table that blocks, by the reason; what has shrunk, or was lost, says it in its detail.

@@ -16,7 +16,7 @@ from assets.site import Site
 from assets.warehouse import Warehouse
 from orchestration.cli.cycle import tell_holding_nothing, tell_left_out, tell_outcome, tell_summary
 from orchestration.cli.summary import read_summary
-from orchestration.running import Block, CycleOutcome, FailedCheck
+from orchestration.running import Block, CycleOutcome, FailedCheck, Rejected
 from tests.delivery.sealed import Counting, Ways
 
 
@@ -67,6 +67,15 @@ def test_a_block_says_what_to_do_about_its_own_reason(
     said = told(capsys, blocks=(Block("crm", "customers", reason, detail),)).strip()
     assert detail in said
     assert said.endswith(mend)
+
+
+def test_a_rejected_delivery_is_told_where_no_block_tells_it(capsys: pytest.CaptureFixture[str]) -> None:
+    rejected = tuple(Rejected(source, "2026-11-25", "no sha256") for source in ("CRM", "crm"))
+    block = Block("crm", "customers", "rejected", "delivery 2026-11-25 of customers: no sha256")
+    tell_outcome(CycleOutcome("0" * 32, "run_cycle", date(2026, 11, 25), True, (), (), (block,), rejected))
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert said[1] == "gallring: CRM/2026-11-25 was rejected, and holds up nobody: no sha256. quarantine/ holds it."
 
 
 def test_tables_that_share_a_reason_are_told_together(capsys: pytest.CaptureFixture[str]) -> None:

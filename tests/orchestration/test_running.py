@@ -20,8 +20,9 @@ from assets.sample.generating import telling_cases
 from assets.site import Site
 from assets.warehouse import Warehouse, WarehouseLocked
 from orchestration.cli import main
+from orchestration.cli.cycle import exit_code
 from orchestration.opening import PUBLIC_KEY, open_warehouse
-from orchestration.running import CycleOutcome, run_cycle
+from orchestration.running import CycleOutcome, Rejected, run_cycle
 from orchestration.settings import Settings
 from tests.orchestration.conftest import DAY, a_sample_site
 from tests.orchestration.serving import ROOT
@@ -145,6 +146,22 @@ def test_a_blocked_source_is_told_and_its_manifests_are_held_back(sample_site: M
     assert {(block.source, block.reason) for block in outcome.blocks} >= {("orders", "never_arrived")}
     assert manifests_of(site) == {}
     assert site.analytics.is_file()
+
+
+def test_a_delivery_that_is_rejected_is_told_once_and_answers_3_though_it_holds_up_nobody(
+    evaluated: Site, tmp_path: Path
+) -> None:
+    """Else a slip such as inbox/CRM for inbox/crm is found by nobody: what a person said may be in it."""
+    site = Site(shutil.copytree(evaluated.path, tmp_path / "site"))
+    slip = site.inbox / "CRM" / "2026-11-23"
+    slip.mkdir(parents=True)
+    (slip / "delivery.json").write_text('{"source": "crm", "delivery_id": "2026-11-23"}', encoding="utf-8")
+    outcome = run_cycle(site, DAY, job="ingest_deliveries")
+    reason = "delivery.json states another source than its folder, inbox/CRM: is inbox/crm meant?"
+    assert outcome.rejected == (Rejected("CRM", "2026-11-23", reason),)
+    assert (outcome.success, outcome.blocks, exit_code(outcome)) == (True, (), 3)
+    again = run_cycle(site, DAY, job="ingest_deliveries")
+    assert (again.rejected, exit_code(again)) == ((), 0)
 
 
 def test_orders_that_wait_for_a_row_are_told_by_a_check_and_all_others_sealed(
