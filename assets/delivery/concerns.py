@@ -170,7 +170,7 @@ _OFFICE_UNREAD = f"""
 #: One that has left the office's export is in force still.
 _UNCLEAR = """
     select count(*) from raw.office_requests
-    where (answered_at is null or answered_at > cast($as_of as date)) and (
+    where coalesce(answered_at > cast($as_of as date) or answered_at < received_at, answered_at is null) and (
         kind is null
         or (received_at is null and kind = 'restriction')
         or (received_at is null and kind = 'rectification' and identity_verified_at is not null)

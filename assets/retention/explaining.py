@@ -262,7 +262,8 @@ def _holds(warehouse: Warehouse, record_type: str, record_key: str, as_of: date)
         select hold_id
         from raw.office_holds
         where lower(record_type) = $record_type and record_key = $record_key
-            and coalesce(placed_at <= $as_of, true) and coalesce(released_at >= $as_of, true)
+            and coalesce(placed_at <= $as_of, true)
+            and coalesce(released_at >= $as_of or released_at < placed_at, released_at is null)
         order by hold_id
         """,
         {"record_type": record_type, "record_key": record_key, "as_of": as_of},

@@ -352,7 +352,8 @@ _ORDERED_ERASED = """
 def _requests(warehouse: Warehouse, person: Person) -> list[dict[str, Any]]:
     """What the person has asked for before; what has left the office's export too."""
     return warehouse.records(
-        "select request_id, kind, scope, received_at as received_on, answered_at as answered_on "
+        "select request_id, kind, scope, received_at as received_on, "
+        "case when coalesce(answered_at >= received_at, true) then answered_at end as answered_on "
         "from raw.office_requests where list_contains($asked, request_id) order by received_on, request_id",
         {"asked": requests_of(warehouse, person)},
     )

@@ -6,7 +6,7 @@ Calendar alone; the day that it is asked about comes in as an argument. The peri
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -42,6 +42,7 @@ class Standing:
 
 def standing(clock: Clock, today: date) -> Standing:
     """How `clock` stands at the end of `today`. What happens after `today` has not happened yet."""
+    clock = consistent(clock)
     known = _known(clock, today)
     paused = _paused(known)
     if paused is None:
@@ -52,6 +53,15 @@ def standing(clock: Clock, today: date) -> Standing:
     if known.extended_on is not None:
         extension = "in_time" if known.extended_on <= ordinary else "too_late"
     return Standing(_state(known, due, today), due, paused, extension)
+
+
+def consistent(clock: Clock) -> Clock:
+    """The clock without an extension or an answer before the receipt: a day that was mistyped closes nothing."""
+
+    def later(day: date | None) -> date | None:
+        return day if day is not None and day >= clock.received_on else None
+
+    return replace(clock, extended_on=later(clock.extended_on), answered_on=later(clock.answered_on))
 
 
 def _known(clock: Clock, today: date) -> Clock:

@@ -27,6 +27,8 @@ Reason = Literal["dispute", "claim", "court", "authority", "audit", "insurance",
 REASONS: tuple[str, ...] = get_args(Reason)
 REVIEW_PERIOD = "P6M"
 MOST_RECORDS = 100_000
+#: When a hold was released: a day before its placement is none, as in `core.holds`.
+_RELEASED = "case when coalesce({hold}.released_at >= {hold}.placed_at, true) then {hold}.released_at end"
 FALLEN_DUE = Model("rights", SQL / "rights" / "fallen_due_under_hold.sql")
 
 
@@ -133,7 +135,7 @@ def held_already(warehouse: Warehouse, numbers: Sequence[str]) -> list[str]:
         where
             list_contains(cast($numbers as varchar[]), own.hold_id)
             and not list_contains(cast($numbers as varchar[]), other.hold_id)
-            and other.released_at is null
+            and coalesce(other.released_at < other.placed_at, other.released_at is null)
         order by other.hold_id
         """,
         {"numbers": list(numbers)},
@@ -201,7 +203,8 @@ def chosen_by(site: Site, query: str) -> list[Record]:
 def release(warehouse: Warehouse, hold_id: str, on: date, at: datetime) -> list[str]:
     """Release a hold, or every hold of a common stem. `on` is the last day on which it holds.
 
-    One that was to begin on a day to come (a mistyped year) can be released on any day: it has held nothing.
+    One that was to begin on a day to come (a mistyped year) can be released on any day: it has held nothing, and is
+    down as placed on that day.
 
     Raises:
         BadInput: there is no such hold, it is released already, or the day is before its placement.
@@ -214,8 +217,10 @@ def release(warehouse: Warehouse, hold_id: str, on: date, at: datetime) -> list[
     if on < begun:
         raise BadInput(f"The hold {hold_id!r} was placed on {begun}: {on} is before that.")
     with warehouse.transaction():
-        for number, _ in still:
-            amend(warehouse, Entry(HOLDS, number), {"released_at": on}, at, "released")
+        for number, placed in still:
+            # one to come would be released before it was placed, which counts as none: it has no other day than this
+            begins = {"placed_at": on} if placed is not None and placed > on else {}
+            amend(warehouse, Entry(HOLDS, number), {**begins, "released_at": on}, at, "released")
     return [number for number, _ in still]
 
 
@@ -240,7 +245,7 @@ def review(warehouse: Warehouse, hold_id: str, on: date, at: datetime, next_revi
 
 def _members(warehouse: Warehouse, hold_id: str) -> list[tuple[str, date | None, date | None]]:
     found = warehouse.rows(
-        "select hold_id, placed_at, released_at from raw.office_holds "
+        f"select hold_id, placed_at, {_RELEASED.format(hold='known')} from raw.office_holds as known "
         "where hold_id = $id or starts_with(hold_id, $id || '.') "
         "and hold_id in (select hold_id from office.holds where hold_group = $id) order by hold_id",
         {"id": hold_id},
@@ -256,7 +261,8 @@ def holds(warehouse: Warehouse, today: date) -> list[Hold]:
     A delivered hold is to be reviewed P6M after it was placed; its reason is free text of the office's and not shown.
     """
     found = warehouse.rows(
-        "select known.hold_id, known.record_type, known.record_key, known.fields, known.placed_at, known.released_at, "
+        "select known.hold_id, known.record_type, known.record_key, known.fields, known.placed_at, "
+        f"{_RELEASED.format(hold='known')}, "
         "case when kept.own then kept.reason end, kept.reviewer, "
         "coalesce(kept.review_on, add_months(known.placed_at, 6)) as review_on "
         "from raw.office_holds as known left join office.holds as kept on known.hold_id = kept.hold_id "
@@ -269,9 +275,10 @@ def holding_nothing(warehouse: Warehouse, today: date) -> list[str]:
     """The holds that stand and name no record that has been taken in: a key or a type was mistyped, or is missing."""
     if not warehouse.exists("core", "records"):
         return []
+    released = _RELEASED.format(hold="hold")
     rows = warehouse.rows(
         "select hold.hold_id from raw.office_holds as hold "
-        "where (hold.released_at is null or hold.released_at > ?) and not exists (select 1 from core.records as known "
+        f"where ({released} is null or {released} > ?) and not exists (select 1 from core.records as known "
         "where cast(known.record_type as varchar) = lower(hold.record_type) "
         "and known.record_key = hold.record_key) order by hold.hold_id",
         [today],

@@ -15,7 +15,7 @@ from assets.errors import BadInput, BadUsage, NeedsPerson
 from assets.ingest.kept_out import set_aside
 from assets.ingest.projecting import LOCAL_ZONE
 from assets.ingest.registers import REQUESTS, Entry, amend, enter, next_id
-from assets.rights.clocks import Clock, Standing, standing
+from assets.rights.clocks import Clock, Standing, consistent, standing
 from assets.warehouse import Warehouse
 
 Kind = Literal[
@@ -106,7 +106,7 @@ def asked_already(warehouse: Warehouse, request_id: str, today: date) -> list[st
                 and other.email_key is not distinct from own.email_key
         where
             own.request_id = $id and other.request_id <> $id
-            and (other.answered_at is null or other.answered_at > $today)
+            and coalesce(other.answered_at > $today or other.answered_at < other.received_at, other.answered_at is null)
         order by other.request_id
         """,
         {"id": request_id, "today": today},
@@ -233,7 +233,7 @@ def requests(warehouse: Warehouse, today: date, request_id: str | None = None) -
     """The register of requests, oldest first, as it stands on a day; those that have left the office's export too."""
     found = []
     for number, kind, scope, named_by, *days in warehouse.rows(_REQUESTS, {"id": request_id}):
-        clock = Clock(*days)
+        clock = consistent(Clock(*days))
         found.append(Request(number, kind if kind in KINDS else "unknown", scope if scope in SCOPES else None, named_by,
                              clock, standing(clock, today)))  # fmt: skip
     return found

@@ -4,7 +4,7 @@
 -- - record_key varchar: the held record's key; null: no such record is in the sources now
 -- - fields varchar[]: the fields that it lists, sorted; empty: the whole record, as when it lists an unknown one
 -- - placed_at date: the local day on which it was placed
--- - released_at date: the local day on which it was released; null: it stands
+-- - released_at date: the local day on which it was released; null: it stands, also where that is before it was placed
 -- - review_on date: when it is to be looked at again: what the register says, else six months after it was placed
 -- - is_active boolean: whether it holds on the day of evaluation
 with holds as (
@@ -15,7 +15,9 @@ with holds as (
         office_holds.record_key,
         ';' || replace(office_holds.fields, ' ', '') || ';' as listed,
         office_holds.placed_at,
-        office_holds.released_at
+        case
+            when coalesce(office_holds.released_at >= office_holds.placed_at, true) then office_holds.released_at
+        end as released_at
     from raw.office_holds
 ),
 

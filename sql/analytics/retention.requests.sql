@@ -6,8 +6,8 @@
 -- - received_at date: the local day on which it came
 -- - identity_verified_at date: the local day on which the person's identity was verified
 -- - identity_asked_at date: the local day on which the person was asked to show who they are; the clock is paused
--- - extended_at date: the local day on which the time to answer was extended
--- - answered_at date: the local day on which it was answered; null: open
+-- - extended_at date: the local day on which the time to answer was extended; null also where that is before it came
+-- - answered_at date: the local day on which it was answered; null: open, also where that is before it came
 select
     requests.request_id,
     case
@@ -31,7 +31,11 @@ select
     requests.received_at,
     requests.identity_verified_at,
     kept.identity_asked_at,
-    requests.extended_at,
-    requests.answered_at
+    case
+        when coalesce(requests.extended_at >= requests.received_at, true) then requests.extended_at
+    end as extended_at,
+    case
+        when coalesce(requests.answered_at >= requests.received_at, true) then requests.answered_at
+    end as answered_at
 from raw.office_requests as requests
 left join office.requests as kept on requests.request_id = kept.request_id

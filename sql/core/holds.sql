@@ -1,4 +1,5 @@
 -- Legal holds as placed. Grain: a hold. listed: its fields, each between semicolons (`;name;phone;`), null when none.
+-- A release before the placement counts as none.
 select
     hold.row_id as hold_id,
     lower(hold.record_type) as record_type,
@@ -8,5 +9,7 @@ select
             then ';' || replace(hold.fields, ' ', '') || ';'
     end as listed,
     hold.placed_at as placed_on,
-    hold.released_at as released_on
+    case
+        when hold.placed_at is null or hold.released_at >= hold.placed_at then hold.released_at
+    end as released_on
 from raw.office_holds as hold

@@ -105,6 +105,41 @@ inner join raw.orders_deliveries as source_row
 where delivery.in_source and delivery.delivered_on is null and source_row.delivered_at is not null
 union all
 select
+    'contradicting_days' as finding,
+    'hold' as record_type,
+    hold.hold_id as row_id,
+    'released_at' as detail
+from core.holds as hold
+inner join raw.office_holds as source_row
+    on hold.hold_id = source_row.row_id
+where hold.released_on is null and source_row.released_at is not null
+union all
+select
+    'contradicting_days' as finding,
+    'request' as record_type,
+    request.request_id as row_id,
+    substr(
+        case
+            when request.extended_on is null and source_row.extended_at is not null then ', extended_at' else ''
+        end
+        || case
+            when request.answered_on is null and source_row.answered_at is not null then ', answered_at' else ''
+        end,
+        3
+    ) as detail
+from core.requests as request
+inner join raw.office_requests as source_row
+    on request.request_id = source_row.row_id
+where
+    (request.answered_on is null and source_row.answered_at is not null)
+    -- of one that was answered it is all the same
+    or (
+        request.extended_on is null
+        and source_row.extended_at is not null
+        and (request.answered_on is null or request.answered_on > $as_of)
+    )
+union all
+select
     'termination_by_contact' as finding,
     'request' as record_type,
     request.request_id as row_id,

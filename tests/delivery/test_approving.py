@@ -383,6 +383,7 @@ def test_every_order_waits_while_a_hold_is_set_aside(tmp_path: Path) -> None:
         ({"kind": "restriction", "received_at": "2025-01-30"}, False),
         ({"kind": "restriction", "answered_at": "2025-01-30"}, False),
         ({"kind": "restriction", "answered_at": "2062-01-30"}, True),
+        ({"kind": "", "received_at": "2025-01-30", "answered_at": "2024-01-30"}, True),
     ],
     ids=lambda each: "-".join(each) if isinstance(each, dict) else None,
 )

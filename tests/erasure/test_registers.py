@@ -70,7 +70,8 @@ def exports() -> Exports:
         "office/holds": [
             hold("H-old", "held", CLOSED), hold("H-fields", "held", CLOSED, fields="name"),
             hold("H-nobody", "X9", CLOSED), hold("H-young", "held", YOUNG), hold("H-open", "access-old", None),
-            hold("H-ahead", "access-young", "2027-01-01"), hold("H-odd", "late", CLOSED, placed_at="2022-01-01"),
+            hold("H-ahead", "access-young", "2027-01-01"), hold("H-odd", "unknown", CLOSED, placed_at="2022-01-01"),
+            hold("H-to-come", "late", None, placed_at="2027-01-01"),
         ],
         "office/partners": [{"partner_id": "INK", "role": "controller"}, {"partner_id": "SEN", "role": "controller"},
                             {"partner_id": "MYN", "role": "authority"}],

@@ -623,12 +623,13 @@ class Words:
         verified = self.company.happened(request, "identity_verified_at") is not None
         for person in self._persons_named(request):
             if kind == "restriction" or (kind == "rectification" and verified):
-                self._restrict(request, person)
+                self._restrict(request, day, person)
             self.of_person[person] += [Word(each, day) for each in _kinds(request, verified=verified)]
 
-    def _restrict(self, request: Row, person: Record) -> None:
-        """Through the day before it is answered."""
-        if self.company.happened(request, "answered_at") is None:
+    def _restrict(self, request: Row, day: date, person: Record) -> None:
+        """Through the day before it is answered; an answer dated before it came counts as not dated."""
+        answered = self.company.happened(request, "answered_at")
+        if answered is None or answered < day:
             self.restricted.add(person)
 
     def _persons_named(self, request: Row) -> set[Record]:
@@ -1003,6 +1004,8 @@ def legal_hold(company: Company, ledger: Ledger) -> None:
         placed, released = local_day(hold.get("placed_at")), company.happened(hold, "released_at")
         if placed and placed > company.as_of:
             continue
+        if placed and released and released < placed:  # counts as not dated, as a delivery before its order
+            released = None
         kind, key = str(hold.get("record_type")), hold.get("record_key")
         fields = [field.strip() for field in (hold.get("fields") or "").split(";") if field.strip()]
         if kind in FIELDS:

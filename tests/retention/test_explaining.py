@@ -139,6 +139,9 @@ def test_the_holds_that_stand_on_the_day_are_named(warehouse: Warehouse) -> None
     assert explanation.holds == ("H1",)
     assert "Legal hold: H1." in render(explanation)
     assert explain(warehouse, POLICY, "customer", "C2").holds == ()
+    warehouse.run("update raw.office_holds set placed_at = date '2020-02-01', released_at = date '2019-02-01' "
+                  "where hold_id = 'H1'")  # fmt: skip
+    assert explain(warehouse, POLICY, "customer", "C1", "en").holds == ("H1",), "released before it was placed: not"
 
 
 def test_no_value_of_a_field_is_told(warehouse: Warehouse, capsys: pytest.CaptureFixture[str]) -> None:

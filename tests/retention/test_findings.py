@@ -55,13 +55,25 @@ REQUESTS = [
      "answered_at": "2025-02-20"},
     {"request_id": "of no kind", "customer_id": "C1", **RECEIVED},
     {"request_id": "of no kind, answered", "customer_id": "C1", "answered_at": "2025-02-20", **RECEIVED},
+    {"request_id": "answered before it came", "kind": "restriction", "customer_id": "C1", "answered_at": "2024-02-20",
+     **RECEIVED},
+    {"request_id": "extended before it came", "kind": "access", "customer_id": "C1", "extended_at": "2024-02-20",
+     **RECEIVED},
+    {"request_id": "extended before it came, answered", "kind": "access", "customer_id": "C1",
+     "extended_at": "2024-02-20", "answered_at": "2025-02-10", **RECEIVED},
+    {"request_id": "mistyped, answered before it came", "kind": "restriction", "customer_id": "C404",
+     "answered_at": "2024-02-20", **RECEIVED},
 ]  # fmt: skip
 HOLDS = [
     {"hold_id": "placed", "record_type": "customer", "record_key": "C1", "placed_at": "2025-02-10"},
     {"hold_id": "mistyped", "record_type": "customer", "record_key": "C1", "placed_at": "2052-02-10"},
     {"hold_id": "to end", "record_type": "customer", "record_key": "C1", "released_at": "2025-03-03"},
     {"hold_id": "of nobody", "record_type": "customer", "record_key": "C404"},
-]
+    {"hold_id": "released before it was placed", "record_type": "customer", "record_key": "C1",
+     "placed_at": "2025-02-10", "released_at": "2024-02-20"},
+    {"hold_id": "released on the day", "record_type": "customer", "record_key": "C1", "placed_at": "2025-02-10",
+     "released_at": "2025-02-10"},
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +111,7 @@ def test_a_word_that_reaches_nobody_is_told(found: set[tuple[str, str]]) -> None
     assert {request for finding, request in found if finding == "request_without_person"} == {
         "mistyped", "mistyped, with an unknown address", "unknown contact", "of a company", "names nobody",
         "leaves, mistyped", "withdrawn by a mistyped address", "restricted by a mistyped address",
-        "leaves by a mistyped address", "erasure by a mistyped address",
+        "leaves by a mistyped address", "erasure by a mistyped address", "mistyped, answered before it came",
     }, "an objection alone does something at a stranger's address: it joins the suppression list"  # fmt: skip
 
 
@@ -113,6 +125,14 @@ def test_a_word_that_counts_for_nothing_for_want_of_its_day_or_kind_is_told(foun
 
 def test_a_contact_who_ends_a_relation_is_for_a_person_to_decide(found: set[tuple[str, str]]) -> None:
     assert {request for finding, request in found if finding == "termination_by_contact"} == {"a contact leaves"}
+
+
+def test_an_end_before_its_beginning_is_told(found: set[tuple[str, str]]) -> None:
+    """It counts as none: what it would lift must not go in silence, nor stay so."""
+    assert {entry for finding, entry in found if finding == "contradicting_days"} == {
+        "answered before it came", "extended before it came", "mistyped, answered before it came",
+        "released before it was placed",
+    }  # fmt: skip
 
 
 def test_a_day_more_than_one_ahead_is_told(found: set[tuple[str, str]]) -> None:

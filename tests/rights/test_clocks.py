@@ -185,3 +185,12 @@ def test_an_answer_on_the_due_day_is_in_time_and_one_after_it_is_late() -> None:
     assert standing(Clock(received), date(2026, 10, 6)).state == "overdue"
     assert standing(Clock(received, answered_on=date(2026, 10, 5)), date(2026, 11, 1)).state == "answered"
     assert standing(Clock(received, answered_on=date(2026, 10, 6)), date(2026, 11, 1)).state == "answered_late"
+
+
+def test_an_extension_or_an_answer_before_the_receipt_counts_as_none() -> None:
+    """A mistyped year: the request is open, and its time is the ordinary one."""
+    clock = Clock(date(2026, 9, 1), extended_on=date(2025, 9, 20), answered_on=date(2025, 9, 25))
+    found = standing(clock, date(2026, 10, 20))
+    assert (found.state, found.due_on, found.extension) == ("overdue", date(2026, 10, 1), "none")
+    same_day = standing(Clock(date(2026, 9, 1), answered_on=date(2026, 9, 1)), date(2026, 10, 20))
+    assert same_day.state == "answered"

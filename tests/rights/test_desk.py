@@ -185,6 +185,30 @@ def test_a_release_before_the_placement_is_refused_and_one_of_a_hold_to_come_is_
     assert [each.released_on for each in holds.holds(warehouse, DAY)] == [None, None]
     assert holds.release(warehouse, hold, DAY, NOW) == [hold]
     assert holds.release(warehouse, ahead, DAY, NOW) == [ahead]
+    later = {each.hold_id: each.state for each in holds.holds(warehouse, date(2037, 1, 1))}
+    assert later == {hold: "released", ahead: "released"}, "it does not come back with the day it was to begin on"
+
+
+def test_what_the_offices_file_closed_before_it_began_is_open_and_can_be_closed() -> None:
+    """Both years were mistyped. Whoever looks at the lists must not take them for closed, and can close them."""
+    warehouse = company({
+        "office/holds": [{"hold_id": "H1", "record_type": "order", "record_key": "O1", "placed_at": "2026-01-15",
+                          "released_at": "2025-01-05"}],
+        "office/requests": [{"request_id": "R1", "customer_id": "C1", "kind": "restriction",
+                             "received_at": "2026-11-02", "extended_at": "2025-11-20", "answered_at": "2025-11-20"}],
+    })  # fmt: skip
+    (hold,) = holds.holds(warehouse, DAY)
+    assert (hold.released_on, hold.state) == (None, "review_due")
+    request = requests.find(warehouse, "R1", DAY)
+    assert (request.is_answered, request.standing.state, request.standing.extension) == (False, "open", "none")
+    twins = (holds.place(warehouse, [holds.Record("order", "O1")], reason="court", reviewer="jurist", placed_on=DAY,
+                         at=NOW),
+             requests.add(warehouse, "restriction", received_on=DAY, at=NOW, customer="C1"))  # fmt: skip
+    assert holds.held_already(warehouse, twins[0]) == ["H1"]
+    assert requests.asked_already(warehouse, twins[1], DAY) == ["R1"]
+    assert requests.extend(warehouse, "R1", DAY, NOW).standing.extension == "in_time"
+    assert requests.answered(warehouse, "R1", DAY, NOW, notice_given_on=DAY).is_answered
+    assert holds.release(warehouse, "H1", DAY, NOW) == ["H1"]
 
 
 def test_a_release_goes_by_the_local_day_on_which_a_hold_was_placed() -> None:
