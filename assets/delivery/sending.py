@@ -212,6 +212,13 @@ order by manifests.system, manifests.sequence
 """
 
 
+def held_back(warehouse: Warehouse, site: Site) -> list[NotDelivered]:
+    """The approved manifests that no run delivers before a person has decided on another one of their system."""
+    waiting: list[NotDelivered] = []
+    _in_order(warehouse, site, waiting)
+    return waiting
+
+
 def _in_order(warehouse: Warehouse, site: Site, waiting: list[NotDelivered]) -> dict[str, list[_Step]]:
     """What each system is to get next, up to the first manifest that still waits for its approval."""
     chains: dict[str, list[_Step]] = {}

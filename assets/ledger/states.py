@@ -51,7 +51,8 @@ STATES: tuple[State, ...] = (
         ("approved", "cancelled"),
     ),
     State(
-        "approved", "gallring", "Levereras vid nästa körning.", "Is delivered by the next run.",
+        "approved", "gallring", "Levereras vid nästa körning, när tidigare manifest till systemet har gått.",
+        "Is delivered by the next run, once earlier ones of its system have left.",
         ("delivered", "cancelled"),
     ),
     State(

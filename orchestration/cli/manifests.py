@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +24,7 @@ from orchestration.cli.progress import progress
 
 if TYPE_CHECKING:
     from assets.delivery.previewing import Preview
+    from assets.delivery.sending import NotDelivered
     from assets.ledger.issued import Item, ManifestSummary
     from assets.warehouse import Warehouse
 
@@ -144,6 +145,7 @@ def cancel(
 def _decide(job: str, named: list[str], by: str, reason: str, site: Path | None, json: bool) -> None:
     """Run the job that the web UI's launchpad runs, and say where the manifests stand then."""
     chosen, settings = existing_site(site)
+    from assets.delivery.sending import held_back
     from assets.errors import GallringError
     from orchestration.cli.cycle import counted
     from orchestration.running import run_cycle
@@ -151,20 +153,38 @@ def _decide(job: str, named: list[str], by: str, reason: str, site: Path | None,
     warehouse_of(chosen, settings).close()
     config = {"manifest_id": named[0], "further": named[1:], "by": by, "reason": reason}
     looked: list[ManifestSummary] = []
-    outcome = run_cycle(chosen, job=job, config=config, look=lambda warehouse: looked.extend(_look(warehouse, named)))
+    held: list[NotDelivered] = []
+
+    def look(warehouse: Warehouse) -> None:
+        looked.extend(_look(warehouse, named))
+        held.extend(held_back(warehouse, chosen))
+
+    outcome = run_cycle(chosen, job=job, config=config, look=look)
     for failure in outcome.failures:
         raise GallringError(failure.message, 1 if failure.exit_code is None else failure.exit_code)
     if not looked:  # the machine gave up on that opening
         with warehouse_of(chosen, settings) as warehouse:
-            looked.extend(_look(warehouse, named))
+            look(warehouse)
     if json:
         as_json(looked[0] if len(named) == 1 else looked)
         return
     for summary in looked:
         say(f"{summary.manifest_id} ({summary.system}): {counted(summary.states)}.")
     if job == "approve_manifest":
-        them = "it" if len(looked) == 1 else "them"
-        say(f"The next run delivers {them}: `gallring run`, the job deliver_manifests, or the sensor approval_given.")
+        for line in told_next(looked, held):
+            say(line)
+
+
+def told_next(approved: Sequence[ManifestSummary], held: Sequence[NotDelivered]) -> Iterator[str]:
+    """What becomes of manifests that were approved now: what waits here for another one, and that the rest leaves."""
+    waits = {each.manifest_id: each.message for each in held}
+    staying = [each.manifest_id for each in approved if each.manifest_id in waits]
+    for manifest_id in staying:
+        yield f"{manifest_id} waits here. {waits[manifest_id]}"
+    leaving = len(approved) - len(staying)
+    if leaving:
+        them = "them" if leaving > 1 else "the other" if staying else "it"
+        yield f"The next run delivers {them}: `gallring run`, the job deliver_manifests, or the sensor approval_given."
 
 
 def _look(warehouse: Warehouse, named: list[str]) -> list[ManifestSummary]:

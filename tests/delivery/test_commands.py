@@ -12,11 +12,15 @@ from typing import Any
 import pytest
 from dagster import DagsterInstance, build_sensor_context
 
+from assets.delivery.sending import held_back
+from assets.ledger.issued import manifests
 from assets.site import Site
 from orchestration.cli import main
+from orchestration.cli.manifests import told_next
 from orchestration.definitions import build_definitions
 from orchestration.initialising import make_site
 from orchestration.running import CycleOutcome, run_cycle
+from tests.delivery.sealed import Sealed
 from tests.orchestration.conftest import DAY
 from tests.orchestration.conftest import cycled as cycled
 
@@ -93,6 +97,21 @@ def test_an_approval_is_delivered_by_the_job_that_follows_it(site: Site, asked: 
     code, _, err = asked("manifest", "cancel", manifest_id, "--by", "A. Prover", "--reason", "too late")
     assert code == 1
     assert "cannot be cancelled" in err
+
+
+def test_what_waits_for_an_earlier_one_is_not_said_to_be_delivered(sealed: Sealed) -> None:
+    first, second = sealed.manifests("crm")
+    (web,) = sealed.manifests("web")
+    looked = [each for each in manifests(sealed.warehouse) if each.manifest_id in (second, web)]
+    sealed.step("approved", second, web)
+    assert [*told_next(looked, held_back(sealed.warehouse, sealed.site))] == [
+        f"{second} waits here. Manifest {first} of crm comes before it: approve or cancel that one first.",
+        "The next run delivers the other: `gallring run`, the job deliver_manifests, or the sensor approval_given.",
+    ]
+    sealed.step("approved", first)
+    assert [*told_next(looked, held_back(sealed.warehouse, sealed.site))] == [
+        "The next run delivers them: `gallring run`, the job deliver_manifests, or the sensor approval_given.",
+    ]
 
 
 def test_an_answer_is_read_and_told(site: Site, asked: Any) -> None:
