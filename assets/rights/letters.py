@@ -154,7 +154,8 @@ def gather_answer(
         "all_told": all(order["state"] not in NOT_HANDED_OVER for order in told),
         "stays": stays, "under_review": known.under_review, "has_effect": has_effect,
         "is_marketed_anew": any(each["purpose"] in MARKETING for each in stays),
-        "is_restricted": bool(known.decided.get("restricted")), "notice_given_on": known.notice_given_on,
+        "is_restricted": bool(known.decided.get("restricted")), "lifts_restriction": request.lifts_restriction,
+        "notice_given_on": known.notice_given_on,
         "has_address": bool(known.addresses),
         "is_suppressed": bool(known.addresses) and known.suppressed == known.addresses,
         "set_aside": _told_aside(known.aside), "incomplete": sorted({each["source"] for each in known.incomplete}),
@@ -441,7 +442,7 @@ def _warnings(request: Request, known: _Known) -> list[str]:
         found.append("A delivery blocks, and what it left out is not in the answer "
                      f"({', '.join(named(known.incomplete))}): have it delivered whole, run the cycle and draft "
                      "anew, or look in the source.")  # fmt: skip
-    if request.kind in LIFTS_RESTRICTION and known.notice_given_on is None:
+    if request.lifts_restriction and known.notice_given_on is None:
         found.append("When this answer goes out the restriction ends: tell the person before that (GDPR Art 18(3)), "
                      "and give the day with --notice-given.")  # fmt: skip
     return found

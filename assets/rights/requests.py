@@ -47,6 +47,12 @@ class Request:
         """Whether it has been answered: a day that is still to come is none (rules.md, Dates 4)."""
         return self.standing.state in ANSWERED
 
+    @property
+    def lifts_restriction(self) -> bool:
+        """Whether its answer ends a restriction: one that counts only once identity is verified began none before."""
+        is_counted = self.kind not in NEED_IDENTITY or self.clock.verified_on is not None
+        return self.kind in LIFTS_RESTRICTION and is_counted
+
 
 def add(
     warehouse: Warehouse,
@@ -179,7 +185,7 @@ def answered(
         NeedsPerson: that would lift a restriction whose end the person has not been told of (Art 18(3)).
     """
     request = _open(warehouse, request_id, on, at)
-    if request.kind in LIFTS_RESTRICTION and notice_given_on is None:
+    if request.lifts_restriction and notice_given_on is None:
         raise NeedsPerson(
             f"Answering {request_id} lifts a restriction: tell the person first (GDPR Art 18(3)), then say when with "
             "--notice-given."

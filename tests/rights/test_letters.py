@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assets.contracts.contract import Contracts
-from assets.errors import BadInput
+from assets.errors import BadInput, NeedsPerson
 from assets.ingest.loading import load_rows
 from assets.ledger import told
 from assets.manifests.fields import number_fields
@@ -363,6 +363,20 @@ def test_the_notice_before_a_restriction_ends_is_told_of_when_it_was_given(
     text, warnings = letter(warehouse, numbers["restriction"], tmp_path)
     assert "efter den underrättelse som du fick 2026-11-24" in text
     assert "--notice-given" not in warnings
+
+
+def test_what_was_never_verified_restricted_nothing_and_its_answer_lifts_nothing(tmp_path: Path) -> None:
+    """No notice has to be made up for it (Art 18(3)); a restriction counts at once, and its end is told of."""
+    warehouse = company()
+    number = requests.add(warehouse, "rectification", received_on=RECEIVED, at=NOW, customer="C1")
+    evaluated(warehouse)
+    text, warnings = letter(warehouse, number, tmp_path)
+    assert ("egränsning" in text, "--notice-given" in warnings) == (False, False)
+    assert requests.answered(warehouse, number, DAY, NOW).is_answered
+    for kind, verified in (("rectification", RECEIVED), ("restriction", None)):
+        another = requests.add(warehouse, kind, received_on=RECEIVED, at=NOW, customer="C1", verified_on=verified)
+        with pytest.raises(NeedsPerson, match="lifts a restriction"):
+            requests.answered(warehouse, another, DAY, NOW)
 
 
 def test_a_companys_own_template_goes_before_the_shipped_one(tmp_path: Path) -> None:
