@@ -94,6 +94,7 @@ class _Known:
         as_of: the day of the last evaluation.
         is_seen: whether that evaluation acted on the request as it stands now.
         people: whom the request is about; nobody where it is a company's.
+        has_left: whether there are such people, and no source has a row of any of them.
         ended: the customers whose relation it ends, with whether each is a company; none but for a termination.
         undecided: the pairs of them with others of the same address that nobody has decided on.
         records: how many records that is about, those that have left the sources too.
@@ -110,6 +111,7 @@ class _Known:
     as_of: date
     is_seen: bool
     people: list[Person]
+    has_left: bool
     ended: dict[str, bool]
     undecided: list[str]
     records: int
@@ -176,7 +178,9 @@ def _know(warehouse: Warehouse, policy: Policy, request: Request, as_of: date, q
         _ADDRESSES, {"id": request_id, "people": [person.person_id for person in people]}
     )
     return _Known(
-        as_of, bool(warehouse.value(_SEEN, {"id": request_id})), people, _ended(warehouse, request_id),
+        as_of, bool(warehouse.value(_SEEN, {"id": request_id})), people,
+        bool(people) and not warehouse.value(_PRESENT, {"people": [person.person_id for person in people]}),
+        _ended(warehouse, request_id),
         undecided_pairs(warehouse, people), len(records),
         int(warehouse.value(_STILL_TO_ORDER)), int(warehouse.value(_UNDER_REVIEW)),
         dict(warehouse.rows(_DECIDED)),
@@ -254,6 +258,12 @@ _ENDED = """
     inner join raw.crm_customers as customer on request.customer_id = customer.customer_id
         or (request.customer_id is null and request.contact_id is null and request.email_key = customer.email_key)
     order by all
+"""
+#: How many rows of people the sources have.
+_PRESENT = """
+    select count(*) from core.people as person
+    inner join core.records as record on record.record_type = person.node_type and record.row_id = person.row_id
+    where record.in_source and list_contains(cast($people as bigint[]), person.person_id)
 """
 #: Whether the evaluation counted the request, and what it names and asks is what the register says now.
 _SEEN = """
@@ -425,6 +435,9 @@ def _warnings(request: Request, known: _Known) -> list[str]:
     found = _warnings_of_effect(request, known)
     if not known.records:
         found.append("Nobody is known under what the request names.")
+    if request.lifts_restriction and known.has_left:
+        found.append("Whom the request is about has left every source: look why, and whether they are there under "
+                     "another key or address, before the restriction ends.")  # fmt: skip
     companies = sum(known.ended.values())
     if len(known.people) + companies > 1:
         them = "people and companies" if companies else "people"

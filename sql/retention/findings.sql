@@ -46,9 +46,21 @@ settled as (
     group by resident.email_key, resident.person_id
 ),
 
+-- What a word ended stays ended; an open restriction is about what its person has now.
+present as (
+    select distinct person.person_id
+    from core.people as person
+    inner join core.records as record
+        on person.node_type = record.record_type and person.row_id = record.row_id
+    where record.in_source
+),
+
 reaching as (
     select reached.request_id
     from triggers.request_people as reached
+    left join present
+        on reached.person_id = present.person_id
+    where reached.kind not in ('restriction', 'rectification') or present.person_id is not null
     union
     select request.request_id
     from triggers.requests_in_force as request

@@ -115,6 +115,37 @@ def test_a_word_that_reaches_nobody_is_told(found: set[tuple[str, str]]) -> None
     }, "an objection alone does something at a stranger's address: it joins the suppression list"  # fmt: skip
 
 
+def test_a_restriction_whose_person_has_left_every_source_is_told() -> None:
+    """What is open about them nobody would see: the letter waits for a person. What they ended stays ended."""
+    customer = {"customer_type": "private", "customer_since": "2024-01-10"}
+    left = [{"customer_id": key, **customer} for key in ("C1", "C2", "C3", "C4")]
+    exports = {
+        "crm/customers": [*left, {"customer_id": "C5", **customer}],
+        "office/requests": [
+            {"request_id": "restriction", "kind": "restriction", "customer_id": "C1", **RECEIVED},
+            {"request_id": "rectification", "kind": "rectification", "customer_id": "C2",
+             "identity_verified_at": "2025-02-11", **RECEIVED},
+            {"request_id": "answered", "kind": "restriction", "customer_id": "C3", "answered_at": "2025-02-20",
+             **RECEIVED},
+            {"request_id": "objection", "kind": "objection", "customer_id": "C4", **RECEIVED},
+            {"request_id": "there", "kind": "restriction", "customer_id": "C5", **RECEIVED},
+        ],
+    }  # fmt: skip
+    policy = Policy.load()
+    with Warehouse.in_memory(pseudonym_key=b"findings", threads=1) as warehouse:
+        policy.publish(warehouse)
+        prepare(warehouse, policy)
+        load_rows(warehouse, policy, exports)
+        load_rows(warehouse, policy, {"crm/customers": exports["crm/customers"][-1:]})
+        build(warehouse)
+        evaluate(warehouse, policy, date(2025, 3, 1))
+        assert warehouse.rows(
+            "select requests.request_id from retention.findings inner join raw.office_requests as requests "
+            "on findings.row_id = requests.row_id "
+            "where findings.finding = 'request_without_person' and findings.record_type = 'request' order by all"
+        ) == [("rectification",), ("restriction",)]
+
+
 def test_a_word_that_counts_for_nothing_for_want_of_its_day_or_kind_is_told(found: set[tuple[str, str]]) -> None:
     """Rule 4 gives it no effect; a restriction that was answered would have none any more."""
     assert {request for finding, request in found if finding == "request_without_day"} == {

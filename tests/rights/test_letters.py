@@ -451,6 +451,14 @@ def test_a_request_that_asks_nobody_knows_what_is_not_answered_before_the_office
     assert "J3 has no kind that is known" in letter(warehouse, "J3", tmp_path)[1]
 
 
+def test_whose_restriction_is_open_and_who_has_left_every_source_is_told_of(tmp_path: Path) -> None:
+    warehouse = company()
+    number = requests.add(warehouse, "restriction", received_on=RECEIVED, at=NOW, customer="C2")
+    assert "left every source" not in letter(evaluated(warehouse), number, tmp_path)[1]
+    load_rows(warehouse, policy(), {"crm/customers": [{"customer_id": "C2", "_deleted": "true"}]}, mode="delta")
+    assert "left every source" in letter(evaluated(warehouse), number, tmp_path)[1]
+
+
 def test_whoever_is_known_from_the_quarantine_alone_is_told_so(tmp_path: Path) -> None:
     broken = {"subscriber_id": "N9", "email": "nova@hem.example", "subscribed_at": "i maj"}
     warehouse = company({"mailing/subscribers": [*EXPORTS["mailing/subscribers"], broken]})
