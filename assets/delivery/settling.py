@@ -10,6 +10,8 @@ is gone on a source's word.
   may have left out what is missing (`assets.ingest.readings`), or a row that was set aside without a key may be it.
   Then the item stays as its system answered, and is counted (`manifest.unproven`);
 - acknowledged as done, yet still there, wholly or in part: `discrepancy`;
+- the same of an order of whose every field the system has been told otherwise since, a hold or a new use: once it has
+  acknowledged that, `superseded`, and closed; before, nothing. What was taken back contradicts nobody;
 - there again after it was verified: `returned`, once. The order's word stands, so that intake keeps the values out
   however long a new item waits for its seal; the re-check lets the order count as not told where it is to be told anew
   (`manifest.recalled_orders`). The verified item stays verified: it was.
@@ -90,7 +92,7 @@ class Unproven:
 
 @dataclass(frozen=True)
 class Settlement:
-    """How many items of a system a day's exports settled, and how: verified, discrepancy or returned.
+    """How many items of a system a day's exports settled, and how: verified, discrepancy, superseded or returned.
 
     Or did not: unproven, because of a contract that changed.
     """
@@ -116,13 +118,16 @@ def settle(warehouse: Warehouse, policy: Policy, as_of: date) -> list[Settlement
         _drop_leftovers(warehouse)
         warehouse.run("delete from manifest.unproven")
         warehouse.run(f"create or replace temp table proving_exports as {_EXPORTS.statement}")
+        _find_replaced(warehouse)
         tables = warehouse.rows(
             "select record_type, source, table_name, key_field, delivery_id, sequence from proving_exports "
-            "where record_type in (select record_type from manifest.told_bits where state = 'erase') order by all"
+            "where record_type in (select record_type from manifest.told_bits where state = 'erase') "
+            "or record_type in (select record_type from replaced_orders) order by all"
         )
         settled = list(_settle(warehouse, tables, as_of)) if tables else []
         _tell_rows_without_key(warehouse, tables)
-        warehouse.run("drop table proving_exports")
+        for name in ("proving_exports", "replaced_orders"):
+            warehouse.run(f"drop table {name}")
     return settled
 
 
@@ -147,14 +152,77 @@ def _drop_leftovers(warehouse: Warehouse) -> None:
         warehouse.run(f"drop table {name}")
 
 
+def _find_replaced(warehouse: Warehouse) -> None:
+    """`replaced_orders`: those that are not at their end, and of whose every field something else was told since.
+
+    A few of all that were told otherwise: most that was, was a restriction, and ended in an order.
+    """
+    warehouse.run(_REPLACED)
+    warehouse.run(_STILL_TOLD)
+    if ask_of_items(warehouse, _REPLACING):
+        warehouse.run(_ACKNOWLEDGED.format(states=among_items()))
+
+
+_REPLACED = """
+create or replace temp table replaced_orders as
+with replaced as (
+    select told_by as item_id, record_type, record_key, field from manifest.replaced_fields where state = 'erase'
+),
+ended as (
+    select item_id from manifest.events
+    where state in ('verified', 'cancelled') and item_id in (select item_id from replaced)
+)
+select replaced.record_type, replaced.record_key, replaced.item_id, bit_or(numbers.bit) as named,
+    false as is_acknowledged
+from replaced
+inner join manifest.field_numbers as numbers
+    on numbers.record_type = replaced.record_type and numbers.field = replaced.field
+where not exists (select 1 from ended where ended.item_id = replaced.item_id)
+group by replaced.record_type, replaced.record_key, replaced.item_id
+"""
+
+#: Of these a part is an order's last word still, or all of it again.
+_STILL_TOLD = """
+delete from replaced_orders where item_id in (
+    select told.item_id from manifest.told_bits as told
+    where told.item_id in (select replaced.item_id from replaced_orders as replaced)
+)
+"""
+
+_REPLACING = """
+select item_id from manifest.replaced_fields where told_by in (select item_id from replaced_orders)
+"""
+
+_ACKNOWLEDGED = """
+update replaced_orders set is_acknowledged = true where item_id in (
+    select replaced.told_by
+    from manifest.replaced_fields as replaced
+    inner join ({states}) as newer on newer.item_id = replaced.item_id
+    group by replaced.told_by
+    having count(distinct replaced.field) = count(distinct replaced.field)
+        filter (where newer.state in ('done', 'already_absent', 'verified'))
+)
+"""
+
+#: The orders about records of a type, those that stand and those that were replaced.
+_ORDERS = """
+    select item_id, record_key, named, false as is_replaced, false as is_acknowledged
+    from manifest.told where record_type = $record_type and state = 'erase'
+    union all
+    select item_id, record_key, named, true as is_replaced, is_acknowledged
+    from replaced_orders where record_type = $record_type
+"""
+
+
 def _settle(
     warehouse: Warehouse, tables: list[tuple[str, str, str, str, str, int]], as_of: date
 ) -> Iterator[Settlement]:
-    """Look up every order that stands in the tables that can prove something, and record what that proves."""
+    """Look up the orders that are not at their end in the tables that can prove something; record what that proves."""
     number_fields(warehouse)
     warehouse.run(
         "create or replace temp table looked_up (record_type varchar, item_id varchar, in_source boolean, "
-        "said_in varchar, is_shown boolean, is_successor boolean, is_merged boolean, named hugeint, held hugeint)"
+        "said_in varchar, is_shown boolean, is_successor boolean, is_merged boolean, named hugeint, held hugeint, "
+        "is_replaced boolean, is_acknowledged boolean)"
     )
     contradicted = bool(warehouse.value(f"select count(*) from manifest.events where state in {_CONTRADICTED}"))
     for record_type, source, table, key, export, sequence in tables:
@@ -176,18 +244,19 @@ def _settle(
         warehouse.run(f"drop table {name}")
 
 
-#: An order that still stands, and what its record holds of what was ordered. A record that holds something is left out
-#: where no state could be contradicted by it.
-_LOOK_UP = """
+#: An order, and what its record holds of what was ordered. A record that holds something is left out where no state
+#: could be contradicted by it.
+_LOOK_UP = f"""
 insert into looked_up
-with {rows},
+with {{rows}},
+orders as ({_ORDERS}),
 found as (
-    select told.record_type, told.item_id, standing.in_source, standing.in_delivery, standing.is_shown,
-        standing.is_successor, standing.is_merged, told.named, told.named & standing.held as held
-    from manifest.told as told
+    select $record_type, told.item_id, standing.in_source, standing.in_delivery, standing.is_shown,
+        standing.is_successor, standing.is_merged, told.named, told.named & standing.held as held, told.is_replaced,
+        told.is_acknowledged
+    from orders as told
     inner join standing on standing.record_key = told.record_key
-    where told.record_type = $record_type and told.state = 'erase'
-    {chosen}
+    {{chosen}}
 )
 select * from found where held = 0 or $contradicted
 """
@@ -241,6 +310,8 @@ def _followed(raw_table: str, key: str, held: str) -> str:
         from stored
         where stored.record_key in (
             select record_key from manifest.told_bits where record_type = $record_type and state = 'erase'
+            union all
+            select record_key from replaced_orders where record_type = $record_type
         )
         union
         select followed.first_key, stored.*
@@ -287,15 +358,14 @@ from proving_exports as exports
 where exports.source = $source and exports.table_name = $table_name and exports.delivery_id = $export
 """
 
-#: The orders that stand about records that a full export left out, and of which no row was set aside in it.
-_LEFT_OUT = """
+#: The orders about records that a full export left out, and of which no row was set aside in it.
+_LEFT_OUT = f"""
 select told.item_id
-from manifest.told as told
-inner join raw.{raw_table} as source_row on cast(source_row.{key} as varchar) = told.record_key
+from ({_ORDERS}) as told
+inner join raw.{{raw_table}} as source_row on cast(source_row.{{key}} as varchar) = told.record_key
 inner join intake.deliveries as said
     on said.source = $source and said.delivery_id = source_row.in_delivery and said.status = 'loaded'
-where told.record_type = $record_type and told.state = 'erase'
-    and (said.sequence < $sequence or (not source_row.in_source and said.sequence = $sequence))
+where (said.sequence < $sequence or (not source_row.in_source and said.sequence = $sequence))
     and not exists (
         select 1 from intake.quarantined
         where quarantined.source = $source and quarantined.table_name = $table_name
@@ -325,12 +395,13 @@ select system, reason, count(*) as items from proofs where outcome = 'unproven' 
 _VERIFICATIONS = """
 insert into manifest.verifications by name
 select manifest_id, item_id, outcome, delivery_id, cast($as_of as date) as as_of, reason
-from proofs where outcome <> 'unproven' order by manifest_id, item_id
+from proofs where outcome not in ('superseded', 'unproven') order by manifest_id, item_id
 """
 
 _EVENTS = """
-select manifest_id, item_id, outcome as state, cast($as_of as date) as on_day, 'verify' as origin, reason
-from proofs where outcome in ('verified', 'discrepancy')
+select manifest_id, item_id, case when outcome = 'superseded' then 'cancelled' else outcome end as state,
+    cast($as_of as date) as on_day, case when outcome = 'superseded' then 'recall' else 'verify' end as origin, reason
+from proofs where outcome in ('verified', 'discrepancy', 'superseded')
 """
 
 

@@ -72,13 +72,13 @@ STATES: tuple[State, ...] = (
     State(
         "done", "gallring", "Kvitterat; nästa fullständiga export visar om det stämmer.",
         "Acknowledged; the next full export shows whether it holds.",
-        ("verified", "discrepancy"),
+        ("verified", "discrepancy", "cancelled"),
     ),
     State("verified", "nobody", "Inget: en export har visat det.", "Nothing: an export has shown it.", ()),
     State(
         "already_absent", "gallring", "Kvitterat som redan borta; nästa fullständiga export visar om det stämmer.",
         "Acknowledged as absent before; the next full export shows whether it holds.",
-        ("verified", "discrepancy"),
+        ("verified", "discrepancy", "cancelled"),
     ),
     State(
         "partly_retained", "privacy", "Ta reda på vad som behålls och varför.", "Find out what is kept, and why.",

@@ -9,7 +9,9 @@
 -- verified; where other rows are in scope, only what was seen among them. What is read again as it was when the item
 -- was sealed is proved by what came since, but for a record that may be a row that was set aside. What is missing
 -- and not proved is told, and no state of an item. That a record is there again after it was verified is told once of
--- its order: until it is told anew, each night's export shows it. What is there was shown by the delivery that last
+-- its order: until it is told anew, each night's export shows it. An order of whose every field something else was told
+-- since (is_replaced) is contradicted by nothing that is there: it is superseded where its system has acknowledged what
+-- took it back (is_acknowledged), and waits else. What is there was shown by the delivery that last
 -- said so, maybe a delta; what is not, by the full export.
 with delivered as (
     select
@@ -174,6 +176,8 @@ compared as (
         case when settleable_items.held = 0 then exports.delivery_id else settleable_items.said_in end as delivery_id,
         settleable_items.record_type,
         settleable_items.is_successor,
+        settleable_items.is_replaced,
+        settleable_items.is_acknowledged,
         settleable_items.named,
         settleable_items.held,
         coalesce(
@@ -238,10 +242,16 @@ judged as (
                 and returned.item_id is null
                 then 'returned'
             when not compared.is_said_since then null
+            when
+                compared.held <> 0 and compared.is_acknowledged
+                and compared.state in ('done', 'already_absent', 'discrepancy')
+                then 'superseded'
+            when compared.is_replaced then null
             when compared.held <> 0 and compared.state in ('done', 'already_absent') then 'discrepancy'
             when compared.held = compared.named and compared.state = 'partly_retained' then 'discrepancy'
         end as outcome,
         case
+            when compared.held <> 0 and compared.is_replaced then 'superseded'
             when compared.held <> 0 and compared.is_successor then 'merged_into_another'
             when compared.held <> 0 and compared.state = 'verified' then 'there_again'
             when compared.held = compared.named then 'still_there'

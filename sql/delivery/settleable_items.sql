@@ -1,6 +1,6 @@
 -- Of the orders that were looked up, those that may settle something, so that of theirs alone it is asked where they
 -- stand: all whose record holds nothing of what was ordered and that were not verified before, and of the others those
--- that were once said to be done, wholly or in part, or verified. Grain: an item that still orders something.
+-- that were once said to be done, wholly or in part, or verified. Grain: an item.
 select looked_up.*
 from looked_up
 where

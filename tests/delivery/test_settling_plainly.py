@@ -29,6 +29,10 @@ FIELDS = {
 }
 
 
+#: The state that an outcome leads to, where it is no state.
+ENDS = {"superseded": "cancelled"}
+
+
 class Proof(NamedTuple):
     manifest_id: str
     item_id: str
@@ -108,19 +112,24 @@ class Sources:
     def step(self, day: date) -> None:
         """Manifests are approved, delivered or cancelled; items are answered."""
         events = []
+        done = {item_id for (item_id,) in self.warehouse.rows(
+            "select item_id from manifest.item_states where state in ('done', 'already_absent')"
+        )}  # fmt: skip
         for manifest_id, items in self.sealed.items():
             if self.maybe(0.7):
                 events.append(Event(manifest_id, "approved", day, "approve", at=self.instant(day)))
             if self.maybe(0.7):
                 at = self.instant(day) if self.maybe(0.8) else None
                 events.append(Event(manifest_id, "delivered", day, "deliver", at=at))
-            if self.maybe(0.05):
+            if self.maybe(0.05) and not done.intersection(items):
                 events.append(Event(manifest_id, "cancelled", day, "cancel"))
-            events += [
+            answers = [
                 Event(manifest_id, self.chance.choice(_STEPS), day, "receipt", item_id=item_id, at=self.done_at(day))
                 for item_id in items
                 if self.maybe(0.3)
             ]
+            # Nobody cancels what was said to be done: what took it back closes it.
+            events += [each for each in answers if each.state != "cancelled" or each.item_id not in done]
         record(self.warehouse, events)
 
     # -- what they deliver ----------------------------------------------------------------------------------------
@@ -216,6 +225,8 @@ def look(warehouse: Warehouse) -> tuple[list[Proof], Counter[tuple[str, str]]]:
         named = {field for (field,) in warehouse.rows(
             "select field from manifest.sealed_fields where item_id = ? and state = 'erase'", [item["item_id"]])
         }  # fmt: skip
+        replaced = {} if named or item["state"] == "verified" else _replaced(warehouse, item["item_id"])
+        named = named or set(replaced)
         delivered_at = warehouse.value(
             "select min(coalesce(happened_at, on_day + interval 1 day)) from manifest.events "
             "where state = 'delivered' and manifest_id = ? and coalesce(item_id, ?) = ?",
@@ -231,7 +242,9 @@ def look(warehouse: Warehouse) -> tuple[list[Proof], Counter[tuple[str, str]]]:
         held = _held(row, named)
         merged = row[RECORDS[item["record_type"]][2]] != item["record_key"]
         outcome, reason = _judge(item["state"], named, held, merged)
-        if outcome == "discrepancy" and not _says(warehouse, item["record_type"], row, _done_at(item)):
+        if replaced and held:
+            outcome, reason = _judge_replaced(item["state"], all(replaced.values()))
+        if outcome in ("discrepancy", "superseded") and not _says(warehouse, item["record_type"], row, _done_at(item)):
             continue
         otherwise = _read_otherwise(warehouse, item, named, row, full[0]) if outcome == "verified" else None
         if otherwise is not None:
@@ -388,6 +401,23 @@ def _judge(state: str, named: set[str], held: set[str], merged: bool) -> tuple[s
     return None, None
 
 
+def _replaced(warehouse: Warehouse, item_id: str) -> dict[str, bool]:
+    """The fields that an item ordered and of which something else was told since, and whether that was acknowledged."""
+    found: dict[str, bool] = {}
+    for field, state in warehouse.rows(
+        "select field, states.state from manifest.replaced_fields as replaced "
+        "inner join manifest.item_states as states on states.item_id = replaced.item_id "
+        "where told_by = ? and replaced.state = 'erase'", [item_id],
+    ):  # fmt: skip
+        found[field] = found.get(field, False) or state in ("done", "already_absent", "verified")
+    return found
+
+
+def _judge_replaced(state: str, is_acknowledged: bool) -> tuple[str | None, str | None]:
+    closes = is_acknowledged and state in ("done", "already_absent", "discrepancy")
+    return ("superseded", "superseded") if closes else (None, None)
+
+
 def _words(warehouse: Warehouse) -> dict[tuple[str, str, str, str], str]:
     return {tuple(row[:4]): row[4] for row in warehouse.rows(
         "select record_type, record_key, field, item_id, state from manifest.sealed_fields")}  # fmt: skip
@@ -406,7 +436,7 @@ def test_what_is_settled_is_what_a_look_at_every_item_shows(
         counted = settle(warehouse, POLICY, day)
         found = warehouse.rows("select manifest_id, item_id, outcome, delivery_id, reason "
                                "from manifest.verifications where as_of = ? order by all", [day])  # fmt: skip
-        assert [Proof(*row) for row in found] == proofs
+        assert [Proof(*row) for row in found] == [each for each in proofs if each.outcome != "superseded"]
         assert (
             Counter(
                 {
@@ -423,11 +453,15 @@ def test_what_is_settled_is_what_a_look_at_every_item_shows(
             (warehouse.value("select system from manifest.manifests where manifest_id = ?", [proof.manifest_id]),
              proof.outcome) for proof in proofs
         )  # fmt: skip
-        events = warehouse.rows("select manifest_id, item_id, state, reason from manifest.events "
-                                "where origin = 'verify' and on_day = ? order by sequence", [day])  # fmt: skip
+        events = warehouse.rows(
+            "select manifest_id, item_id, state, reason from manifest.events "
+            "where origin in ('verify', 'recall') and on_day = ? order by sequence",
+            [day],
+        )
         assert events == [
-            (each.manifest_id, each.item_id, each.outcome, each.reason)
-            for each in proofs if each.outcome != "returned" and allowed(states[each.item_id], each.outcome)
+            (each.manifest_id, each.item_id, ENDS.get(each.outcome, each.outcome), each.reason)
+            for each in proofs
+            if each.outcome != "returned" and allowed(states[each.item_id], ENDS.get(each.outcome, each.outcome))
         ]  # fmt: skip
         assert _words(warehouse) == before, "also of what is there again: it is kept out until it is told anew"
         seen.update((states[each.item_id], each.outcome, each.reason) for each in proofs)
@@ -445,6 +479,7 @@ def test_the_nights_showed_all_that_an_export_can(seen: Counter[tuple[str, str, 
         ("done", "discrepancy", "merged_into_another"),
         ("already_absent", "discrepancy", "still_there"),
         ("partly_retained", "discrepancy", "still_there"),
+        ("done", "superseded", "superseded"),
         ("", "unproven", "key_read_otherwise"),
         ("", "unproven", "other_rows_in_scope"),
     }
