@@ -4,8 +4,8 @@ An item that fell takes its undelivered manifest with it: the manifest is cancel
 still stands is proposed and sealed anew. Of a manifest whose sending was cut off, its system may know: its orders keep
 their word, so that what is to be kept is lifted, today or on a later day, and the rest is ordered anew. Where a
 manifest was delivered already, the change of disposition is proposed as a `lift` or a `restrict` like any other
-(`assets.manifests.changes`); once that has been acknowledged, the order that it chased is closed here. Delivers
-nothing.
+(`assets.manifests.changes`); once that has been acknowledged, the order that it chased is closed here. So is what is
+open of a record that was verified to be gone as a whole. Delivers nothing.
 
 Fails closed: without an evaluation of the very day that has looked at everything taken in and entered by then, nothing
 is said to stand.
@@ -42,6 +42,7 @@ from assets.warehouse import Warehouse, identifier, literal
 from expectations.parts import at_once
 
 _FALLEN = Model("manifest", SQL / "delivery" / "fallen_items.sql")
+_OUTLIVED = Model("manifest", SQL / "delivery" / "outlived_items.sql")
 _SUPERSEDED = Model("manifest", SQL / "delivery" / "superseded_items.sql")
 #: Up to how many items of the manifests that are asked of those that wait are gathered before they are compared: the
 #: engine then knows how few there are, and goes from them to the dispositions instead of the other way round.
@@ -182,17 +183,18 @@ def recall(
             reason = min(each.reason for each in fallen if each.manifest_id == manifest_id)
             event = Event(manifest_id, "cancelled", as_of, "recall", at=at, reason=reason)
             withdraw(warehouse, event)
+        _close_superseded(warehouse, as_of, at)
         warehouse.run(f"create or replace table manifest.recalled_orders as {_RECALLED}")
         if warehouse.value("select count(*) from manifest.manifests where document is null"):
             warehouse.run(_OUTLASTING.format(back=_kept_out(policy)))
-        _close_superseded(warehouse, as_of, at)
     return Recheck(as_of, fallen)
 
 
 #: Orders and restrictions that were cancelled after their delivery was cut off, orders whose lift or restriction was,
 #: and restrictions whose lift was. Their word stands, for their system may go by it; as it may not, the proposal tells
 #: anew what is still to go or to be restricted. So it does of orders that were carried out, and whose record is there
-#: again: by their word its values are kept out until they are ordered anew, or lifted.
+#: again: by their word its values are kept out until they are ordered anew, or lifted. And of what was open when its
+#: record was verified to be gone: where its word stands, and the record is there again, nobody has carried it out.
 _RECALLED = f"""
 with cancelled as (
     select distinct manifest_id from manifest.events
@@ -209,6 +211,8 @@ where items.manifest_id in (from cancelled) and (
 )
 union
 select item_id from manifest.verifications where outcome = 'returned'
+union
+select item_id from manifest.events where reason = 'superseded' and item_id is not null
 """
 
 
@@ -266,18 +270,21 @@ def _is_any(warehouse: Warehouse, condition: str) -> bool:
 
 
 def _close_superseded(warehouse: Warehouse, as_of: date, at: datetime) -> None:
-    """Close the orders that were chased: only one of which something was told otherwise since can be."""
-    if not ask_of_items(
-        warehouse, "select item_id from manifest.replaced_fields union all select told_by from manifest.replaced_fields"
-    ):
-        return
-    chased = _SUPERSEDED.over({"manifest.item_states": among_items()})
-    record_selected(
+    """Close what was chased, which something was told otherwise since, and what is open of a record that is gone."""
+    warehouse.run(f"create or replace temp table outlived_items as {_OUTLIVED.statement}")
+    if ask_of_items(
         warehouse,
-        f"select manifest_id, item_id, 'cancelled' as state, cast($day as date) as on_day, 'recall' as origin, "
-        f"'superseded' as reason, cast($at as timestamp) as happened_at from ({chased}) as chased",
-        {"day": as_of, "at": at.astimezone(UTC).replace(tzinfo=None)},
-    )
+        "select item_id from manifest.replaced_fields union all select told_by from manifest.replaced_fields "
+        "union all select item_id from outlived_items",
+    ):
+        overtaken = _SUPERSEDED.over({"manifest.item_states": among_items()})
+        record_selected(
+            warehouse,
+            f"select manifest_id, item_id, 'cancelled' as state, cast($day as date) as on_day, 'recall' as origin, "
+            f"'superseded' as reason, cast($at as timestamp) as happened_at from ({overtaken}) as overtaken",
+            {"day": as_of, "at": at.astimezone(UTC).replace(tzinfo=None)},
+        )
+    warehouse.run("drop table outlived_items")
 
 
 def require_day(warehouse: Warehouse, policy: Policy, as_of: date) -> None:
