@@ -420,7 +420,7 @@ def _lookup_columns(policy: Policy) -> Iterator[Finding]:
     """An expression that reads what its lookup does not list is refused by the engine with each delivery."""
     for contract in policy.contracts.values():
         for layout in contract.layouts if contract.declared else ():
-            columns = [*layout.columns, *([layout.deletion] if layout.deletion else [])]
+            columns = [*layout.columns, *(each for each in (layout.deletion, layout.last_by) if each)]
             written = {f"transformLogic of {each.name}": each.transform for each in columns}
             for where, expression in {**written, "rowFilter": layout.row_filter}.items():
                 for names, column in expression.looked_up if expression else ():

@@ -178,6 +178,8 @@ class Contract:
         other_layouts: the same table as further systems of this source write it, each with the same columns.
         deletion: what says that a row of a delta has left, where it is not the file's own column `_deleted`. It is read
             in deltas alone, and stands in no digest of a row, which a full delivery has to find again.
+        last_by: by which of several rows of one key the last one counts: a column of the table, or one that is read
+            for this alone. A full delivery need not have it, and it stands in no digest of a row either.
     """
 
     source: str
@@ -199,6 +201,7 @@ class Contract:
     label: str = ""
     other_layouts: tuple[Contract, ...] = field(default=(), repr=False)
     deletion: Column | None = field(default=None, repr=False)
+    last_by: Column | None = field(default=None, repr=False)
 
     @property
     def layouts(self) -> tuple[Contract, ...]:
@@ -252,8 +255,9 @@ class Contract:
 
     @property
     def reads_in_delta(self) -> tuple[str, ...]:
-        """Every column of a delta's file that something is made of, or that says which rows have left."""
-        return tuple(dict.fromkeys((*self.reads, *(self.deletion.reads if self.deletion else ()))))
+        """Every column of a delta's file that something is made of, or that says which rows have left, or came last."""
+        beside = (column.reads for column in (self.deletion, self.last_by) if column is not None)
+        return tuple(dict.fromkeys((*self.reads, *(name for names in beside for name in names))))
 
     def in_canonical_form(self) -> Contract:
         """The same table read from rows that already have its column names and the canonical notation."""
@@ -263,7 +267,7 @@ class Contract:
         )
         return replace(
             self, columns=columns, format=Format(kind="jsonl"), row_filter=None, lookups=(), file_columns=(),
-            other_layouts=(), deletion=None,
+            other_layouts=(), deletion=None, last_by=None,
         )  # fmt: skip
 
 

@@ -86,6 +86,8 @@ def _one_table(contracts: Mapping[Path, Contract]) -> Contract:
         for lookup in contract.lookups:
             if lookups.setdefault(lookup.name, lookup) != lookup:
                 raise BadInput(f"{path}: the lookup {lookup.name} is another one in another layout: rename it here.")
+    if len({contract.last_by and contract.last_by.type for contract in contracts.values()}) > 1:
+        raise BadInput(f"{first}: lastBy must name a column of the same logicalType in every layout of the table.")
     main, *others = [_with_columns(contract, columns) for contract in contracts.values()]
     digests = "\n".join(contract.digest for contract in contracts.values())
     return replace(main, other_layouts=tuple(others), digest=hashlib.sha256(digests.encode()).hexdigest())

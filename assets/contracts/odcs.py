@@ -52,7 +52,9 @@ _KINDS: dict[str, FileKind] = {
 _FORMAT_PROPERTIES = frozenset(
     {"delimiter", "quote", "header", "encoding", "decimalMark", "thousands", "timeZone", "nullTokens", "sheet"}
 )
-_TABLE_PROPERTIES = frozenset({"role", "recordType", "optional", "shrinkTolerance", "rowFilter", "fileColumns"})
+_TABLE_PROPERTIES = frozenset(
+    {"role", "recordType", "optional", "shrinkTolerance", "rowFilter", "fileColumns", "lastBy"}
+)
 _COLUMN_PROPERTIES = frozenset({"dataCategory", "remembered", "pseudonymised"})
 #: Of days: 99,999 are more than two centuries, and a calendar bears no number of nine digits.
 _MOST_DIGITS = 5
@@ -135,7 +137,8 @@ def read_contract(path: Path, model: Contract | None) -> Contract:
     options = _custom(path, target.name or "", target.customProperties, _TABLE_PROPERTIES | _FORMAT_PROPERTIES)
     lookups = tuple(_read_lookup(path, server, entry) for entry in lookup_objects)
     names = [lookup.name for lookup in lookups]
-    columns = _read_columns(path, target, model, names)
+    last_by = _read_last_by(path, target, model, options, names)
+    columns = _read_columns(path, target, model, names, beside=last_by)
     contract = Contract(
         source=source,
         table=table,
@@ -154,6 +157,7 @@ def read_contract(path: Path, model: Contract | None) -> Contract:
         description=target.description or ("" if model is None else model.description),
         label=" ".join((target.businessName or "").split()),
         deletion=_read_deletion(path, target, names),
+        last_by=last_by,
     )
     _check_headerless(path, contract)
     return contract
@@ -367,8 +371,9 @@ def _check_headerless(path: Path, contract: Contract) -> None:
 
 
 def _read_columns(
-    path: Path, target: SchemaObject, model: Contract | None, lookups: Sequence[str]
+    path: Path, target: SchemaObject, model: Contract | None, lookups: Sequence[str], *, beside: Column | None
 ) -> tuple[Column, ...]:
+    """The columns of the table; `beside` is one that may be read for another reason alone."""
     own = {}
     for prop in target.properties or []:
         name = prop.name or ""
@@ -378,6 +383,8 @@ def _read_columns(
     if model is None:
         return tuple(own.values())
     own.pop(DELETED, None)
+    if beside is not None and _is_of_no_table(beside, model):
+        own.pop(beside.name)
     lacking = [column.name for column in model.columns if column.required and column.name not in own]
     if lacking:
         raise BadInput(f"{path}: {lacking[0]} is required: give its physicalName or a transformLogic.")
@@ -402,6 +409,32 @@ def _read_deletion(path: Path, target: SchemaObject, lookups: Sequence[str]) -> 
             "rows of a delta have left, and is no field."
         )
     return _read_column(path, prop, Column(DELETED, "boolean"), lookups)
+
+
+def _read_last_by(
+    path: Path, target: SchemaObject, model: Contract | None, options: Mapping[str, Any], lookups: Sequence[str]
+) -> Column | None:
+    """By which of several rows of one key the last one counts, where the contract says it."""
+    name = _text(path, options, "lastBy", None)
+    if name is None:
+        return None
+    prop = next((prop for prop in target.properties or [] if prop.name == name != DELETED), None)
+    if prop is None:
+        raise BadInput(f"{path}: lastBy names {name}, which is no column of this contract: add it to properties.")
+    found = _read_column(path, prop, _model_column(model, name), lookups)
+    if found.type == "boolean":
+        raise BadInput(f"{path}: lastBy: {name} is true or false: name a column of dates, instants, numbers or texts.")
+    if _is_of_no_table(found, model) and (prop.required or prop.enum or prop.customProperties):
+        raise BadInput(
+            f"{path}: {name} has no dataCategory, and is read for lastBy alone: it takes logicalType, its options, and "
+            "physicalName or transformLogic."
+        )
+    return found
+
+
+def _is_of_no_table(column: Column, model: Contract | None) -> bool:
+    """Whether a column is read to tell the last row alone, and stored nowhere."""
+    return column.category is None and column.name != SUCCESSOR and _model_column(model, column.name) is None
 
 
 def _model_column(model: Contract | None, name: str) -> Column | None:

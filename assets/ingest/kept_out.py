@@ -19,7 +19,8 @@ RULES = {
     "not_a_number": "it is no number as the contract declares it",
     "not_true_or_false": "it is neither true nor false",
     "not_in_enum": "it is none of the values that the contract allows",
-    "duplicate_key": "another row of the delivery has the same key and was taken",
+    "duplicate_key": "another row of the delivery has the same key, and was taken; or, in a delta, they differ, and "
+    "none was taken: name under lastBy in the contract what tells which came last",
     "malformed_line": "the line is no JSON object",
     "missing_columns": "the line has fewer columns than the header",
     "too_many_columns": "the line has more columns than the header",

@@ -33,6 +33,10 @@ STAGED = {
     "_file": "integer", "_digest": "ubigint",
 }  # fmt: skip
 
+#: Beside those, where a contract says by what the last row of a key is told.
+LAST = "_last"
+_LAST_TYPES = {"text": "varchar", "date": "date", "instant": "timestamptz", "decimal": "decimal(38, 9)"}
+
 #: What is taken off both ends of every text.
 BLANKS = "".join(chr(code) for code in (32, 10, 13, 9, 11, 12, 160, 65279))
 # As literals: a call of chr() is looked up for every column of every statement that cleans.
@@ -48,8 +52,9 @@ _BEFORE_22_UTC = f"{_DATE}[Tt ](?:[01][0-9]|2[01]):[0-5][0-9]:[0-5][0-9](?:[.][0
 _OFFSET = f"{_NAIVE}(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 #: The most digits of a day's number in a worksheet, and how many digits a date format's parts have.
 _SERIAL_DIGITS = 6
+_CELL = f"[0-9]{{1,{_SERIAL_DIGITS}}}(?:[.][0-9]+)?"
 _WIDTHS = {"%Y": 4, "%y": 2, "%m": 2, "%d": 2, "%H": 2, "%I": 2, "%M": 2, "%S": 2, "%g": 3, "%f": 6}
-_DELETED_TEXT = "_deleted_text"
+_DELETED_TEXT, _LAST_TEXT = "_deleted_text", "_last_text"
 _TRUE_OR_FALSE = (
     f"case lower({_DELETED_TEXT}) when 'true' then true when '1' then true "
     "when 'false' then false when '0' then false end"
@@ -133,17 +138,22 @@ def projection(
     joined = ordered or bool(contract.lookups)
     select = f"""
         with {_lookups(contract)} this as (select {_cleaned(contract, scan, joined=joined)} from {scan.relation}),
-        mapped as (select {_mapped(contract, _deletion(contract, scan) if deletions else None)} from this),
+        mapped as (select {_mapped(contract, scan, _deletion(contract, scan) if deletions else None)} from this),
         tried as (select *{_tried(contract)} from mapped),
         bare as (select *{_bare(contract)} from tried),
-        typed as (select *, {_typed(contract)} from bare),
+        typed as (select *, {_typed(contract)}{_last(contract)} from bare),
         judged as (select *, case {cases} else 0 end as _failure from typed)
         select {_staged(contract)}, _key, _deleted, _failure,
             case when _failure > 0 then coalesce(_text, {_row_text(contract)}) end as _row,
-            _line, {file_number} as _file, _digest
+            _line, {file_number} as _file, _digest{f", {LAST}" if contract.last_by else ""}
         from judged
     """
     return Projection(select, rules)
+
+
+def staged_beside(contract: Contract) -> dict[str, str]:
+    """The columns of a staged row beside the contract's own, with their types."""
+    return STAGED | ({LAST: _LAST_TYPES[contract.last_by.type]} if contract.last_by else {})
 
 
 def expressions(contract: Contract, scan: Scan) -> Iterator[tuple[str, str, str]]:
@@ -159,9 +169,10 @@ def expressions(contract: Contract, scan: Scan) -> Iterator[tuple[str, str, str]
         f"transformLogic of {column.name}": f"cast((\n{column.transform.sql}\n) as varchar)"
         for column in contract.columns if column.transform is not None
     }  # fmt: skip
-    deletion = contract.deletion.transform if contract.deletion else None
-    if deletion is not None and scan.columns.keys() >= set(deletion.columns):  # a full delivery need not have them
-        written[f"transformLogic of {DELETED}"] = f"cast((\n{deletion.sql}\n) as varchar)"
+    for column in (contract.deletion, contract.last_by):
+        made = column.transform if column else None
+        if column and made and scan.columns.keys() >= set(made.columns):  # a full delivery need not have them
+            written[f"transformLogic of {column.name}"] = f"cast((\n{made.sql}\n) as varchar)"
     if contract.row_filter is not None:
         written["rowFilter"] = f"cast((\n{contract.row_filter.sql}\n) as boolean)"
     for name, sql in written.items():
@@ -242,7 +253,7 @@ def _cleaned_late(contract: Contract) -> frozenset[str]:
         return frozenset()
     strict = {column.physical for column in contract.columns if column.physical and _is_strict(column)}
     loose = {name for column in contract.columns if not _is_strict(column) for name in column.reads}
-    loose |= set(contract.deletion.reads if contract.deletion else ())
+    loose |= {name for column in (contract.deletion, contract.last_by) if column for name in column.reads}
     return frozenset(strict - loose - set(contract.row_filter.columns if contract.row_filter else ()))
 
 
@@ -260,7 +271,7 @@ def _deletion(contract: Contract, scan: Scan) -> str | None:
     return identifier(DELETED) if DELETED in scan.columns else None
 
 
-def _mapped(contract: Contract, deletion: str | None) -> str:
+def _mapped(contract: Contract, scan: Scan, deletion: str | None) -> str:
     """Each canonical column as text, the file's own columns for the row's text, and what decides about the row."""
     parts = [f"{_text(column)} as {identifier('text ' + column.name)}" for column in contract.columns]
     parts += [f"{identifier(name)} as {identifier('file ' + name)}" for name in contract.reads]
@@ -269,6 +280,9 @@ def _mapped(contract: Contract, deletion: str | None) -> str:
     unknown = f"coalesce(lower({deleted}) not in ('false', '0'), false)" if deletion else "false"
     scope = f"coalesce(cast((\n{contract.row_filter.sql}\n) as boolean), {unknown})" if contract.row_filter else "true"
     beside = ["_malformed", "_text", "_line", "_digest"]
+    if contract.last_by is not None:
+        is_there = scan.columns.keys() >= set(contract.last_by.reads)  # a full delivery need not have it
+        beside.append(f"{_text(contract.last_by) if is_there else 'cast(null as varchar)'} as {_LAST_TEXT}")
     return ", ".join([*parts, f"{scope} as _in_scope", f"{deleted} as {_DELETED_TEXT}", *beside])
 
 
@@ -309,6 +323,12 @@ def _typed(contract: Contract) -> str:
     key = contract.key_column
     made = _made(contract, key) if _has_value(contract, key) else _named("text", key)
     return ", ".join([*parts, f"cast({made} as varchar) as _key", f"coalesce({_TRUE_OR_FALSE}, false) as _deleted"])
+
+
+def _last(contract: Contract) -> str:
+    """What tells the last row of a key; null where the text is none of its type, so that nobody knows."""
+    column = contract.last_by
+    return "" if column is None else f", {sortable(_LAST_TEXT, column, contract.format)} as {LAST}"
 
 
 def _is_late(contract: Contract, column: Column) -> bool:
@@ -412,7 +432,29 @@ def typed(text: str, column: Column, file_format: Format) -> str:
             return text
 
 
-def _decimal(text: str, column: Column, file_format: Format) -> str:
+def sortable(text: str, column: Column, file_format: Format) -> str:
+    """As `typed`, but to tell rows apart: an instant to its microsecond, a number with all its digits."""
+    if column.type == "decimal":
+        return _decimal(text, column, file_format, _LAST_TYPES["decimal"])
+    if column.type != "instant":
+        return typed(text, column, file_format)
+    zone = literal(column.time_zone or file_format.time_zone)
+    cells = ""
+    if _serial(text, column, file_format):
+        days = f"to_milliseconds(cast(round(cast({text} as double) * 86400000) as bigint))"
+        cells = f"when regexp_full_match({text}, '{_CELL}') then timezone({zone}, timestamp '1899-12-30' + {days})"
+    if column.date_format:
+        parsed = f"try_strptime({text}, {literal(column.date_format)})"
+        moment = parsed if "%z" in column.date_format else f"timezone({zone}, {parsed})"
+        return f"case {cells} when {_fits(text, column)} then {moment} end"
+    return (
+        f"case {cells} when regexp_full_match({text}, '{_OFFSET}') then try_cast(upper({text}) as timestamptz) "
+        f"when regexp_full_match({text}, '{_DATE}') or regexp_full_match({text}, '{_NAIVE}') "
+        f"then timezone({zone}, try_cast(upper({text}) as timestamp)) end"
+    )
+
+
+def _decimal(text: str, column: Column, file_format: Format, kind: str = "decimal(18, 4)") -> str:
     """A contract's own expression answers in the canonical notation; the file's notation is the format's."""
     mark, thousands = (".", "") if column.transform else (file_format.decimal_mark, file_format.thousands)
     digits = "[0-9]+"
@@ -421,7 +463,7 @@ def _decimal(text: str, column: Column, file_format: Format) -> str:
         digits = f"(?:[0-9]+|[0-9]{{1,3}}(?:{group}[0-9]{{3}})+)"
     plain = f"translate({text}, {literal(mark + thousands)}, '.')" if mark != "." or thousands else text
     pattern = literal(f"[+-]?{digits}(?:[{mark}][0-9]+)?")
-    return f"case when regexp_full_match({text}, {pattern}) then try_cast({plain} as decimal(18, 4)) end"
+    return f"case when regexp_full_match({text}, {pattern}) then try_cast({plain} as {kind}) end"
 
 
 def _boolean(text: str, file_format: Format) -> str:
@@ -434,7 +476,7 @@ def _serial(text: str, column: Column, file_format: Format) -> str:
     if file_format.kind != "excel" or _digits(column) == _SERIAL_DIGITS:
         return ""
     return (
-        f"when regexp_full_match({text}, '[0-9]{{1,{_SERIAL_DIGITS}}}(?:[.][0-9]+)?') "
+        f"when regexp_full_match({text}, '{_CELL}') "
         f"then date '1899-12-30' + cast(floor(cast({text} as double)) as integer)"
     )
 

@@ -83,7 +83,8 @@ class Reading:
             FileRefused: a column is missing, or the file is not what the contract declares.
         """
         needed = contract.reads_in_delta if deletions else contract.reads
-        wanted = (*needed, DELETED) if deletions and contract.deletion is None else needed
+        wanted = (*needed, *(contract.last_by.reads if contract.last_by else ()))
+        wanted = (*wanted, DELETED) if deletions and contract.deletion is None else wanted
         opened = self._open(path, contract.format, needed, wanted, contract.file_columns)
         return replace(opened, layout=contract)
 

@@ -147,6 +147,7 @@ def _reading(contract: Contract) -> dict[str, str]:
             layout.file_pattern if contract.other_layouts else None,
             _made_by(layout, layout.row_filter),
             [_told(layout, layout.column(name)) for name in successors],
+            *([_told(layout, layout.last_by)] if layout.last_by else []),  # which of a key's rows are left out
         ]
         for layout in contract.layouts
     ]

@@ -144,7 +144,7 @@ def _marks(contract: Contract, ordered: bool) -> str:
 
 
 def _rows(contract: Contract, scan: Scan, number: int, ordered: bool) -> str:
-    names = {name: identifier(f"file {name}") for name in contract.reads}
+    names = {name: identifier(f"file {name}") for name in _kept(contract, scan)}
     read = ", ".join(f"{scan.columns[name]} as {quoted}" for name, quoted in names.items())
     # a membership is asked for, no join: a join would keep the whole file in memory to look the table up in it
     looked_up = f"""
@@ -174,8 +174,14 @@ def _rows(contract: Contract, scan: Scan, number: int, ordered: bool) -> str:
     """
 
 
+def _kept(contract: Contract, scan: Scan) -> list[str]:
+    """The file's columns of which a row that nobody knows is made, and by which it is the last of its key."""
+    beside = contract.last_by.reads if contract.last_by else ()
+    return [*contract.reads, *(name for name in beside if name in scan.columns and name not in contract.reads)]
+
+
 def _unknown(contract: Contract, scan: Scan, number: int) -> Scan:
-    texts = {name: identifier(f"text {name}") for name in contract.reads}
+    texts = {name: identifier(f"text {name}") for name in _kept(contract, scan)}
     taken = "".join(f", _texts[{place}] as {as_}" for place, as_ in enumerate(texts.values(), start=1))
     return replace(
         scan,

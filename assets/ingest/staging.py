@@ -5,8 +5,10 @@ Runs inside the caller's transaction. Opens no file (that is `reading`) and deci
 What a transaction wrote, and rows that are numbered, are read by one thread: a second one finds nothing to do but ask
 for work, which costs as much as the work. So threads share out the files alone, where all rows of them are staged.
 
-Two rows of one delivery with the same key: of identical ones one is loaded; of different ones that whose values come
-first in sorted order. The others are quarantined, whatever their place, so neither row order nor file splits matter.
+Two rows of one delivery with the same key: the last one is loaded, where the contract says by what that is told, and
+the earlier ones are out of scope. Else of identical ones one is loaded; of different ones, in a full delivery, that
+whose values come first in sorted order, and in a delta none, since nobody knows which change came last. The others are
+quarantined, whatever their place, so neither row order nor file splits matter.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from assets.contracts.raw_tables import RAW_LINKS, SQL_TYPES, names_rows
 from assets.ingest import emptied
 from assets.ingest.deliveries import DeliveredFile, DeliveryRefused
 from assets.ingest.merging import IS_AGAIN, Known, Staging, known_state, merge, rank
-from assets.ingest.projecting import OUT_OF_SCOPE, STAGED, Scan, expressions, projection
+from assets.ingest.projecting import LAST, OUT_OF_SCOPE, Scan, expressions, projection, staged_beside
 from assets.ingest.recognising import is_contradicted, recognise
 from assets.warehouse import DISTINCT_TEXTS, ValueRefused, Warehouse, WarehouseError, identifier, literal
 
@@ -175,7 +177,8 @@ def _bring_in(warehouse: Warehouse, contract: Contract, inputs: Sequence[Input],
     """
     rules, recognised = _stage_all(warehouse, contract, inputs, known, full=full)
     with warehouse.one_thread():
-        counts = _counts(warehouse, contract, recognised or {}, code=len(rules), ranked=full and not known.rows)
+        ranked = full and not known.rows
+        counts = _counts(warehouse, contract, recognised or {}, code=len(rules), ranked=ranked, full=full)
     unread = [_rejected_lines(warehouse, each.scan) for each in inputs]
     return _Read(rules, counts, unread, recognised is not None)
 
@@ -222,13 +225,13 @@ def _stage(
 
 def _stored(contract: Contract, *, large: bool) -> list[str]:
     """The columns of the staging table; where it is packed, a key that is a text is stored once."""
-    names = [column.name for column in contract.columns] + list(STAGED)
+    names = [column.name for column in contract.columns] + list(staged_beside(contract))
     return [name for name in names if not (large and name == "_key" and contract.key_column.type == "text")]
 
 
 def _shape(contract: Contract, *, large: bool) -> str:
     """The columns with their types; texts of which each is another are packed as such."""
-    kinds = {column.name: SQL_TYPES[column.type] for column in contract.columns} | STAGED
+    kinds = {column.name: SQL_TYPES[column.type] for column in contract.columns} | staged_beside(contract)
     stored = _stored(contract, large=large)
     for name in (names_rows(contract) | {"_key"}) if large else ():
         kinds[name] = DISTINCT_TEXTS
@@ -237,14 +240,34 @@ def _shape(contract: Contract, *, large: bool) -> str:
     return ", ".join(f"{identifier(name)} {kind}" for name, kind in kinds.items())
 
 
-def _mark_duplicates(warehouse: Warehouse, contract: Contract, *, code: int) -> None:
-    values = ", ".join(identifier(column.name) for column in contract.columns)
+_TWICE = (
+    f"{_TABLE} where _failure = 0 and _key in ("
+    f"select _key from {_TABLE} where _failure = 0 group by _key having count(*) > 1)"
+)
+
+
+def _leave_out_earlier(warehouse: Warehouse) -> None:
+    """Of rows of one key those that came before the last are not wanted; not where one of them does not say when."""
+    warehouse.run(
+        f"update {_TABLE} set _failure = {OUT_OF_SCOPE} where rowid in (select place from ("
+        f"select rowid as place, {LAST} < max({LAST}) over of_key and count({LAST}) over of_key = count(*) over of_key "
+        f"as is_earlier from {_TWICE} window of_key as (partition by _key)) where is_earlier)"
+    )
+
+
+def _mark_duplicates(warehouse: Warehouse, contract: Contract, *, code: int, full: bool) -> None:
+    """Set aside the rows of a key but one; in a delta all, unless they say the same (of rows that left: that alone)."""
+    names = [identifier(column.name) for column in contract.columns]
+    said = f"case when not _deleted then row({', '.join(names)}) end"
+    differ = (
+        f"min(_deleted) over of_key <> max(_deleted) over of_key "
+        f"or min({said}) over of_key is distinct from max({said}) over of_key"
+    )
     warehouse.run(
         f"update {_TABLE} set _failure = ? where rowid in (select place from ("
-        f"select rowid as place, "
-        f"row_number() over (partition by _key order by _deleted, {values}, _file, rowid) as nth "
-        f"from {_TABLE} where _failure = 0 and _key in ("
-        f"select _key from {_TABLE} where _failure = 0 group by _key having count(*) > 1)) where nth > 1)",
+        f"select rowid as place, {'false' if full else differ} as differ, "
+        f"row_number() over (partition by _key order by _deleted, {', '.join(names)}, _file, rowid) as nth "
+        f"from {_TWICE} window of_key as (partition by _key)) where nth > 1 or differ)",
         [code],
     )
 
@@ -275,7 +298,7 @@ class _Counts:
 
 
 def _counts(
-    warehouse: Warehouse, contract: Contract, recognised: Mapping[int, int], *, code: int, ranked: bool
+    warehouse: Warehouse, contract: Contract, recognised: Mapping[int, int], *, code: int, ranked: bool, full: bool
 ) -> dict[int, _Counts]:
     """What was staged of each file, after rows of a key that came twice have been marked with `code`.
 
@@ -283,7 +306,9 @@ def _counts(
     """
     found, has_duplicates = _staged(warehouse, ranked=ranked)
     if has_duplicates:
-        _mark_duplicates(warehouse, contract, code=code)
+        if contract.last_by is not None:
+            _leave_out_earlier(warehouse)
+        _mark_duplicates(warehouse, contract, code=code, full=full)
         found, _ = _staged(warehouse, ranked=ranked)
     for number, rows in recognised.items():
         found[number] = replace(found.get(number, _Counts()), recognised=rows)

@@ -347,6 +347,50 @@ def test_a_contract_may_say_where_deletions_come_from(tmp_path: Path, stated: st
     )
 
 
+@pytest.mark.parametrize(
+    ("named", "stated", "said"),
+    [
+        ("updated_at", "", None),
+        ("seq", "- {name: seq, logicalType: number}", None),
+        ("seq", "- {name: seq, transformLogic: \"lpad(nr, 9, '0')\"}", None),
+        ("seq", "", "lastBy names seq, which is no column of this contract"),
+        ("birth_date", "", "lastBy names birth_date, which is no column of this contract"),
+        ("seq", "- {name: seq, logicalType: boolean}", "lastBy: seq is true or false"),
+        ("_deleted", "- {name: _deleted}", "lastBy names _deleted, which is no column of this contract"),
+        ("seq", "- {name: SEQ, logicalType: number}", "lastBy names seq, which is no column of this contract"),
+        ("1", "", "lastBy must be text"),
+        ("updated_at", "- {name: seq, logicalType: number}", "seq is no canonical column"),
+    ],
+)
+def test_a_contract_may_say_by_which_column_a_row_is_the_last_of_its_key(
+    tmp_path: Path, named: str, stated: str, said: str | None
+) -> None:
+    text = GOOD.replace("slaProperties:\n", f"      {stated}\nslaProperties:\n" if stated else "slaProperties:\n")
+    text = text.replace("property: optional, value: false", f"property: lastBy, value: {named}")
+    (tmp_path / "crm_contacts.yaml").write_text(text, encoding="utf-8")
+    if said is not None:
+        with pytest.raises(BadInput, match=said):
+            load_contracts(tmp_path)
+        return
+    found, shipped = load_contracts(tmp_path)["crm", "contacts"], canonical()["crm", "contacts"]
+    assert found.last_by is not None
+    assert found.last_by.name == named
+    assert found.columns == shipped.columns
+    assert found.reads == shipped.reads
+    assert set(found.reads_in_delta) == {*shipped.reads, *found.last_by.reads}
+
+
+def test_layouts_of_a_table_say_alike_by_what_a_row_is_the_last(tmp_path: Path) -> None:
+    (tmp_path / "crm_contacts.yaml").write_text(
+        GOOD.replace("property: optional, value: false", "property: lastBy, value: updated_at"), encoding="utf-8"
+    )
+    (tmp_path / "crm_contacts.shop.yaml").write_text(
+        GOOD.replace("physicalName: contacts*", "physicalName: shop*"), encoding="utf-8"
+    )
+    with pytest.raises(BadInput, match="lastBy must name a column of the same logicalType in every layout"):
+        load_contracts(tmp_path)
+
+
 _LOOKUP = """  - name: artiklar
     customProperties: [{property: role, value: lookup}]
     properties: [%s]

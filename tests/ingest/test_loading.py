@@ -460,6 +460,146 @@ def test_an_expression_for_deletions_that_fails_is_told_with_its_row(company_wit
     assert company.rows("select customer_id, in_source from raw.crm_customers") == [("K1", True)]
 
 
+_CHANGES = _ACTIVE.replace("rowFilter, value: \"state = 'active'\"", "lastBy, value: {last}")
+
+
+def _changed(company: Any, *rows: str, mode: str = "delta", day: str = "2026-11-25") -> None:
+    """A known customer K1, called Ada, and then `rows` of it."""
+    header = "customer_id,name,changed,_deleted\n"
+    if mode == "delta":
+        company.send("crm", {"customers": header + "K1,Ada,2026-11-01,\n"}, day="2026-11-24")
+    company.send("crm", {"customers": header + "\n".join(rows) + "\n"}, mode=mode, day=day)
+    assert company.ingest().rejected == ()
+
+
+def _customers(company: Any) -> list[tuple[Any, ...]]:
+    found: list[tuple[Any, ...]] = company.rows("select customer_id, name, in_source from raw.crm_customers order by 1")
+    return found
+
+
+def _last_by(company_with: Any, kind: str) -> Any:
+    changed = f"      - {{name: changed, logicalType: {kind}}}\n"
+    return company_with(crm_customers=_CHANGES.replace("{last}", "changed") + changed)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("rows", "left"),
+    [
+        (("K1,Ada,,", "K1,Bo,,"), [("K1", "Ada", True)]),
+        (("K1,Bo,,", "K1,,,true"), [("K1", "Ada", True)]),
+        (("K2,Bo,,", "K2,Cy,,"), [("K1", "Ada", True)]),
+        (("K1,Bo,,", "K1,Cy,,", "K2,Di,,"), [("K1", "Ada", True), ("K2", "Di", True)]),
+    ],
+)
+def test_of_rows_of_a_delta_that_contradict_each_other_none_is_taken(
+    company_with: Any, rows: tuple[str, ...], left: list[tuple[Any, ...]], order: int
+) -> None:
+    """Nobody knows which came last: what was known stays, and what is ordered of it waits for a person."""
+    company = company_with(crm_customers=_ACTIVE.replace("state = 'active'", "true"))
+    _changed(company, *rows[::order])
+    assert _customers(company) == left
+    assert company.rows("select rule, record_key, count(*) from intake.quarantined group by all") == [
+        ("duplicate_key", rows[0][:2], 2)
+    ]
+    assert company.rows(
+        "select rows_in, rows_loaded, rows_quarantined, rows_out_of_scope from intake.files "
+        "where delivery_id like '%delta'"
+    ) == [(len(rows), len(rows) - 2, 2, 0)]
+
+
+@pytest.mark.parametrize(
+    ("row", "again", "left"),
+    [
+        ("K1,Bo,,", "K1,Bo,,false", ("K1", "Bo", True)),
+        ("K1,,,true", "K1,,,1", ("K1", None, False)),
+        ("K1,,,true", "K1,Ada,,true", ("K1", None, False)),
+    ],
+)
+def test_of_rows_of_a_delta_that_say_the_same_one_is_taken(
+    company_with: Any, row: str, again: str, left: tuple[Any, ...]
+) -> None:
+    company = company_with(crm_customers=_ACTIVE.replace("state = 'active'", "true"))
+    _changed(company, row, again)
+    assert _customers(company) == [left]
+    assert company.rows("select rule, record_key from intake.quarantined") == [("duplicate_key", "K1")]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("kind", "early", "late"),
+    [
+        ("timestamp", "2026-11-25T08:00:00", "2026-11-25T08:00:00.5"),
+        ("timestamp", "2026-11-25T09:30:00+02:00", "2026-11-25T08:00:00Z"),
+        ("timestamp", "2026-11-25", "2026-11-25 00:00:01"),
+        ("date", "2026-11-09", "2026-11-10"),
+        ("number", "9", "10"),
+        ("number", "20261125021530122", "20261125021530123"),
+        ("string", "a9", "b1"),
+    ],
+)
+def test_of_rows_of_a_key_the_last_is_taken_where_the_contract_says_by_what(
+    company_with: Any, kind: str, early: str, late: str, order: int
+) -> None:
+    """The earlier ones are no errors, and nobody has to look at them."""
+    company = _last_by(company_with, kind)
+    rows = (f"K1,Ada Changed,{early},", f"K1,Bo,{late},", f"K2,Cy,{early},", f"K2,,{late},true")
+    _changed(company, *rows[::order])
+    assert _customers(company) == [("K1", "Bo", True)]
+    assert company.rows("select * from intake.quarantined") == []
+    assert company.rows(
+        "select rows_in, rows_loaded, rows_quarantined, rows_out_of_scope from intake.files "
+        "where delivery_id like '%delta'"
+    ) == [(4, 2, 0, 2)]
+    rows = (f"K1,Ada,{late},", f"K1,Cy,{early},", f"K3,Di,{early},")
+    for day in ("2026-11-26", "2026-11-27"):
+        _changed(company, *rows[::order], mode="full", day=day)
+        assert _customers(company) == [("K1", "Ada", True), ("K3", "Di", True)]
+    assert company.value("select count(*) from intake.quarantined") == 0
+    assert "changed" not in raw_columns(company.policy.contracts["crm", "customers"])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("rows", "outside"),
+    [
+        (("K1,Bo,2,", "K1,Cy,2,"), 0),
+        (("K1,Di,1,", "K1,Bo,2,", "K1,Cy,2,"), 1),
+        (("K1,Bo,2,", "K1,,2,true"), 0),
+        (("K1,Bo,2,", "K1,,,true"), 0),
+        (("K1,Bo,2,", "K1,Cy,soon,"), 0),
+    ],
+)
+def test_rows_of_which_nobody_can_tell_the_last_are_set_aside_in_a_delta(
+    company_with: Any, rows: tuple[str, ...], outside: int, order: int
+) -> None:
+    company = _last_by(company_with, "number")
+    _changed(company, *rows[::order])
+    assert _customers(company) == [("K1", "Ada", True)]
+    assert company.rows("select rule, count(*) from intake.quarantined group by rule") == [("duplicate_key", 2)]
+    assert company.value("select rows_out_of_scope from intake.files where delivery_id like '%delta'") == outside
+
+
+def test_of_rows_of_a_key_a_full_delivery_takes_one_though_nobody_can_tell_the_last(company_with: Any) -> None:
+    company = _last_by(company_with, "number")
+    rows = ("K1,Bo,2,", "K1,Ada,2,", "K1,Aa,1,", "K2,Di,,", "K2,Cy,7,")
+    for day, each in (("2026-11-24", rows), ("2026-11-25", rows[::-1])):
+        _changed(company, *each, mode="full", day=day)
+        assert _customers(company) == [("K1", "Ada", True), ("K2", "Cy", True)]
+    assert company.rows("select rule, count(*) from intake.quarantined group by rule") == [("duplicate_key", 4)]
+    assert company.rows("select distinct rows_loaded, rows_quarantined, rows_out_of_scope from intake.files") == [
+        (2, 2, 1)
+    ]
+
+
+def test_by_a_column_of_the_table_too_a_row_is_the_last_by_its_instant(company_with: Any) -> None:
+    """Of `updated_at` the table keeps the day alone."""
+    text = _CHANGES.replace("{last}", "updated_at") + "      - {name: updated_at, physicalName: changed}\n"
+    company = company_with(crm_customers=text)
+    _changed(company, "K1,Cy,2026-11-25T08:00:00Z,", "K1,Bo,2026-11-25T07:59:59Z,")
+    assert company.rows("select name, updated_at from raw.crm_customers") == [("Cy", date(2026, 11, 25))]
+
+
 def changed_in(company: Any) -> dict[str, str]:
     return dict(company.rows("select customer_id, changed_in from raw.crm_customers"))
 
