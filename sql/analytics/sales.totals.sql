@@ -1,12 +1,13 @@
 -- Everything that was ever invoiced, by month: restricted and erased people included, nobody told apart. The sums
 -- survive erasure, because the rules remember the amounts they read. What fewer than $smallest_group customers share is
 -- folded: a currency into no currency, a month into no month, and with it the smallest month beside it where it would
--- still be too small alone. Where nothing is left to fold with, they are counted and no amount is told.
+-- still be too small alone. Where nothing is left to fold with, they are counted and no amount is told; nor is one
+-- of several currencies, which add up to nothing.
 -- - month date: the first day of the month of issue; null: not dated, or too few customers to stand alone
 -- - kind varchar: invoice or credit_note
 -- - currency varchar: ISO 4217; null: not stated, or too few customers to stand alone
 -- - invoices bigint: how many
--- - amount decimal(18,4): their amounts, added up; null: too few customers have one
+-- - amount decimal(18,4): their amounts, added up; null: too few customers have one, or they are of several currencies
 with invoices as (
     select
         cast(date_trunc('month', coalesce(invoices.issued_on, invoices.booked_on)) as date) as month,
@@ -38,6 +39,7 @@ by_currency as (
     select
         invoices.month,
         invoices.kind,
+        invoices.currency as stated_currency,
         coalesce(common_currencies.currency, '') as currency,
         invoices.customer,
         invoices.amount
@@ -104,6 +106,7 @@ select
     case
         when
             count(distinct case when by_currency.amount is not null then by_currency.customer end) >= $smallest_group
+            and count(distinct case when by_currency.amount is not null then by_currency.stated_currency end) = 1
             then cast(sum(by_currency.amount) as decimal(18, 4))
     end as amount
 from by_currency

@@ -142,7 +142,7 @@ def test_totals_hold_what_was_erased_and_tell_no_small_group(
         )
 
     assert totals(1) == [(date(2020, 1, 1), None, 1, 20), (date(2026, 11, 1), "SEK", 1, 20)]
-    assert totals(2) == [(None, None, 2, 40)]
+    assert totals(2) == [(None, None, 2, None)]  # of one the currency is not stated
     assert totals(9) == [(None, None, 2, None)]
     months = {"2026-08-01": 4, "2026-09-01": 3, "2026-10-01": 1, "2020-01-01": 5}
     for month, customers in months.items():
@@ -181,6 +181,31 @@ def test_no_amount_of_too_few_customers_stands_in_totals(warehouse: Warehouse, r
         ("invoice", "SEK", None, 7, 42035),
         ("invoice", None, None, 2, None),
     ]
+
+
+def test_amounts_of_several_currencies_are_not_added_up(warehouse: Warehouse, reader: Warehouse, site: Site) -> None:
+    """Folded because each is too small alone, they are counted."""
+    made = (
+        "insert into raw.orders_invoices by name select $first + i as row_id, true as in_source, 'K' || i as "
+        "customer_id, $kind as kind, date '2026-05-01' as issued_on, 100 as amount, $currency as currency "
+        "from range($first, $first + 2) as r(i)"
+    )
+    for first, kind, currency in (
+        (500, "invoice", "EUR"), (600, "invoice", "NOK"), (700, "credit_note", "EUR"), (800, "credit_note", "EUR"),
+    ):  # fmt: skip
+        warehouse.run(made, {"first": first, "kind": kind, "currency": currency})
+    publish(warehouse, POLICY, site, smallest_group=3)
+    found = rows(reader, site, "select kind, currency, invoices, amount from a.sales.totals order by all")
+    assert found == [("credit_note", "EUR", 4, 400), ("invoice", None, 6, None)]
+    warehouse.run("delete from raw.orders_invoices where currency is distinct from 'EUR' or kind = 'invoice'")
+    publish(warehouse, POLICY, site, smallest_group=5)
+    found = rows(reader, site, "select kind, currency, invoices, amount from a.sales.totals")
+    assert found == [("credit_note", None, 4, None)]
+    publish(warehouse, POLICY, site, smallest_group=4)
+    warehouse.run("update raw.orders_invoices set currency = null")
+    publish(warehouse, POLICY, site, smallest_group=4)
+    found = rows(reader, site, "select kind, currency, invoices, amount from a.sales.totals")
+    assert found == [("credit_note", None, 4, 400)]
 
 
 def test_no_amount_of_too_few_customers_stands_in_product_totals(
