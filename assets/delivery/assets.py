@@ -139,8 +139,8 @@ def _rechecking() -> AssetsDefinition:
         "manifest.recalled_orders",
         group=MANIFESTS,
         description="Orders and restrictions that were cancelled after their delivery was cut off, or whose lift was: "
-        "their system may have them or not, so that what is to be kept is lifted, and the rest told anew. "
-        "Grain: a manifest item.",
+        "their system may have them or not, so that what is to be kept is lifted, and the rest told anew. And those "
+        "that were open when their record was verified to be gone, where it is there again. Grain: a manifest item.",
         deps=["manifest.verifications"],
     )
 

@@ -212,7 +212,8 @@ where items.manifest_id in (from cancelled) and (
 union
 select item_id from manifest.verifications where outcome = 'returned'
 union
-select item_id from manifest.events where reason = 'superseded' and item_id is not null
+select item_id from manifest.events
+where reason = 'superseded' and item_id in (select item_id from manifest.told_bits)
 """
 
 
@@ -271,7 +272,7 @@ def _is_any(warehouse: Warehouse, condition: str) -> bool:
 
 def _close_superseded(warehouse: Warehouse, as_of: date, at: datetime) -> None:
     """Close what was chased, which something was told otherwise since, and what is open of a record that is gone."""
-    warehouse.run(f"create or replace temp table outlived_items as {_OUTLIVED.statement}")
+    warehouse.run(f"create or replace temp table outlived_items as {_OUTLIVED.statement}", {"as_of": as_of})
     if ask_of_items(
         warehouse,
         "select item_id from manifest.replaced_fields union all select told_by from manifest.replaced_fields "
